@@ -1,0 +1,10 @@
+"""DTN Studio: an unsupervised translation from faces to emoji, and from any picture domain to another.
+
+The house, floor by floor; imports point down only (tests/test_floors.py keeps it so):
+
+floor 0  config, types, images, events           words everyone uses
+floor 1  networks/, losses, faces/, domains/      parts; siblings don't know each other
+floor 2  checkpoint                               directories of weights that explain themselves
+floor 3  transfer, training/, evaluation/         the pipeline; the loop; the figures
+floor 4  ui/, __main__                            the app and the command line
+"""

@@ -1,0 +1,212 @@
+"""Checkpoints: directories that explain themselves.
+
+``config.json`` (format, what f, g and SR are, how it was trained), ``encoder.safetensors`` (f's own weights, if
+it has any), ``statistics.safetensors`` (f's mean and deviation per domain), ``generator.safetensors``,
+``upscaler.safetensors``, ``README.md`` (model card), ``metrics.json``. Tensors and JSON only, never pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from .networks import encoders
+from .networks.encoders import Standardise
+from .networks.generator import Generator
+from .networks.upscaler import Upscaler
+
+FORMAT = 1
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A translation, loaded: G = g ∘ standardise_s ∘ f, then SR. All modules frozen, in eval mode, float32.
+
+    f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
+    g: `Generator`; upscaler: `Upscaler` or None; info: config.json's content; hash: 12 hex digits over all
+    weights, quoted beside every measured figure.
+    """
+
+    name: str
+    f: nn.Module
+    standardise_s: Standardise
+    standardise_t: Standardise
+    g: Generator
+    upscaler: Upscaler | None
+    info: dict[str, Any]
+    hash: str
+
+
+def find(name_or_dir: str | os.PathLike[str]) -> Path:
+    """The directory of a checkpoint: a path, or a name under ``checkpoints/``. Raises ValueError with what is
+    there."""
+    for directory in (Path(name_or_dir), SHIPPED / name_or_dir):
+        if (directory / "config.json").is_file():
+            return directory
+    known = sorted(p.parent.name for p in SHIPPED.glob("*/config.json")) if SHIPPED.is_dir() else []
+    raise ValueError(
+        f"checkpoint '{name_or_dir}' not found: no config.json in it. "
+        f"Give a checkpoint's folder or one of: {', '.join(known) or '(none is shipped)'}."
+    )
+
+
+def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> Checkpoint:
+    """Load a translation onto a device. Raises ValueError with one line if it is missing, damaged or newer."""
+    directory = find(name_or_dir)
+    info = read_config(directory)
+    if info.get("kind") != "transfer":
+        raise ValueError(f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation.")
+    f = encoders.build(_entry(directory, info, "encoder"))
+    if (directory / "encoder.safetensors").exists():
+        fill(f, directory, "encoder")
+    elif any(part["name"] == "attributes" for part in _parts(info["encoder"])):
+        raise ValueError(f"{directory}: encoder.safetensors is missing. Get the checkpoint again.")
+    statistics = read_tensors(directory, "statistics")
+    try:
+        standardise = [Standardise(statistics[f"mean_{d}"], statistics[f"std_{d}"]) for d in "st"]
+    except KeyError as error:
+        raise ValueError(f"{directory}: statistics.safetensors lacks {error}. Get the checkpoint again.") from None
+    g = _make(Generator, directory, info, "generator")
+    upscaler = _make(Upscaler, directory, info, "upscaler") if info.get("upscaler") else None
+    modules = [f, *standardise, g, *([upscaler] if upscaler else [])]
+    for module in modules:
+        module.to(device).eval().requires_grad_(False)
+    return Checkpoint(directory.name, f, *standardise, g, upscaler, info, weights_hash(directory))
+
+
+def load_encoder(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> nn.Module:
+    """The frozen f of any checkpoint directory that holds one (kind "encoder" or "transfer")."""
+    directory = find(name_or_dir)
+    f = encoders.build(_entry(directory, read_config(directory), "encoder"))
+    if (directory / "encoder.safetensors").exists():
+        fill(f, directory, "encoder")
+    return f.to(device).eval().requires_grad_(False)
+
+
+def save(
+    directory: str | os.PathLike[str],
+    info: Mapping[str, Any],
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    texts: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a checkpoint directory, whole or not at all, replacing what was there.
+
+    info: config.json's content without the format; tensors: file stem → state dict, kept as fp16 except
+    "statistics"; texts: further files (README.md, metrics.json). Files of an older checkpoint in the same
+    place that are named in none of these (its model card, say) stay.
+    """
+    directory = Path(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}-"))
+    try:
+        if directory.exists():
+            shutil.copytree(directory, temporary, dirs_exist_ok=True)
+        for stem, state in tensors.items():
+            half = {k: _kept(v, stem != "statistics") for k, v in state.items()}
+            (temporary / f"{stem}.safetensors").write_bytes(save_tensors(half))
+        for name, text in (texts or {}).items():
+            (temporary / name).write_text(text, encoding="utf-8")
+        config = json.dumps({"format": FORMAT, **info}, indent=1, ensure_ascii=False)
+        (temporary / "config.json").write_text(config + "\n", encoding="utf-8")
+        os.chmod(temporary, 0o755)
+        if directory.exists():
+            old = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}-old-"))
+            os.replace(directory, old / "was")
+            os.replace(temporary, directory)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return directory
+
+
+def _kept(tensor: Tensor, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.half() if half and tensor.is_floating_point() else tensor
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """config.json of a checkpoint directory, checked. Raises ValueError if damaged or of a newer format."""
+    try:
+        info = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        version = info["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{directory}: config.json is damaged ({error}). Get the checkpoint again.") from None
+    if version != FORMAT:
+        raise ValueError(f"{directory}: checkpoint format {version}, this version reads {FORMAT}. Update DTN Studio.")
+    return info
+
+
+def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
+    """All tensors of ``<stem>.safetensors`` as float32. Raises ValueError if missing or damaged."""
+    path = directory / f"{stem}.safetensors"
+    try:
+        tensors = load_tensors(path.read_bytes())
+    except FileNotFoundError:
+        raise ValueError(f"{directory}: {path.name} is missing. Get the checkpoint again.") from None
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path}: damaged or cut short ({error}). Get the checkpoint again.") from None
+    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+
+
+def fill(module: nn.Module, directory: Path, stem: str) -> nn.Module:
+    """Load ``<stem>.safetensors`` into a module. Encoders that load weights of their own may be absent from it."""
+    tensors = read_tensors(directory, stem)
+    wanted = {k: v for k, v in module.state_dict().items() if not _from_package(module, k)}
+    wrong = sorted(set(wanted) ^ set(tensors)) or [k for k in wanted if wanted[k].shape != tensors[k].shape]
+    if wrong:
+        raise ValueError(f"{directory / stem}.safetensors doesn't fit config.json ({wrong[0]}). Get it again.")
+    module.load_state_dict(tensors, strict=False)
+    return module
+
+
+def own_weights(f: nn.Module) -> dict[str, Tensor]:
+    """An encoder's weights that a checkpoint must store; those that come with a package are left out."""
+    return {k: v for k, v in f.state_dict().items() if not _from_package(f, k)}
+
+
+def _from_package(module: nn.Module, key: str) -> bool:
+    names = key.split(".")
+    owners = [module, *(module.get_submodule(".".join(names[:i])) for i in range(1, len(names)))]
+    return any(isinstance(owner, encoders.DlibEncoder | encoders.FacenetEncoder) for owner in owners)
+
+
+def _parts(config: dict[str, Any]) -> list[dict[str, Any]]:
+    return config["parts"] if config["name"] == "side-by-side" else [config]
+
+
+def _entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
+    if not isinstance(info.get(key), dict):
+        raise ValueError(f"{directory}: config.json has no '{key}'. Get the checkpoint again.")
+    return info[key]
+
+
+def _make(kind: type, directory: Path, info: dict[str, Any], stem: str) -> Any:
+    try:
+        module = kind(**_entry(directory, info, stem))
+    except TypeError as error:
+        raise ValueError(f"{directory}: config.json's '{stem}' is damaged ({error}).") from None
+    return fill(module, directory, stem)
+
+
+def weights_hash(directory: Path) -> str:
+    """12 hex digits of SHA-256 over every .safetensors file, by name."""
+    digest = hashlib.sha256()
+    for path in sorted(directory.glob("*.safetensors")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

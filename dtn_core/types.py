@@ -1,0 +1,82 @@
+"""The values that flow through the pipeline. Immutable, plain, and named as the paper and the field name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""A picture: (H, W, 3) RGB or, where stated, (H, W, 4) RGBA with straight alpha; uint8 in 0..255."""
+
+HEAD_EYE_DISTANCE = 0.25
+"""Distance of the eye centres in a head crop, as a share of its side."""
+
+HEAD_EYE_HEIGHT = 0.54
+"""Height of the eye line in a head crop, from its top, as a share of its side. Faces and avatars share it."""
+
+
+class Box(NamedTuple):
+    """An axis-aligned rectangle in pixels of the frame; right and bottom are exclusive; may leave the frame."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detected face.
+
+    points: (5, 2) float32, pixels (x, y) of the frame, in the order of dlib's 5-point predictor: 0 and 1 are the
+    outer and inner corner of the eye on the picture's right, 2 and 3 those of the eye on its left, 4 the nose's
+    base.
+    score: the detector's confidence, unbounded for HOG and 0..1 for MTCNN; higher is surer.
+    """
+
+    box: Box
+    points: NDArray[np.float32]
+    score: float
+
+
+@dataclass(frozen=True)
+class AlignedFace:
+    """A face turned upright and scaled. image: (S, S, 3) RGB; matrix: (2, 3) float64, frame → crop pixels."""
+
+    face: Face
+    image: Image
+    matrix: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TransferredFace:
+    """A face and its emoji. raw: (64, 64, 4) RGBA as g makes it; image: (256, 256, 4) RGBA after SR."""
+
+    aligned: AlignedFace
+    raw: Image
+    image: Image
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a frame became. No face gives ``faces == ()`` and ``composed`` equal to the frame; never None.
+
+    composed: the frame (H, W, 3) with every emoji pasted over its face.
+    ms: milliseconds by stage: detect, align, encode, generate, upscale, compose, total.
+    """
+
+    frame: Image
+    faces: tuple[TransferredFace, ...]
+    composed: Image
+    ms: dict[str, float] = field(default_factory=dict)
