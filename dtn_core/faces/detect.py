@@ -1,0 +1,163 @@
+"""Find faces and their five points. Works offline: dlib's HOG detector first, MTCNN where HOG finds nothing; the
+points always come from dlib's 5-point predictor, on a patch turned level, so tilted faces are placed as well as
+upright ones."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Box, Face, Image
+from ..weights import dlib_model_path
+from .align import eye_centres, warp
+
+LIVE_SIDE = 480
+"""Longest side of the copy searched in live video: faces from about 110 of 640 pixels up are found."""
+
+TILTS = (-28.0, 28.0)
+"""Degrees by which a frame is turned when HOG finds no upright face; HOG itself bears about ±20."""
+
+_HOG_LOCK = threading.Lock()  # dlib's detector keeps state while it runs, and releases the interpreter lock
+_PATCH = 320
+
+
+class _Found(NamedTuple):
+    """A square around a face, brows to chin, in pixels of the frame; tilt: degrees clockwise."""
+
+    x: float
+    y: float
+    side: float
+    tilt: float
+    score: float
+
+
+def detect(
+    frame: Image, *, thorough: bool = True, max_side: int = 1280, max_faces: int | None = None
+) -> tuple[Face, ...]:
+    """All faces of an (H, W, 3) RGB frame, the biggest first, each once; at most ``max_faces``.
+
+    thorough: look for faces from 40 pixels up, tilted to ±30 degrees, and with MTCNN where HOG finds nothing;
+    otherwise (live video) only HOG on a small copy. max_side: longest side of the copy that is searched.
+    """
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        raise ValueError(
+            f"a frame must be (H, W, 3) uint8 RGB, not {frame.shape} {frame.dtype}; see images.load."
+        )
+    found = _search(frame, max_side) if thorough else _hog(*_scaled(frame, min(max_side, LIVE_SIDE)))
+    found = _distinct(found)[:max_faces]
+    return tuple(_face(frame, f) for f in found)
+
+
+def _search(frame: Image, max_side: int) -> list[_Found]:
+    copy, scale = _scaled(frame, max_side)
+    found = _hog(copy, scale)
+    if len(found) == 1 and found[0].side > min(frame.shape[:2]) / 4:
+        return found  # a portrait
+    # HOG's window is 80 pixels: faces from 40 need an enlarged copy.
+    double = cv2.resize(copy, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    found += _hog(double, 2 * scale)
+    if found:
+        return found
+    for tilt in TILTS:
+        found += _hog(double, 2 * scale, tilt)
+    return found or _mtcnn(copy, scale)
+
+
+def _scaled(frame: Image, side: int) -> tuple[Image, float]:
+    scale = min(1.0, side / max(frame.shape[:2]))
+    if scale == 1:
+        return frame, 1.0
+    return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale
+
+
+def _hog(copy: Image, scale: float, tilt: float = 0.0) -> list[_Found]:
+    """Search a copy of the frame, ``scale`` times as large, turned by ``tilt`` degrees."""
+    height, width = copy.shape[:2]
+    matrix = np.array([[1, 0, 0], [0, 1, 0]], np.float64)
+    if tilt:
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), tilt, 1)
+        turned = np.abs(matrix[:, :2]) @ (width, height)
+        matrix[:, 2] += (turned - (width, height)) / 2
+        copy = cv2.warpAffine(copy, matrix, tuple(int(n) for n in np.ceil(turned)))
+    with _HOG_LOCK:
+        boxes, scores, _ = _hog_detector().run(np.ascontiguousarray(copy), 0, 0.0)
+    back = cv2.invertAffineTransform(matrix)
+    found = []
+    for box, score in zip(boxes, scores):
+        x, y = back @ (box.dcenter().x, box.dcenter().y, 1)
+        found.append(_Found(x / scale, y / scale, box.width() / scale, tilt, float(score)))
+    return found
+
+
+def _mtcnn(copy: Image, scale: float) -> list[_Found]:
+    boxes, scores, points = _mtcnn_detector().detect(copy, landmarks=True)
+    found = []
+    for _, score, p in zip(*(() if v is None else v for v in (boxes, scores, points))):
+        if score < 0.95:
+            continue
+        eyes, mouth = p[:2].mean(0), p[3:].mean(0)
+        tilt = math.degrees(math.atan2(p[1][1] - p[0][1], p[1][0] - p[0][0]))
+        # dlib's square, by the points of both on upright faces.
+        side = 2.0 * max(float(np.linalg.norm(p[1] - p[0])), float(np.linalg.norm(mouth - eyes)))
+        x, y = (eyes + mouth) / 2
+        found.append(_Found(x / scale, y / scale, side / scale, tilt, float(score)))
+    return found
+
+
+def _distinct(found: Sequence[_Found]) -> list[_Found]:
+    """The surest of those that overlap, the biggest first."""
+    kept: list[_Found] = []
+    for f in sorted(found, key=lambda f: -f.score):
+        if all(max(abs(f.x - k.x), abs(f.y - k.y)) > 0.5 * max(f.side, k.side) for k in kept):
+            kept.append(f)
+    return sorted(kept, key=lambda f: -f.side)
+
+
+def _face(frame: Image, found: _Found) -> Face:
+    points = _points(frame, found)
+    left, right = eye_centres(points)
+    level = found._replace(tilt=math.degrees(math.atan2(right[1] - left[1], right[0] - left[0])))
+    half = found.side / 2
+    box = Box(found.x - half, found.y - half, found.x + half, found.y + half)
+    return Face(box, _points(frame, level), found.score)
+
+
+def _points(frame: Image, found: _Found) -> NDArray[np.float32]:
+    """dlib's five points on a patch where the face is level and half as wide as the patch."""
+    import dlib
+
+    matrix = cv2.getRotationMatrix2D((found.x, found.y), found.tilt, _PATCH / 2 / found.side)
+    matrix[:, 2] += _PATCH / 2 - np.array([found.x, found.y])
+    quarter = _PATCH // 4
+    rectangle = dlib.rectangle(quarter, quarter, 3 * quarter - 1, 3 * quarter - 1)
+    shape = _predictor()(warp(frame, matrix, _PATCH), rectangle)
+    points = np.array([(p.x, p.y, 1) for p in shape.parts()], np.float64)
+    return (points @ cv2.invertAffineTransform(matrix).T).astype(np.float32)
+
+
+@cache
+def _hog_detector() -> Any:
+    import dlib
+
+    return dlib.get_frontal_face_detector()
+
+
+@cache
+def _predictor() -> Any:
+    import dlib
+
+    return dlib.shape_predictor(str(dlib_model_path("shape_predictor_5_face_landmarks.dat")))
+
+
+@cache
+def _mtcnn_detector() -> Any:
+    from facenet_pytorch import MTCNN
+
+    return MTCNN(keep_all=True, min_face_size=40, factor=0.65, device="cpu")

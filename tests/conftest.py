@@ -1,0 +1,88 @@
+"""What several tests need: real portraits that ship inside packages, and a tiny random checkpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+import torch
+
+from dtn_core import checkpoint
+from dtn_core.images import load
+from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.networks.generator import Generator
+from dtn_core.networks.upscaler import Upscaler
+from dtn_core.transfer import Transferrer
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def hopper_path():
+    """Grace Hopper, 512x600 JPEG with one face, from matplotlib's sample data."""
+    from matplotlib.cbook import get_sample_data
+
+    return Path(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
+
+
+@pytest.fixture(scope="session")
+def hopper(hopper_path):
+    picture = load(hopper_path)
+    picture.flags.writeable = False
+    return picture
+
+
+@pytest.fixture(scope="session")
+def astronaut():
+    """Eileen Collins, 512x512 with one face, from scikit-image."""
+    from skimage.data import astronaut
+
+    picture = astronaut()
+    picture.flags.writeable = False
+    return picture
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """The folder of data packs, by DTN_DATA or beside the repository; the test is skipped where there is none."""
+    folder = Path(os.environ.get("DTN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "celeba.zip").exists():
+        pytest.skip(f"no data packs in {folder}; set DTN_DATA")
+    return folder
+
+
+def write_checkpoint(directory, upscaler=True, seed=0):
+    """A tiny translation with random weights, laid out as a trained one."""
+    torch.manual_seed(seed)
+    f = AttributeEncoder(width=8, dim=16)
+    g, sr = Generator(16, base=4), Upscaler(width=8, depth=2)
+    info = {
+        "kind": "transfer",
+        "encoder": f.config,
+        "generator": g.config,
+        "upscaler": sr.config if upscaler else None,
+    }
+    statistics = {f"{k}_{d}": torch.full((16,), v) for k, v in (("mean", 0.0), ("std", 0.1)) for d in "st"}
+    tensors = {"encoder": checkpoint.own_weights(f), "statistics": statistics, "generator": g.state_dict()}
+    if upscaler:
+        tensors["upscaler"] = sr.state_dict()
+    return checkpoint.save(directory, info, tensors)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory):
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_checkpoint):
+    return Transferrer.from_checkpoint(tiny_checkpoint)
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
