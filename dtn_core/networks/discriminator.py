@@ -1,13 +1,10 @@
-"""D: the ternary discriminator (paper, Sec. 4): 0 is G(s), 1 is G(t), 2 is a real t."""
+"""D: the ternary discriminator (paper, Sec. 4); its classes are `losses.FROM_S`, `FROM_T` and `REAL`."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
-
-FROM_S, FROM_T, REAL = 0, 1, 2
-
 
 class Discriminator(nn.Module):
     """Stride-2 convolutions, spectral norm, LeakyReLU 0.2, three logits.

@@ -1,0 +1,230 @@
+"""What can be trained, and the presets. Frozen, checked when made, to and from plain dictionaries."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What every training has."""
+
+    steps: int = 1000
+    """Optimizer steps."""
+    batch: int = 64
+    """Pictures of s a step (the transfer takes as many of t)."""
+    lr: float = 1e-3
+    """Highest learning rate; it falls to nearly nothing along a cosine."""
+    seed: int = 0
+    """Of everything random: batches, augmentation, first weights."""
+    precision: Precision = "bf16"
+    """Of the forward and backward passes; weights and losses stay fp32."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    log_every: int = 25
+    """Steps between two Stepped events."""
+    sample_every: int = 250
+    """Steps between two sample grids."""
+    save_every: int = 250
+    """Steps between two checkpoints."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "log_every", "sample_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if not 0 < self.lr < 1:
+            raise ValueError(f"lr must lie between 0 and 1, not {self.lr}.")
+        if self.precision not in typing.get_args(Precision):
+            raise ValueError(f"precision must be one of fp32, bf16, fp16, not {self.precision!r}.")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device must be auto, cpu or cuda, not {self.device!r}.")
+
+
+@dataclass(frozen=True)
+class EncoderTraining(Training):
+    """f: attributes of CelebA and UTKFace under stylisation (`networks.encoders.AttributeEncoder`)."""
+
+    width: int = 32
+    """Channels of the first stage."""
+    dim: int = 128
+    """Length of the feature."""
+    weight_decay: float = 0.05
+    """AdamW's."""
+    utkface: float = 0.35
+    """Share of UTKFace in a batch."""
+    limit: int | None = None
+    """At most so many pictures a set; None: all."""
+
+
+@dataclass(frozen=True)
+class JudgeTraining(Training):
+    """The judge: attributes of rendered avatars only; no part of training the transfer."""
+
+    width: int = 24
+    """Channels of the first layer."""
+    avatars: int = 12000
+    """Rendered for training."""
+
+
+@dataclass(frozen=True)
+class TransferTraining(Training):
+    """g and D: the DTN. α, β, γ as in the paper's L_G, relative to a GANG weight of 1."""
+
+    encoder: str = "encoder"
+    """f: a checkpoint's name or folder, or "dlib", or several joined by "+"."""
+    alpha: float = 5.0
+    """Weight of L_CONST."""
+    beta: float = 100.0
+    """Weight of L_TID."""
+    gamma: float = 0.5
+    """Weight of L_TV."""
+    base: int = 24
+    """Channels of g at full size."""
+    d_base: int = 32
+    """Channels of D's first layer."""
+    d_upscale: float = 1.0
+    """Pictures are scaled up by this before D looks (the paper: 64 → 152)."""
+    lr_d: float = 3e-4
+    """D's learning rate."""
+    ema: float = 0.998
+    """Decay of the moving average of g that is kept as the result."""
+    avatars: int = 12000
+    """Rendered pictures of t."""
+    views: int = 4
+    """Jittered views of every photo of which f is computed once and kept."""
+    limit: int | None = None
+    """At most so many photos; None: all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("alpha", "beta", "gamma"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is a weight of the loss and can't be negative ({getattr(self, name)}).")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be at least 0 and below 1, not {self.ema}.")
+
+
+@dataclass(frozen=True)
+class UpscalerTraining(Training):
+    """SR: 64 → 256 on vector renders, with the blur and noise that g makes."""
+
+    width: int = 48
+    """Channels of the hidden layers."""
+    depth: int = 5
+    """Hidden layers."""
+    avatars: int = 3000
+    """Rendered pairs."""
+    patch: int = 32
+    """Side of a training patch at low resolution."""
+
+
+Config = EncoderTraining | JudgeTraining | TransferTraining | UpscalerTraining
+KINDS: dict[str, type[Config]] = {
+    "encoder": EncoderTraining,
+    "judge": JudgeTraining,
+    "transfer": TransferTraining,
+    "upscaler": UpscalerTraining,
+}
+
+_TINY = {"log_every": 2, "sample_every": 4, "save_every": 4, "precision": "fp32"}
+PRESETS: dict[str, Config] = {
+    "encoder-tiny": EncoderTraining(steps=8, batch=8, width=8, dim=16, limit=64, **_TINY),
+    "encoder": EncoderTraining(steps=3000, batch=96, lr=3e-3, log_every=50, sample_every=1000, save_every=500),
+    "judge-tiny": JudgeTraining(steps=8, batch=8, width=8, avatars=64, **_TINY),
+    "judge": JudgeTraining(steps=1500, batch=96, lr=3e-3, save_every=500),
+    "upscaler-tiny": UpscalerTraining(steps=8, batch=4, width=8, depth=2, avatars=8, **_TINY),
+    "upscaler": UpscalerTraining(steps=4000, batch=16, lr=1e-3, save_every=500),
+    "faces-tiny": TransferTraining(
+        steps=8, batch=8, base=4, d_base=4, avatars=32, views=1, limit=32, ema=0.5, **_TINY
+    ),
+    "faces-cpu": TransferTraining(steps=8000, batch=32, lr=5e-4, ema=0.998),
+    "faces": TransferTraining(
+        steps=40000, batch=128, lr=5e-4, base=48, d_base=64, d_upscale=2.0, ema=0.999, avatars=30000, views=8,
+        log_every=100, sample_every=1000, save_every=1000,
+    ),
+    "faces-paper": TransferTraining(
+        steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375
+    ),
+}  # fmt: skip
+"""By name; "-tiny" ones take seconds and are for tests, "-cpu" an hour or two on two cores, plain a GPU."""
+
+
+def kind_of(config: Config) -> str:
+    """The word for a configuration's class in files: encoder, judge, transfer, upscaler."""
+    return next(kind for kind, cls in KINDS.items() if type(config) is cls)
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Plain values only, with the kind."""
+    return {"kind": kind_of(config), **asdict(config)}
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+    """The inverse of `to_dict`. An unknown kind or key, or a wrong type, is a ValueError."""
+    values = dict(values)
+    kind = values.pop("kind", None)
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    cls = KINDS[kind]
+    hints = typing.get_type_hints(cls)
+    known = {f.name for f in fields(cls)}
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"unknown setting '{name}'; known: {', '.join(sorted(known))}.")
+        if not _fits(value, hints[name]):
+            raise ValueError(f"{name}={value!r} doesn't fit: {_plain(hints[name])} is wanted.")
+    return cls(**{k: float(v) if hints[k] is float else v for k, v in values.items()})
+
+
+def parse_set(config: Config, assignments: list[str]) -> Config:
+    """Apply ``--set key=value`` strings. Raises ValueError for an unknown key or a value of another type."""
+    hints = typing.get_type_hints(type(config))
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set {assignment}: write key=value.")
+        if key not in hints:
+            raise ValueError(f"--set {assignment}: unknown setting; known: {', '.join(sorted(hints))}.")
+        try:
+            changes[key] = _read(text, hints[key])
+        except ValueError:
+            raise ValueError(f"--set {assignment}: {_plain(hints[key])} is wanted.") from None
+    return replace(config, **changes)
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if typing.get_origin(hint) is Literal:
+        return value in typing.get_args(hint)
+    for option in _options(hint):
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return True
+        if isinstance(value, option) and not (option is int and isinstance(value, bool)):
+            return True
+    return False
+
+
+def _read(text: str, hint: Any) -> Any:
+    if typing.get_origin(hint) is Literal:
+        if text not in typing.get_args(hint):
+            raise ValueError(text)
+        return text
+    if type(None) in _options(hint) and text.lower() == "none":
+        return None
+    return next(option for option in _options(hint) if option is not type(None))(text)
+
+
+def _plain(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return " or ".join(typing.get_args(hint))
+    return " or ".join("none" if o is type(None) else o.__name__ for o in _options(hint))

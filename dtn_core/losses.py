@@ -1,0 +1,74 @@
+"""The paper's losses (Sec. 4, equations 3-7), one a line. All arguments are batches; all results scalars."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FROM_S, FROM_T, REAL = 0, 1, 2
+"""The classes of the ternary discriminator: G(s), G(t) and a real t (the paper's 1, 2 and 3)."""
+
+
+class DiscriminatorLoss(NamedTuple):
+    """total: L_D; accuracy: share of the three kinds told right, 1/3 is chance."""
+
+    total: Tensor
+    accuracy: Tensor
+
+
+class GeneratorLoss(NamedTuple):
+    """total: L_G and its terms, unweighted."""
+
+    total: Tensor
+    gang: Tensor
+    const: Tensor
+    tid: Tensor
+    tv: Tensor
+
+
+def log_d(logits: Tensor, kind: int) -> Tensor:
+    """E log D_kind: (B, 3) logits → the mean log probability of a class."""
+    return F.log_softmax(logits.float(), 1)[:, kind].mean()
+
+
+def discriminator(from_s: Tensor, from_t: Tensor, real: Tensor) -> DiscriminatorLoss:
+    """L_D = −E_s log D1(G(s)) − E_t log D2(G(t)) − E_t log D3(t)   (eq. 3); arguments are D's (B, 3) logits."""
+    total = -log_d(from_s, FROM_S) - log_d(from_t, FROM_T) - log_d(real, REAL)
+    right = [(x.argmax(1) == k).float().mean() for x, k in ((from_s, FROM_S), (from_t, FROM_T), (real, REAL))]
+    return DiscriminatorLoss(total, torch.stack(right).mean())
+
+
+def gang(from_s: Tensor, from_t: Tensor) -> Tensor:
+    """L_GANG = −E_s log D3(G(s)) − E_t log D3(G(t))   (eq. 4); arguments are D's (B, 3) logits."""
+    return -log_d(from_s, REAL) - log_d(from_t, REAL)
+
+
+def const(f_s: Tensor, f_g_s: Tensor) -> Tensor:
+    """L_CONST = E_s d(f(s), f(G(s)))   (eq. 5), d the mean square; (B, dim) standardised features."""
+    return F.mse_loss(f_g_s.float(), f_s.float())
+
+
+def tid(t: Tensor, g_t: Tensor) -> Tensor:
+    """L_TID = E_t d2(t, G(t))   (eq. 6), d2 the mean square; pictures in [-1, 1]."""
+    return F.mse_loss(g_t.float(), t.float())
+
+
+def tv(z: Tensor) -> Tensor:
+    """L_TV = Σ ((z_{i,j+1} − z_{ij})² + (z_{i+1,j} − z_{ij})²)^{B/2}, B = 1   (eq. 7), as a mean over pixels.
+
+    (B, C, H, W) pictures. The small constant keeps the root differentiable where a picture is flat.
+    """
+    z = z.float()
+    dx = z[..., :-1, 1:] - z[..., :-1, :-1]
+    dy = z[..., 1:, :-1] - z[..., :-1, :-1]
+    return (dx.square() + dy.square() + 1e-8).sqrt().mean()
+
+
+def generator(
+    gang: Tensor, const: Tensor, tid: Tensor, tv: Tensor, alpha: float, beta: float, gamma: float
+) -> GeneratorLoss:
+    """L_G = L_GANG + α L_CONST + β L_TID + γ L_TV   (Sec. 4)."""
+    return GeneratorLoss(gang + alpha * const + beta * tid + gamma * tv, gang, const, tid, tv)

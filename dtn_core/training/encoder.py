@@ -1,0 +1,133 @@
+"""Stage: pretrain f on attributes of photos under stylisation."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.nn import functional as F
+
+from .. import checkpoint, images
+from ..config import EncoderTraining
+from ..domains import portraits
+from ..domains.portraits import UNKNOWN, Portraits
+from ..metrics import auc
+from ..networks.encoders import ATTRIBUTES, AttributeEncoder
+from ..types import Image
+from .loop import flat_cosine, scalar
+
+
+class EncoderStage:
+    """Binary cross-entropy on the attributes each picture's set tells, on stylised, jittered head crops."""
+
+    def __init__(self, config: EncoderTraining, data: Path, accelerator: Accelerator) -> None:
+        self.config, self.accelerator = config, accelerator
+        self.device, self.batch = str(accelerator.device), config.batch
+        torch.manual_seed(config.seed)
+        self.net = AttributeEncoder(config.width, config.dim).to(accelerator.device)
+        decayed = [p for p in self.net.parameters() if p.ndim > 1]
+        rest = [p for p in self.net.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}],
+            lr=config.lr,
+        )
+        self.train_sets = [
+            load(data, "train", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
+        ]
+        self.val_sets = [
+            load(data, "val", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
+        ]
+        # Augmentation in a thread, one batch ahead: OpenCV lets go of the interpreter's lock.
+        self.thread = ThreadPoolExecutor(1)
+        self.ahead: tuple[int, Future[tuple[Tensor, Tensor]]] | None = None
+
+    def step(self, step: int) -> dict[str, float]:
+        x, labels = self._batch(step)
+        self.net.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0)
+        with self.accelerator.autocast():
+            logits = self.net.logits(self.net(x))
+        loss = attribute_loss(logits.float(), labels)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        return {"loss": scalar(loss)}
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        if self.ahead is None or self.ahead[0] != step:
+            self.ahead = (step, self.thread.submit(self._make_batch, step))
+        x, labels = self.ahead[1].result()
+        self.ahead = (step + 1, self.thread.submit(self._make_batch, step + 1))
+        return x.to(self.accelerator.device), labels.to(self.accelerator.device)
+
+    def _make_batch(self, step: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng([self.config.seed, step])
+        crops, labels = [], []
+        for i in range(self.config.batch):
+            part = self.train_sets[int(i < self.config.batch * self.config.utkface)]
+            crop, told = augmented(rng, part, int(rng.integers(len(part))))
+            crops.append(crop)
+            labels.append(told)
+        return images.to_tensor(np.stack(crops)), torch.from_numpy(np.stack(labels))
+
+    def samples(self) -> Image:
+        """Stylised training crops: what f is made to see through."""
+        rng = np.random.default_rng(self.config.seed)
+        return images.grid([[augmented(rng, s, i)[0] for i in range(12)] for s in self.train_sets for _ in "ab"])
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Mean AUC over attributes on unstylised validation pictures."""
+        self.net.eval()
+        scores: dict[str, float] = {}
+        for part in self.val_sets:
+            logits = self.net.logits(self.net(images.to_tensor(crops(part)).to(self.accelerator.device))).cpu()
+            for i, name in enumerate(ATTRIBUTES):
+                known = part.labels[:, i] != UNKNOWN
+                if len(set(part.labels[known, i])) == 2:
+                    scores[f"{name}{'@utk' if part.tight else ''}"] = auc(part.labels[known, i], logits[known, i])
+        return {"auc": float(np.mean(list(scores.values()))), **scores} if scores else {}
+
+    def state(self) -> dict[str, Any]:
+        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def export(self, directory: Path, step: int) -> Path:
+        info = {"kind": "encoder", "encoder": self.net.config, "trained": {"step": step, **vars(self.config)}}
+        return checkpoint.save(directory, info, {"encoder": self.net.state_dict()})
+
+
+def crops(part: Portraits, size: int = 64) -> Image:
+    """(N, size, size, 3) head crops of a whole set, as they are."""
+    return np.stack([portraits.head_crop(picture, part.eyes, size) for picture in part.pictures])
+
+
+def augmented(rng: np.random.Generator, part: Portraits, index: int, size: int = 64) -> tuple[Image, np.ndarray]:
+    """A jittered, stylised head crop and its labels; what hidden context would tell becomes unknown."""
+    labels = part.labels[index].copy()
+    crop = portraits.head_crop(part.pictures[index], part.eyes, size)
+    if part.tight or rng.random() < 0.2:
+        crop = portraits.hide_context(rng, crop)
+        labels[_HAIR] = UNKNOWN
+    motion = portraits.jitter(rng, size)
+    crop = cv2.warpAffine(crop, motion, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return portraits.stylise(rng, crop), labels
+
+
+_HAIR = [i for i, name in enumerate(ATTRIBUTES) if name in portraits.HAIR_LABELS]
+
+
+def attribute_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean binary cross-entropy over known labels; logits and labels (B, A), unknown ones are `UNKNOWN`."""
+    known = labels != UNKNOWN
+    return F.binary_cross_entropy_with_logits(logits[known], labels[known])

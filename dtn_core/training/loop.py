@@ -1,0 +1,111 @@
+"""The one loop for every stage: step, tell, sample, save; stop and resume."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+from tqdm import tqdm
+
+from ..events import Event, Failed, Finished, Sampled, Saved, Started, Stepped
+from ..types import Image
+from .runs import Run
+
+
+class Stage(Protocol):
+    """What is trained: it owns the mathematics; the loop owns time, files and events."""
+
+    device: str
+    batch: int
+
+    def step(self, step: int) -> dict[str, float]:
+        """Do optimizer step number `step` (from 1); batches depend on (seed, step) alone. Returns scalars."""
+
+    def samples(self) -> Image:
+        """The fixed-seed sample grid, (H, W, 3) uint8."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything a resumed run needs, as nested dictionaries and lists of tensors and plain values."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+
+    def export(self, directory: Path, step: int) -> Path:
+        """Write what the training made as a checkpoint directory."""
+
+    def validate(self) -> dict[str, float]:
+        """Figures on the validation part; may be empty. Written with the checkpoint."""
+
+
+def train(stage: Stage, run: Run, steps: int, log_every: int, sample_every: int, save_every: int) -> Path:
+    """Train from where the run stands to `steps`. Ctrl-C or a file control/stop saves and ends it well.
+
+    Returns the exported checkpoint's directory. Losses that aren't finite end the run with `Failed` and a
+    RuntimeError; the last good checkpoint stays.
+    """
+    first = 0
+    if saved := run.load_state():
+        first = saved["step"]
+        stage.load_state(saved["stage"])
+    run.tell(Started(first, steps, stage.device))
+    bar = tqdm(range(first + 1, steps + 1), initial=first, total=steps, dynamic_ncols=True, unit="step")
+    sums: dict[str, list[float]] = defaultdict(list)
+    clock, step, why = time.perf_counter(), first, "done"
+    try:
+        for step in bar:
+            for name, value in stage.step(step).items():
+                sums[name].append(value)
+            if step % log_every == 0 or step == steps:
+                means = {name: sum(values) / len(values) for name, values in sums.items()}
+                seconds = time.perf_counter() - clock
+                count = len(next(iter(sums.values())))
+                run.tell(Stepped(step, means, round(count * stage.batch / seconds, 2)))
+                bar.set_postfix({k: f"{v:.3f}" for k, v in means.items()})
+                if bad := [name for name, value in means.items() if not math.isfinite(value)]:
+                    raise RuntimeError(f"{bad[0]} is not a number at step {step}; try a lower learning rate.")
+                sums.clear()
+                clock = time.perf_counter()
+            if step % sample_every == 0 or step == steps:
+                run.tell(Sampled(step, run.save_sample(step, stage.samples())))
+            if run.asked_to_stop():
+                why = "stopped"
+                break
+            if step % save_every == 0 and step < steps:
+                _save(stage, run, step)
+    except KeyboardInterrupt:
+        why = "stopped"
+        step -= 1  # the interrupted step is done again on resuming
+    except Exception as error:
+        run.tell(Failed(step, str(error).splitlines()[0] if str(error) else type(error).__name__))
+        raise
+    _save(stage, run, step)
+    exported = stage.export(run.path / "export", step)
+    run.tell(Finished(step, why))
+    return exported
+
+
+def _save(stage: Stage, run: Run, step: int) -> None:
+    figures = stage.validate()
+    run.save_state({"step": step, "stage": stage.state(), "validation": figures})
+    if figures:
+        run.tell(Stepped(step, {f"val/{k}": v for k, v in figures.items()}, 0.0))
+    run.tell(Saved(step, "checkpoints/last.safetensors"))
+
+
+def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: float = 0.02) -> float:
+    """A factor for the learning rate: up over `warm` steps, flat, then down a cosine to `low`."""
+    start = min(1.0, step / max(1, min(warm, steps // 10)))
+    x = max(0.0, (step / steps - flat) / (1 - flat))
+    return start * (low + (1 - low) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, x))))
+
+
+def scalar(value: Tensor) -> float:
+    """A zero-dimensional tensor's value."""
+    return float(value.detach())
+
+
+__all__ = ["Event", "Stage", "flat_cosine", "scalar", "train"]
