@@ -43,7 +43,7 @@ def align(frame: Image, face: Face, size: int = CROP) -> AlignedFace:
 
 def chip(image: Image, face: Face, size: int = 150, padding: float = 0.25) -> Image:
     """The (size, size, 3) crop that dlib's face recogniser expects: ``dlib.get_face_chip`` without dlib."""
-    mean = (_CHIP_POINTS + padding) / (2 * padding + 1) * size
+    mean = (_CHIP_POINTS + padding) / (2 * padding + 1) * size - 0.5
     return warp(image, similarity(face.points.astype(np.float64), mean), size)
 
 

@@ -21,11 +21,18 @@ from .align import eye_centres, warp
 LIVE_SIDE = 480
 """Longest side of the copy searched in live video: faces from about 110 of 640 pixels up are found."""
 
-TILTS = (-28.0, 28.0)
-"""Degrees by which a frame is turned when HOG finds no upright face; HOG itself bears about ±20."""
+TILTS = (-40.0, 40.0)
+"""Degrees by which a frame is turned when HOG finds nothing as it is; HOG itself bears 30 to 40."""
+
+SURE = 0.6
+"""HOG's score from which a face needs no second opinion; below it there are tilted faces and emblems on sleeves."""
+
+LIVE_SURE = 0.2
+"""HOG's score from which a face counts in live video, where a second opinion takes too long."""
 
 _HOG_LOCK = threading.Lock()  # dlib's detector keeps state while it runs, and releases the interpreter lock
 _PATCH = 320
+_SMALLEST = 24  # pixels; in less no detector finds anything
 
 
 class _Found(NamedTuple):
@@ -50,31 +57,42 @@ def detect(
         raise ValueError(
             f"a frame must be (H, W, 3) uint8 RGB, not {frame.shape} {frame.dtype}; see images.load."
         )
-    found = _search(frame, max_side) if thorough else _hog(*_scaled(frame, min(max_side, LIVE_SIDE)))
-    found = _distinct(found)[:max_faces]
-    return tuple(_face(frame, f) for f in found)
+    if thorough:
+        found = _search(frame, max_side)
+    else:
+        found = [f for f in _hog(*_scaled(frame, min(max_side, LIVE_SIDE))) if f.score >= LIVE_SURE]
+    return tuple(_face(frame, f) for f in _distinct(found)[:max_faces])
 
 
 def _search(frame: Image, max_side: int) -> list[_Found]:
     copy, scale = _scaled(frame, max_side)
-    found = _hog(copy, scale)
+    if min(copy.shape[:2]) < _SMALLEST:
+        return []
+    found = _confirmed(frame, _hog(copy, scale))
     if len(found) == 1 and found[0].side > min(frame.shape[:2]) / 4:
         return found  # a portrait
     # HOG's window is 80 pixels: faces from 40 need an enlarged copy.
     double = cv2.resize(copy, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-    found += _hog(double, 2 * scale)
+    found += _confirmed(frame, _hog(double, 2 * scale))
     if found:
         return found
+    double, shrunk = _scaled(double, max_side)
     for tilt in TILTS:
-        found += _hog(double, 2 * scale, tilt)
+        found += _confirmed(frame, _hog(double, 2 * scale * shrunk, tilt))
     return found or _mtcnn(copy, scale)
+
+
+def _confirmed(frame: Image, found: Sequence[_Found]) -> list[_Found]:
+    """Those of which HOG is sure, or in whose patch MTCNN sees a face too."""
+    return [f for f in found if f.score >= SURE or _mtcnn(_patch(frame, _level(frame, f))[0][::2, ::2], 1.0)]
 
 
 def _scaled(frame: Image, side: int) -> tuple[Image, float]:
     scale = min(1.0, side / max(frame.shape[:2]))
     if scale == 1:
         return frame, 1.0
-    return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale
+    size = [max(1, round(n * scale)) for n in (frame.shape[1], frame.shape[0])]
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA), scale
 
 
 def _hog(copy: Image, scale: float, tilt: float = 0.0) -> list[_Found]:
@@ -92,7 +110,7 @@ def _hog(copy: Image, scale: float, tilt: float = 0.0) -> list[_Found]:
     found = []
     for box, score in zip(boxes, scores):
         x, y = back @ (box.dcenter().x, box.dcenter().y, 1)
-        found.append(_Found(x / scale, y / scale, box.width() / scale, tilt, float(score)))
+        found.append(_Found(float(x / scale), float(y / scale), box.width() / scale, tilt, float(score)))
     return found
 
 
@@ -104,10 +122,10 @@ def _mtcnn(copy: Image, scale: float) -> list[_Found]:
             continue
         eyes, mouth = p[:2].mean(0), p[3:].mean(0)
         tilt = math.degrees(math.atan2(p[1][1] - p[0][1], p[1][0] - p[0][0]))
-        # dlib's square, by the points of both on upright faces.
-        side = 2.0 * max(float(np.linalg.norm(p[1] - p[0])), float(np.linalg.norm(mouth - eyes)))
+        # dlib's square; 2.25 is the median over portraits that both detectors find.
+        side = 2.25 * max(float(np.linalg.norm(p[1] - p[0])), float(np.linalg.norm(mouth - eyes)))
         x, y = (eyes + mouth) / 2
-        found.append(_Found(x / scale, y / scale, side / scale, tilt, float(score)))
+        found.append(_Found(float(x / scale), float(y / scale), float(side / scale), tilt, float(score)))
     return found
 
 
@@ -121,25 +139,33 @@ def _distinct(found: Sequence[_Found]) -> list[_Found]:
 
 
 def _face(frame: Image, found: _Found) -> Face:
-    points = _points(frame, found)
-    left, right = eye_centres(points)
-    level = found._replace(tilt=math.degrees(math.atan2(right[1] - left[1], right[0] - left[0])))
     half = found.side / 2
     box = Box(found.x - half, found.y - half, found.x + half, found.y + half)
-    return Face(box, _points(frame, level), found.score)
+    return Face(box, _points(frame, _level(frame, found)), found.score)
+
+
+def _level(frame: Image, found: _Found) -> _Found:
+    """The same with its tilt measured between the eyes."""
+    left, right = eye_centres(_points(frame, found))
+    return found._replace(tilt=math.degrees(math.atan2(right[1] - left[1], right[0] - left[0])))
 
 
 def _points(frame: Image, found: _Found) -> NDArray[np.float32]:
-    """dlib's five points on a patch where the face is level and half as wide as the patch."""
+    """dlib's five points, placed where the face is level."""
     import dlib
 
-    matrix = cv2.getRotationMatrix2D((found.x, found.y), found.tilt, _PATCH / 2 / found.side)
-    matrix[:, 2] += _PATCH / 2 - np.array([found.x, found.y])
+    patch, matrix = _patch(frame, found)
     quarter = _PATCH // 4
-    rectangle = dlib.rectangle(quarter, quarter, 3 * quarter - 1, 3 * quarter - 1)
-    shape = _predictor()(warp(frame, matrix, _PATCH), rectangle)
+    shape = _predictor()(patch, dlib.rectangle(quarter, quarter, 3 * quarter - 1, 3 * quarter - 1))
     points = np.array([(p.x, p.y, 1) for p in shape.parts()], np.float64)
     return (points @ cv2.invertAffineTransform(matrix).T).astype(np.float32)
+
+
+def _patch(frame: Image, found: _Found) -> tuple[Image, NDArray[np.float64]]:
+    """The face turned level, its square in the middle half of a patch; and the (2, 3) map frame → patch."""
+    matrix = cv2.getRotationMatrix2D((found.x, found.y), found.tilt, _PATCH / 2 / found.side)
+    matrix[:, 2] += _PATCH / 2 - np.array([found.x, found.y])
+    return warp(frame, matrix, _PATCH), matrix
 
 
 @cache

@@ -331,7 +331,7 @@ class DlibEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # Where dlib.get_face_chip(image, points, 150, 0.25) puts the eye centres, measured.
-        return self.net(crop_from_head(x, 150, eye_distance=0.349, eye_height=0.309))
+        return self.net(crop_from_head(x, 150, eye_distance=0.35, eye_height=0.317))
 
 
 class FacenetEncoder(nn.Module):
