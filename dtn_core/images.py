@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image as PILImage
-from PIL import ImageOps
+from PIL import ImageOps, features
 from torch import Tensor
 
 from .types import Image
@@ -26,55 +26,84 @@ MAX_PIXELS = 50_000_000
 """Pictures with more pixels than this are refused before they are decoded (decompression bombs)."""
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
+
+# None of Pillow's formats that run a program; AVIF is missing from some builds.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", *(("AVIF",) if features.check("avif") else ()))
 
 
 def load(source: str | os.PathLike[str] | bytes) -> Image:
     """Read a picture as (H, W, 3) uint8 RGB: EXIF orientation applied, grey, palette and 16-bit converted, alpha
-    laid over white.
+    laid over white; of an animation the first frame.
 
     Raises ValueError with one line for people: missing, empty, not a picture, cut short, or too large.
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
-    if not isinstance(source, bytes):
-        path = Path(source)
-        if not path.exists():
-            raise ValueError(f"{name}: no such file. Check the path.")
-        if path.is_dir():
-            raise ValueError(f"{name}: is a folder, a picture is wanted.")
-        if path.stat().st_size == 0:
-            raise ValueError(f"{name}: the file is empty (0 bytes). Save or download it again.")
-    elif not source:
-        raise ValueError("the picture is empty (0 bytes). Save or download it again.")
+    rgb = None
+    try:
+        if not isinstance(source, bytes):
+            _check_file(Path(source))
+        elif not source:
+            raise ValueError("the picture is empty (0 bytes). Save or download it again.")
+    except OSError as error:
+        raise ValueError(f"{name}: cannot be opened ({error.strerror}). Check the path.") from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PILImage.DecompressionBombWarning)
-            picture = PILImage.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ValueError(
-                    f"{name}: {picture.width}x{picture.height} is too large; at most "
-                    f"{MAX_PIXELS // 1_000_000} megapixels. Scale it down first."
-                )
-            picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture))
+            warnings.simplefilter("ignore")  # of large pictures and of odd EXIF: both are dealt with here
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+            with PILImage.open(stream, formats=_FORMATS) as picture:
+                if picture.width * picture.height <= MAX_PIXELS:
+                    picture.load()
+                    rgb = _to_rgb(_upright(picture))
     except PILImage.DecompressionBombError:
-        raise ValueError(f"{name}: too large. Scale it down below {MAX_PIXELS // 1_000_000} megapixels.") from None
+        pass
     except PILImage.UnidentifiedImageError:
-        raise ValueError(f"{name}: not a picture that can be read. Use JPEG, PNG, WebP, BMP or TIFF.") from None
-    except (OSError, SyntaxError, EOFError) as error:
+        raise ValueError(
+            f"{name}: not a picture that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF."
+        ) from None
+    except PermissionError:
+        raise ValueError(f"{name}: may not be read. Change its permissions.") from None
+    except Exception as error:  # on damaged files the decoders raise errors of every kind
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{name}: the picture is damaged or cut short ({reason}). Get it again.") from None
+    if rgb is None:
+        raise ValueError(f"{name}: too large. Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most.")
+    return rgb
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise ValueError(f"{path}: no such file. Check the path.")
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder, a picture is wanted.")
+    if not path.is_file():  # a pipe would block, a device never end
+        raise ValueError(f"{path}: is not a file. Give a picture's path.")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty (0 bytes). Save or download it again.")
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        raise ValueError(f"{path}: is a video, a picture is wanted. Save one of its frames as a picture.")
+
+
+def _upright(picture: PILImage.Image) -> PILImage.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged EXIF raises all sorts of errors; the picture is good without it
+        return picture
 
 
 def _to_rgb(picture: PILImage.Image) -> Image:
     if picture.mode.startswith("I") or picture.mode == "F":  # 16 and 32 bit grey: scale, PIL would clip
-        grey = np.asarray(picture, np.float64)
-        top = 65535.0 if picture.mode.startswith("I") and grey.max(initial=0) > 255 else 255.0
-        if picture.mode == "F" and grey.max(initial=0) <= 1:
+        grey = np.nan_to_num(np.asarray(picture, np.float32))
+        brightest = float(grey.max())
+        if picture.mode == "F" and brightest <= 1:
             top = 1.0
-        grey8 = np.clip(np.nan_to_num(grey) / top * 255, 0, 255).round().astype(np.uint8)
+        else:
+            top = 65535.0 if picture.mode.startswith("I;16") or brightest > 255 else 255.0
+        grey8 = np.clip(grey / top * 255, 0, 255).round().astype(np.uint8)
         return np.repeat(grey8[..., None], 3, axis=2)
     if "A" in picture.getbands() or "transparency" in picture.info:
-        return over(np.asarray(picture.convert("RGBA")), (255, 255, 255))
+        rgba = picture.convert("RGBA")
+        picture = PILImage.alpha_composite(PILImage.new("RGBA", rgba.size, "white"), rgba)
     return np.array(picture.convert("RGB"))
 
 
@@ -92,7 +121,7 @@ def save(path: str | os.PathLike[str], image: Image) -> None:
     path = Path(path)
     temporary = None
     try:
-        if path.suffix.lower() not in PILImage.registered_extensions():
+        if path.suffix.lower() not in PICTURE_SUFFIXES:
             raise ValueError(f"{path}: unknown picture type '{path.suffix}'. Use .png or .jpg.")
         path.parent.mkdir(parents=True, exist_ok=True)
         if image.shape[2] == 4 and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"}:
@@ -114,7 +143,7 @@ def to_tensor(images: Image | Sequence[Image]) -> Tensor:
     array = np.asarray(images)
     if array.ndim == 3:
         array = array[None]
-    tensor = torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    tensor = torch.tensor(array).permute(0, 3, 1, 2).float() / 127.5 - 1
     if tensor.shape[1] == 4:
         colour, alpha = tensor[:, :3], (tensor[:, 3:] + 1) / 2
         tensor = torch.cat([colour * alpha, tensor[:, 3:]], 1)
