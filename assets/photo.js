@@ -1,0 +1,94 @@
+// Runs once for the photo input: `element` is its root, `props.value` what Python gets, `trigger` fires an event.
+const find = (name) => element.querySelector(".photo-" + name);
+let stream = null;
+
+const note = (text) => { find("note").textContent = text; };
+
+const look = (name) => {
+  for (const part of ["prompt", "preview", "video"]) find(part).hidden = part !== name;
+  find("snap").hidden = name !== "video";
+  find("webcam").hidden = name === "video";
+};
+
+const stopCamera = () => {
+  if (stream) stream.getTracks().forEach((track) => track.stop());
+  stream = null;
+};
+
+const send = (url) => {
+  stopCamera();
+  note("");
+  find("preview").src = url;
+  look("preview");
+  props.value = url;
+  trigger("submit");
+};
+
+const read = (file) => {
+  if (file.size > MAX_BYTES) {
+    note("This file is too large (" + Math.round(file.size / 1e6) + " MB). Choose a smaller photo.");
+    return;
+  }
+  const reader = new FileReader();
+  reader.onload = () => send(reader.result);
+  reader.onerror = () => note("The browser could not read this file.");
+  reader.readAsDataURL(file);
+};
+
+const startCamera = async () => {
+  note("");
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720, facingMode: "user" } });
+    find("video").srcObject = stream;
+    await find("video").play();
+    look("video");
+  } catch (error) {
+    stopCamera();
+    note(navigator.mediaDevices
+      ? "The webcam is not available: " + error.message + "."
+      : "The browser gives the webcam only to https:// or localhost.");
+  }
+};
+
+const snap = () => {
+  const video = find("video");
+  const canvas = document.createElement("canvas");
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  send(canvas.toDataURL("image/jpeg", 0.95));
+};
+
+find("preview").addEventListener("error", () => look("prompt"));
+find("file").addEventListener("change", (event) => {
+  if (event.target.files[0]) read(event.target.files[0]);
+  event.target.value = "";
+});
+
+element.addEventListener("click", (event) => {
+  const example = event.target.closest(".photo-example");
+  if (example) send(example.querySelector("img").src);
+  else if (event.target.closest(".photo-webcam")) startCamera();
+  else if (event.target.closest(".photo-snap")) snap();
+  else if (event.target.closest(".photo-choose") || (event.target.closest(".photo-stage") && !stream)) find("file").click();
+});
+
+element.addEventListener("keydown", (event) => {
+  if (event.target === find("stage") && !stream && (event.key === "Enter" || event.key === " ")) {
+    event.preventDefault();
+    find("file").click();
+  }
+});
+
+element.addEventListener("dragover", (event) => { event.preventDefault(); find("stage").classList.add("over"); });
+element.addEventListener("dragleave", () => find("stage").classList.remove("over"));
+element.addEventListener("drop", (event) => {
+  event.preventDefault();
+  find("stage").classList.remove("over");
+  if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]);
+});
+
+document.addEventListener("paste", (event) => {
+  const file = [...(event.clipboardData ? event.clipboardData.files : [])][0];
+  if (file && element.offsetParent) read(file);
+});

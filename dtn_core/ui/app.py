@@ -1,0 +1,42 @@
+"""The app: a page of tabs over one shared Transferrer."""
+
+from __future__ import annotations
+
+import os
+
+import gradio as gr
+
+from ..transfer import Transferrer
+from . import emojify, theme
+
+TITLE = "DTN Studio · See yourself as an emoji"
+
+
+def build_app(transferrer: Transferrer) -> gr.Blocks:
+    """The whole page. The transferrer is shared by all viewers; it keeps nothing of a frame."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
+        gr.HTML(theme.HEADER, apply_default_css=False)
+        with gr.Tabs(elem_classes="rooms"), gr.Tab("Emojify", id="emojify"):
+            emojify.fill(transferrer)
+        gr.HTML(theme.PRIVACY, apply_default_css=False)
+    return demo
+
+
+def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False) -> None:
+    """Serve until interrupted. Without a host: all interfaces on a Hugging Face Space, this machine elsewhere.
+
+    Raises ValueError with one line if the port is taken or may not be used.
+    """
+    host = host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+    try:
+        demo.launch(
+            server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
+            theme=theme.theme(), css=theme.CSS, favicon_path=theme.ASSETS / "favicon.svg",
+            footer_links=["api"], prevent_thread_lock=True,
+        )  # fmt: skip
+    except (OSError, OverflowError):
+        raise ValueError(
+            f"{host}:{port} is in use or not allowed. Choose another --port (or --host)."
+        ) from None
+    print(f"DTN Studio listens on {demo.local_url}", flush=True)
+    demo.block_thread()

@@ -1,0 +1,150 @@
+"""The tab *Emojify*: a photo or the live webcam in, emoji out; and the endpoint ``/emojify`` for programs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ..faces.compose import beside
+from ..transfer import Transferrer
+from ..types import Face, Image, Result
+from . import cards, pictures
+
+VIEWS = ("Over the face", "Beside", "Emoji alone")
+
+
+class Live(NamedTuple):
+    """What one viewer's live video remembers from frame to frame: the faces and when frames were done."""
+
+    faces: tuple[Face, ...] = ()
+    times: tuple[float, ...] = ()
+
+    def fps(self) -> float:
+        """Frames a second over the times kept; 0 before the second frame."""
+        return (len(self.times) - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 1 else 0.0
+
+
+def fill(transferrer: Transferrer) -> None:
+    """Fill the tab, inside a gr.Tab."""
+    with gr.Tabs(elem_classes="modes"):
+        with gr.Tab("Photo", id="photo"):
+            _photo(transferrer)
+        with gr.Tab("Live webcam", id="live"):
+            _live(transferrer)
+    _endpoint(transferrer)
+
+
+def _photo(transferrer: Transferrer) -> None:
+    script = (pictures.ASSETS / "story.js").read_text("utf-8")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=320):
+            photo = pictures.photo_input(pictures.examples(), elem_id="photo")
+            mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
+        with gr.Column(scale=7, min_width=320):
+            story = gr.HTML(cards.WAITING, js_on_load=script, apply_default_css=False, elem_id="story")
+            with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
+                with gr.Tab("Compare"):
+                    compare = pictures.slider(
+                        show_label=False, elem_id="compare", buttons=["fullscreen"], height=420
+                    )
+                with gr.Tab(VIEWS[0]):
+                    pasted = pictures.image(show_label=False, interactive=False, elem_id="pasted")
+                with gr.Tab(VIEWS[1]):
+                    pair = pictures.image(show_label=False, interactive=False, elem_id="beside")
+
+    def show(url: str | None, mirrored: bool) -> tuple[Any, ...]:
+        if not url:
+            return cards.WAITING, gr.update(visible=False), None, None, None
+        try:
+            result = transferrer(pictures.decode(url), mirror=mirrored)
+        except ValueError as error:
+            return cards.message(str(error)), gr.update(visible=False), None, None, None
+        pictured = (result.frame, result.composed), result.composed, beside(result.frame, result.faces)
+        return cards.steps(result), gr.update(visible=bool(result.faces)), *pictured
+
+    gr.on(
+        [photo.submit, mirror.change], show, [photo, mirror], [story, views, compare, pasted, pair],
+        api_visibility="private", show_progress="minimal", show_progress_on=story, trigger_mode="always_last",
+        concurrency_limit=2, concurrency_id="photo",
+    )  # fmt: skip
+
+
+def _live(transferrer: Transferrer) -> None:
+    options = gr.WebcamOptions(mirror=True, constraints={"video": {"width": 640, "height": 480}})
+    with gr.Row(equal_height=True):
+        camera = pictures.image(
+            sources=["webcam"], streaming=True, label="Webcam", elem_id="camera", min_width=320,
+            webcam_options=options,
+        )  # fmt: skip
+        shown = pictures.image(
+            label="Emoji", interactive=False, elem_id="shown", buttons=["fullscreen"], min_width=320
+        )  # fmt: skip
+    note = gr.HTML(elem_id="live-note", apply_default_css=False)
+    with gr.Row(elem_id="live-controls"):
+        view = gr.Radio(list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="view")
+        mirror = gr.Checkbox(True, label="Mirror", container=False, min_width=90, elem_id="live-mirror")
+    state = gr.State(Live())
+
+    def show(frame: Image | None, chosen: str, mirrored: bool, live: Live) -> tuple[Any, ...]:
+        if frame is None:
+            return None, "", Live()
+        result = transferrer(frame, mirror=mirrored, thorough=False, previous=live.faces)
+        faces = tuple(face.aligned.face for face in result.faces)
+        live = Live(faces, (*live.times, time.perf_counter())[-12:])
+        quiet = "" if faces else cards.message("No face in view.", "hint")
+        return compose(result, chosen), quiet + cards.timing(result, live.fps()), live
+
+    camera.stream(
+        show, [camera, view, mirror, state], [shown, note, state],
+        api_visibility="private", show_progress="hidden", stream_every=0.05, time_limit=3600,
+        concurrency_limit=4, concurrency_id="live",
+    )  # fmt: skip
+
+
+def compose(result: Result, view: str) -> Image:
+    """A live frame as the viewer chose to see it; the frame itself where there is no face."""
+    if not result.faces or view == VIEWS[0]:
+        return result.composed
+    return beside(result.frame, result.faces) if view == VIEWS[1] else result.faces[0].image
+
+
+def _endpoint(transferrer: Transferrer) -> None:
+    def emojify(photo: str, mirror: bool = False) -> dict:
+        """Redraw every face of a photo as an emoji. Nothing is stored.
+
+        Args:
+            photo: the picture file as a data URL or as base64.
+            mirror: flip it left to right first.
+
+        Returns:
+            width, height: of the photo. faces: biggest first, each with its box (left, top, right, bottom in
+            pixels), emoji_64 and emoji_256 (transparent PNG as data URLs). pasted: the photo with the emoji
+            over the faces, a JPEG as data URL. ms: milliseconds by stage. checkpoint: its name and hash.
+        """
+        try:
+            return _record(transferrer(pictures.decode(photo), mirror=mirror), transferrer)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    gr.api(emojify, api_name="emojify", concurrency_limit=2, concurrency_id="photo")
+
+
+def _record(result: Result, transferrer: Transferrer) -> dict[str, Any]:
+    faces = [
+        {
+            "box": [round(float(v), 1) for v in face.aligned.face.box],
+            "emoji_64": pictures.encode(face.raw),
+            "emoji_256": pictures.encode(face.image),
+        }
+        for face in result.faces
+    ]
+    return {
+        "width": result.frame.shape[1],
+        "height": result.frame.shape[0],
+        "faces": faces,
+        "pasted": pictures.encode(result.composed, max_side=None),
+        "ms": {stage: round(ms, 2) for stage, ms in result.ms.items()},
+        "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
+    }

@@ -1,0 +1,130 @@
+"""Pictures between the browser and Python without a file in between.
+
+gradio keeps whatever passes through its image components in a folder on the disk. Here a picture travels as a
+data URL inside the request and the answer instead: it lives in memory, and is gone when the answer is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import gradio as gr
+import numpy as np
+from gradio.components.image import ImageData
+from gradio.components.imageslider import SliderData
+from PIL import Image as PILImage
+
+from .. import images
+from ..types import Image
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+MAX_BYTES = 40_000_000
+"""Files larger than this are refused: they travel in memory, and phone photos stay far below."""
+
+MAX_SHOWN = 1600
+"""Longest side of a photo sent back to the browser."""
+
+
+def encode(image: Image, max_side: int | None = MAX_SHOWN) -> str:
+    """A picture as a data URL, scaled down to ``max_side``: RGB becomes JPEG, RGBA a PNG that keeps its
+    transparency."""
+    height, width = image.shape[:2]
+    if max_side and max(height, width) > max_side:
+        scale = max_side / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    buffer = io.BytesIO()
+    kind, options = ("png", {"compress_level": 3}) if image.shape[2] == 4 else ("jpeg", {"quality": 90})
+    PILImage.fromarray(np.ascontiguousarray(image)).save(buffer, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def decode(url: str) -> Image:
+    """A picture from a data URL or from bare base64, as (H, W, 3) RGB.
+
+    Raises ValueError with one line for people, as `images.load` does.
+    """
+    if len(url) > MAX_BYTES * 4 / 3 + 100:
+        raise ValueError(f"the picture is larger than {MAX_BYTES // 1_000_000} MB. Scale it down first.")
+    text = url.partition(",")[2] if url.startswith("data:") else url
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("the picture did not arrive whole: give it as a data URL or as base64.") from None
+    return images.load(data)
+
+
+def image(**options: Any) -> gr.Image:
+    """A gr.Image that takes and gives data URLs only.
+
+    Its methods are replaced on the instance, since gradio writes a .pyi file beside every subclass. Never
+    answer with a gr.update for it: gradio would build it anew, with its own methods.
+    """
+    component = gr.Image(**options)
+    component.preprocess = _from_payload
+    component.postprocess = _to_payload
+    return component
+
+
+def slider(**options: Any) -> gr.ImageSlider:
+    """A gr.ImageSlider for showing (before, after), by data URLs only; the same warning holds."""
+    component = gr.ImageSlider(interactive=False, **options)
+    component.postprocess = lambda pair: pair and SliderData(root=tuple(_to_payload(p) for p in pair))
+    return component
+
+
+def _from_payload(payload: ImageData | None) -> Image | None:
+    if payload is None:
+        return None
+    if not (payload.url or "").startswith("data:"):
+        raise gr.Error("Pictures are taken as data URLs only, so that none is stored.", print_exception=False)
+    return decode(payload.url)
+
+
+def _to_payload(picture: Image | None) -> ImageData | None:
+    return None if picture is None else ImageData(url=encode(picture))
+
+
+def photo_input(examples: Mapping[str, Image], **options: Any) -> gr.HTML:
+    """Choose, drop or paste a file, take a snapshot, or pick an example; its value is a data URL, made in the
+    browser, and it fires ``submit``. gr.Image would upload the file to a folder on the server."""
+    buttons = "".join(
+        f'<button type="button" class="photo-example" title="{html.escape(name)}">'
+        f'<img src="{encode(picture, 768)}" alt=""><span>{html.escape(name)}</span></button>'
+        for name, picture in examples.items()
+    )
+    template = (ASSETS / "photo.html").read_text("utf-8").replace("{{examples}}", buttons)
+    script = (ASSETS / "photo.js").read_text("utf-8").replace("MAX_BYTES", str(MAX_BYTES))
+    return gr.HTML(None, html_template=template, js_on_load=script, apply_default_css=False, **options)
+
+
+def examples() -> dict[str, Image]:
+    """Portraits that are in the public domain and come with installed packages; those not installed are left
+    out."""
+    found = {}
+    for name, read in (("Grace Hopper", _hopper), ("Eileen Collins", _astronaut)):
+        try:
+            found[name] = read()
+        except (ImportError, OSError, ValueError):
+            continue
+    return found
+
+
+def _hopper() -> Image:
+    from matplotlib import cbook
+
+    return images.load(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+
+
+def _astronaut() -> Image:
+    from skimage import data
+
+    return data.astronaut()
