@@ -1,8 +1,9 @@
 """The one door between files, pictures and tensors.
 
-A *picture* is uint8 HWC (RGB, or RGBA with straight alpha). A *tensor* is float BCHW in [-1, 1]. A picture with
-alpha becomes four channels: colour over mid-grey (0 in the tensor's range), i.e. premultiplied in [-1, 1], then
-alpha mapped from 0..255 to -1..1; so the first three channels of a tensor are always a picture f can look at.
+A *picture* is uint8 HWC (RGB, or RGBA with straight alpha). A *tensor* is float BCHW in [-1, 1]. A picture
+with alpha becomes four channels: colour over mid-grey (0 in the tensor's range), i.e. premultiplied in
+[-1, 1], then alpha mapped from 0..255 to -1..1; so the first three channels of a tensor are always a picture f can
+look at.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", "
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
 
 # None of Pillow's formats that run a program; AVIF is missing from some builds.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", *(("AVIF",) if features.check("avif") else ()))
+_FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"] + ["AVIF"] * features.check("avif")
 
 
 def load(source: str | os.PathLike[str] | bytes) -> Image:
-    """Read a picture as (H, W, 3) uint8 RGB: EXIF orientation applied, grey, palette and 16-bit converted, alpha
-    laid over white; of an animation the first frame.
+    """Read a picture as (H, W, 3) uint8 RGB: EXIF orientation applied, grey, palette and 16-bit converted,
+    alpha laid over white; of an animation the first frame.
 
     Raises ValueError with one line for people: missing, empty, not a picture, cut short, or too large.
     """
@@ -132,7 +133,9 @@ def save(path: str | os.PathLike[str], image: Image) -> None:
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror or error}). Choose another output.") from None
+        raise ValueError(
+            f"{path}: cannot be written ({error.strerror or error}). Choose another output."
+        ) from None
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)

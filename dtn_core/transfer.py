@@ -1,4 +1,5 @@
-"""The pipeline: a frame goes in, faces as emoji come out. UI, command line, benchmarks and tests all call this."""
+"""The pipeline: a frame goes in, faces as emoji come out. UI, command line, benchmarks and tests all call
+this."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Transferrer:
     def from_checkpoint(
         cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "cpu"
     ) -> Transferrer:
-        """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises ValueError with one line."""
+        """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises ValueError with one
+        line."""
         device = pick_device(device)
         return cls(checkpoints.load(name_or_dir, device), device)
 
@@ -53,9 +55,9 @@ class Transferrer:
     ) -> Result:
         """Turn every face of an (H, W, 3) uint8 RGB frame into an emoji.
 
-        mirror: flip the frame left to right first; the result is in the flipped frame. upscale: apply SR, else
-        enlarge smoothly. max_side: longest side of the copy in which faces are sought; emoji and composition
-        keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
+        mirror: flip the frame left to right first; the result is in the flipped frame. upscale: apply SR,
+        else enlarge smoothly. max_side: longest side of the copy in which faces are sought; emoji and
+        composition keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
         `faces.detect.detect`. previous: faces of the frame before, to steady these (`faces.track.smooth`).
         """
         clock = _Clock(self.device)
@@ -88,7 +90,8 @@ class Transferrer:
 
     @torch.no_grad()
     def upscale(self, y: Tensor) -> Tensor:
-        """SR: (B, 4, 64, 64) → (B, 4, 256, 256), both in [-1, 1]; bicubic where the checkpoint has no upscaler."""
+        """SR: (B, 4, 64, 64) → (B, 4, 256, 256), both in [-1, 1]; bicubic where the checkpoint has no
+        upscaler."""
         if self.checkpoint.upscaler is None:
             return F.interpolate(y, size=(CROP, CROP), mode="bicubic", align_corners=False).clamp(-1, 1)
         return self.checkpoint.upscaler(y).clamp(-1, 1)

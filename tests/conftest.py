@@ -48,7 +48,8 @@ def astronaut():
 
 @pytest.fixture(scope="session")
 def data_folder():
-    """The folder of data packs, by DTN_DATA or beside the repository; the test is skipped where there is none."""
+    """The folder of data packs, by DTN_DATA or beside the repository; the test is skipped where there is
+    none."""
     folder = Path(os.environ.get("DTN_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if not (folder / "celeba.zip").exists():
         pytest.skip(f"no data packs in {folder}; set DTN_DATA")

@@ -26,13 +26,14 @@ _CHIP_POINTS = np.array(  # dlib's mean face for five points, in shares of an un
 
 
 def eye_centres(points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(5, 2) points in dlib's order → (2, 2): the middle of the eye on the picture's left, then on its right."""
+    """(5, 2) points in dlib's order → (2, 2): the middle of the eye on the picture's left, then on its
+    right."""
     return np.stack([points[2:4].mean(0), points[0:2].mean(0)]).astype(np.float64)
 
 
 def align(frame: Image, face: Face, size: int = CROP) -> AlignedFace:
-    """Cut the whole head out of a frame: eyes level, `types.HEAD_EYE_DISTANCE` of the side apart, their line at
-    `types.HEAD_EYE_HEIGHT`. Outside the frame its border is repeated; antialiased where the frame shrinks.
+    """Cut the whole head out of a frame: eyes level, `types.HEAD_EYE_DISTANCE` of the side apart, their line
+    at `types.HEAD_EYE_HEIGHT`. Outside the frame its border is repeated; antialiased where the frame shrinks.
     """
     left, right = eye_centres(face.points)
     x = size * (1 - HEAD_EYE_DISTANCE) / 2 - 0.5
@@ -59,7 +60,8 @@ def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDAr
 
 def warp(image: Image, matrix: NDArray[np.float64], size: int) -> Image:
     """Resample through a similarity (image → square of this size) with the border repeated. The part that is
-    seen is first shrunk by area where the similarity shrinks, so nothing aliases and a large frame costs little.
+    seen is first shrunk by area where the similarity shrinks, so nothing aliases and a large frame costs
+    little.
     """
     height, width = image.shape[:2]
     corners = np.array([(0, 0, 1), (size, 0, 1), (0, size, 1), (size, size, 1)], np.float64)

@@ -9,13 +9,15 @@ import numpy as np
 
 from ..images import over
 from ..types import Image, TransferredFace
-from .align import warp
 
 ACCENT = (255, 77, 109)
 """Colour of boxes and numbers, RGB."""
 
 PAPER = (248, 248, 250)
 """Colour behind emoji that stand beside a photo, RGB."""
+
+FADE = 0.1
+"""Share of an emoji, at its bottom, that fades out when it is pasted."""
 
 
 def paste(frame: Image, faces: Sequence[TransferredFace]) -> Image:
@@ -39,8 +41,11 @@ def _paste_one(out: Image, face: TransferredFace) -> None:
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 2, 0, (width, height))
     if right <= left or bottom <= top:
         return
-    # Premultiplied, or the colour of transparent pixels would bleed into the edge.
     emoji = face.image.astype(np.float32)
+    # The crop cuts the shoulders in a straight line, which fades out so that nobody sees a cut.
+    faded = round(size * FADE)
+    emoji[size - faded :, :, 3] *= np.linspace(1, 0, faded, dtype=np.float32)[:, None]
+    # Premultiplied, or the colour of transparent pixels would bleed into the edge.
     emoji[..., :3] *= emoji[..., 3:] / 255
     scale = float(np.hypot(back[0, 0], back[1, 0]))
     if scale < 1:
@@ -72,14 +77,14 @@ def _number(out: Image, number: int, left: int, top: int, thick: int) -> None:
     pad = 2 * thick + 1
     cv2.rectangle(out, (left, top), (left + width + 2 * pad, top + height + 2 * pad), ACCENT, cv2.FILLED)
     cv2.putText(
-        out, str(number), (left + pad, top + height + pad), cv2.FONT_HERSHEY_SIMPLEX, scale, (255,) * 3, thick,
-        cv2.LINE_AA,
+        out, str(number), (left + pad, top + height + pad), cv2.FONT_HERSHEY_SIMPLEX, scale, (255,) * 3,
+        thick, cv2.LINE_AA,
     )  # fmt: skip
 
 
 def beside(frame: Image, faces: Sequence[TransferredFace]) -> Image:
-    """The photo with its boxes on the left, the emoji on the right, both 256 to 1024 pixels high. Several emoji
-    stand in a numbered grid. Without a face: the photo alone."""
+    """The photo with its boxes on the left, the emoji on the right, both 256 to 1024 pixels high. Several
+    emoji stand in a numbered grid. Without a face: the photo alone."""
     height = int(np.clip(frame.shape[0], 256, 1024))
     width = max(1, round(frame.shape[1] * height / frame.shape[0]))
     shrink = height < frame.shape[0]

@@ -1,6 +1,6 @@
-"""Find faces and their five points. Works offline: dlib's HOG detector first, MTCNN where HOG finds nothing; the
-points always come from dlib's 5-point predictor, on a patch turned level, so tilted faces are placed as well as
-upright ones."""
+"""Find faces and their five points. Works offline: dlib's HOG detector first, MTCNN where HOG finds nothing;
+the points always come from dlib's 5-point predictor, on a patch turned level, so tilted faces are placed as
+well as upright ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ TILTS = (-40.0, 40.0)
 """Degrees by which a frame is turned when HOG finds nothing as it is; HOG itself bears 30 to 40."""
 
 SURE = 0.6
-"""HOG's score from which a face needs no second opinion; below it there are tilted faces and emblems on sleeves."""
+"""HOG's score from which a face needs no second opinion; below it there are tilted faces and emblems on
+sleeves."""
 
 LIVE_SURE = 0.2
 """HOG's score from which a face counts in live video, where a second opinion takes too long."""

@@ -12,8 +12,8 @@ from ..types import Box, Face
 def smooth(faces: Sequence[Face], previous: Sequence[Face], weight: float = 0.35) -> tuple[Face, ...]:
     """Faces of this frame, each blended with the face it overlaps most in the frame before.
 
-    weight: of the new position when a face trembles (exponential smoothing); it grows to 1 as the face moves by
-    a tenth of its width, so that a real movement doesn't lag. New faces come through as they are.
+    weight: of the new position when a face trembles (exponential smoothing); it grows to 1 as the face moves
+    by a tenth of its width, so that a real movement doesn't lag. New faces come through as they are.
     """
     free = list(previous)
     steady = []

@@ -1,8 +1,8 @@
 """f: frozen, pretrained face encoders behind one small interface.
 
-Every encoder is a module with ``dim`` and ``forward(x)``: (B, 3, S, S) head crops of any side S, RGB in [-1, 1],
-aligned as `types.HEAD_EYE_DISTANCE` and `types.HEAD_EYE_HEIGHT` say → (B, dim) float features, not normalised.
-All are differentiable to their input. `build` makes one from the dictionary a checkpoint stores.
+Every encoder is a module with ``dim`` and ``forward(x)``: (B, 3, S, S) head crops of any side S, RGB in
+[-1, 1], aligned as `types.HEAD_EYE_DISTANCE` and `types.HEAD_EYE_HEIGHT` say → (B, dim) float features, not
+normalised. All are differentiable to their input. `build` makes one from the dictionary a checkpoint stores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 from ..weights import dlib_model_path
 
-CELEBA = (
+CELEBA = (  # noqa: SIM905
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair "
     "Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup "
     "High_Cheekbones Male Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose "
@@ -169,8 +169,8 @@ class DlibFaceNet(nn.Module):
 
 
 class _DatReader:
-    """dlib's serialisation: packed integers, mantissa-exponent floats, raw float32 tensors, layers nested from
-    the loss (first in the stream) to the input (last)."""
+    """dlib's serialisation: packed integers, mantissa-exponent floats, raw float32 tensors, layers nested
+    from the loss (first in the stream) to the input (last)."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -335,7 +335,7 @@ class DlibEncoder(nn.Module):
 
 
 class FacenetEncoder(nn.Module):
-    """facenet-pytorch's InceptionResnetV1 (VGGFace2), 512-D. Its weights come over the network on first use."""
+    """facenet-pytorch's InceptionResnetV1 (VGGFace2), 512-D. Fetches its weights on first use."""
 
     dim = 512
 
@@ -350,8 +350,8 @@ class FacenetEncoder(nn.Module):
             raise ValueError("facenet-pytorch is missing. Run: pip install facenet-pytorch==2.5.3") from None
         except OSError as error:  # URLError among them
             raise ValueError(
-                f"facenet's weights could not be fetched ({error}). Connect once to the network so they can be "
-                "cached, or use --set encoder=attributes or dlib, which work offline."
+                f"facenet's weights could not be fetched ({error}). Connect once to the network so they can "
+                "be cached, or use --set encoder=attributes or dlib, which work offline."
             ) from None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -391,7 +391,7 @@ class Standardise(nn.Module):
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """An encoder from the dictionary its ``config`` gave; own weights untrained, others loaded; frozen, eval."""
+    """An encoder from the dictionary its ``config`` gave; own weights untrained, packages' loaded; frozen."""
     config = dict(config)
     name = config.pop("name", None)
     if name == "side-by-side":

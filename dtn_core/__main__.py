@@ -1,0 +1,213 @@
+"""The command line: ``python -m dtn_core COMMAND``. Messages go to standard error; exit codes: 0 done, 2 bad
+usage or input (one line each says what and how to mend it), 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they know that they run
+    from .transfer import Transferrer
+    from .types import Image, Result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dtn_core", description="Faces to emoji, and how they are learned."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_emojify(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except ValueError as error:
+        _say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+# --- emojify ------------------------------------------------------------------------------------------------
+
+
+def _add_emojify(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "emojify",
+        help="turn the faces of pictures into emoji",
+        description="Turn the faces of pictures into emoji.",
+        epilog="Exit code 2 if any picture failed or held no face; the others are done all the same.",
+    )
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder"
+    )
+    parser.add_argument(
+        "--checkpoint", default="emoji", metavar="NAME|DIR", help="which translation (default emoji)"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=("alone", "beside", "paste"),
+        default="alone",
+        help="the emoji alone, transparent (default); beside the photo; or pasted over the face",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        choices=(64, 256),
+        default=256,
+        help="256 with super-resolution (default), 64 as g paints it",
+    )
+    parser.add_argument(
+        "--all-faces", action="store_true", help="every face, not only the biggest; files are numbered"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default auto)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(run=_emojify)
+
+
+class _Job(NamedTuple):
+    """One picture and where it goes; error: why it can't."""
+
+    source: Path
+    target: Path | None
+    error: str | None = None
+
+
+def _emojify(arguments: argparse.Namespace) -> int:
+    try:
+        jobs = list(_jobs([Path(p) for p in arguments.inputs], arguments.output))
+        from .transfer import Transferrer
+
+        transferrer = Transferrer.from_checkpoint(arguments.checkpoint, arguments.device)
+    except ValueError as error:
+        if arguments.json:
+            print(json.dumps({"error": str(error)}))
+        raise
+    records = [_emojify_one(job, transferrer, arguments) for job in jobs]
+    failed = sum(record["error"] is not None for record in records)
+    if len(records) > 1:
+        _say(
+            f"{len(records) - failed} of {len(records)} pictures done"
+            + (f", {failed} failed" if failed else "")
+        )
+    if arguments.json:
+        checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
+        report = {"checkpoint": checkpoint, "mode": arguments.mode, "size": arguments.size, "failed": failed}
+        print(json.dumps({**report, "inputs": records}))
+    return 2 if failed else 0
+
+
+def _jobs(inputs: Sequence[Path], output: str) -> Iterator[_Job]:
+    """Pair pictures with targets. Raises ValueError if the output can't hold them or can't be written."""
+    from .images import PICTURE_SUFFIXES
+
+    out = Path(output)
+    to_file = out.suffix.lower() in PICTURE_SUFFIXES and not out.is_dir() and not output.endswith(os.sep)
+    if to_file and (len(inputs) > 1 or inputs[0].is_dir()):
+        raise ValueError(f"{output}: several pictures need a folder, not a file. Use -o FOLDER.")
+    folder = out.parent if to_file else out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder}: cannot be written ({error.strerror}). Choose another output.") from None
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{folder}: cannot be written (no permission). Choose another output.")
+    taken: dict[Path, Path] = {}
+    for source, target in _pairs(inputs, out, to_file, PICTURE_SUFFIXES):
+        if target is None:
+            yield _Job(source, None, f"{source}: no pictures in this folder. Give one with pictures.")
+        elif target.resolve() == source.resolve():
+            yield _Job(source, None, f"{source}: the output would overwrite it. Choose another output.")
+        elif (first := taken.setdefault(target, source)) != source:
+            yield _Job(
+                source, None, f"{source}: would overwrite the emoji of {first}. Use another output folder."
+            )
+        else:
+            yield _Job(source, target)
+
+
+def _pairs(
+    inputs: Sequence[Path], out: Path, to_file: bool, suffixes: set[str]
+) -> Iterator[tuple[Path, Path | None]]:
+    for source in inputs:
+        if not source.is_dir():
+            yield source, out if to_file else out / f"{source.stem}.png"
+            continue
+        pictures = [
+            p for p in sorted(source.rglob("*"))
+            if p.suffix.lower() in suffixes and p.is_file() and (out == source or out not in p.parents)
+        ]  # fmt: skip
+        for picture in pictures:
+            yield picture, out / picture.relative_to(source).with_suffix(".png")
+        if not pictures:
+            yield source, None
+
+
+def _emojify_one(job: _Job, transferrer: Transferrer, arguments: argparse.Namespace) -> dict[str, Any]:
+    from . import images
+
+    record: dict[str, Any] = {
+        "input": str(job.source),
+        "faces": [],
+        "outputs": [],
+        "ms": {},
+        "error": job.error,
+    }
+    try:
+        if job.target is None:
+            raise ValueError(job.error)
+        frame = images.load(job.source)
+        result = transferrer(
+            frame, upscale=arguments.size == 256, max_faces=None if arguments.all_faces else 1
+        )
+        record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
+        if not result.faces:
+            raise ValueError(
+                f"{job.source}: no face found. Use a picture with a face that looks at the camera."
+            )
+        record["faces"] = [_describe(face.aligned.face) for face in result.faces]
+        for path, image in _outputs(job.target, result, arguments.mode, arguments.size):
+            images.save(path, image)
+            record["outputs"].append(str(path))
+            _say(f"{job.source} -> {path}")
+    except ValueError as error:
+        record["error"] = str(error)
+        _say(f"error: {error}")
+    return record
+
+
+def _outputs(target: Path, result: Result, mode: str, size: int) -> Iterator[tuple[Path, Image]]:
+    from .faces.compose import beside
+
+    if mode == "paste":
+        yield target, result.composed
+    elif mode == "beside":
+        yield target, beside(result.frame, result.faces)
+    else:
+        for number, face in enumerate(result.faces, 1):
+            path = target if len(result.faces) == 1 else target.with_stem(f"{target.stem}-{number}")
+            yield path, face.image if size == 256 else face.raw
+
+
+def _describe(face: Any) -> dict[str, Any]:
+    return {
+        "box": [round(float(v), 1) for v in face.box],
+        "points": [[round(float(v), 1) for v in point] for point in face.points],
+        "score": round(float(face.score), 3),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
