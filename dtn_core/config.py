@@ -118,7 +118,7 @@ class UpscalerTraining(Training):
     """Channels of the hidden layers."""
     depth: int = 5
     """Hidden layers."""
-    avatars: int = 3000
+    avatars: int = 2000
     """Rendered pairs."""
     patch: int = 32
     """Side of a training patch at low resolution."""

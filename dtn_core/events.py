@@ -55,7 +55,6 @@ class Finished:
 class Failed:
     """The run ended badly; message is one line."""
 
-    step: int
     message: str
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 from tqdm import tqdm
 
-from ..events import Event, Failed, Finished, Sampled, Saved, Started, Stepped
+from ..events import Finished, Sampled, Saved, Started, Stepped
 from ..types import Image
 from .runs import Run
 
@@ -44,8 +44,8 @@ class Stage(Protocol):
 def train(stage: Stage, run: Run, steps: int, log_every: int, sample_every: int, save_every: int) -> Path:
     """Train from where the run stands to `steps`. Ctrl-C or a file control/stop saves and ends it well.
 
-    Returns the exported checkpoint's directory. Losses that aren't finite end the run with `Failed` and a
-    RuntimeError; the last good checkpoint stays.
+    Returns the exported checkpoint's directory. Losses that aren't finite raise a RuntimeError; the last good
+    checkpoint stays.
     """
     first = 0
     if saved := run.load_state():
@@ -79,9 +79,6 @@ def train(stage: Stage, run: Run, steps: int, log_every: int, sample_every: int,
     except KeyboardInterrupt:
         why = "stopped"
         step -= 1  # the interrupted step is done again on resuming
-    except Exception as error:
-        run.tell(Failed(step, str(error).splitlines()[0] if str(error) else type(error).__name__))
-        raise
     _save(stage, run, step)
     exported = stage.export(run.path / "export", step)
     run.tell(Finished(step, why))
@@ -106,6 +103,3 @@ def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: 
 def scalar(value: Tensor) -> float:
     """A zero-dimensional tensor's value."""
     return float(value.detach())
-
-
-__all__ = ["Event", "Stage", "flat_cosine", "scalar", "train"]

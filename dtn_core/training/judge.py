@@ -1,0 +1,120 @@
+"""Stage: train the judge of attributes on rendered avatars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.nn import functional as F
+
+from .. import checkpoint, images
+from ..config import JudgeTraining
+from ..domains import avatars
+from ..domains.avatars import Attributes
+from ..domains.portraits import UNKNOWN
+from ..metrics import balanced_accuracy
+from ..networks.judge import JUDGED, Judge
+from ..types import Image
+from .loop import flat_cosine, scalar
+
+SEEDS = 10_000_000
+"""The judge's avatars have seeds from here on: none of them is among g's or among those it is tested on."""
+
+
+def labels_of(attributes: Attributes) -> list[float]:
+    """`JUDGED` of an avatar: 0, 1 or `UNKNOWN`."""
+    a = attributes
+    hair = {f"hair_{c}": None if a.hair is None else a.hair == c for c in ("black", "brown", "blond", "grey")}
+    told = {**a._asdict(), **hair, "dark_skin": a.skin in ("brown", "dark")}
+    return [UNKNOWN if told[name] is None else float(told[name]) for name in JUDGED]
+
+
+def balanced_avatars(first: int, count: int) -> tuple[Tensor, Tensor]:
+    """Avatars with rare attributes made common: (N, 3, 64, 64) in [-1, 1] over mid-grey, (N, A) labels."""
+    seeds = range(first, first + count)
+    (drawn,) = avatars.render_many(seeds, (64,), avatars.BALANCED)
+    labels = [labels_of(avatars.sample(seed, avatars.BALANCED).attributes) for seed in seeds]
+    return images.to_tensor(drawn)[:, :3], torch.tensor(labels)
+
+
+class JudgeStage:
+    """Binary cross-entropy on exact labels, under the blur, noise and shifts that a generator's pictures have."""
+
+    def __init__(self, config: JudgeTraining, data: Path | None, accelerator: Accelerator) -> None:
+        self.config, self.accelerator = config, accelerator
+        self.device, self.batch = str(accelerator.device), config.batch
+        torch.manual_seed(config.seed)
+        self.net = Judge(config.width).to(accelerator.device)
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=0.01)
+        self.x, self.y = (v.to(accelerator.device) for v in balanced_avatars(SEEDS, config.avatars))
+        held_out = max(8, config.avatars // 8)
+        self.val = tuple(v.to(accelerator.device) for v in balanced_avatars(2 * SEEDS, held_out))
+
+    def step(self, step: int) -> dict[str, float]:
+        random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+        index = torch.randint(len(self.x), (self.config.batch,), generator=random)
+        x = roughen(self.x[index.to(self.x.device)], random)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps, flat=0.0, low=0.0)
+        self.net.train()
+        with self.accelerator.autocast():
+            logits = self.net(x)
+        labels = self.y[index.to(self.y.device)]
+        known = labels != UNKNOWN
+        loss = F.binary_cross_entropy_with_logits(logits.float()[known], labels[known])
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        return {"loss": scalar(loss)}
+
+    def samples(self) -> Image:
+        x = roughen(self.x[:24], torch.Generator().manual_seed(0))
+        rows = images.to_images(x)
+        return images.grid([rows[:12], rows[12:]] if len(rows) > 12 else [rows])
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Balanced accuracy per attribute on held-out avatars."""
+        self.net.eval()
+        x, y = self.val
+        said = torch.cat([self.net(part) for part in x.split(256)]).cpu().numpy() > 0
+        truth = y.cpu().numpy()
+        return {
+            name: balanced_accuracy(truth[truth[:, i] != UNKNOWN, i], said[truth[:, i] != UNKNOWN, i])
+            for i, name in enumerate(JUDGED)
+        }
+
+    def state(self) -> dict[str, Any]:
+        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def export(self, directory: Path, step: int) -> Path:
+        figures = {k: round(v, 4) for k, v in self.validate().items()}
+        trained = {"step": step, **vars(self.config), "balanced_accuracy_on_held_out_avatars": figures}
+        info = {"kind": "judge", "judge": self.net.config, "trained": trained}
+        return checkpoint.save(directory, info, {"judge": self.net.state_dict()})
+
+
+def roughen(x: Tensor, random: torch.Generator) -> Tensor:
+    """Blur, noise, shift by up to 2 pixels and other light, at random for each picture; (B, C, H, W)."""
+    b = len(x)
+    draw = torch.rand(b, 4, generator=random)
+    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    mix = (draw[:, 0] * (draw[:, 1] < 0.6)).view(b, 1, 1, 1).to(x.device)
+    noise = torch.randn(x.shape, generator=random).to(x.device)
+    x = x + mix * (soft - x) + noise * (0.12 * draw[:, 2]).view(b, 1, 1, 1).to(x.device)
+    x = x * (0.85 + 0.3 * draw[:, 3]).view(b, 1, 1, 1).to(x.device)
+    dy, dx = (int(v) for v in torch.randint(-2, 3, (2,), generator=random))
+    return torch.roll(x, (dy, dx), (2, 3)).clamp(-1, 1)
+
+
+def rates_seen(labels: np.ndarray) -> dict[str, float]:
+    """Share of positives among known labels, per judged attribute."""
+    return {n: float(labels[labels[:, i] != UNKNOWN, i].mean()) for i, n in enumerate(JUDGED)}

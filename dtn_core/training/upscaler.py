@@ -1,0 +1,127 @@
+"""Stage: train SR on renders of the same avatars at 64 and at 256 pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.nn import functional as F
+
+from .. import checkpoint, images
+from ..config import UpscalerTraining
+from ..domains import avatars
+from ..networks.upscaler import Upscaler
+from ..types import Image
+from .loop import flat_cosine, scalar
+
+SEEDS = 30_000_000
+"""SR's avatars have seeds from here on: none of them is among those it is tested on."""
+
+
+def pairs(first: int, count: int) -> tuple[Tensor, Tensor]:
+    """Avatars small and large: (N, 4, 64, 64) and (N, 4, 256, 256) uint8, premultiplied as in `images`."""
+    small, large = avatars.render_many(range(first, first + count), (64, 256))
+    packed = [torch.cat([_pack(part) for part in torch.from_numpy(v).split(64)]) for v in (small, large)]
+    return packed[0], packed[1]
+
+
+def _pack(drawn: Tensor) -> Tensor:
+    return (images.to_tensor(drawn.numpy()) + 1).mul(127.5).round().to(torch.uint8)
+
+
+def to_float(x: Tensor) -> Tensor:
+    """uint8 → float in [-1, 1]."""
+    return x.float() / 127.5 - 1
+
+
+def as_generated(x: Tensor, random: torch.Generator) -> Tensor:
+    """Make clean renders look as g makes them: softened and noisy, each to its own degree; (B, C, H, W)."""
+    b = len(x)
+    strength, grain = torch.rand(2, b, 1, 1, 1, generator=random)
+    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    coarse = F.interpolate(torch.randn(b, x.shape[1], *(v // 2 for v in x.shape[2:]), generator=random), x.shape[2:])
+    fine = torch.randn(x.shape, generator=random)
+    noise = (0.5 * coarse + 0.5 * fine) * 0.08 * grain.square()
+    return (x + 0.7 * strength.square() * (soft - x) + noise).clamp(-1, 1)
+
+
+class UpscalerStage:
+    """Mean absolute error on random patches, a third of them clean and the rest as g would make them."""
+
+    def __init__(self, config: UpscalerTraining, data: Path | None, accelerator: Accelerator) -> None:
+        self.config, self.accelerator = config, accelerator
+        self.device, self.batch = str(accelerator.device), config.batch
+        torch.manual_seed(config.seed)
+        self.net = Upscaler(4, config.width, config.depth).to(accelerator.device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=config.lr)
+        self.small, self.large = pairs(SEEDS, config.avatars)
+        self.val = pairs(2 * SEEDS, max(4, config.avatars // 50))
+
+    def step(self, step: int) -> dict[str, float]:
+        low, high = self._batch(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps)
+        self.net.train()
+        with self.accelerator.autocast():
+            made = self.net(low)
+        loss = F.l1_loss(made.float(), high)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        return {"loss": scalar(loss)}
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+        n, p = self.config.batch, self.config.patch
+        index = torch.randint(len(self.small), (n,), generator=random)
+        ys, xs = torch.randint(0, self.small.shape[-1] - p + 1, (2, n), generator=random).tolist()
+        low = torch.stack([self.small[i, :, y : y + p, x : x + p] for i, y, x in zip(index, ys, xs)])
+        high = torch.stack(
+            [self.large[i, :, 4 * y : 4 * (y + p), 4 * x : 4 * (x + p)] for i, y, x in zip(index, ys, xs)]
+        )
+        low = to_float(low)
+        rough = torch.rand(n, 1, 1, 1, generator=random) < 2 / 3
+        low = torch.where(rough, as_generated(low, random), low)
+        return low.to(self.accelerator.device), to_float(high).to(self.accelerator.device)
+
+    @torch.no_grad()
+    def samples(self) -> Image:
+        """Held-out avatars: enlarged bicubically, by SR, and drawn large."""
+        self.net.eval()
+        low, high = (to_float(v[:4]) for v in self.val)
+        low = as_generated(low, torch.Generator().manual_seed(0))
+        plain = F.interpolate(low, scale_factor=4, mode="bicubic", align_corners=False)
+        made = self.net(low.to(self.accelerator.device))
+        return images.grid([list(images.to_images(v[:, :3])) for v in (plain, made, high)])
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Mean PSNR in dB on held-out avatars, clean and as g would make them, and bicubic's on the same."""
+        self.net.eval()
+        low, high = (to_float(v) for v in self.val)
+        figures = {}
+        for name, x in (("clean", low), ("rough", as_generated(low, torch.Generator().manual_seed(0)))):
+            made = torch.cat([self.net(part.to(self.accelerator.device)).cpu() for part in x.split(8)])
+            plain = F.interpolate(x, scale_factor=4, mode="bicubic", align_corners=False)
+            figures[f"psnr_{name}"], figures[f"psnr_{name}_bicubic"] = psnr(made, high), psnr(plain, high)
+        return figures
+
+    def state(self) -> dict[str, Any]:
+        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def export(self, directory: Path, step: int) -> Path:
+        info = {"kind": "upscaler", "upscaler": self.net.config, "trained": {"step": step, **vars(self.config)}}
+        return checkpoint.save(directory, info, {"upscaler": self.net.state_dict()})
+
+
+def psnr(made: Tensor, truth: Tensor) -> float:
+    """Mean over pictures of 10 log10(range² / MSE), in dB; (B, C, H, W) in [-1, 1]."""
+    error = (made.clamp(-1, 1) - truth).square().mean((1, 2, 3)).clamp_min(1e-10)
+    return scalar((10 * torch.log10(4 / error)).mean())
