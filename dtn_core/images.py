@@ -2,8 +2,8 @@
 
 A *picture* is uint8 HWC (RGB, or RGBA with straight alpha). A *tensor* is float BCHW in [-1, 1]. A picture
 with alpha becomes four channels: colour over mid-grey (0 in the tensor's range), i.e. premultiplied in
-[-1, 1], then alpha mapped from 0..255 to -1..1; so the first three channels of a tensor are always a picture f can
-look at.
+[-1, 1], then alpha mapped from 0..255 to -1..1; so the first three channels of a tensor are always a picture
+f can look at.
 """
 
 from __future__ import annotations

@@ -67,14 +67,16 @@ def draw_boxes(frame: Image, faces: Sequence[TransferredFace]) -> Image:
         left, top, right, bottom = (round(v) for v in face.aligned.face.box)
         cv2.rectangle(out, (left, top), (right, bottom), ACCENT, thick, cv2.LINE_AA)
         if len(faces) > 1:
-            _number(out, number, max(0, left), max(0, top), thick)
+            _number(out, number, left - thick // 2, top, thick)
     return out
 
 
-def _number(out: Image, number: int, left: int, top: int, thick: int) -> None:
+def _number(out: Image, number: int, left: int, bottom: int, thick: int) -> None:
+    """A badge that stands on (left, bottom), or as near to it as the picture allows."""
     scale = 0.45 * max(1, thick)
     (width, height), _ = cv2.getTextSize(str(number), cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
     pad = 2 * thick + 1
+    left, top = max(0, left), max(0, bottom - height - 2 * pad)
     cv2.rectangle(out, (left, top), (left + width + 2 * pad, top + height + 2 * pad), ACCENT, cv2.FILLED)
     cv2.putText(
         out, str(number), (left + pad, top + height + pad), cv2.FONT_HERSHEY_SIMPLEX, scale, (255,) * 3,
@@ -103,5 +105,5 @@ def beside(frame: Image, faces: Sequence[TransferredFace]) -> Image:
         emoji = cv2.resize(over(face.image, PAPER), (cell, cell), interpolation=method)
         panel[top : top + cell, left : left + cell] = emoji
         if len(faces) > 1:
-            _number(panel, i + 1, left, top, max(1, cell // 160))
+            _number(panel[top : top + cell], i + 1, left, 0, max(1, cell // 160))
     return np.concatenate([photo, panel], axis=1)
