@@ -32,7 +32,7 @@ LIVE_SURE = 0.2
 """HOG's score from which a face counts in live video, where a second opinion takes too long."""
 
 _HOG_LOCK = threading.Lock()  # dlib's detector keeps state while it runs, and releases the interpreter lock
-_PATCH = 320
+_PATCH = 240
 _SMALLEST = 24  # pixels; in less no detector finds anything
 
 
