@@ -23,7 +23,7 @@ def build_app(transferrer: Transferrer) -> gr.Blocks:
 
 
 def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False) -> None:
-    """Serve until interrupted. Without a host: all interfaces on a Hugging Face Space, this machine elsewhere.
+    """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only.
 
     Raises ValueError with one line if the port is taken or may not be used.
     """
@@ -33,6 +33,7 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, sh
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
             theme=theme.theme(), css=theme.CSS, favicon_path=theme.ASSETS / "favicon.svg",
             footer_links=["api"], prevent_thread_lock=True,
+            max_file_size=1,  # pictures travel in memory: gradio must not take them into its folder
         )  # fmt: skip
     except (OSError, OverflowError):
         raise ValueError(

@@ -37,6 +37,7 @@ def fill(transferrer: Transferrer) -> None:
 
 
 def _photo(transferrer: Transferrer) -> None:
+    quiet = {"show_label": False, "interactive": False, "buttons": ["download", "fullscreen"]}
     script = (pictures.ASSETS / "story.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
@@ -46,13 +47,11 @@ def _photo(transferrer: Transferrer) -> None:
             story = gr.HTML(cards.WAITING, js_on_load=script, apply_default_css=False, elem_id="story")
             with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
                 with gr.Tab("Compare"):
-                    compare = pictures.slider(
-                        show_label=False, elem_id="compare", buttons=["fullscreen"], height=420
-                    )
+                    compare = pictures.slider(show_label=False, elem_id="compare", buttons=["fullscreen"])
                 with gr.Tab(VIEWS[0]):
-                    pasted = pictures.image(show_label=False, interactive=False, elem_id="pasted")
+                    pasted = pictures.image(elem_id="pasted", **quiet)
                 with gr.Tab(VIEWS[1]):
-                    pair = pictures.image(show_label=False, interactive=False, elem_id="beside")
+                    pair = pictures.image(elem_id="beside", **quiet)
 
     def show(url: str | None, mirrored: bool) -> tuple[Any, ...]:
         if not url:
@@ -98,8 +97,8 @@ def _live(transferrer: Transferrer) -> None:
 
     camera.stream(
         show, [camera, view, mirror, state], [shown, note, state],
-        api_visibility="private", show_progress="hidden", stream_every=0.05, time_limit=3600,
-        concurrency_limit=4, concurrency_id="live",
+        api_visibility="private", show_progress="hidden", stream_every=0.05, time_limit=None,
+        concurrency_limit=None, concurrency_id="live",
     )  # fmt: skip
 
 

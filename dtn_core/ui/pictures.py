@@ -84,13 +84,16 @@ def slider(**options: Any) -> gr.ImageSlider:
 def _from_payload(payload: ImageData | None) -> Image | None:
     if payload is None:
         return None
-    if not (payload.url or "").startswith("data:"):
-        raise gr.Error("Pictures are taken as data URLs only, so that none is stored.", print_exception=False)
-    return decode(payload.url)
+    try:
+        return decode(payload.url or "")
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
 
 
 def _to_payload(picture: Image | None) -> ImageData | None:
-    return None if picture is None else ImageData(url=encode(picture))
+    if picture is None:
+        return None
+    return ImageData(url=encode(picture), orig_name="emoji.png" if picture.shape[2] == 4 else "emoji.jpg")
 
 
 def photo_input(examples: Mapping[str, Image], **options: Any) -> gr.HTML:

@@ -1,0 +1,221 @@
+"""The app in a real headless Chromium whose webcam plays a real portrait. Nothing may reach the network or
+the disk, and the browser's console must stay free of errors."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from serving import serve
+
+from dtn_core.ui import cards
+
+pytestmark = pytest.mark.e2e
+
+CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --use-fake-device-for-media-stream "
+    "--use-fake-ui-for-media-stream --use-file-for-fake-video-capture="
+)
+SECONDS = 1000
+
+
+def jpeg(picture):
+    buffer = io.BytesIO()
+    PILImage.fromarray(picture).save(buffer, "jpeg", quality=92)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as running:
+        yield running
+
+
+@contextmanager
+def chromium(playwright, frame, folder):
+    """A browser whose webcam shows a (480, 640, 3) picture for ever."""
+    video = folder / "webcam.mjpeg"
+    video.write_bytes(jpeg(frame) * 30)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=(FLAGS + str(video)).split())
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(playwright, tiny_checkpoint, tmp_path_factory):
+    with serve(tiny_checkpoint, tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright, astronaut, tmp_path_factory):
+    frame = np.full((480, 640, 3), 90, np.uint8)
+    frame[:, 80:560] = np.asarray(PILImage.fromarray(astronaut).resize((480, 480)))
+    with chromium(playwright, frame, tmp_path_factory.mktemp("webcam")) as running:
+        yield running
+
+
+@contextmanager
+def open_page(browser, server):
+    """The app in a fresh tab; at the end: no error, no request to elsewhere, nothing written."""
+    wrong = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"])
+    page = context.new_page()
+    page.set_default_timeout(30 * SECONDS)
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
+    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
+    page.goto(server.url)
+    page.wait_for_selector(".photo-stage")
+    files, writes = server.files(), server.writes()
+    yield page
+    context.close()
+    time.sleep(0.3)
+    assert wrong == []
+    assert server.files() == files
+    assert [line for line in server.writes()[len(writes) :] if not line.startswith("os.mkdir")] == []
+
+
+@pytest.fixture
+def page(browser, server):
+    with open_page(browser, server) as opened:
+        yield opened
+
+
+def emoji_of(page):
+    """The refined emoji on the page, waiting for it; (256, 256, 4)."""
+    page.wait_for_selector("#story .face-steps:not([hidden]) .emoji img")
+    url = page.get_attribute("#story .face-steps:not([hidden]) .emoji img", "src")
+    return np.asarray(PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+
+
+def start_live(page):
+    page.get_by_role("tab", name="Live webcam").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#camera button[aria-label='capture photo']").click()
+
+
+def test_upload_shows_every_step_and_downloads(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    emoji = emoji_of(page)
+    assert emoji.shape == (256, 256, 4)
+    captions = page.locator("#story figcaption").all_inner_texts()
+    assert [caption.split()[0] for caption in captions] == ["Detected", "Aligned", "Emoji", "Refined"]
+    assert "detect" in page.inner_text("#story .timing")
+    with page.expect_download() as download:
+        page.click("#story .download")
+    assert download.value.suggested_filename == "emoji-1.png"
+    assert (np.asarray(PILImage.open(download.value.path())) == emoji).all()
+
+
+def test_composed_views(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector("#compare img[src^='data:image/jpeg']")
+    for name, place in (("Over the face", "#pasted"), ("Beside", "#beside")):
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_selector(f"{place} img[src^='data:image/jpeg']")
+    with page.expect_download() as download:
+        page.locator("#beside").get_by_role("link", name="Download").or_(
+            page.locator("#beside [aria-label='Download']")
+        ).first.click()
+    assert download.value.suggested_filename == "emoji.jpg"
+
+
+def test_pick_one_of_several_faces(page, hopper, astronaut):
+    both = jpeg(np.concatenate([hopper[:512], astronaut], axis=1))
+    page.set_input_files(".photo-file", {"name": "two.jpg", "mimeType": "image/jpeg", "buffer": both})
+    page.wait_for_selector("#story [data-pick='2']")
+    assert page.locator("#story [data-pick]").count() == 2
+    page.click("#story [data-pick='2']")
+    page.wait_for_selector("#story .face-steps[data-face='1']", state="hidden")
+    page.wait_for_selector("#story .face-steps[data-face='2']", state="visible")
+
+
+def test_mirror_runs_again(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    emoji_of(page)
+    before = page.get_attribute("#story .found img", "src")
+    page.get_by_label("Mirror the photo").check()
+    page.wait_for_function("b => document.querySelector('#story .found img')?.src !== b", arg=before)
+
+
+def test_examples(page):
+    page.get_by_role("button", name="Eileen Collins").click()
+    assert emoji_of(page).shape == (256, 256, 4)
+
+
+def test_paste(page, hopper_path):
+    text = base64.b64encode(hopper_path.read_bytes()).decode()
+    page.evaluate(
+        """text => {
+            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+        }""",
+        text,
+    )
+    assert emoji_of(page).shape == (256, 256, 4)
+
+
+def test_webcam_snapshot(page):
+    page.click(".photo-webcam")
+    page.wait_for_selector(".photo-video", state="visible")
+    page.click(".photo-snap")
+    assert emoji_of(page).shape == (256, 256, 4)
+    assert page.evaluate("document.querySelector('.photo-video').srcObject.active") is False
+
+
+def test_bad_files_get_a_message_and_the_next_photo_works(page, hopper_path):
+    bad = {
+        "not a picture": b"this is text",
+        "empty": b"",
+        "damaged or cut short": hopper_path.read_bytes()[:9000],
+    }
+    for words, data in bad.items():
+        page.set_input_files(".photo-file", {"name": "a.png", "mimeType": "image/png", "buffer": data})
+        page.locator("#story .message", has_text=words).wait_for()
+    page.set_input_files(".photo-file", hopper_path)
+    emoji_of(page)
+    assert page.locator("#story .message").count() == 0
+
+
+def test_no_face_is_said(page, noise):
+    data = jpeg(noise)
+    page.set_input_files(".photo-file", {"name": "noise.jpg", "mimeType": "image/jpeg", "buffer": data})
+    page.locator("#story .message", has_text=cards.NO_FACE).wait_for()
+
+
+def test_live_stream(page):
+    start_live(page)
+    page.wait_for_selector("#shown img[src^='data:image/jpeg']")
+    page.locator("#live-note", has_text="FPS").wait_for()
+    page.get_by_label("Emoji alone").check()
+    page.wait_for_selector("#shown img[src^='data:image/png']")
+    seen = set()
+    for _ in range(20):
+        seen.add(page.inner_text("#live-note .timing"))
+        page.wait_for_timeout(100)
+    assert len(seen) > 3, "the stream stands still"
+    assert page.locator("#live-note .message").count() == 0
+
+
+def test_live_goes_on_without_a_face(playwright, server, tmp_path):
+    grey = np.full((480, 640, 3), 90, np.uint8)
+    with chromium(playwright, grey, tmp_path) as browser, open_page(browser, server) as page:
+        start_live(page)
+        page.locator("#live-note .message", has_text="No face in view").wait_for()
+        page.wait_for_selector("#shown img[src^='data:image/jpeg']")
