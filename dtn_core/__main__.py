@@ -18,11 +18,11 @@ if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they kno
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dtn_core", description="Faces to emoji, and how they are learned."
-    )
+    parser = argparse.ArgumentParser(prog="python -m dtn_core", description="Faces to emoji, and how they are learned.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emojify(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)
@@ -48,12 +48,8 @@ def _add_emojify(commands: argparse._SubParsersAction) -> None:
         epilog="Exit code 2 if any picture failed or held no face; the others are done all the same.",
     )
     parser.add_argument("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder"
-    )
-    parser.add_argument(
-        "--checkpoint", default="emoji", metavar="NAME|DIR", help="which translation (default emoji)"
-    )
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder")
+    parser.add_argument("--checkpoint", default="emoji", metavar="NAME|DIR", help="which translation (default emoji)")
     parser.add_argument(
         "--mode",
         choices=("alone", "beside", "paste"),
@@ -67,12 +63,8 @@ def _add_emojify(commands: argparse._SubParsersAction) -> None:
         default=256,
         help="256 with super-resolution (default), 64 as g paints it",
     )
-    parser.add_argument(
-        "--all-faces", action="store_true", help="every face, not only the biggest; files are numbered"
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default auto)"
-    )
+    parser.add_argument("--all-faces", action="store_true", help="every face, not only the biggest; files are numbered")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     parser.set_defaults(run=_emojify)
 
@@ -98,10 +90,7 @@ def _emojify(arguments: argparse.Namespace) -> int:
     records = [_emojify_one(job, transferrer, arguments) for job in jobs]
     failed = sum(record["error"] is not None for record in records)
     if len(records) > 1:
-        _say(
-            f"{len(records) - failed} of {len(records)} pictures done"
-            + (f", {failed} failed" if failed else "")
-        )
+        _say(f"{len(records) - failed} of {len(records)} pictures done" + (f", {failed} failed" if failed else ""))
     if arguments.json:
         checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
         report = {"checkpoint": checkpoint, "mode": arguments.mode, "size": arguments.size, "failed": failed}
@@ -131,16 +120,12 @@ def _jobs(inputs: Sequence[Path], output: str) -> Iterator[_Job]:
         elif target.resolve() == source.resolve():
             yield _Job(source, None, f"{source}: the output would overwrite it. Choose another output.")
         elif (first := taken.setdefault(target, source)) != source:
-            yield _Job(
-                source, None, f"{source}: would overwrite the emoji of {first}. Use another output folder."
-            )
+            yield _Job(source, None, f"{source}: would overwrite the emoji of {first}. Use another output folder.")
         else:
             yield _Job(source, target)
 
 
-def _pairs(
-    inputs: Sequence[Path], out: Path, to_file: bool, suffixes: set[str]
-) -> Iterator[tuple[Path, Path | None]]:
+def _pairs(inputs: Sequence[Path], out: Path, to_file: bool, suffixes: set[str]) -> Iterator[tuple[Path, Path | None]]:
     for source in inputs:
         if not source.is_dir():
             yield source, out if to_file else out / f"{source.stem}.png"
@@ -169,14 +154,10 @@ def _emojify_one(job: _Job, transferrer: Transferrer, arguments: argparse.Namesp
         if job.target is None:
             raise ValueError(job.error)
         frame = images.load(job.source)
-        result = transferrer(
-            frame, upscale=arguments.size == 256, max_faces=None if arguments.all_faces else 1
-        )
+        result = transferrer(frame, upscale=arguments.size == 256, max_faces=None if arguments.all_faces else 1)
         record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
         if not result.faces:
-            raise ValueError(
-                f"{job.source}: no face found. Use a picture with a face that looks at the camera."
-            )
+            raise ValueError(f"{job.source}: no face found. Use a picture with a face that looks at the camera.")
         record["faces"] = [_describe(face.aligned.face) for face in result.faces]
         for path, image in _outputs(job.target, result, arguments.mode, arguments.size):
             images.save(path, image)
@@ -207,6 +188,96 @@ def _describe(face: Any) -> dict[str, Any]:
         "points": [[round(float(v), 1) for v in point] for point in face.points],
         "score": round(float(face.score), 3),
     }
+
+
+# --- train --------------------------------------------------------------------------------------------------
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    from .config import PRESETS
+
+    parser = commands.add_parser(
+        "train",
+        help="train f, the judge, g or the upscaler",
+        description="Train by a preset or a configuration file, or go on with a run.",
+        epilog="Ctrl-C, or a file 'stop' in the run's control/, saves and ends. Presets: " + ", ".join(PRESETS),
+    )
+    parser.add_argument("preset", nargs="?", metavar="PRESET|FILE.json", help="what to train")
+    parser.add_argument("--data", metavar="DIR", help="folder of the data packs (default: $DTN_DATA)")
+    parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default runs)")
+    parser.add_argument("--pack", metavar="FILE", help="a ready training pack, instead of --data")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
+    parser.add_argument("--resume", metavar="RUN", help="go on with this run directory")
+    parser.set_defaults(run=_train)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from . import config as configs
+    from .training import run_training
+
+    if (arguments.preset is None) == (arguments.resume is None):
+        raise ValueError(f"give a preset ({', '.join(configs.PRESETS)}), a configuration file, or --resume RUN.")
+    config, name = None, ""
+    if arguments.preset:
+        config, name = configs.find(arguments.preset)
+        config = configs.parse_set(config, arguments.set)
+    elif arguments.set:
+        raise ValueError("--set can't change a run that is resumed; start a new one.")
+    resume = Path(arguments.resume) if arguments.resume else None
+    pack = Path(arguments.pack) if arguments.pack else None
+    run, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, pack)
+    _say(f"{run}: done; the checkpoint is {made}")
+    return 0
+
+
+# --- evaluate -----------------------------------------------------------------------------------------------
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a checkpoint on held-out data",
+        description="Measure a checkpoint on held-out data, beside simple baselines.",
+    )
+    parser.add_argument("what", choices=("faces", "upscaling"), help="which question")
+    parser.add_argument("--checkpoint", default="emoji", metavar="NAME|DIR", help="default emoji")
+    parser.add_argument("--data", metavar="DIR", help="folder of the data packs (default: $DTN_DATA)")
+    parser.add_argument("--split", choices=("val", "test"), default="test", help="val to choose by, test to report")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most so many pictures")
+    parser.add_argument("-o", "--output", metavar="FILE.json", help="write the figures here too")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.limit is not None and arguments.limit < 2:
+        raise ValueError("--limit must be at least 2.")
+    if arguments.what == "faces":
+        from .domains.portraits import data_folder
+        from .evaluation import faces
+
+        data = data_folder(arguments.data)
+        figures = faces.evaluate(arguments.checkpoint, data, split=arguments.split, limit=arguments.limit)
+        text = faces.table(figures)
+    else:
+        from .evaluation import upscaling
+
+        figures = upscaling.evaluate(arguments.checkpoint, arguments.limit or 200)
+        text = upscaling.table(figures)
+    if arguments.output:
+        _write_json(Path(arguments.output), figures)
+    print(json.dumps(figures) if arguments.json else text)
+    return 0
+
+
+def _write_json(path: Path, figures: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror}). Choose another output.") from None
 
 
 if __name__ == "__main__":

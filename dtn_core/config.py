@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -180,6 +182,22 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         if not _fits(value, hints[name]):
             raise ValueError(f"{name}={value!r} doesn't fit: {_plain(hints[name])} is wanted.")
     return cls(**{k: float(v) if hints[k] is float else v for k, v in values.items()})
+
+
+def find(name: str) -> tuple[Config, str]:
+    """A preset, or a JSON file of `to_dict`'s form, and a short name for its runs. Raises ValueError."""
+    if name in PRESETS:
+        return PRESETS[name], name
+    path = Path(name)
+    if path.suffix != ".json":
+        raise ValueError(f"unknown preset '{name}'; known: {', '.join(PRESETS)}; or give a .json file.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{name}: no configuration can be read from it ({error}).") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{name}: holds no configuration; config.json of a run shows how one looks.")
+    return from_dict(values), path.stem
 
 
 def parse_set(config: Config, assignments: list[str]) -> Config:

@@ -59,9 +59,7 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
     except PILImage.DecompressionBombError:
         pass
     except PILImage.UnidentifiedImageError:
-        raise ValueError(
-            f"{name}: not a picture that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF."
-        ) from None
+        raise ValueError(f"{name}: not a picture that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from None
     except PermissionError:
         raise ValueError(f"{name}: may not be read. Change its permissions.") from None
     except Exception as error:  # on damaged files the decoders raise errors of every kind
@@ -133,9 +131,7 @@ def save(path: str | os.PathLike[str], image: Image) -> None:
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        raise ValueError(
-            f"{path}: cannot be written ({error.strerror or error}). Choose another output."
-        ) from None
+        raise ValueError(f"{path}: cannot be written ({error.strerror or error}). Choose another output.") from None
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
@@ -167,9 +163,7 @@ def grid(rows: Sequence[Sequence[Image]], gap: int = 2, background: int = 255) -
     """Tile equally sized RGB pictures, a sequence a row, into one (H, W, 3) picture."""
     height, width = rows[0][0].shape[:2]
     columns = max(len(row) for row in rows)
-    sheet = np.full(
-        (len(rows) * (height + gap) + gap, columns * (width + gap) + gap, 3), background, dtype=np.uint8
-    )
+    sheet = np.full((len(rows) * (height + gap) + gap, columns * (width + gap) + gap, 3), background, dtype=np.uint8)
     for r, row in enumerate(rows):
         for c, image in enumerate(row):
             y, x = gap + r * (height + gap), gap + c * (width + gap)

@@ -34,9 +34,7 @@ class Transferrer:
         self.device = torch.device(device)
 
     @classmethod
-    def from_checkpoint(
-        cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "cpu"
-    ) -> Transferrer:
+    def from_checkpoint(cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "cpu") -> Transferrer:
         """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises ValueError with one
         line."""
         device = pick_device(device)

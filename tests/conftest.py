@@ -75,7 +75,14 @@ def write_checkpoint(directory, upscaler=True, seed=0):
 
 
 @pytest.fixture(scope="session")
+def make_checkpoint():
+    """`write_checkpoint` for tests that want one of their own (to damage it, say)."""
+    return write_checkpoint
+
+
+@pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
+    """Read only: tests that change one make their own."""
     return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
 

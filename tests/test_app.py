@@ -262,9 +262,7 @@ def test_uploads_into_a_folder_are_refused(server, hopper_path):
     body += hopper_path.read_bytes() + b"\r\n--x--\r\n"
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(
-            urllib.request.Request(f"{server.url}/gradio_api/upload", body, kind), timeout=20
-        )
+        urllib.request.urlopen(urllib.request.Request(f"{server.url}/gradio_api/upload", body, kind), timeout=20)
     assert error.value.code == 413
     time.sleep(0.5)
     assert server.files() == files

@@ -25,8 +25,7 @@ UNKNOWN = -1.0
 """Label of an attribute that a picture's set doesn't tell; losses and figures leave it out."""
 
 HAIR_LABELS = frozenset(
-    "Bald Bangs Black_Hair Blond_Hair Brown_Hair Gray_Hair Receding_Hairline Straight_Hair Wavy_Hair Wearing_Hat "
-    "Wearing_Earrings Wearing_Necklace Wearing_Necktie".split()
+    ["Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Receding_Hairline", "Straight_Hair", "Wavy_Hair", "Wearing_Hat", "Wearing_Earrings", "Wearing_Necklace", "Wearing_Necktie"]
 )
 """Attributes that can't be seen in a tight crop of the face."""
 
@@ -117,9 +116,7 @@ def crop_matrix(eyes: tuple[float, float, float], size: int) -> NDArray[np.float
     """(2, 3) matrix from a picture's pixels to those of its head crop of the given side."""
     left, right, y = eyes
     scale = HEAD_EYE_DISTANCE * size / (right - left)
-    return np.array(
-        [[scale, 0, size / 2 - scale * (left + right) / 2], [0, scale, size * HEAD_EYE_HEIGHT - scale * y]]
-    )
+    return np.array([[scale, 0, size / 2 - scale * (left + right) / 2], [0, scale, size * HEAD_EYE_HEIGHT - scale * y]])
 
 
 def head_crop(picture: Image, eyes: tuple[float, float, float], size: int, matrix: np.ndarray | None = None) -> Image:
@@ -156,7 +153,12 @@ def stylise(rng: np.random.Generator, image: Image) -> Image:
             image = cv2.bilateralFilter(image, 7, float(rng.uniform(40, 120)), 5)
         if rng.random() < 0.3:
             edges = cv2.adaptiveThreshold(
-                cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 7, 6
+                cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
+                255,
+                cv2.ADAPTIVE_THRESH_MEAN_C,
+                cv2.THRESH_BINARY,
+                7,
+                6,
             )
             image = image.copy()
             image[edges == 0] = image[edges == 0] // 3

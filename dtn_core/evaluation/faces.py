@@ -32,7 +32,12 @@ SEEDS = 50_000_000
 
 
 def evaluate(
-    name: str, data: Path, judge: str = "judge", split: Split = "test", limit: int | None = None, avatars_n: int = 6000
+    name: str,
+    data: Path,
+    judge: str = "judge",
+    split: Split = "test",
+    limit: int | None = None,
+    avatars_n: int = 6000,
 ) -> dict[str, Any]:
     """All figures of a checkpoint as a JSON-ready dictionary, with n, seeds and hashes.
 
@@ -129,7 +134,9 @@ def table(figures: dict[str, Any]) -> str:
     lines = ["| AUC / balanced accuracy | DTN | nearest avatar | random avatar |", "|---|---|---|---|"]
     for name in TOLD:
         cells = [figures[k]["attributes"][name] for k in kinds]
-        lines.append(f"| {name} | " + " | ".join(f"{c['auc']:.2f} / {c['balanced_accuracy']:.2f}" for c in cells) + " |")
+        lines.append(
+            f"| {name} | " + " | ".join(f"{c['auc']:.2f} / {c['balanced_accuracy']:.2f}" for c in cells) + " |"
+        )
     means = " | ".join(f"**{figures[k]['auc']:.3f} / {figures[k]['balanced_accuracy']:.3f}**" for k in kinds)
     lines.append(f"| **mean** | {means} |")
     constancy = " | ".join(f"{figures['f_constancy'][k]:.3f}" for k in kinds)

@@ -40,3 +40,9 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
         **{kind: {"psnr": psnr, "ssim": ssim} for kind, (psnr, ssim) in means.items()},
         "gain_db": round(means["upscaler"][0] - means["bicubic"][0], 3),
     }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as a Markdown table."""
+    rows = [f"| {k} | {figures[k]['psnr']:.2f} | {figures[k]['ssim']:.4f} |" for k in ("upscaler", "bicubic")]
+    return "\n".join(["| 64 → 256 | PSNR, dB | SSIM |", "|---|---|---|", *rows])

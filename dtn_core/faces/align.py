@@ -44,8 +44,12 @@ def align(frame: Image, face: Face, size: int = CROP) -> AlignedFace:
 
 def chip(image: Image, face: Face, size: int = 150, padding: float = 0.25) -> Image:
     """The (size, size, 3) crop that dlib's face recogniser expects: ``dlib.get_face_chip`` without dlib."""
-    mean = (_CHIP_POINTS + padding) / (2 * padding + 1) * size - 0.5
-    return warp(image, similarity(face.points.astype(np.float64), mean), size)
+    mean = (_CHIP_POINTS + padding) / (2 * padding + 1) * size
+    matrix = cv2.invertAffineTransform(similarity(mean, face.points.astype(np.float64)))  # least squares there
+    # dlib lays the outer pixels' centres, not their edges, on the corners of a square it holds a pixel shorter.
+    stretch = (size - 1) / (size - np.hypot(matrix[0, 0], matrix[1, 0]))
+    matrix = stretch * (matrix - [[0, 0, size / 2]]) + [[0, 0, (size - 1) / 2]]
+    return warp(image, matrix, size)
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

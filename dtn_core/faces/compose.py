@@ -65,7 +65,7 @@ def draw_boxes(frame: Image, faces: Sequence[TransferredFace]) -> Image:
     thick = max(1, round(max(frame.shape[:2]) / 320))
     for number, face in enumerate(faces, 1):
         left, top, right, bottom = (round(v) for v in face.aligned.face.box)
-        cv2.rectangle(out, (left, top), (right, bottom), ACCENT, thick, cv2.LINE_AA)
+        cv2.rectangle(out, (left, top), (right, bottom), ACCENT, thick)
         if len(faces) > 1:
             _number(out, number, left - thick // 2, top, thick)
     return out

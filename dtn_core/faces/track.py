@@ -23,7 +23,7 @@ def smooth(faces: Sequence[Face], previous: Sequence[Face], weight: float = 0.35
             steady.append(face)
             continue
         free = [f for f in free if f is not old]
-        moved = float(np.abs(face.points - old.points).mean()) / face.box.width
+        moved = float(np.linalg.norm(face.points - old.points, axis=1).mean()) / face.box.width
         w = weight + (1 - weight) * min(1.0, moved / 0.1)
         box = Box(*(w * new + (1 - w) * was for new, was in zip(face.box, old.box)))
         points = (w * face.points + (1 - w) * old.points).astype(np.float32)

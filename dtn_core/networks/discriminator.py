@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+
 class Discriminator(nn.Module):
     """Stride-2 convolutions, spectral norm, LeakyReLU 0.2, three logits.
 

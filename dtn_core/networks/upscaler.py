@@ -20,6 +20,8 @@ class Upscaler(nn.Module):
         for _ in range(depth - 1):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
         self.body = nn.Sequential(*layers, nn.Conv2d(width, channels * factor**2, 3, padding=1))
+        for layer in self.body[:-1:2]:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(self.body[-1].weight)  # starts as plain bicubic
         nn.init.zeros_(self.body[-1].bias)
 

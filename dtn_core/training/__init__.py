@@ -13,7 +13,12 @@ from .runs import Run, device_of
 
 
 def run_training(
-    config: Config | None, name: str, runs: Path, data: str | None, resume: Path | None = None, pack: Path | None = None
+    config: Config | None,
+    name: str,
+    runs: Path,
+    data: str | None,
+    resume: Path | None = None,
+    pack: Path | None = None,
 ) -> tuple[Path, Path]:
     """Start a run, or resume one (its own configuration counts then). Returns (run directory, checkpoint).
 

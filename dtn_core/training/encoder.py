@@ -40,9 +40,7 @@ class EncoderStage:
         self.train_sets = [
             load(data, "train", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
         ]
-        self.val_sets = [
-            load(data, "val", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
-        ]
+        self.val_sets = [load(data, "val", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)]
         # Augmentation in a thread, one batch ahead: OpenCV lets go of the interpreter's lock.
         self.thread = ThreadPoolExecutor(1)
         self.ahead: tuple[int, Future[tuple[Tensor, Tensor]]] | None = None

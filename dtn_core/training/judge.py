@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -113,8 +112,3 @@ def roughen(x: Tensor, random: torch.Generator) -> Tensor:
     x = x * (0.85 + 0.3 * draw[:, 3]).view(b, 1, 1, 1).to(x.device)
     dy, dx = (int(v) for v in torch.randint(-2, 3, (2,), generator=random))
     return torch.roll(x, (dy, dx), (2, 3)).clamp(-1, 1)
-
-
-def rates_seen(labels: np.ndarray) -> dict[str, float]:
-    """Share of positives among known labels, per judged attribute."""
-    return {n: float(labels[labels[:, i] != UNKNOWN, i].mean()) for i, n in enumerate(JUDGED)}

@@ -49,7 +49,10 @@ class Pack:
         """Write as one safetensors file, whole or not at all; features as fp16."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
-        save_file({k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in vars(self).items()}, temporary)
+        save_file(
+            {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in vars(self).items()},
+            temporary,
+        )
         temporary.replace(path)
 
     @classmethod

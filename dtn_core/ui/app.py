@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 import gradio as gr
 
@@ -19,6 +20,8 @@ def build_app(transferrer: Transferrer) -> gr.Blocks:
         with gr.Tabs(elem_classes="rooms"), gr.Tab("Emojify", id="emojify"):
             emojify.fill(transferrer)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
+        ready = cache(lambda: emojify.warm_up(transferrer))
+        demo.load(ready, api_visibility="private", show_progress="hidden")
     return demo
 
 
@@ -36,8 +39,6 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, sh
             max_file_size=1,  # pictures travel in memory: gradio must not take them into its folder
         )  # fmt: skip
     except (OSError, OverflowError):
-        raise ValueError(
-            f"{host}:{port} is in use or not allowed. Choose another --port (or --host)."
-        ) from None
+        raise ValueError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
     print(f"DTN Studio listens on {demo.local_url}", flush=True)
     demo.block_thread()

@@ -19,7 +19,8 @@ WAITING = """<div class="waiting"><ol>
 
 
 def message(text: str, kind: str = "error") -> str:
-    """A visible line for people; kind: "error" or "hint". Its first letter is raised."""
+    """A visible line for people, such as a ValueError's; kind: "error" or "hint"."""
+    text = text.removeprefix("the picture: ")
     return f'<p class="message {kind}" role="alert">{html.escape(text[:1].upper() + text[1:])}</p>'
 
 

@@ -6,6 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
 
 from ..faces.compose import beside
 from ..transfer import Transferrer
@@ -24,6 +25,12 @@ class Live(NamedTuple):
     def fps(self) -> float:
         """Frames a second over the times kept; 0 before the second frame."""
         return (len(self.times) - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 1 else 0.0
+
+
+def warm_up(transferrer: Transferrer) -> None:
+    """Load what loads late: the second detector, which is asked where the first finds nothing. A first photo
+    would wait for it, four seconds on a slow machine."""
+    transferrer(np.zeros((64, 64, 3), np.uint8))
 
 
 def fill(transferrer: Transferrer) -> None:

@@ -1,0 +1,116 @@
+"""The emoji domain: the same everywhere, aligned where faces are, labels that the drawing shows."""
+
+import numpy as np
+import pytest
+
+from dtn_core.domains import avatars
+from dtn_core.domains.avatars import BALANCED, PEOPLE, Rates, render, render_many, sample
+from dtn_core.images import over
+from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+
+
+def first(condition, rates=BALANCED):
+    return next(a for a in (sample(seed, rates) for seed in range(3000)) if condition(a))
+
+
+def test_a_seed_is_an_avatar():
+    assert sample(7) == sample(7)
+    assert (render(sample(7)) == render(sample(7))).all()
+    assert sample(7) != sample(8)
+    assert sample(7, PEOPLE).options != sample(7, BALANCED).options or sample(9, PEOPLE) != sample(9, BALANCED)
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_render_is_transparent_around_a_head(size):
+    image = render(sample(1), size)
+    assert image.shape == (size, size, 4)
+    assert image.dtype == np.uint8
+    assert image[:2, :2, 3].max() == 0
+    assert image[round(size * HEAD_EYE_HEIGHT), size // 2, 3] == 255
+
+
+def test_eyes_stand_where_faces_have_theirs():
+    size = 512
+    plain = first(
+        lambda a: not a.attributes.glasses and not a.attributes.hat and a.attributes.skin == "pale"
+        and a.attributes.bald and not a.attributes.beard and a.options["eyesVariant"] == ["default"]
+    )  # fmt: skip
+    dark = over(render(plain, size), (255, 255, 255)).max(2) < 120
+    row, column = round(HEAD_EYE_HEIGHT * size), size // 2
+    window = np.zeros_like(dark)
+    window[row - size // 20 : row + size // 20, column - size // 5 : column + size // 5] = True
+    y, x = np.nonzero(dark & window)
+    left, right = x < column, x >= column
+    assert min(left.sum(), right.sum()) > 50
+    assert (x[right].mean() - x[left].mean()) / size == pytest.approx(HEAD_EYE_DISTANCE, abs=0.006)
+    assert (y.mean() + 0.5) / size == pytest.approx(HEAD_EYE_HEIGHT, abs=0.006)
+    assert (x[left].mean() + x[right].mean() + 1) / 2 / size == pytest.approx(0.5, abs=0.006)
+
+
+def test_rates_are_met():
+    people = [sample(seed).attributes for seed in range(3000)]
+    men = [p for p in people if p.male and not p.hat]
+
+    def share(values):
+        return np.mean([bool(v) for v in values])
+
+    assert share(p.glasses for p in people) == pytest.approx(PEOPLE.glasses, abs=0.025)
+    assert share(p.hat for p in people) == pytest.approx(PEOPLE.hat, abs=0.02)
+    assert share(p.smiling for p in people) == pytest.approx(PEOPLE.smile, abs=0.035)
+    assert share(p.bald for p in men) == pytest.approx(PEOPLE.bald, abs=0.035)
+    assert share(p.beard for p in people) == pytest.approx((1 - PEOPLE.women) * PEOPLE.beard, abs=0.03)
+    for skin, rate in zip(avatars.SKINS, PEOPLE.skin):
+        assert share(p.skin == skin for p in people) == pytest.approx(rate, abs=0.03)
+
+
+def test_labels_say_none_where_the_drawing_does_not_say():
+    for seed in range(500):
+        a = sample(seed, BALANCED).attributes
+        if a.hat:
+            assert a.bald is None
+            assert a.hair is None
+        if a.bald:
+            assert a.hair is None
+            assert a.male is not False
+        if a.beard:
+            assert a.male is True
+
+
+@pytest.mark.parametrize("name", ["glasses", "hat", "beard", "bald"])
+def test_each_attribute_changes_the_drawing(name):
+    with_it = Rates(**{"women": 0.0, "glasses": 0.0, "hat": 0.0, "beard": 0.0, "bald": 0.0, name: 1.0})
+    without = Rates(**{"women": 0.0, "glasses": 0.0, "hat": 0.0, "beard": 0.0, "bald": 0.0})
+    assert all(getattr(sample(seed, with_it).attributes, name) for seed in range(20))
+    assert not any(getattr(sample(seed, without).attributes, name) for seed in range(20))
+    pairs = [(render(sample(seed, with_it)), render(sample(seed, without))) for seed in range(4)]
+    assert all((a != b).any() for a, b in pairs)
+
+
+def test_hair_has_the_colour_of_its_label():
+    for colour in avatars.HAIR_COLOURS:
+        avatar = first(lambda a, c=colour: a.attributes.hair == c and a.options.get("topVariant") == ["bob"])
+        image = render(avatar)
+        hexadecimal = avatar.options["hairColor"][0].lstrip("#")
+        expected = [int(hexadecimal[i : i + 2], 16) for i in (0, 2, 4)]
+        near = np.abs(image[..., :3].astype(int) - expected).max(2) < 12
+        assert (near & (image[..., 3] == 255)).mean() > 0.05, colour
+
+
+def test_skin_has_the_colour_of_its_label():
+    for skin, hexadecimal in avatars.SKINS.items():
+        avatar = first(lambda a, s=skin: a.attributes.skin == s and not a.attributes.beard)
+        expected = [int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5)]
+        cheek = render(avatar)[40, 20:44, :3].astype(int)
+        assert (np.abs(cheek - expected).max(1) < 40).any(), skin
+
+
+def test_render_many_keeps_order_and_sizes():
+    small, large = render_many([5, 3], (32, 64), workers=1)
+    assert (small.shape, large.shape) == ((2, 32, 32, 4), (2, 64, 64, 4))
+    assert (large[1] == render(sample(3), 64)).all()
+
+
+@pytest.mark.parametrize("bad", [{"glasses": 1.5}, {"hat": -0.1}, {"skin": (1.0, 1.0, 0.0, 0.0, 0.0)}])
+def test_impossible_rates_are_refused(bad):
+    with pytest.raises(ValueError, match=f"rates.{next(iter(bad))}"):
+        Rates(**bad)

@@ -1,0 +1,94 @@
+"""Composition on made pictures: the right pixels change, no others."""
+
+import numpy as np
+import pytest
+
+from dtn_core.faces.align import align
+from dtn_core.faces.compose import ACCENT, PAPER, beside, draw_boxes, paste
+from dtn_core.types import Box, Face, TransferredFace
+
+
+def transferred(frame, left, right, colour=(0, 200, 0, 255), size=256):
+    """A face with eyes at these points whose emoji is a plain disc of 0.3 of the side around the eyes' middle."""
+    span = abs(right[0] - left[0]) + abs(right[1] - left[1])
+    box = Box(left[0] - span / 2, left[1] - span / 2, right[0] + span / 2, right[1] + span)
+    face = Face(box, np.array([right, right, left, left, left], np.float32), 1.0)
+    emoji = np.zeros((size, size, 4), np.uint8)
+    y, x = np.mgrid[:size, :size] + 0.5
+    emoji[np.hypot(x - size / 2, y - size * 0.54) < 0.3 * size] = colour
+    emoji[emoji[..., 3] == 0, :3] = (255, 0, 255)  # a colour under transparency must never show
+    return TransferredFace(align(frame, face), emoji[::4, ::4], emoji)
+
+
+@pytest.fixture
+def frame():
+    return np.full((300, 400, 3), 50, np.uint8)
+
+
+@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize(("left", "right"), [((150, 150), (200, 150)), ((160, 120), (190, 160)), ((80, 90), (240, 95))])
+def test_paste_covers_the_face_and_nothing_else(frame, left, right, size):
+    out = paste(frame, [transferred(frame, left, right, size=size)])
+    centre = (np.array(left) + right) / 2
+    radius = 0.3 * np.hypot(*np.subtract(right, left)) / 0.25
+    y, x = np.mgrid[:300, :400]
+    away = np.hypot(x - centre[0], y - centre[1])
+    blur = 2 + 2 * radius / 77 * (256 / size)
+    assert (out[away < radius - blur] == (0, 200, 0)).all()
+    assert (out[away > radius + blur] == 50).all()
+    edge = out[np.abs(away - radius) < blur].astype(int)
+    assert edge[:, 0].max() <= 51  # no magenta bleeds in from under the transparency
+    assert edge[:, 2].max() <= 51
+    assert (frame == 50).all()  # the input is untouched
+
+
+def test_paste_turns_with_the_face(frame):
+    face = transferred(frame, (200, 110), (200, 190))  # a head on its side: its top points to the right
+    face.image[:] = 0
+    face.image[:100] = (9, 9, 250, 255)  # hair
+    out = paste(frame, [face])
+    assert out[150, 270].tolist() == [9, 9, 250]
+    assert out[150, 120].tolist() == [50, 50, 50]
+
+
+def test_paste_at_and_beyond_the_edge(frame):
+    out = paste(frame, [transferred(frame, (-10, 5), (20, 5)), transferred(frame, (900, 900), (950, 900))])
+    assert out[5, 3].tolist() == [0, 200, 0]
+    assert (out[200:] == 50).all()
+
+
+def test_the_bigger_face_lies_on_top(frame):
+    big = transferred(frame, (150, 150), (230, 150), (200, 0, 0, 255))
+    small = transferred(frame, (180, 150), (200, 150), (0, 0, 200, 255))
+    assert paste(frame, [big, small])[150, 190].tolist() == [200, 0, 0]
+
+
+def test_boxes_are_drawn_and_numbered_where_there_are_several(frame):
+    one = transferred(frame, (150, 150), (200, 150))
+    two = transferred(frame, (300, 100), (320, 100))
+    single, both = draw_boxes(frame, [one]), draw_boxes(frame, [one, two])
+    assert (single[125, 150:200] == ACCENT).all()
+    assert (both[90, 295:325] == ACCENT).all()
+    accents = [int((picture == ACCENT).all(2).sum()) for picture in (single, both)]
+    assert accents[1] > accents[0] + 150  # a second box and two numbers
+    assert (frame == 50).all()
+
+
+@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (2, 2, 1), (3, 2, 2), (5, 3, 2)])
+def test_beside_lays_the_emoji_in_a_grid(frame, count, rows, columns):
+    faces = [transferred(frame, (150, 150), (200, 150)) for _ in range(count)]
+    out = beside(frame, faces)
+    cell = 300 // rows
+    assert out.shape == (300, 400 + columns * cell, 3)
+    for i in range(count):
+        x, y = 400 + i % columns * cell + cell // 2, i // columns * cell + round(cell * 0.54)
+        assert out[y, x].tolist() == [0, 200, 0]
+    assert out[2, -3].tolist() == list(PAPER)
+
+
+@pytest.mark.parametrize(("height", "expected"), [(60, 256), (300, 300), (2000, 1024)])
+def test_beside_keeps_a_height_one_can_look_at(height, expected):
+    frame = np.full((height, height, 3), 50, np.uint8)
+    face = transferred(frame, (20, 30), (40, 30))
+    assert beside(frame, [face]).shape == (expected, 2 * expected, 3)
+    assert beside(frame, []).shape == (expected, expected, 3)

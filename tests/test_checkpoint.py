@@ -1,0 +1,124 @@
+"""Checkpoints: what is saved comes back; what is missing, damaged or foreign is one clear line."""
+
+import json
+
+import pytest
+import torch
+
+from dtn_core import checkpoint
+from dtn_core.networks.encoders import AttributeEncoder, DlibEncoder, SideBySide
+
+
+@pytest.fixture
+def own(make_checkpoint, tmp_path):
+    """A checkpoint this test may change."""
+    return make_checkpoint(tmp_path / "own")
+
+
+def refusal(directory):
+    with pytest.raises(ValueError) as caught:
+        checkpoint.load(directory)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert len(line) < 400
+    return line
+
+
+def test_load_gives_back_what_was_saved(own):
+    loaded = checkpoint.load(own)
+    again = checkpoint.load(own)
+    assert loaded.name == "own"
+    assert loaded.info["kind"] == "transfer"
+    z = torch.randn(2, 16)
+    assert torch.equal(loaded.g(z), again.g(z))
+    torch.manual_seed(0)
+    f = AttributeEncoder(width=8, dim=16)  # the first thing make_checkpoint draws from seed 0
+    for name, value in f.state_dict().items():
+        stored = loaded.f.state_dict()[name]
+        assert torch.equal(stored, value.half().float() if value.is_floating_point() else value)
+
+
+def test_everything_is_frozen_and_in_eval_mode(own):
+    loaded = checkpoint.load(own)
+    for module in (loaded.f, loaded.g, loaded.upscaler):
+        assert not module.training
+        assert not any(p.requires_grad for p in module.parameters())
+
+
+def test_statistics_keep_full_precision(own):
+    value = torch.tensor(0.1)
+    assert (checkpoint.load(own).standardise_s.std == value).all()
+    assert value.half().float() != value  # so the line above says something
+
+
+def test_hash_follows_the_weights_alone(own, make_checkpoint, tmp_path):
+    first = checkpoint.load(own).hash
+    (own / "README.md").write_text("a card")
+    assert checkpoint.load(own).hash == first
+    assert checkpoint.load(make_checkpoint(tmp_path / "same")).hash == first
+    assert checkpoint.load(make_checkpoint(tmp_path / "other", seed=1)).hash != first
+
+
+def test_saving_again_replaces_weights_and_keeps_the_card(own, make_checkpoint):
+    (own / "README.md").write_text("a card")
+    before = checkpoint.load(own).hash
+    make_checkpoint(own, seed=3)
+    assert checkpoint.load(own).hash != before
+    assert (own / "README.md").read_text() == "a card"
+    assert [p.name for p in own.parent.iterdir()] == ["own"]
+
+
+def test_weights_of_packages_are_not_stored():
+    f = SideBySide([AttributeEncoder(width=8, dim=16), DlibEncoder()])
+    own_weights = checkpoint.own_weights(f)
+    assert own_weights
+    assert all(name.startswith("parts.0.") for name in own_weights)
+
+
+def test_missing_lists_what_there_is(tmp_path):
+    assert "not found" in refusal(tmp_path / "nowhere")
+    assert "config.json" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["encoder", "statistics", "generator", "upscaler"])
+def test_each_damaged_or_missing_file_is_named(own, name):
+    path = own / f"{name}.safetensors"
+    whole = path.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], b"\0" * len(whole)):
+        path.write_bytes(damaged)
+        assert name in refusal(own)
+    path.unlink()
+    assert name in refusal(own)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": 99}, "Update DTN Studio"),
+        ({"kind": "judge"}, "not a translation"),
+        ({"encoder": None}, "no 'encoder'"),
+        ({"encoder": {"name": "resnet"}}, "unknown encoder"),
+        ({"encoder": {"name": "attributes", "width": 8, "dim": 32}}, "doesn't fit"),
+        ({"generator": {"features": 16, "bass": 4}}, "generator"),
+        ({"generator": {"features": 16, "base": 8}}, "doesn't fit"),
+    ],
+)
+def test_a_wrong_config_is_refused(own, change, words):
+    info = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps({**info, **change}))
+    assert words in refusal(own)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null"])
+def test_a_damaged_config_is_refused(own, text):
+    (own / "config.json").write_text(text)
+    assert "config.json is damaged" in refusal(own)
+
+
+def test_an_interrupted_save_leaves_the_old_one_whole(own, monkeypatch):
+    before = checkpoint.load(own).hash
+    monkeypatch.setattr(checkpoint, "save_tensors", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(own, {"kind": "transfer"}, {"generator": {"w": torch.zeros(1)}})
+    assert checkpoint.load(own).hash == before
+    assert [p.name for p in own.parent.iterdir()] == ["own"]

@@ -1,0 +1,142 @@
+"""The pipeline on real portraits with a random translation."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from dtn_core.images import to_tensor
+from dtn_core.transfer import Transferrer, pick_device
+
+
+def test_a_face_goes_through_every_stage(tiny, hopper):
+    result = tiny(hopper)
+    (face,) = result.faces
+    assert face.aligned.image.shape == (256, 256, 3)
+    assert (face.raw.shape, face.image.shape) == ((64, 64, 4), (256, 256, 4))
+    assert result.frame is hopper
+    assert result.composed.shape == hopper.shape
+    assert (result.composed != hopper).any()
+    assert list(result.ms) == ["detect", "align", "encode", "generate", "upscale", "compose", "total"]
+    stages = [ms for stage, ms in result.ms.items() if stage != "total"]
+    assert min(stages) > 0
+    assert sum(stages) <= result.ms["total"] < sum(stages) + 5
+
+
+def test_the_frame_is_left_alone_and_the_same_comes_out_twice(tiny, hopper):
+    before = hopper.copy()
+    first, second = tiny(hopper), tiny(hopper)
+    assert (hopper == before).all()
+    assert (first.composed == second.composed).all()
+
+
+def test_no_face_gives_the_frame_back(tiny, noise):
+    result = tiny(noise)
+    assert result.faces == ()
+    assert (result.composed == noise).all()
+    assert result.ms["total"] >= result.ms["detect"] > 0
+
+
+def test_the_tensor_door_is_the_pipeline(tiny, hopper):
+    (face,) = tiny(hopper).faces
+    y = tiny.transfer(to_tensor(face.aligned.image))
+    assert y.shape == (1, 4, 64, 64)
+    assert -1 <= float(y.min()) < float(y.max()) <= 1
+    alpha = ((y[0, 3] + 1) * 127.5).round().numpy()
+    assert np.abs(alpha - face.raw[..., 3]).max() <= 1
+    large = tiny.upscale(y)
+    assert large.shape == (1, 4, 256, 256)
+    assert float(large.abs().max()) <= 1
+
+
+def test_the_emoji_depends_on_the_face(tiny, hopper, astronaut):
+    crops = np.stack([tiny(frame).faces[0].aligned.image for frame in (hopper, astronaut)])
+    a, b = tiny.transfer(to_tensor(crops))
+    assert float((a - b).abs().mean()) > 1e-4
+
+
+def test_statistics_of_s_are_applied(tiny, hopper):
+    from dataclasses import replace
+
+    from dtn_core.networks.encoders import Standardise
+
+    x = to_tensor(tiny(hopper).faces[0].aligned.image)
+    shifted = replace(tiny.checkpoint, standardise_s=Standardise(torch.full((16,), 0.5), torch.full((16,), 0.1)))
+    assert not torch.allclose(tiny.transfer(x), Transferrer(shifted).transfer(x))
+
+
+def test_mirror_flips_first(tiny, hopper):
+    result = tiny(hopper, mirror=True)
+    assert (result.frame == hopper[:, ::-1]).all()
+    plain = tiny(hopper).faces[0].aligned.face.box
+    flipped = result.faces[0].aligned.face.box
+    assert (flipped.left + flipped.right) / 2 == pytest.approx(512 - (plain.left + plain.right) / 2, abs=25)
+
+
+def test_several_faces_and_a_limit(tiny, hopper, astronaut):
+    frame = np.concatenate([astronaut, hopper[:512]], axis=1)
+    two = tiny(frame).faces
+    assert len(two) == 2
+    assert two[0].aligned.face.box.width > two[1].aligned.face.box.width
+    (one,) = tiny(frame, max_faces=1).faces
+    assert one.aligned.face.box == two[0].aligned.face.box
+    assert np.abs(one.image.astype(int) - two[0].image).max() <= 1
+
+
+def test_without_sr_the_emoji_is_enlarged(tiny, make_checkpoint, tmp_path, hopper):
+    plain = tiny(hopper, upscale=False).faces[0]
+    assert plain.image.shape == (256, 256, 4)
+    without = Transferrer.from_checkpoint(make_checkpoint(tmp_path / "plain", upscaler=False))
+    assert without.checkpoint.upscaler is None
+    assert without(hopper).faces[0].image.shape == (256, 256, 4)
+
+
+def test_previous_faces_steady_the_next_frame(tiny, hopper):
+    first = tiny(hopper, thorough=False)
+    shifted = np.roll(hopper, 2, axis=1)
+    faces = [face.aligned.face for face in first.faces]
+    free = tiny(shifted, thorough=False).faces[0].aligned.face.points
+    held = tiny(shifted, thorough=False, previous=faces).faces[0].aligned.face.points
+    assert np.abs(held - faces[0].points).mean() < np.abs(free - faces[0].points).mean()
+
+
+def test_nothing_of_a_face_is_written_to_disk(tiny, hopper, noise):
+    tiny(hopper), tiny(noise)  # lazily loaded modules may write their byte code
+    opened, watching = [], [True]
+
+    def hook(event, arguments):
+        if watching[0] and event == "open":
+            path, mode, flags = arguments
+            writes = any(c in mode for c in "wax+") if isinstance(mode, str) else bool(flags & 3)
+            if writes and str(path) != "/dev/null":
+                opened.append(path)
+
+    sys.addaudithook(hook)  # can't be removed, only switched off
+    try:
+        tiny(hopper), tiny(hopper, thorough=False), tiny(noise)
+        assert opened == []
+        with open("/dev/null", "w"), open(__file__):
+            pass
+    finally:
+        watching[0] = False
+
+
+def test_the_hook_of_the_test_above_would_see_a_file(tmp_path):
+    opened, watching = [], [True]
+    sys.addaudithook(lambda event, a: opened.append(a[0]) if watching[0] and event == "open" and a[2] & 3 else None)
+    from dtn_core.images import save
+
+    save(tmp_path / "face.png", np.zeros((4, 4, 3), np.uint8))
+    watching[0] = False
+    assert any(str(path).endswith(".png") for path in opened)
+
+
+def test_devices():
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+        pick_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="--device cpu"):
+            pick_device("cuda")

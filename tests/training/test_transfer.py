@@ -1,0 +1,144 @@
+"""The DTN's steps: what moves, what stays, and that a resumed run equals an unbroken one."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from dtn_core import checkpoint
+from dtn_core.config import PRESETS
+from dtn_core.events import Finished, Stepped, read
+from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.training.loop import flat_cosine, train
+from dtn_core.training.runs import Run
+from dtn_core.training.transfer import Pack, TransferStage, pack_path
+
+CONFIG = replace(PRESETS["faces-tiny"], batch=4, steps=6, log_every=1, sample_every=3, save_every=2)
+
+
+def make_pack(dim=16, n=12):
+    random = torch.Generator().manual_seed(0)
+    return Pack(
+        f_s=torch.randn(n, 2, dim, generator=random) * 3 + 1,
+        t=torch.randint(0, 256, (n, 4, 64, 64), dtype=torch.uint8, generator=random),
+        f_t=torch.randn(n, dim, generator=random) * 0.3 - 1,
+        f_val=torch.randn(n, dim, generator=random),
+        val=torch.randint(0, 256, (n, 64, 64, 3), dtype=torch.uint8, generator=random),
+    )
+
+
+def make_stage(config=CONFIG):
+    torch.manual_seed(1)
+    f = AttributeEncoder(8, 16).eval().requires_grad_(False)
+    return TransferStage(config, make_pack(), f, Accelerator(cpu=True))
+
+
+def weights(module):
+    return {k: v.clone() for k, v in module.state_dict().items()}
+
+
+def same(a, b):
+    return all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_features_reach_g_on_one_scale_for_both_domains():
+    stage = make_stage()
+    for z in (stage.z_s.flatten(0, 1), stage.z_t):
+        assert z.mean(0).abs().max() < 1e-4
+        assert (z.std(0) - 1).abs().max() < 1e-3
+
+
+def test_a_step_moves_g_and_d_and_leaves_f_alone():
+    stage = make_stage()
+    f, g, d = (weights(m) for m in (stage.f, stage.g, stage.d))
+    figures = stage.step(1)
+    assert same(f, weights(stage.f))
+    assert not same(g, weights(stage.g))
+    assert not same(d, weights(stage.d))
+    assert figures["g"] == pytest.approx(
+        figures["gang"] + CONFIG.alpha * figures["const"] + CONFIG.beta * figures["tid"] + CONFIG.gamma * figures["tv"],
+        rel=1e-4,
+    )
+    assert 0 < figures["d"] < 20
+
+
+def test_const_reaches_g_alone_when_it_is_the_only_term():
+    """The bug of open replications: L_CONST detached from g."""
+    stage = make_stage(replace(CONFIG, alpha=50.0, beta=0.0, gamma=0.0))
+    z_s, z_t, t = stage._batch(1)
+    g_s, g_t = stage.g(torch.cat([z_s, z_t])).chunk(2)
+    before = [p.clone() for p in stage.d.parameters()]  # spectral norm's own buffers may move
+    stage._step_g(g_s, g_t, z_s, t)
+    assert all(torch.equal(a, b) for a, b in zip(before, stage.d.parameters()))
+    assert all(p.requires_grad for p in stage.d.parameters())
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in stage.g.parameters())
+
+
+def test_constancy_falls_when_it_is_trained():
+    stage = make_stage(replace(CONFIG, steps=40, alpha=100.0, beta=0.0, gamma=0.0, ema=0.0, lr=3e-3))
+    first = stage.step(1)["const"]
+    for step in range(2, 41):
+        last = stage.step(step)["const"]
+    assert last < 0.95 * first
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
+    whole, broken = Run.create(tmp_path, "whole", CONFIG), Run.create(tmp_path, "broken", CONFIG)
+    stage = make_stage()
+    train(stage, whole, 6, 1, 3, 2)
+    (broken.path / "control" / "stop").touch()
+    train(make_stage(), broken, 6, 1, 3, 2)  # stops after its first step
+    finished = [s.event for s in read(broken.path / "events.jsonl")[0] if isinstance(s.event, Finished)]
+    assert finished == [Finished(1, "stopped")]
+    (broken.path / "control" / "stop").unlink()
+    resumed = make_stage()
+    train(resumed, broken, 6, 1, 3, 2)
+    assert same(weights(stage.g), weights(resumed.g))
+    assert same(weights(stage.d), weights(resumed.d))
+    assert same(weights(stage.ema), weights(resumed.ema))
+    steps = [s.event.step for s in read(broken.path / "events.jsonl")[0] if isinstance(s.event, Stepped)]
+    assert sorted(set(steps)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_it_exports_can_be_loaded_and_transfers(tmp_path):
+    stage = make_stage()
+    stage.step(1)
+    loaded = checkpoint.load(stage.export(tmp_path / "made", 1))
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    y = loaded.g(loaded.standardise_s(loaded.f(x)))
+    assert y.shape == (2, 4, 64, 64)
+    z = stage.standardise_s(stage.f(x))
+    assert (stage.ema(z) - y).abs().max() < 0.05  # stored as fp16
+    assert loaded.info["trained"]["step"] == 1
+
+
+def test_losses_that_are_no_numbers_stop_the_run(tmp_path):
+    stage = make_stage()
+    stage.step = lambda step: {"d": float("nan")}
+    with pytest.raises(RuntimeError, match="not a number at step 1"):
+        train(stage, Run.create(tmp_path, "x", CONFIG), 6, 1, 3, 2)
+
+
+def test_sample_grids_are_the_same_every_time():
+    stage = make_stage()
+    assert (stage.samples() == stage.samples()).all()
+
+
+def test_packs_survive_a_file_and_are_keyed_by_f_and_settings(tmp_path):
+    pack = make_pack()
+    pack.write(tmp_path / "a" / "pack.safetensors")
+    back = Pack.read(tmp_path / "a" / "pack.safetensors")
+    assert torch.equal(back.t, pack.t)
+    assert (back.f_s - pack.f_s).abs().max() < 0.01
+    one, other = AttributeEncoder(8, 16), AttributeEncoder(8, 16)
+    assert pack_path(CONFIG, one, tmp_path) == pack_path(CONFIG, one, tmp_path)
+    assert pack_path(CONFIG, one, tmp_path) != pack_path(CONFIG, other, tmp_path)
+    assert pack_path(CONFIG, one, tmp_path) != pack_path(replace(CONFIG, views=3), one, tmp_path)
+
+
+def test_the_learning_rate_rises_holds_and_falls():
+    assert flat_cosine(1, 1000) == pytest.approx(0.01, abs=0.005)
+    assert flat_cosine(300, 1000) == 1
+    assert flat_cosine(750, 1000) == pytest.approx(0.51, abs=0.02)
+    assert flat_cosine(1000, 1000) == pytest.approx(0.02)
