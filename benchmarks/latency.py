@@ -54,9 +54,7 @@ def naive(transferrer, frame):
 
     mtcnn = MTCNN(keep_all=True)
     predictor = dlib.shape_predictor(str(dlib_model_path("shape_predictor_5_face_landmarks.dat")))
-    recogniser = dlib.face_recognition_model_v1(
-        str(dlib_model_path("dlib_face_recognition_resnet_model_v1.dat"))
-    )
+    recogniser = dlib.face_recognition_model_v1(str(dlib_model_path("dlib_face_recognition_resnet_model_v1.dat")))
     face = detect(frame)[0]
     checkpoint = transferrer.checkpoint
     with torch.no_grad():

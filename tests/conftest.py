@@ -10,10 +10,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from dtn_core import checkpoint
 from dtn_core.images import load
-from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.networks.upscaler import Upscaler
 from dtn_core.transfer import Transferrer
@@ -67,7 +68,10 @@ def write_checkpoint(directory, upscaler=True, seed=0):
         "generator": g.config,
         "upscaler": sr.config if upscaler else None,
     }
-    statistics = {f"{k}_{d}": torch.full((16,), v) for k, v in (("mean", 0.0), ("std", 0.1)) for d in "st"}
+    with torch.no_grad():
+        blobs = F.interpolate(torch.rand(32, 3, 8, 8) * 2 - 1, size=64, mode="bilinear")
+        z = Standardise.of(f.eval()(blobs))
+    statistics = {f"{name}_{d}": value.clone() for name, value in z.state_dict().items() for d in "st"}
     tensors = {"encoder": checkpoint.own_weights(f), "statistics": statistics, "generator": g.state_dict()}
     if upscaler:
         tensors["upscaler"] = sr.state_dict()

@@ -32,8 +32,8 @@ LIVE_SURE = 0.2
 """HOG's score from which a face counts in live video, where a second opinion takes too long."""
 
 MTCNN_SMALLEST = 40
-"""Pixels, in the copy that is searched, of the smallest face MTCNN looks for; its default of 20 takes twice as
-long."""
+"""Pixels, in the copy that is searched, of the smallest face MTCNN looks for; its default of 20 takes twice
+as long."""
 
 _HOG_LOCK = threading.Lock()  # dlib's detector keeps state while it runs, and releases the interpreter lock
 _PATCH = 240
