@@ -54,8 +54,8 @@ class EncoderTraining(Training):
 
     width: int = 32
     """Channels of the first stage."""
-    dim: int = 128
-    """Length of the feature."""
+    hidden: int = 128
+    """Length of the layer before the last ReLU."""
     weight_decay: float = 0.05
     """AdamW's."""
     utkface: float = 0.35
@@ -136,7 +136,7 @@ KINDS: dict[str, type[Config]] = {
 
 _TINY = {"log_every": 2, "sample_every": 4, "save_every": 4, "precision": "fp32"}
 PRESETS: dict[str, Config] = {
-    "encoder-tiny": EncoderTraining(steps=8, batch=8, width=8, dim=16, limit=64, **_TINY),
+    "encoder-tiny": EncoderTraining(steps=8, batch=8, width=8, hidden=16, limit=64, **_TINY),
     "encoder": EncoderTraining(steps=3000, batch=96, lr=3e-3, log_every=50, sample_every=1000, save_every=500),
     "judge-tiny": JudgeTraining(steps=8, batch=8, width=8, avatars=64, **_TINY),
     "judge": JudgeTraining(steps=1500, batch=96, lr=3e-3, save_every=500),
@@ -145,7 +145,7 @@ PRESETS: dict[str, Config] = {
     "faces-tiny": TransferTraining(
         steps=8, batch=8, base=4, d_base=4, avatars=32, views=1, limit=32, ema=0.5, **_TINY
     ),
-    "faces-cpu": TransferTraining(steps=8000, batch=32, lr=5e-4, ema=0.998),
+    "faces-cpu": TransferTraining(steps=4000, batch=32, lr=5e-4, alpha=8.0, base=32),
     "faces": TransferTraining(
         steps=40000, batch=128, lr=5e-4, base=48, d_base=64, d_upscale=2.0, ema=0.999, avatars=30000, views=8,
         log_every=100, sample_every=1000, save_every=1000,

@@ -60,7 +60,7 @@ def data_folder():
 def write_checkpoint(directory, upscaler=True, seed=0):
     """A tiny translation with random weights, laid out as a trained one."""
     torch.manual_seed(seed)
-    f = AttributeEncoder(width=8, dim=16)
+    f = AttributeEncoder(width=8, hidden=16)
     g, sr = Generator(16, base=4), Upscaler(width=8, depth=2)
     info = {
         "kind": "transfer",

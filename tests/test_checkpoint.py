@@ -32,7 +32,7 @@ def test_load_gives_back_what_was_saved(own):
     z = torch.randn(2, 16)
     assert torch.equal(loaded.g(z), again.g(z))
     torch.manual_seed(0)
-    f = AttributeEncoder(width=8, dim=16)  # the first thing make_checkpoint draws from seed 0
+    f = AttributeEncoder(width=8, hidden=16)  # the first thing make_checkpoint draws from seed 0
     for name, value in f.state_dict().items():
         stored = loaded.f.state_dict()[name]
         assert torch.equal(stored, value.half().float() if value.is_floating_point() else value)
@@ -68,7 +68,7 @@ def test_saving_again_replaces_weights_and_keeps_the_card(own, make_checkpoint):
 
 
 def test_weights_of_packages_are_not_stored():
-    f = SideBySide([AttributeEncoder(width=8, dim=16), DlibEncoder()])
+    f = SideBySide([AttributeEncoder(width=8, hidden=16), DlibEncoder()])
     own_weights = checkpoint.own_weights(f)
     assert own_weights
     assert all(name.startswith("parts.0.") for name in own_weights)
@@ -97,7 +97,7 @@ def test_each_damaged_or_missing_file_is_named(own, name):
         ({"kind": "judge"}, "not a translation"),
         ({"encoder": None}, "no 'encoder'"),
         ({"encoder": {"name": "resnet"}}, "unknown encoder"),
-        ({"encoder": {"name": "attributes", "width": 8, "dim": 32}}, "doesn't fit"),
+        ({"encoder": {"name": "attributes", "width": 8, "hidden": 32}}, "doesn't fit"),
         ({"generator": {"features": 16, "bass": 4}}, "generator"),
         ({"generator": {"features": 16, "base": 8}}, "doesn't fit"),
     ],

@@ -23,7 +23,8 @@ from PIL import Image as PILImage
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 
 LONG_HAIR = (
-    "bigHair", "bob", "bun", "curly", "longButNotTooLong", "miaWallace", "straight01", "straight02", "straightAndStrand",
+    "bigHair", "bob", "bun", "curly", "longButNotTooLong", "miaWallace", "straight01", "straight02",
+    "straightAndStrand",
 )  # fmt: skip
 SHORT_HAIR = (
     "dreads01", "frizzle", "shaggy", "shortCurly", "shortFlat", "shortRound", "shortWaved", "theCaesar",

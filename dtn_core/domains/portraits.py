@@ -25,8 +25,11 @@ UNKNOWN = -1.0
 """Label of an attribute that a picture's set doesn't tell; losses and figures leave it out."""
 
 HAIR_LABELS = frozenset(
-    ["Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Receding_Hairline", "Straight_Hair", "Wavy_Hair", "Wearing_Hat", "Wearing_Earrings", "Wearing_Necklace", "Wearing_Necktie"]
-)
+    (
+        "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Receding_Hairline", "Straight_Hair",
+        "Wavy_Hair", "Wearing_Hat", "Wearing_Earrings", "Wearing_Necklace", "Wearing_Necktie",
+    )
+)  # fmt: skip
 """Attributes that can't be seen in a tight crop of the face."""
 
 

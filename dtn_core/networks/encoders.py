@@ -60,33 +60,35 @@ class AttributeEncoder(nn.Module):
     """Our own f: a residual net at 64×64 on the whole head, trained to tell attributes of photos under heavy
     stylisation (`training.stages.EncoderStage`), so that photos and drawings meet in one feature space.
 
-    width: channels of the first stage; dim: length of the feature (the layer before the last ReLU, as the
-    paper takes it); forward gives the feature, `logits` the attributes' logits from it.
+    width: channels of the first stage; hidden: length of the layer before the last ReLU (where the paper takes
+    its feature). forward gives that layer and, after it, the attributes' logits, so that what the attributes say
+    is a good part of any distance between features: dim = hidden + outputs.
     """
 
     size = 64
 
-    def __init__(self, width: int = 32, dim: int = 128, outputs: int = len(ATTRIBUTES)) -> None:
+    def __init__(self, width: int = 32, hidden: int = 128, outputs: int = len(ATTRIBUTES)) -> None:
         super().__init__()
-        self.config = {"name": "attributes", "width": width, "dim": dim, "outputs": outputs}
-        self.dim = dim
+        self.config = {"name": "attributes", "width": width, "hidden": hidden, "outputs": outputs}
+        self.hidden, self.dim = hidden, hidden + outputs
         w = width
         self.body = nn.Sequential(
             nn.Conv2d(3, w, 3, 2, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
             _Residual(w, w, 1), _Residual(w, 2 * w, 2), _Residual(2 * w, 2 * w, 1),
             _Residual(2 * w, 4 * w, 2), _Residual(4 * w, 4 * w, 1), _Residual(4 * w, 8 * w, 2),
         )  # fmt: skip
-        self.feature = nn.Linear(8 * w, dim)
-        self.classify = nn.Linear(dim, outputs)
+        self.feature = nn.Linear(8 * w, hidden)
+        self.classify = nn.Linear(hidden, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1] != self.size:
             x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-        return self.feature(self.body(x).mean((2, 3)))
+        h = self.feature(self.body(x).mean((2, 3)))
+        return torch.cat([h, self.classify(F.relu(h))], 1)
 
     def logits(self, features: Tensor) -> Tensor:
-        """(B, dim) features → (B, outputs) logits, in the order of `ATTRIBUTES`."""
-        return self.classify(F.relu(features))
+        """(B, dim) features → (B, outputs), the attributes' logits among them, in the order of `ATTRIBUTES`."""
+        return features[:, self.hidden :]
 
 
 # --- dlib's face ResNet, rebuilt ----------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class EncoderStage:
         self.config, self.accelerator = config, accelerator
         self.device, self.batch = str(accelerator.device), config.batch
         torch.manual_seed(config.seed)
-        self.net = AttributeEncoder(config.width, config.dim).to(accelerator.device)
+        self.net = AttributeEncoder(config.width, config.hidden).to(accelerator.device)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         rest = [p for p in self.net.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(

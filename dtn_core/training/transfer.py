@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from .. import checkpoint, images, losses
@@ -145,7 +146,7 @@ class TransferStage:
         with self.accelerator.autocast():
             g_s, g_t = self.g(torch.cat([z_s, z_t])).float().chunk(2)
         d = self._step_d(g_s.detach(), g_t.detach(), t)
-        g = self._step_g(g_s, g_t, z_s, t)
+        g = self._step_g(g_s, g_t, z_s, t, step)
         self._average(step)
         return {
             "d": scalar(d.total), "d_accuracy": scalar(d.accuracy), "g": scalar(g.total), "gang": scalar(g.gang),
@@ -170,11 +171,17 @@ class TransferStage:
         self.adam_d.step()
         return loss
 
-    def _step_g(self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor) -> losses.GeneratorLoss:
+    def _moved(self, x: Tensor, step: int) -> Tensor:
+        """Shift by up to 2 pixels, so that no pattern that f sees at one place alone can stand for constancy."""
+        dy, dx = np.random.default_rng([self.config.seed, step]).integers(0, 5, 2)
+        h, w = x.shape[2:]
+        return F.pad(x, (2, 2, 2, 2), mode="replicate")[..., dy : dy + h, dx : dx + w]
+
+    def _step_g(self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor, step: int) -> losses.GeneratorLoss:
         self.d.requires_grad_(False)  # L_G is minimised over g alone
         with self.accelerator.autocast():
             logits_s, logits_t = self.d(torch.cat([g_s, g_t])).chunk(2)
-            f_g_s = self.standardise_t(self.f(g_s[:, :3]).float())
+            f_g_s = self.standardise_t(self.f(self._moved(g_s[:, :3], step)).float())
         loss = losses.generator(
             losses.gang(logits_s, logits_t),
             losses.const(z_s, f_g_s),

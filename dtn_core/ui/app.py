@@ -12,6 +12,9 @@ from . import emojify, theme
 
 TITLE = "DTN Studio · See yourself as an emoji"
 
+WORDS = {"audio.record": "Start"}
+"""gradio's webcam button says "Record"; nothing is recorded here."""
+
 
 def build_app(transferrer: Transferrer) -> gr.Blocks:
     """The whole page. The transferrer is shared by all viewers; it keeps nothing of a frame."""
@@ -35,7 +38,7 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, sh
         demo.launch(
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
             theme=theme.theme(), css=theme.CSS, favicon_path=theme.ASSETS / "favicon.svg",
-            footer_links=["api"], prevent_thread_lock=True,
+            footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS),
             max_file_size=1,  # pictures travel in memory: gradio must not take them into its folder
         )  # fmt: skip
     except (OSError, OverflowError):

@@ -96,7 +96,8 @@ def _live(transferrer: Transferrer) -> None:
     def show(frame: Image | None, chosen: str, mirrored: bool, live: Live) -> tuple[Any, ...]:
         if frame is None:
             return None, "", Live()
-        result = transferrer(frame, mirror=mirrored, thorough=False, previous=live.faces)
+        # The browser sends what its preview shows, which is mirrored already.
+        result = transferrer(frame, mirror=not mirrored, thorough=False, previous=live.faces)
         faces = tuple(face.aligned.face for face in result.faces)
         live = Live(faces, (*live.times, time.perf_counter())[-12:])
         quiet = "" if faces else cards.message("No face in view.", "hint")

@@ -62,6 +62,7 @@ def server(playwright, tiny_checkpoint, tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser(playwright, astronaut, tmp_path_factory):
     frame = np.full((480, 640, 3), 90, np.uint8)
+    frame[:, :80] = (220, 0, 0)  # a red edge on the left tells whether a picture is mirrored
     frame[:, 80:560] = np.asarray(PILImage.fromarray(astronaut).resize((480, 480)))
     with chromium(playwright, frame, tmp_path_factory.mktemp("webcam")) as running:
         yield running
@@ -95,17 +96,30 @@ def page(browser, server):
         yield opened
 
 
+def picture(page, selector):
+    """The picture that an <img> shows by a data URL."""
+    url = page.get_attribute(selector, "src")
+    return np.asarray(PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+
+
 def emoji_of(page):
     """The refined emoji on the page, waiting for it; (256, 256, 4)."""
     page.wait_for_selector("#story .face-steps:not([hidden]) .emoji img")
-    url = page.get_attribute("#story .face-steps:not([hidden]) .emoji img", "src")
-    return np.asarray(PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+    return picture(page, "#story .face-steps:not([hidden]) .emoji img")
+
+
+def red_edge(page):
+    """On which side of the live picture the webcam's red edge is."""
+    page.wait_for_selector("#shown img[src^='data:image/jpeg']")
+    shown = picture(page, "#shown img")
+    red = shown[..., 0].astype(int) - shown[..., 1]
+    return "left" if red[:, :40].mean() > red[:, -40:].mean() else "right"
 
 
 def start_live(page):
     page.get_by_role("tab", name="Live webcam").click()
     page.get_by_text("Click to Access Webcam").click()
-    page.locator("#camera button[aria-label='capture photo']").click()
+    page.locator("#camera button", has_text="Start").click()
 
 
 def test_upload_shows_every_step_and_downloads(page, hopper_path):
@@ -201,8 +215,11 @@ def test_no_face_is_said(page, noise):
 
 def test_live_stream(page):
     start_live(page)
-    page.wait_for_selector("#shown img[src^='data:image/jpeg']")
     page.locator("#live-note", has_text="FPS").wait_for()
+    assert red_edge(page) == "right"
+    page.get_by_label("Mirror", exact=True).uncheck()
+    page.wait_for_timeout(1000)
+    assert red_edge(page) == "left"
     page.get_by_label("Emoji alone").check()
     page.wait_for_selector("#shown img[src^='data:image/png']")
     seen = set()

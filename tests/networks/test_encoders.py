@@ -121,9 +121,9 @@ def test_crop_from_head_puts_the_eyes_where_asked(side):
 @pytest.mark.parametrize(
     "config",
     [
-        {"name": "attributes", "width": 8, "dim": 16},
+        {"name": "attributes", "width": 8, "hidden": 16},
         {"name": "dlib"},
-        {"name": "side-by-side", "parts": [{"name": "attributes", "width": 8, "dim": 16}, {"name": "dlib"}]},
+        {"name": "side-by-side", "parts": [{"name": "attributes", "width": 8, "hidden": 16}, {"name": "dlib"}]},
     ],
 )
 def test_the_interface(config):
@@ -139,14 +139,14 @@ def test_the_interface(config):
 
 
 def test_side_by_side_concatenates():
-    parts = [AttributeEncoder(width=8, dim=16).eval(), AttributeEncoder(width=8, dim=4).eval()]
+    parts = [AttributeEncoder(width=8, hidden=16).eval(), AttributeEncoder(width=8, dim=4).eval()]
     x = torch.rand(1, 3, 64, 64)
     both = SideBySide(parts).eval()(x)
     assert torch.equal(both, torch.cat([parts[0](x), parts[1](x)], 1))
 
 
 def test_attribute_encoder_takes_any_side_and_names_its_outputs():
-    f = AttributeEncoder(width=8, dim=16).eval()
+    f = AttributeEncoder(width=8, hidden=16).eval()
     smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8), size=256, mode="bicubic").clamp(0, 1)
     small = torch.nn.functional.interpolate(smooth, size=64, mode="bilinear", antialias=True)
     assert torch.allclose(f(smooth), f(small), atol=1e-4)

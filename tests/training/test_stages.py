@@ -45,7 +45,7 @@ def data(tmp_path_factory):
 
 def test_every_kind_trains_from_its_tiny_preset_and_resumes(data, tmp_path):
     run, encoder = run_training(PRESETS["encoder-tiny"], "encoder", tmp_path, str(data))
-    assert checkpoint.load_encoder(encoder)(torch.zeros(1, 3, 64, 64)).shape == (1, 16)
+    assert checkpoint.load_encoder(encoder)(torch.zeros(1, 3, 64, 64)).shape == (1, 16 + len(ATTRIBUTES))
     config = replace(PRESETS["faces-tiny"], encoder=str(encoder), steps=4)
     run, made = run_training(config, "faces", tmp_path, str(data))
     assert checkpoint.load(made).info["trained"]["steps"] == 4

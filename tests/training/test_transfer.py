@@ -17,7 +17,7 @@ from dtn_core.training.transfer import Pack, TransferStage, pack_path
 CONFIG = replace(PRESETS["faces-tiny"], batch=4, steps=6, log_every=1, sample_every=3, save_every=2)
 
 
-def make_pack(dim=16, n=12):
+def make_pack(dim=16 + 48, n=12):
     random = torch.Generator().manual_seed(0)
     return Pack(
         f_s=torch.randn(n, 2, dim, generator=random) * 3 + 1,
@@ -69,7 +69,7 @@ def test_const_reaches_g_alone_when_it_is_the_only_term():
     z_s, z_t, t = stage._batch(1)
     g_s, g_t = stage.g(torch.cat([z_s, z_t])).chunk(2)
     before = [p.clone() for p in stage.d.parameters()]  # spectral norm's own buffers may move
-    stage._step_g(g_s, g_t, z_s, t)
+    stage._step_g(g_s, g_t, z_s, t, 1)
     assert all(torch.equal(a, b) for a, b in zip(before, stage.d.parameters()))
     assert all(p.requires_grad for p in stage.d.parameters())
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in stage.g.parameters())

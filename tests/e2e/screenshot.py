@@ -1,0 +1,36 @@
+"""Make README's picture of the app: python tests/e2e/screenshot.py [CHECKPOINT] [-o assets/screenshot.png]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
+from serving import ROOT, serve
+from test_browser import CHROMIUM
+
+
+def main():
+    """Start the app, give it the first example, and photograph the page."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("checkpoint", nargs="?", default="emoji")
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "assets" / "screenshot.png")
+    flags = parser.parse_args()
+    home = tempfile.TemporaryDirectory()
+    with home, serve(flags.checkpoint, Path(home.name)) as server, sync_playwright() as pw:
+        browser = pw.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 980})
+        page.goto(server.url)
+        page.click(".photo-example >> nth=0")
+        page.wait_for_selector("#compare img[src^='data:']")
+        page.wait_for_timeout(1500)
+        page.screenshot(path=flags.output, full_page=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
