@@ -51,6 +51,15 @@ def test_paste_turns_with_the_face(frame):
     assert out[150, 120].tolist() == [50, 50, 50]
 
 
+def test_the_cut_of_the_shoulders_fades_out(frame):
+    face = transferred(frame, (180, 150), (220, 150))  # the crop is 160 wide, from y = 63.6 to 223.6
+    face.image[:] = (0, 200, 0, 255)
+    column = paste(frame, [face])[:, 200, 1].astype(int)
+    assert (column[70:205] == 200).all()
+    assert column[222] < 70
+    assert (np.diff(column[205:224]) <= 0).all()
+
+
 def test_paste_at_and_beyond_the_edge(frame):
     out = paste(frame, [transferred(frame, (-10, 5), (20, 5)), transferred(frame, (900, 900), (950, 900))])
     assert out[5, 3].tolist() == [0, 200, 0]
