@@ -385,14 +385,18 @@ class Standardise(nn.Module):
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """An encoder from the dictionary its ``config`` gave; own weights untrained, packages' loaded; frozen."""
+    """An encoder from the dictionary its ``config`` gave; own weights untrained, packages' loaded; frozen.
+    Raises ValueError if there is no such encoder or it has no such setting."""
     config = dict(config)
     name = config.pop("name", None)
     if name == "side-by-side":
-        encoder: nn.Module = SideBySide([build(part) for part in config["parts"]])
+        encoder: nn.Module = SideBySide([build(part) for part in config.get("parts", [])])
     elif name in ("attributes", "dlib", "facenet"):
         kinds = {"attributes": AttributeEncoder, "dlib": DlibEncoder, "facenet": FacenetEncoder}
-        encoder = kinds[name](**config)
+        try:
+            encoder = kinds[name](**config)
+        except TypeError:
+            raise ValueError(f"encoder {name!r} has no such settings: {config}. Get the checkpoint again.") from None
     else:
         raise ValueError(f"unknown encoder {name!r}; known: attributes, dlib, facenet, side-by-side.")
     return encoder.eval().requires_grad_(False)

@@ -139,7 +139,7 @@ def test_the_interface(config):
 
 
 def test_side_by_side_concatenates():
-    parts = [AttributeEncoder(width=8, hidden=16).eval(), AttributeEncoder(width=8, dim=4).eval()]
+    parts = [AttributeEncoder(width=8, hidden=16).eval(), AttributeEncoder(width=8, hidden=4).eval()]
     x = torch.rand(1, 3, 64, 64)
     both = SideBySide(parts).eval()(x)
     assert torch.equal(both, torch.cat([parts[0](x), parts[1](x)], 1))
