@@ -189,3 +189,5 @@ def test_facenet_offline_names_the_remedy(monkeypatch):
 def test_unknown_encoders_are_refused():
     with pytest.raises(ValueError, match="known: attributes, dlib"):
         build({"name": "arcface"})
+    with pytest.raises(ValueError, match="no such settings"):
+        build({"name": "attributes", "depth": 3})
