@@ -16,14 +16,20 @@ if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they kno
     from .types import Image, Result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code."""
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets ``run``, the function that does it."""
     parser = argparse.ArgumentParser(prog="python -m dtn_core", description="Faces to emoji, and how they are learned.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emojify(commands)
     _add_train(commands)
+    _add_join(commands)
     _add_evaluate(commands)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code."""
+    arguments = build_parser().parse_args(argv)
     try:
         return arguments.run(arguments)
     except ValueError as error:
@@ -227,6 +233,29 @@ def _train(arguments: argparse.Namespace) -> int:
     pack = Path(arguments.pack) if arguments.pack else None
     run, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, pack)
     _say(f"{run}: done; the checkpoint is {made}")
+    return 0
+
+
+def _add_join(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "join",
+        help="put an upscaler into a translation's checkpoint",
+        description="Write a translation and an upscaler trained apart as one checkpoint.",
+    )
+    parser.add_argument("translation", metavar="NAME|DIR", help="what `train faces` exported")
+    parser.add_argument("upscaler", metavar="DIR", help="what `train upscaler` exported")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the checkpoint to write")
+    parser.set_defaults(run=_join)
+
+
+def _join(arguments: argparse.Namespace) -> int:
+    from . import checkpoint
+
+    try:
+        made = checkpoint.join(arguments.translation, arguments.upscaler, arguments.output)
+    except OSError as error:
+        raise ValueError(f"{arguments.output}: cannot be written ({error.strerror}). Choose another.") from None
+    _say(f"{made}: written")
     return 0
 
 

@@ -135,6 +135,21 @@ def save(
     return directory
 
 
+def join(
+    translation: str | os.PathLike[str], upscaler: str | os.PathLike[str], directory: str | os.PathLike[str]
+) -> Path:
+    """Write a translation together with an upscaler trained apart (kind "upscaler") as one checkpoint."""
+    source, large = find(translation), find(upscaler)
+    info, config = read_config(source), read_config(large)
+    if info.get("kind") != "transfer" or config.get("kind") != "upscaler":
+        raise ValueError(f"a translation and an upscaler are wanted, not {info.get('kind')} and {config.get('kind')}.")
+    stems = [stem for stem in ("encoder", "statistics", "generator") if (source / f"{stem}.safetensors").exists()]
+    tensors = {stem: read_tensors(source, stem) for stem in stems} | {"upscaler": read_tensors(large, "upscaler")}
+    info |= {"upscaler": config["upscaler"], "upscaler_trained": config["trained"]}
+    info.pop("format")
+    return save(directory, info, tensors)
+
+
 def _kept(tensor: Tensor, half: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if half and tensor.is_floating_point() else tensor

@@ -61,7 +61,7 @@ def write_checkpoint(directory, upscaler=True, seed=0):
     """A tiny translation with random weights, laid out as a trained one."""
     torch.manual_seed(seed)
     f = AttributeEncoder(width=8, hidden=16)
-    g, sr = Generator(16, base=4), Upscaler(width=8, depth=2)
+    g, sr = Generator(f.dim, base=4), Upscaler(width=8, depth=2)
     info = {
         "kind": "transfer",
         "encoder": f.config,

@@ -29,7 +29,7 @@ def test_load_gives_back_what_was_saved(own):
     again = checkpoint.load(own)
     assert loaded.name == "own"
     assert loaded.info["kind"] == "transfer"
-    z = torch.randn(2, 16)
+    z = torch.randn(2, 16 + 48)
     assert torch.equal(loaded.g(z), again.g(z))
     torch.manual_seed(0)
     f = AttributeEncoder(width=8, hidden=16)  # the first thing make_checkpoint draws from seed 0

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from .. import checkpoint, images
 from ..domains import avatars
 
-SEEDS = 60_000_000
+SEEDS = 80_000_000
 """Seeds of the avatars used here start at this; training never draws from there."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from accelerate import Accelerator
+from torch.nn import functional as F
 
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
@@ -12,26 +13,32 @@ from dtn_core.events import Finished, Stepped, read
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.training.loop import flat_cosine, train
 from dtn_core.training.runs import Run
-from dtn_core.training.transfer import Pack, TransferStage, pack_path
+from dtn_core.training.transfer import Pack, TransferStage, pack_path, to_float
 
 CONFIG = replace(PRESETS["faces-tiny"], batch=4, steps=6, log_every=1, sample_every=3, save_every=2)
 
 
-def make_pack(dim=16 + 48, n=12):
+@torch.no_grad()
+def make_pack(f, n=12):
+    """Coarse random pictures for both domains, and what f says of them."""
     random = torch.Generator().manual_seed(0)
-    return Pack(
-        f_s=torch.randn(n, 2, dim, generator=random) * 3 + 1,
-        t=torch.randint(0, 256, (n, 4, 64, 64), dtype=torch.uint8, generator=random),
-        f_t=torch.randn(n, dim, generator=random) * 0.3 - 1,
-        f_val=torch.randn(n, dim, generator=random),
-        val=torch.randint(0, 256, (n, 64, 64, 3), dtype=torch.uint8, generator=random),
-    )
+
+    def pictures(channels):
+        coarse = torch.rand(n, channels, 4, 4, generator=random)
+        return F.interpolate(coarse, size=64, mode="bilinear").mul(255).to(torch.uint8)
+
+    def features(x):
+        return f(to_float(x)[:, :3])
+
+    t, s, val = pictures(4), pictures(3), pictures(3)
+    f_s = torch.stack([features(s), features(s.flip(3))], 1) * 3 + 1
+    return Pack(f_s=f_s, t=t, f_t=features(t), f_val=features(val), val=val.permute(0, 2, 3, 1).contiguous())
 
 
 def make_stage(config=CONFIG):
     torch.manual_seed(1)
     f = AttributeEncoder(8, 16).eval().requires_grad_(False)
-    return TransferStage(config, make_pack(), f, Accelerator(cpu=True))
+    return TransferStage(config, make_pack(f), f, Accelerator(cpu=True))
 
 
 def weights(module):
@@ -45,8 +52,8 @@ def same(a, b):
 def test_features_reach_g_on_one_scale_for_both_domains():
     stage = make_stage()
     for z in (stage.z_s.flatten(0, 1), stage.z_t):
-        assert z.mean(0).abs().max() < 1e-4
-        assert (z.std(0) - 1).abs().max() < 1e-3
+        assert z.mean(0).abs().max() < 1e-2
+        assert (z.std(0) - 1).abs().max() < 1e-2
 
 
 def test_a_step_moves_g_and_d_and_leaves_f_alone():
@@ -80,7 +87,7 @@ def test_constancy_falls_when_it_is_trained():
     first = stage.step(1)["const"]
     for step in range(2, 41):
         last = stage.step(step)["const"]
-    assert last < 0.95 * first
+    assert last < 0.9 * first
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
@@ -126,7 +133,7 @@ def test_sample_grids_are_the_same_every_time():
 
 
 def test_packs_survive_a_file_and_are_keyed_by_f_and_settings(tmp_path):
-    pack = make_pack()
+    pack = make_pack(AttributeEncoder(8, 16).eval())
     pack.write(tmp_path / "a" / "pack.safetensors")
     back = Pack.read(tmp_path / "a" / "pack.safetensors")
     assert torch.equal(back.t, pack.t)

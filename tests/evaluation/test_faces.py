@@ -1,0 +1,89 @@
+"""The measure itself: labels, baselines and what a perfect and a blind translation would score."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dtn_core import checkpoint
+from dtn_core.__main__ import main
+from dtn_core.domains import avatars
+from dtn_core.evaluation import faces, upscaling
+from dtn_core.evaluation.faces import TOLD, agreement
+from dtn_core.networks.judge import JUDGED, Judge
+
+
+def test_a_perfect_judge_scores_one_and_a_blind_one_a_half():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (200, len(TOLD))).astype(np.float32)
+    logits = torch.zeros(200, len(JUDGED))
+    for i, name in enumerate(TOLD):
+        logits[:, JUDGED.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
+    perfect = agreement(labels, logits)
+    assert perfect["auc"] == perfect["balanced_accuracy"] == 1
+    blind = agreement(labels, torch.zeros_like(logits))
+    assert blind["auc"] == blind["balanced_accuracy"] == 0.5
+    assert set(blind["attributes"]) == set(TOLD)
+
+
+def test_evaluation_seeds_are_nobody_elses():
+    from dtn_core.training import judge, upscaler
+
+    starts = [0, judge.SEEDS, 2 * judge.SEEDS, upscaler.SEEDS, 2 * upscaler.SEEDS, faces.SEEDS, upscaling.SEEDS]
+    assert min(b - a for a, b in zip(sorted(starts), sorted(starts)[1:])) >= 1_000_000
+
+
+def test_the_shipped_judge_tells_avatars_it_never_saw():
+    from dtn_core.training.judge import balanced_avatars
+
+    judge = faces.load_judge()
+    x, y = balanced_avatars(70_000_000, 300)
+    said = faces.batched(judge, x) > 0
+    for i, name in enumerate(JUDGED):
+        known = y[:, i] >= 0
+        right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
+        assert sum(right) / 2 >= 0.97, name
+
+
+def test_evaluate_writes_every_figure_with_its_provenance(tiny_checkpoint, data_folder, tmp_path, capsys):
+    out = tmp_path / "figures" / "faces.json"
+    arguments = ["--checkpoint", str(tiny_checkpoint), "--data", str(data_folder), "--limit", "40", "-o", str(out)]
+    assert main(["evaluate", "faces", *arguments, "--split", "val", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures == json.loads(out.read_text())
+    assert figures["hash"] == checkpoint.weights_hash(tiny_checkpoint)
+    assert figures["data"]["n"] == 40
+    assert 0.3 < figures["random_avatar"]["auc"] < 0.7
+    assert figures["f_constancy"]["nearest_avatar"] < figures["f_constancy"]["random_avatar"]
+    assert figures["diversity"]["avatars"] > 0.1
+    assert faces.table(figures).count("\n") == len(TOLD) + 4
+
+
+def test_upscaling_is_measured_beside_bicubic(tiny_checkpoint, make_checkpoint, tmp_path):
+    figures = upscaling.evaluate(str(tiny_checkpoint), 4)
+    assert figures["upscaler"]["psnr"] == pytest.approx(figures["bicubic"]["psnr"], abs=0.2)  # it starts as bicubic
+    assert 20 < figures["bicubic"]["psnr"] < 40
+    assert "| bicubic |" in upscaling.table(figures)
+    without = make_checkpoint(tmp_path / "without", upscaler=False)
+    with pytest.raises(ValueError, match="holds no upscaler"):
+        upscaling.evaluate(str(without), 4)
+
+
+def test_bad_requests_are_told_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("DTN_DATA", raising=False)
+    assert main(["evaluate", "faces"]) == 2
+    assert main(["evaluate", "faces", "--data", str(tmp_path / "no")]) == 2
+    assert main(["evaluate", "upscaling", "--limit", "1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 3
+    checkpoint.save(tmp_path / "f", {"kind": "encoder"}, {})
+    with pytest.raises(ValueError, match="is no judge"):
+        faces.load_judge(str(tmp_path / "f"))
+    checkpoint.save(tmp_path / "j", {"kind": "judge", "judge": Judge(4).config}, {})
+    with pytest.raises(ValueError, match="missing"):
+        faces.load_judge(str(tmp_path / "j"))
+
+
+def test_the_pool_of_avatars_depends_on_its_seeds_alone():
+    one, other = (avatars.render_many(range(faces.SEEDS, faces.SEEDS + 3))[0] for _ in "ab")
+    assert (one == other).all()
