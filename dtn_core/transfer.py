@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
+from .devices import pick_device
 from .faces.align import CROP, align
 from .faces.compose import paste
 from .faces.detect import detect
@@ -96,15 +97,6 @@ class Transferrer:
 
     def _encode(self, x: Tensor) -> Tensor:
         return self.checkpoint.standardise_s(self.checkpoint.f(x))
-
-
-def pick_device(name: str) -> str:
-    """ "auto" → "cuda" where there is one, else "cpu". Raises ValueError if "cuda" is asked for in vain."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"unknown device {name!r}. Use auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA device is available. Use --device cpu.")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _enlarge(raw: Image) -> Image:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from dtn_core.devices import pick_device
 from dtn_core.images import to_tensor
-from dtn_core.transfer import Transferrer, pick_device
+from dtn_core.transfer import Transferrer
 
 
 def test_a_face_goes_through_every_stage(tiny, hopper):
@@ -141,5 +142,5 @@ def test_devices():
     with pytest.raises(ValueError, match="auto, cpu or cuda"):
         pick_device("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="--device cpu"):
+        with pytest.raises(ValueError, match="Use the device cpu"):
             pick_device("cuda")

@@ -7,9 +7,10 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from ..config import Config, EncoderTraining, JudgeTraining, TransferTraining, UpscalerTraining, kind_of
+from ..devices import pick_device
 from ..events import Failed
 from .loop import Stage, train
-from .runs import Run, device_of
+from .runs import Run
 
 
 def run_training(
@@ -35,7 +36,7 @@ def run_training(
         if kind_of(config) in ("encoder", "transfer") and pack is None:
             data_folder(data)  # complain before a directory is made
         run = Run.create(runs, name, config)
-    device = device_of(config.device)
+    device = pick_device(config.device)
     precision = "no" if config.precision == "fp32" else config.precision
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
     try:

@@ -20,7 +20,7 @@ from ..domains.portraits import UNKNOWN, Portraits
 from ..metrics import auc
 from ..networks.encoders import ATTRIBUTES, AttributeEncoder
 from ..types import Image
-from .loop import flat_cosine, scalar
+from .loop import flat_cosine
 
 
 class EncoderStage:
@@ -45,7 +45,7 @@ class EncoderStage:
         self.thread = ThreadPoolExecutor(1)
         self.ahead: tuple[int, Future[tuple[Tensor, Tensor]]] | None = None
 
-    def step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, Tensor]:
         x, labels = self._batch(step)
         self.net.train()
         for group in self.optimizer.param_groups:
@@ -56,7 +56,7 @@ class EncoderStage:
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.optimizer.step()
-        return {"loss": scalar(loss)}
+        return {"loss": loss}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         if self.ahead is None or self.ahead[0] != step:

@@ -18,7 +18,7 @@ from ..domains.portraits import UNKNOWN
 from ..metrics import balanced_accuracy
 from ..networks.judge import JUDGED, Judge
 from ..types import Image
-from .loop import flat_cosine, scalar
+from .loop import flat_cosine
 
 SEEDS = 10_000_000
 """The judge's avatars have seeds from here on: none of them is among g's or among those it is tested on."""
@@ -53,7 +53,7 @@ class JudgeStage:
         held_out = max(8, config.avatars // 8)
         self.val = tuple(v.to(accelerator.device) for v in balanced_avatars(2 * SEEDS, held_out))
 
-    def step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         index = torch.randint(len(self.x), (self.config.batch,), generator=random)
         x = roughen(self.x[index.to(self.x.device)], random)
@@ -68,7 +68,7 @@ class JudgeStage:
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.optimizer.step()
-        return {"loss": scalar(loss)}
+        return {"loss": loss}
 
     def samples(self) -> Image:
         x = roughen(self.x[:24], torch.Generator().manual_seed(0))

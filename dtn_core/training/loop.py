@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +21,9 @@ class Stage(Protocol):
     device: str
     batch: int
 
-    def step(self, step: int) -> dict[str, float]:
-        """Do optimizer step number `step` (from 1); batches depend on (seed, step) alone. Returns scalars."""
+    def step(self, step: int) -> dict[str, Tensor]:
+        """Do optimizer step number `step` (from 1); batches depend on (seed, step) alone. Returns scalars, still
+        on the device: reading them makes a GPU wait, so the loop does that seldom."""
 
     def samples(self) -> Image:
         """The fixed-seed sample grid, (H, W, 3) uint8."""
@@ -53,22 +53,22 @@ def train(stage: Stage, run: Run, steps: int, log_every: int, sample_every: int,
         stage.load_state(saved["stage"])
     run.tell(Started(first, steps, stage.device))
     bar = tqdm(range(first + 1, steps + 1), initial=first, total=steps, dynamic_ncols=True, unit="step")
-    sums: dict[str, list[float]] = defaultdict(list)
-    clock, step, why = time.perf_counter(), first, "done"
+    sums: dict[str, Tensor] = {}
+    clock, count, step, why = time.perf_counter(), 0, first, "done"
     try:
         for step in bar:
             for name, value in stage.step(step).items():
-                sums[name].append(value)
+                sums[name] = sums.get(name, 0) + value.detach()
+            count += 1
             if step % log_every == 0 or step == steps:
-                means = {name: sum(values) / len(values) for name, values in sums.items()}
+                means = {name: float(total) / count for name, total in sums.items()}
                 seconds = time.perf_counter() - clock
-                count = len(next(iter(sums.values())))
                 run.tell(Stepped(step, means, round(count * stage.batch / seconds, 2)))
                 bar.set_postfix({k: f"{v:.3f}" for k, v in means.items()})
                 if bad := [name for name, value in means.items() if not math.isfinite(value)]:
                     raise RuntimeError(f"{bad[0]} is not a number at step {step}; try a lower learning rate.")
                 sums.clear()
-                clock = time.perf_counter()
+                clock, count = time.perf_counter(), 0
             if step % sample_every == 0 or step == steps:
                 run.tell(Sampled(step, run.save_sample(step, stage.samples())))
             if run.asked_to_stop():
@@ -98,8 +98,3 @@ def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: 
     start = min(1.0, step / max(1, min(warm, steps // 10)))
     x = max(0.0, (step / steps - flat) / (1 - flat))
     return start * (low + (1 - low) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, x))))
-
-
-def scalar(value: Tensor) -> float:
-    """A zero-dimensional tensor's value."""
-    return float(value.detach())

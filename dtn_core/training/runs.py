@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -131,12 +130,3 @@ def _unflatten(node: Any, file: Any) -> Any:
     if isinstance(node, list):
         return [_unflatten(v, file) for v in node]
     return node
-
-
-def device_of(name: str) -> str:
-    """auto → cuda where there is one, else cpu. Raises ValueError where cuda is asked for and missing."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA GPU is available here. Use --set device=cpu.")
-    return name

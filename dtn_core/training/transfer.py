@@ -26,7 +26,7 @@ from ..networks.discriminator import Discriminator
 from ..networks.encoders import Standardise
 from ..networks.generator import Generator
 from ..types import Image
-from .loop import flat_cosine, scalar
+from .loop import flat_cosine
 
 CROP = 128
 """Side of the head crops that f sees of photos, before it scales them to its own size."""
@@ -136,7 +136,7 @@ class TransferStage:
         self.adam_g = torch.optim.Adam(self.g.parameters(), config.lr, betas=(0.5, 0.99))
         self.adam_d = torch.optim.Adam(self.d.parameters(), config.lr_d, betas=(0.5, 0.99))
 
-    def step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, Tensor]:
         """One step of D and one of g on a batch that depends on (seed, step) alone."""
         for adam, lr in ((self.adam_g, self.config.lr), (self.adam_d, self.config.lr_d)):
             for group in adam.param_groups:
@@ -149,8 +149,8 @@ class TransferStage:
         g = self._step_g(g_s, g_t, z_s, t, step)
         self._average(step)
         return {
-            "d": scalar(d.total), "d_accuracy": scalar(d.accuracy), "g": scalar(g.total), "gang": scalar(g.gang),
-            "const": scalar(g.const), "tid": scalar(g.tid), "tv": scalar(g.tv),
+            "d": d.total, "d_accuracy": d.accuracy, "g": g.total, "gang": g.gang,
+            "const": g.const, "tid": g.tid, "tv": g.tv,
         }  # fmt: skip
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -224,7 +224,7 @@ class TransferStage:
         """f-constancy on validation photos: unsupervised, so a checkpoint may be chosen by it."""
         made = [self.ema(part) for part in self.z_val.split(64)]
         f_g = torch.cat([self.standardise_t(self.f(part[:, :3])) for part in made])
-        return {"const": scalar(losses.const(self.z_val, f_g))}
+        return {"const": float(losses.const(self.z_val, f_g))}
 
     def state(self) -> dict[str, Any]:
         parts = ("g", "d", "ema", "adam_g", "adam_d")

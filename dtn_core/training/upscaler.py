@@ -15,7 +15,7 @@ from ..config import UpscalerTraining
 from ..domains import avatars
 from ..networks.upscaler import Upscaler
 from ..types import Image
-from .loop import flat_cosine, scalar
+from .loop import flat_cosine
 
 SEEDS = 30_000_000
 """SR's avatars have seeds from here on: none of them is among those it is tested on."""
@@ -60,7 +60,7 @@ class UpscalerStage:
         self.small, self.large = pairs(SEEDS, config.avatars)
         self.val = pairs(2 * SEEDS, max(4, config.avatars // 50))
 
-    def step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, Tensor]:
         low, high = self._batch(step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * flat_cosine(step, self.config.steps)
@@ -72,7 +72,7 @@ class UpscalerStage:
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.optimizer.step()
-        return {"loss": scalar(loss)}
+        return {"loss": loss}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
@@ -129,4 +129,4 @@ class UpscalerStage:
 def psnr(made: Tensor, truth: Tensor) -> float:
     """Mean over pictures of 10 log10(range² / MSE), in dB; (B, C, H, W) in [-1, 1]."""
     error = (made.clamp(-1, 1) - truth).square().mean((1, 2, 3)).clamp_min(1e-10)
-    return scalar((10 * torch.log10(4 / error)).mean())
+    return float((10 * torch.log10(4 / error)).mean())

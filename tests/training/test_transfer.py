@@ -59,7 +59,7 @@ def test_features_reach_g_on_one_scale_for_both_domains():
 def test_a_step_moves_g_and_d_and_leaves_f_alone():
     stage = make_stage()
     f, g, d = (weights(m) for m in (stage.f, stage.g, stage.d))
-    figures = stage.step(1)
+    figures = {name: value.item() for name, value in stage.step(1).items()}
     assert same(f, weights(stage.f))
     assert not same(g, weights(stage.g))
     assert not same(d, weights(stage.d))
@@ -122,7 +122,7 @@ def test_what_it_exports_can_be_loaded_and_transfers(tmp_path):
 
 def test_losses_that_are_no_numbers_stop_the_run(tmp_path):
     stage = make_stage()
-    stage.step = lambda step: {"d": float("nan")}
+    stage.step = lambda step: {"d": torch.tensor(float("nan"))}
     with pytest.raises(RuntimeError, match="not a number at step 1"):
         train(stage, Run.create(tmp_path, "x", CONFIG), 6, 1, 3, 2)
 

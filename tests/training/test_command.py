@@ -1,0 +1,117 @@
+"""``train`` and ``join`` on the command line, and training where only torch is."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dtn_core import checkpoint
+from dtn_core.__main__ import main
+from dtn_core.config import PRESETS
+from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.networks.upscaler import Upscaler
+from dtn_core.training.transfer import Pack
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    f = AttributeEncoder(8, 16)
+    return checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})
+
+
+@pytest.fixture
+def pack(tmp_path):
+    random = torch.Generator().manual_seed(0)
+    made = Pack(
+        f_s=torch.randn(12, 1, 64, generator=random),
+        t=torch.randint(0, 256, (12, 4, 64, 64), dtype=torch.uint8, generator=random),
+        f_t=torch.randn(12, 64, generator=random),
+        f_val=torch.randn(12, 64, generator=random),
+        val=torch.zeros(12, 64, 64, 3, dtype=torch.uint8),
+    )
+    made.write(tmp_path / "pack.safetensors")
+    return tmp_path / "pack.safetensors"
+
+
+BLOCK = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("dlib", "dicebear", "resvg_py", "facenet_pytorch", "gradio", "skimage"):
+            raise ImportError(name + " is not on this machine")
+sys.meta_path.insert(0, Blocker())
+from dtn_core.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_g_trains_from_a_pack_on_a_machine_with_only_torch(encoder, pack, tmp_path):
+    """As on a GPU machine without dlib, DiceBear, facenet-pytorch and gradio."""
+    command = ["train", "faces-tiny", "--pack", str(pack), "--set", f"encoder={encoder}", "--set", "steps=2"]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCK, *command, "--runs", str(tmp_path / "runs")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "00001-faces-tiny: done" in done.stderr.splitlines()[-1]
+    made = checkpoint.load(tmp_path / "runs" / "00001-faces-tiny" / "export")
+    assert made.info["trained"]["steps"] == 2
+
+
+def test_a_run_that_is_resumed_keeps_its_settings(encoder, pack, tmp_path, capsys):
+    runs = ["--runs", str(tmp_path / "runs"), "--pack", str(pack)]
+    assert main(["train", "faces-tiny", "--set", f"encoder={encoder}", "--set", "steps=2", *runs]) == 0
+    run = tmp_path / "runs" / "00001-faces-tiny"
+    assert main(["train", "--resume", str(run), *runs]) == 0
+    assert main(["train", "--resume", str(run), "--set", "steps=9", *runs]) == 2
+    assert "can't change a run that is resumed" in capsys.readouterr().err
+
+
+def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
+    translation = make_checkpoint(tmp_path / "g", upscaler=False)
+    sr = Upscaler(4, 8, 2)
+    info = {"kind": "upscaler", "upscaler": sr.config, "trained": {"steps": 1}}
+    large = checkpoint.save(tmp_path / "sr", info, {"upscaler": sr.state_dict()})
+    assert main(["join", str(translation), str(large), "-o", str(tmp_path / "both")]) == 0
+    both, before = checkpoint.load(tmp_path / "both"), checkpoint.load(translation)
+    assert both.upscaler is not None
+    assert both.hash != before.hash
+    z = torch.randn(2, before.f.dim)
+    assert torch.equal(both.g(z), before.g(z))
+    assert main(["join", str(large), str(translation), "-o", str(tmp_path / "wrong")]) == 2
+    assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["train"], "give a preset"),
+        (["train", "faces-tiny", "--resume", "x"], "give a preset"),
+        (["train", "nosuch"], "unknown preset"),
+        (["train", "nosuch.json"], "no configuration can be read"),
+        (["train", "faces-tiny", "--set", "alpha=x"], "float is wanted"),
+        (["train", "faces-tiny", "--set", "encoder=nosuch"], "no data folder"),
+        (["train", "faces-tiny", "--data", "/nowhere"], "no such folder"),
+        (["train", "--resume", "/nowhere"], "not a run directory"),
+        (["join", "nosuch", "nosuch", "-o", "x"], "not found"),
+    ],
+)
+def test_bad_requests_are_one_line_and_exit_code_two(arguments, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("DTN_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.rglob("config.json"))
+
+
+def test_a_configuration_file_is_a_preset_of_ones_own(encoder, pack, tmp_path):
+    import json
+
+    from dtn_core.config import to_dict
+
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(to_dict(PRESETS["faces-tiny"]) | {"steps": 1, "encoder": str(encoder)}))
+    assert main(["train", str(path), "--pack", str(pack), "--runs", str(tmp_path / "runs")]) == 0
+    assert (tmp_path / "runs" / "00001-mine" / "export" / "generator.safetensors").exists()
