@@ -82,6 +82,9 @@ class TransferTraining(Training):
     """f: a checkpoint's name or folder, or "dlib", or several joined by "+"."""
     alpha: float = 5.0
     """Weight of L_CONST."""
+    alpha_end: float | None = None
+    """Where given, α stays for 45% of the steps, then falls to this by 60%: constancy first finds what to paint, then
+    D can make it look drawn. None: α stays, as in the paper."""
     beta: float = 100.0
     """Weight of L_TID."""
     gamma: float = 0.5
@@ -105,8 +108,8 @@ class TransferTraining(Training):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("alpha", "beta", "gamma"):
-            if getattr(self, name) < 0:
+        for name in ("alpha", "alpha_end", "beta", "gamma"):
+            if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} is a weight of the loss and can't be negative ({getattr(self, name)}).")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be at least 0 and below 1, not {self.ema}.")
@@ -145,7 +148,7 @@ PRESETS: dict[str, Config] = {
     "faces-tiny": TransferTraining(
         steps=8, batch=8, base=4, d_base=4, avatars=32, views=1, limit=32, ema=0.5, **_TINY
     ),
-    "faces-cpu": TransferTraining(steps=4000, batch=32, lr=5e-4, alpha=8.0, base=32),
+    "faces-cpu": TransferTraining(steps=3440, batch=32, lr=5e-4, alpha=8.0, alpha_end=2.0, base=32),
     "faces": TransferTraining(
         steps=40000, batch=128, lr=5e-4, base=48, d_base=64, d_upscale=2.0, ema=0.999, avatars=30000, views=8,
         log_every=100, sample_every=1000, save_every=1000,

@@ -108,6 +108,14 @@ def make_pack(config: TransferTraining, f: nn.Module, data: Path, device: str) -
     return Pack(torch.stack(rows), t, torch.cat(f_t), torch.cat(f_val), torch.from_numpy(small))
 
 
+def alpha_at(config: TransferTraining, step: int) -> float:
+    """α at a step: constant, or falling geometrically between 45% and 60% of the steps to `alpha_end`."""
+    if config.alpha_end is None or config.alpha == 0:
+        return config.alpha
+    fallen = min(1.0, max(0.0, (step / config.steps - 0.45) / 0.15))
+    return config.alpha * (max(config.alpha_end, 1e-6) / config.alpha) ** fallen
+
+
 def to_float(t: Tensor) -> Tensor:
     """uint8 pictures of a pack → float in [-1, 1]."""
     return t.float() / 127.5 - 1
@@ -187,7 +195,7 @@ class TransferStage:
             losses.const(z_s, f_g_s),
             losses.tid(t, g_t),
             losses.tv(g_s),
-            self.config.alpha,
+            alpha_at(self.config, step),
             self.config.beta,
             self.config.gamma,
         )

@@ -13,7 +13,7 @@ from dtn_core.events import Finished, Stepped, read
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.training.loop import flat_cosine, train
 from dtn_core.training.runs import Run
-from dtn_core.training.transfer import Pack, TransferStage, pack_path, to_float
+from dtn_core.training.transfer import Pack, TransferStage, alpha_at, pack_path, to_float
 
 CONFIG = replace(PRESETS["faces-tiny"], batch=4, steps=6, log_every=1, sample_every=3, save_every=2)
 
@@ -149,3 +149,11 @@ def test_the_learning_rate_rises_holds_and_falls():
     assert flat_cosine(300, 1000) == 1
     assert flat_cosine(750, 1000) == pytest.approx(0.51, abs=0.02)
     assert flat_cosine(1000, 1000) == pytest.approx(0.02)
+
+
+def test_alpha_stays_then_falls_to_its_end():
+    config = replace(CONFIG, steps=100, alpha=8.0, alpha_end=2.0)
+    assert [alpha_at(config, step) for step in (1, 45)] == [8, 8]
+    assert alpha_at(config, 52) == pytest.approx(8 * 0.25 ** (7 / 15))
+    assert [alpha_at(config, step) for step in (60, 100)] == pytest.approx([2, 2])
+    assert alpha_at(replace(config, alpha_end=None), 100) == 8
