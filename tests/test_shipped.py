@@ -1,0 +1,75 @@
+"""What is shipped works and is what its figures say."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dtn_core import checkpoint
+from dtn_core.checkpoint import SHIPPED, weights_hash
+from dtn_core.evaluation import faces, upscaling
+from dtn_core.transfer import Transferrer
+
+ROOT = SHIPPED.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CARD = (SHIPPED / "emoji" / "README.md").read_text(encoding="utf-8")
+METRICS = json.loads((SHIPPED / "emoji" / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("picture", ["hopper", "astronaut"])
+def test_a_portrait_becomes_a_clean_emoji(picture, request):
+    result = Transferrer.from_checkpoint("emoji")(request.getfixturevalue(picture))
+    assert len(result.faces) == 1
+    raw, large = result.faces[0].raw, result.faces[0].image
+    assert raw.shape == (64, 64, 4)
+    assert large.shape == (256, 256, 4)
+    alpha = large[..., 3]
+    assert alpha[:20, :20].mean() < 40  # clear in the corners
+    assert alpha[120:200, 90:170].mean() > 230  # solid in the face
+    assert ((alpha < 30) | (alpha > 225)).mean() > 0.85
+    assert np.abs(result.composed.astype(int) - result.frame).mean() > 1
+
+
+def test_two_people_become_two_emoji(hopper, astronaut):
+    transferrer = Transferrer.from_checkpoint("emoji")
+    one, other = (transferrer(picture).faces[0].raw.astype(int) for picture in (hopper, astronaut))
+    assert np.abs(one - other).mean() > 5
+
+
+def test_the_figures_are_those_of_the_weights_and_are_quoted():
+    digest = weights_hash(SHIPPED / "emoji")
+    assert METRICS["hash"] == digest
+    assert METRICS["judge_hash"] == weights_hash(SHIPPED / "judge")
+    assert METRICS["data"]["split"] == "test"
+    for text in (README, CARD):
+        assert digest in text
+        assert faces.table(METRICS) in text
+
+
+def test_it_beats_its_baselines_and_is_varied():
+    for baseline in ("nearest_avatar", "random_avatar"):
+        assert METRICS["dtn"]["auc"] > METRICS[baseline]["auc"]
+        assert METRICS["dtn"]["balanced_accuracy"] > METRICS[baseline]["balanced_accuracy"]
+    assert METRICS["diversity"]["share"] >= 0.7
+    assert min(METRICS["judge_balanced_accuracy_on_held_out_avatars"].values()) >= 0.97
+
+
+def test_upscaling_gains_three_decibels():
+    figures = json.loads((ROOT / "results" / "upscaling.json").read_text())
+    assert figures["hash"] == METRICS["hash"]
+    assert figures["gain_db"] >= 3
+    assert upscaling.table(figures) in README
+    assert upscaling.evaluate("emoji", 8)["gain_db"] >= 3
+
+
+def test_the_figures_come_out_again(data_folder):
+    """A part of the held-out photos, measured anew, scores near the whole."""
+    again = faces.evaluate("emoji", data_folder, limit=200, avatars_n=500)
+    assert again["dtn"]["auc"] == pytest.approx(METRICS["dtn"]["auc"], abs=0.08)
+
+
+def test_weights_fit_the_budget():
+    files = list(SHIPPED.rglob("*.safetensors"))
+    assert max(f.stat().st_size for f in files) < 20e6
+    assert sum(f.stat().st_size for f in files) < 60e6
+    assert checkpoint.load_encoder("encoder").config == checkpoint.load("emoji").f.config
