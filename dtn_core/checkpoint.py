@@ -34,10 +34,11 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A translation, loaded: G = g ∘ standardise_s ∘ f, then SR. All modules frozen, in eval mode, float32.
+    """A translation, loaded: G(x) = g(emphasis · standardise_s(f(x))), then SR. All frozen, in eval mode, float32.
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
-    g: `Generator`; upscaler: `Upscaler` or None; info: config.json's content; hash: 12 hex digits over all
+    g: `Generator`; upscaler: `Upscaler` or None; emphasis: how much more than in training g hears what sets a
+    face apart from the mean (1: not more); info: config.json's content; hash: 12 hex digits over all
     weights, quoted beside every measured figure.
     """
 
@@ -47,6 +48,7 @@ class Checkpoint:
     standardise_t: Standardise
     g: Generator
     upscaler: Upscaler | None
+    emphasis: float
     info: dict[str, Any]
     hash: str
 
@@ -85,7 +87,10 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     modules = [f, *standardise, g, *([upscaler] if upscaler else [])]
     for module in modules:
         module.to(device).eval().requires_grad_(False)
-    return Checkpoint(directory.name, f, *standardise, g, upscaler, info, weights_hash(directory))
+    emphasis = info.get("emphasis", 1.0)
+    if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
+        raise ValueError(f"{directory}: config.json's 'emphasis' is damaged ({emphasis!r}). Get the checkpoint again.")
+    return Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory))
 
 
 def load_encoder(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> nn.Module:

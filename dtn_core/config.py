@@ -99,6 +99,8 @@ class TransferTraining(Training):
     """D's learning rate."""
     ema: float = 0.998
     """Decay of the moving average of g that is kept as the result."""
+    emphasis: float = 1.0
+    """Factor on what g hears when the result is used; training itself uses 1. Above 1 it commits more."""
     avatars: int = 12000
     """Rendered pictures of t."""
     views: int = 4
@@ -111,6 +113,8 @@ class TransferTraining(Training):
         for name in ("alpha", "alpha_end", "beta", "gamma"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} is a weight of the loss and can't be negative ({getattr(self, name)}).")
+        if not 0 < self.emphasis < 10:
+            raise ValueError(f"emphasis must lie between 0 and 10, not {self.emphasis}.")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be at least 0 and below 1, not {self.ema}.")
 
@@ -148,7 +152,7 @@ PRESETS: dict[str, Config] = {
     "faces-tiny": TransferTraining(
         steps=8, batch=8, base=4, d_base=4, avatars=32, views=1, limit=32, ema=0.5, **_TINY
     ),
-    "faces-cpu": TransferTraining(steps=3440, batch=32, lr=5e-4, alpha=8.0, alpha_end=2.0, base=32),
+    "faces-cpu": TransferTraining(steps=3440, batch=32, lr=5e-4, alpha=8.0, alpha_end=2.0, base=32, emphasis=1.4),
     "faces": TransferTraining(
         steps=40000, batch=128, lr=5e-4, base=48, d_base=64, d_upscale=2.0, ema=0.999, avatars=30000, views=8,
         log_every=100, sample_every=1000, save_every=1000,

@@ -96,7 +96,7 @@ class Transferrer:
         return self.checkpoint.upscaler(y).clamp(-1, 1)
 
     def _encode(self, x: Tensor) -> Tensor:
-        return self.checkpoint.standardise_s(self.checkpoint.f(x))
+        return self.checkpoint.emphasis * self.checkpoint.standardise_s(self.checkpoint.f(x))
 
 
 def _enlarge(raw: Image) -> Image:

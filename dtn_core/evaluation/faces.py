@@ -63,6 +63,7 @@ def evaluate(
     return {
         "checkpoint": loaded.name,
         "hash": loaded.hash,
+        "emphasis": loaded.emphasis,
         "judge_hash": checkpoint.weights_hash(checkpoint.find(judge)),
         "judge_balanced_accuracy_on_held_out_avatars": info["trained"]["balanced_accuracy_on_held_out_avatars"],
         "data": {"set": "CelebA", "split": split, "n": len(photos), "positives": _positives(labels)},
@@ -124,8 +125,8 @@ def encode(loaded: Checkpoint, x: Tensor) -> Tensor:
 
 
 def generate(loaded: Checkpoint, z: Tensor) -> Tensor:
-    """(N, dim) → (N, 4, 64, 64)."""
-    return batched(loaded.g, z)
+    """(N, dim) standardised → (N, 4, 64, 64), with the checkpoint's emphasis."""
+    return batched(loaded.g, loaded.emphasis * z)
 
 
 def table(figures: dict[str, Any]) -> str:

@@ -253,6 +253,7 @@ class TransferStage:
             tensors["encoder"] = own
         info = {
             "kind": "transfer", "encoder": self.f.config, "generator": self.ema.config, "upscaler": None,
+            "emphasis": self.config.emphasis,
             "trained": {"step": step, **vars(self.config)},
         }  # fmt: skip
         return checkpoint.save(directory, info, tensors)
