@@ -10,7 +10,7 @@ CSS = (ASSETS / "app.css").read_text("utf-8")
 
 HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8")}
 <div><h1>See yourself as an emoji</h1>
-<p>A Domain Transfer Network redraws any face: skin, hair, hats, glasses and beard, as well as it can.</p></div></header>"""
+<p>A Domain Transfer Network redraws any face, with its hair, glasses and beard.</p></div></header>"""
 
 PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Pictures are worked on in memory by
 the computer that runs this app; none is written to its disk, kept or passed on. Show only people who agree
