@@ -149,6 +149,11 @@ def to_tensor(images: Image | Sequence[Image]) -> Tensor:
     return tensor
 
 
+def to_float(x: Tensor) -> Tensor:
+    """uint8 tensors, as training keeps pictures, → float in [-1, 1] of the same shape."""
+    return x.float() / 127.5 - 1
+
+
 def to_images(tensor: Tensor) -> Image:
     """(B, 3|4, H, W) float in [-1, 1] → (B, H, W, 3|4) uint8; the inverse of `to_tensor` (straight alpha)."""
     tensor = tensor.detach().float().cpu().clamp(-1, 1)

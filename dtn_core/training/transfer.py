@@ -21,6 +21,7 @@ from tqdm import tqdm
 from .. import checkpoint, images, losses
 from ..config import TransferTraining
 from ..domains import avatars, portraits
+from ..images import to_float
 from ..networks import encoders
 from ..networks.discriminator import Discriminator
 from ..networks.encoders import Standardise
@@ -114,11 +115,6 @@ def alpha_at(config: TransferTraining, step: int) -> float:
         return config.alpha
     fallen = min(1.0, max(0.0, (step / config.steps - 0.45) / 0.15))
     return config.alpha * (max(config.alpha_end, 1e-6) / config.alpha) ** fallen
-
-
-def to_float(t: Tensor) -> Tensor:
-    """uint8 pictures of a pack → float in [-1, 1]."""
-    return t.float() / 127.5 - 1
 
 
 class TransferStage:

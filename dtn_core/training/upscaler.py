@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from .. import checkpoint, images
 from ..config import UpscalerTraining
 from ..domains import avatars
+from ..images import to_float
 from ..networks.upscaler import Upscaler
 from ..types import Image
 from .loop import flat_cosine
@@ -30,11 +31,6 @@ def pairs(first: int, count: int) -> tuple[Tensor, Tensor]:
 
 def _pack(drawn: Tensor) -> Tensor:
     return (images.to_tensor(drawn.numpy()) + 1).mul(127.5).round().to(torch.uint8)
-
-
-def to_float(x: Tensor) -> Tensor:
-    """uint8 → float in [-1, 1]."""
-    return x.float() / 127.5 - 1
 
 
 def as_generated(x: Tensor, random: torch.Generator) -> Tensor:
