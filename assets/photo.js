@@ -1,8 +1,5 @@
-// Runs once for the photo input: `element` is its root, `props.value` what Python gets, `trigger` fires an event.
-const find = (name) => element.querySelector(".photo-" + name);
+// Runs once for the photo input, after files.js: the webcam and the examples.
 let stream = null;
-
-const note = (text) => { find("note").textContent = text; };
 
 const look = (name) => {
   for (const part of ["prompt", "preview", "video"]) find(part).hidden = part !== name;
@@ -22,17 +19,6 @@ const send = (url) => {
   look("preview");
   props.value = url;
   trigger("submit");
-};
-
-const read = (file) => {
-  if (file.size > MAX_BYTES) {
-    note("This file is too large (" + Math.round(file.size / 1e6) + " MB). Choose a smaller photo.");
-    return;
-  }
-  const reader = new FileReader();
-  reader.onload = () => send(reader.result);
-  reader.onerror = () => note("The browser could not read this file.");
-  reader.readAsDataURL(file);
 };
 
 const startCamera = async () => {
@@ -60,10 +46,6 @@ const snap = () => {
 };
 
 find("preview").addEventListener("error", () => look("prompt"));
-find("file").addEventListener("change", (event) => {
-  if (event.target.files[0]) read(event.target.files[0]);
-  event.target.value = "";
-});
 
 element.addEventListener("click", (event) => {
   const example = event.target.closest(".photo-example");
@@ -78,17 +60,4 @@ element.addEventListener("keydown", (event) => {
     event.preventDefault();
     find("file").click();
   }
-});
-
-element.addEventListener("dragover", (event) => { event.preventDefault(); find("stage").classList.add("over"); });
-element.addEventListener("dragleave", () => find("stage").classList.remove("over"));
-element.addEventListener("drop", (event) => {
-  event.preventDefault();
-  find("stage").classList.remove("over");
-  if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]);
-});
-
-document.addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData ? event.clipboardData.files : [])][0];
-  if (file && element.offsetParent) read(file);
 });

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they know that they run
-    from .transfer import Transferrer
+    from .transfer import DigitTransferrer, Transferrer
     from .types import Image, Result
 
 
@@ -21,6 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dtn_core", description="Faces to emoji, and how they are learned.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emojify(commands)
+    _add_digits(commands)
     _add_train(commands)
     _add_join(commands)
     _add_evaluate(commands)
@@ -196,6 +197,79 @@ def _describe(face: Any) -> dict[str, Any]:
     }
 
 
+# --- digits -------------------------------------------------------------------------------------------------
+
+
+def _add_digits(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "digits",
+        help="turn street numbers into handwritten digits",
+        description="Turn pictures of one printed digit, such as a house number's, into handwritten ones.",
+        epilog="Exit code 2 if any picture failed; the others are done all the same.",
+    )
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder")
+    parser.add_argument("--checkpoint", default="digits", metavar="NAME|DIR", help="which translation (default digits)")
+    parser.add_argument(
+        "--judge", default="digits-judge", metavar="NAME|DIR", help="what reads the result (default digits-judge)"
+    )
+    parser.add_argument(
+        "--size", type=int, choices=(32, 128), default=32, help="32 as g paints it (default), 128 with larger pixels"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default auto)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(run=_digits)
+
+
+def _digits(arguments: argparse.Namespace) -> int:
+    try:
+        jobs = list(_jobs([Path(p) for p in arguments.inputs], arguments.output))
+        from .transfer import DigitTransferrer
+
+        transferrer = DigitTransferrer.from_checkpoint(arguments.checkpoint, arguments.judge, arguments.device)
+    except ValueError as error:
+        if arguments.json:
+            print(json.dumps({"error": str(error)}))
+        raise
+    records = [_digits_one(job, transferrer, arguments.size) for job in jobs]
+    failed = sum(record["error"] is not None for record in records)
+    if len(records) > 1:
+        _say(f"{len(records) - failed} of {len(records)} pictures done" + (f", {failed} failed" if failed else ""))
+    if arguments.json:
+        checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
+        print(json.dumps({"checkpoint": checkpoint, "size": arguments.size, "failed": failed, "inputs": records}))
+    return 2 if failed else 0
+
+
+def _digits_one(job: _Job, transferrer: DigitTransferrer, size: int) -> dict[str, Any]:
+    from . import images
+
+    record: dict[str, Any] = {
+        "input": str(job.source), "output": None, "read": None, "judged": None, "ms": {}, "error": job.error
+    }  # fmt: skip
+    try:
+        if job.target is None:
+            raise ValueError(job.error)
+        image = images.load(job.source)
+        try:
+            result = transferrer(image)
+        except ValueError as error:
+            raise ValueError(f"{job.source}: {error}") from None
+        made = result.made if result.made.ndim == 3 else result.made[..., None].repeat(3, 2)
+        images.save(job.target, made.repeat(size // len(made), 0).repeat(size // len(made), 1))
+        read, judged = (
+            {"digit": int(reading.argmax()), "confidence": round(float(reading.max()), 4)}
+            for reading in (result.read, result.judged)
+        )
+        ms = {stage: round(value, 2) for stage, value in result.ms.items()}
+        record |= {"output": str(job.target), "read": read, "judged": judged, "ms": ms}
+        _say(f"{job.source} -> {job.target} ({read['digit']}, judged {judged['digit']})")
+    except ValueError as error:
+        record["error"] = str(error)
+        _say(f"error: {error}")
+    return record
+
+
 # --- train --------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +288,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--pack", metavar="FILE", help="a ready training pack, instead of --data")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run directory")
+    parser.add_argument("--download", action="store_true", help="fetch SVHN and MNIST into --data first")
     parser.set_defaults(run=_train)
 
 
@@ -229,6 +304,8 @@ def _train(arguments: argparse.Namespace) -> int:
         config = configs.parse_set(config, arguments.set)
     elif arguments.set:
         raise ValueError("--set can't change a run that is resumed; start a new one.")
+    if arguments.download:
+        _digit_data(arguments)
     resume = Path(arguments.resume) if arguments.resume else None
     pack = Path(arguments.pack) if arguments.pack else None
     run, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, pack)
@@ -266,37 +343,106 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="measure a checkpoint on held-out data",
-        description="Measure a checkpoint on held-out data, beside simple baselines.",
+        description="Measure a checkpoint on held-out data, beside simple baselines; or do the paper's digit "
+        "experiments, training what isn't at hand.",
     )
-    parser.add_argument("what", choices=("faces", "upscaling"), help="which question")
-    parser.add_argument("--checkpoint", default="emoji", metavar="NAME|DIR", help="default emoji")
-    parser.add_argument("--data", metavar="DIR", help="folder of the data packs (default: $DTN_DATA)")
+    parser.add_argument("what", choices=("digits", "faces", "upscaling"), help="which question")
+    parser.add_argument("--checkpoint", metavar="NAME|DIR", help="default emoji, or digits")
+    parser.add_argument("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
     parser.add_argument("--split", choices=("val", "test"), default="test", help="val to choose by, test to report")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many pictures")
     parser.add_argument("-o", "--output", metavar="FILE.json", help="write the figures here too")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
+    digits = parser.add_argument_group("digits")
+    digits.add_argument(
+        "--suite", default="all", help="all (default), table1, table2, table3, or a row, such as no_tid or swap"
+    )
+    digits.add_argument("--seeds", default="0,1,2", metavar="N,N", help="seeds of every row (default 0,1,2)")
+    digits.add_argument(
+        "--preset", default="digits-cpu", metavar="PRESET|FILE.json", help="the DTN (default digits-cpu)"
+    )
+    digits.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the DTN")
+    digits.add_argument("--judge", default="digits-judge", metavar="NAME|DIR", help="default digits-judge")
+    digits.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default runs)")
+    digits.add_argument("--download", action="store_true", help="fetch SVHN and MNIST into --data first")
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.limit is not None and arguments.limit < 2:
         raise ValueError("--limit must be at least 2.")
-    if arguments.what == "faces":
+    if arguments.what == "digits":
+        figures, text = _evaluate_digits(arguments)
+    elif arguments.what == "faces":
         from .domains.portraits import data_folder
         from .evaluation import faces
 
         data = data_folder(arguments.data)
-        figures = faces.evaluate(arguments.checkpoint, data, split=arguments.split, limit=arguments.limit)
+        figures = faces.evaluate(arguments.checkpoint or "emoji", data, split=arguments.split, limit=arguments.limit)
         text = faces.table(figures)
     else:
         from .evaluation import upscaling
 
-        figures = upscaling.evaluate(arguments.checkpoint, arguments.limit or 200)
+        figures = upscaling.evaluate(arguments.checkpoint or "emoji", arguments.limit or 200)
         text = upscaling.table(figures)
-    if arguments.output:
+    if arguments.output and arguments.what != "digits":
         _write_json(Path(arguments.output), figures)
     print(json.dumps(figures) if arguments.json else text)
     return 0
+
+
+def _evaluate_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from dataclasses import replace
+    from functools import partial
+
+    from . import checkpoint
+    from . import config as configs
+    from .evaluation import digits, digits_page
+
+    if arguments.suite not in digits.SUITES:
+        raise ValueError(f"no suite '{arguments.suite}'. Choose one of {', '.join(digits.SUITES)}.")
+    try:
+        seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    except ValueError:
+        seeds = [-1]
+    if min(seeds) < 0:
+        raise ValueError(f"--seeds {arguments.seeds}: write whole numbers from 0 up with commas between them.")
+    config = configs.parse_set(configs.find(arguments.preset)[0], arguments.set)
+    if not isinstance(config, configs.TransferTraining) or config.task != "digits":
+        raise ValueError(f"--preset {arguments.preset}: no transfer of digits. Use digits-cpu or digits.")
+    if arguments.checkpoint:
+        checkpoint.find(arguments.checkpoint)  # a name that is mistyped would mean hours of training
+    data, runs = _digit_data(arguments), Path(arguments.runs)
+    tiny = "-tiny" * arguments.preset.endswith("-tiny")
+    setup = digits.Setup(
+        config, replace(configs.PRESETS[f"digits-f{tiny}"], absent=digits.ABSENT, steps=8 if tiny else 3000),
+        configs.PRESETS[f"digits-adapted{tiny}"], arguments.judge, data, runs,
+        partial(_train_for_suite, runs, arguments.data), arguments.checkpoint or "digits", _say,
+        arguments.limit,
+    )  # fmt: skip
+    output = Path(arguments.output or runs / "digits.json")
+    figures = digits.run_suite(setup, arguments.suite, seeds, output)
+    for path in digits_page.write(figures, digits.trained(setup, figures), output):
+        _say(f"{path}: written")
+    return figures, digits_page.markdown(figures)
+
+
+def _train_for_suite(runs: Path, data: str | None, config: Any, name: str, resume: Path | None) -> Path:
+    from .training import run_training
+
+    return run_training(config, name, runs, data, resume)[0]
+
+
+def _digit_data(arguments: argparse.Namespace) -> Path | None:
+    """The folder of digits, or None for drawn ones."""
+    from .domains import digits
+    from .domains.portraits import optional_folder
+
+    if arguments.download:
+        if not arguments.data:
+            raise ValueError("--download needs --data DIR: where the pictures go.")
+        digits.download(Path(arguments.data))
+    return optional_folder(arguments.data)
 
 
 def _write_json(path: Path, figures: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from .networks import encoders
 from .networks.encoders import Standardise
-from .networks.generator import Generator
+from .networks.generator import FromPicture
+from .networks.generator import build as build_generator
 from .networks.upscaler import Upscaler
 
 FORMAT = 1
@@ -37,8 +38,8 @@ class Checkpoint:
     """A translation, loaded: G(x) = g(emphasis · standardise_s(f(x))), then SR. All frozen, in eval mode, float32.
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
-    g: `Generator`; upscaler: `Upscaler` or None; emphasis: how much more than in training g hears what sets a
-    face apart from the mean (1: not more); info: config.json's content; hash: 12 hex digits over all
+    g: see `networks.generator.build`; upscaler: `Upscaler` or None; emphasis: how much more than in training g
+    hears what sets a face apart from the mean (1: not more); info: config.json's content; hash: 12 hex digits over all
     weights, quoted beside every measured figure.
     """
 
@@ -46,11 +47,21 @@ class Checkpoint:
     f: nn.Module
     standardise_s: Standardise
     standardise_t: Standardise
-    g: Generator
+    g: nn.Module
     upscaler: Upscaler | None
     emphasis: float
     info: dict[str, Any]
     hash: str
+
+    def hears(self, x: Tensor) -> Tensor:
+        """(B, 3, S, S) pictures of s in [-1, 1] → what g takes: (B, dim) features, or the pictures themselves where G
+        doesn't contain f."""
+        return x if isinstance(self.g, FromPicture) else self.emphasis * self.standardise_s(self.f(x))
+
+    @torch.no_grad()
+    def transfer(self, x: Tensor) -> Tensor:
+        """G, without SR: (B, 3, S, S) pictures of s in [-1, 1] → (B, channels, side, side) in [-1, 1]."""
+        return self.g(self.hears(x))
 
 
 def find(name_or_dir: str | os.PathLike[str]) -> Path:
@@ -66,23 +77,27 @@ def find(name_or_dir: str | os.PathLike[str]) -> Path:
     )
 
 
+def is_one(name_or_dir: str | os.PathLike[str]) -> bool:
+    """Whether there is a translation under this name or in this folder."""
+    try:
+        return read_config(find(name_or_dir)).get("kind") == "transfer"
+    except ValueError:
+        return False
+
+
 def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> Checkpoint:
     """Load a translation onto a device. Raises ValueError with one line if it is missing, damaged or newer."""
     directory = find(name_or_dir)
     info = read_config(directory)
     if info.get("kind") != "transfer":
         raise ValueError(f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation.")
-    f = encoders.build(_entry(directory, info, "encoder"))
-    if (directory / "encoder.safetensors").exists():
-        fill(f, directory, "encoder")
-    elif any(part["name"] == "attributes" for part in _parts(info["encoder"])):
-        raise ValueError(f"{directory}: encoder.safetensors is missing. Get the checkpoint again.")
+    f = _encoder(directory, info)
     statistics = read_tensors(directory, "statistics")
     try:
         standardise = [Standardise(statistics[f"mean_{d}"], statistics[f"std_{d}"]) for d in "st"]
     except KeyError as error:
         raise ValueError(f"{directory}: statistics.safetensors lacks {error}. Get the checkpoint again.") from None
-    g = _make(Generator, directory, info, "generator")
+    g = _make(lambda **config: build_generator(config), directory, info, "generator")
     upscaler = _make(Upscaler, directory, info, "upscaler") if info.get("upscaler") else None
     modules = [f, *standardise, g, *([upscaler] if upscaler else [])]
     for module in modules:
@@ -96,10 +111,7 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
 def load_encoder(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> nn.Module:
     """The frozen f of any checkpoint directory that holds one (kind "encoder" or "transfer")."""
     directory = find(name_or_dir)
-    f = encoders.build(_entry(directory, read_config(directory), "encoder"))
-    if (directory / "encoder.safetensors").exists():
-        fill(f, directory, "encoder")
-    return f.to(device).eval().requires_grad_(False)
+    return _encoder(directory, read_config(directory)).to(device).eval().requires_grad_(False)
 
 
 def save(
@@ -206,6 +218,15 @@ def _from_package(module: nn.Module, key: str) -> bool:
     return any(isinstance(owner, encoders.DlibEncoder | encoders.FacenetEncoder) for owner in owners)
 
 
+def _encoder(directory: Path, info: dict[str, Any]) -> nn.Module:
+    f = encoders.build(_entry(directory, info, "encoder"))
+    if (directory / "encoder.safetensors").exists():
+        fill(f, directory, "encoder")
+    elif any(part["name"] not in ("dlib", "facenet") for part in _parts(info["encoder"])):
+        raise ValueError(f"{directory}: encoder.safetensors is missing. Get the checkpoint again.")
+    return f
+
+
 def _parts(config: dict[str, Any]) -> list[dict[str, Any]]:
     return config["parts"] if config["name"] == "side-by-side" else [config]
 
@@ -216,17 +237,17 @@ def _entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
     return info[key]
 
 
-def _make(kind: type, directory: Path, info: dict[str, Any], stem: str) -> Any:
+def _make(kind: Callable[..., nn.Module], directory: Path, info: dict[str, Any], stem: str) -> Any:
     try:
         module = kind(**_entry(directory, info, stem))
-    except TypeError as error:
+    except (TypeError, KeyError) as error:
         raise ValueError(f"{directory}: config.json's '{stem}' is damaged ({error}).") from None
     return fill(module, directory, stem)
 
 
-def weights_hash(directory: Path) -> str:
-    """12 hex digits of SHA-256 over every .safetensors file, by name."""
+def weights_hash(directory: Path, files: str = "*.safetensors") -> str:
+    """12 hex digits of SHA-256 over every .safetensors file, by name; files: over these alone."""
     digest = hashlib.sha256()
-    for path in sorted(directory.glob("*.safetensors")):
+    for path in sorted(directory.glob(files)):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]

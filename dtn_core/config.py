@@ -65,6 +65,50 @@ class EncoderTraining(Training):
 
 
 @dataclass(frozen=True)
+class ClassifierTraining(Training):
+    """f of the digits, on SVHN, or their judge, on MNIST: ten classes."""
+
+    domain: Literal["svhn", "mnist"] = "svhn"
+    """Whose labels are learnt."""
+    net: Literal["residual", "paper"] = "residual"
+    """`networks.digits.DigitEncoder` or the paper's four convolutions."""
+    width: int = 32
+    """Channels of the residual net's first stage."""
+    drawn: float = 0.0
+    """Share of drawn street numbers in a batch of svhn."""
+    stylise: float = 0.0
+    """Share of a batch driven towards drawings: slanted, bent, thinner or thicker, grey with hard contrast."""
+    absent: int | None = None
+    """A digit that is left out of training."""
+    through: str | None = None
+    """A translation's checkpoint: its pictures of svhn are learnt, with svhn's labels (domain adaptation)."""
+    start: str | None = None
+    """A checkpoint of the same net to start from, instead of random weights."""
+    ema: float = 0.998
+    """Decay of the moving average of the weights that is kept as the result."""
+    smoothing: float = 0.1
+    """Label smoothing."""
+    weight_decay: float = 0.05
+    """AdamW's."""
+    limit: int | None = None
+    """At most so many pictures; None: all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("drawn", "stylise", "smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is a share: at least 0 and below 1, not {getattr(self, name)}.")
+        _check_digit("absent", self.absent)
+        if self.through and (self.domain != "svhn" or self.drawn):
+            raise ValueError("through goes with domain=svhn and drawn=0.")
+
+
+def _check_digit(name: str, digit: int | None) -> None:
+    if digit is not None and not 0 <= digit <= 9:
+        raise ValueError(f"{name} must be a digit from 0 to 9, not {digit}.")
+
+
+@dataclass(frozen=True)
 class JudgeTraining(Training):
     """The judge: attributes of rendered avatars only; no part of training the transfer."""
 
@@ -76,8 +120,10 @@ class JudgeTraining(Training):
 
 @dataclass(frozen=True)
 class TransferTraining(Training):
-    """g and D: the DTN. α, β, γ as in the paper's L_G, relative to a GANG weight of 1."""
+    """g and D: the DTN. α, β, γ as in the paper's L_G; every row of its tables is a switch of these settings."""
 
+    task: Literal["faces", "digits"] = "faces"
+    """Photos → emoji, or street numbers → handwritten digits."""
     encoder: str = "encoder"
     """f: a checkpoint's name or folder, or "dlib", or several joined by "+"."""
     alpha: float = 5.0
@@ -89,6 +135,23 @@ class TransferTraining(Training):
     """Weight of L_TID."""
     gamma: float = 0.5
     """Weight of L_TV."""
+    delta: float = 1.0
+    """Weight of L_GANG; 0: without D."""
+    contains_f: bool = True
+    """G = g∘f. False: a network of f's shape is learnt together with g, from pictures (Table 1)."""
+    binary: bool = False
+    """D tells only G(s) from t, as in the baseline of Sec. 3."""
+    swap: bool = False
+    """The transfer from t to s instead."""
+    absent_s: int | None = None
+    """A digit left out of s."""
+    absent_t: int | None = None
+    """A digit left out of t."""
+    keep: Literal["last", "best"] = "last"
+    """Which g is exported: the last, or that of lowest f-constancy on validation pictures (no labels) in the second
+    half of the steps."""
+    generator: Literal["upsample", "deconv"] = "upsample"
+    """`networks.generator.Generator` with a spectral-norm D, or the paper's g and D of digits."""
     base: int = 24
     """Channels of g at full size."""
     d_base: int = 32
@@ -104,15 +167,25 @@ class TransferTraining(Training):
     avatars: int = 12000
     """Rendered pictures of t."""
     views: int = 4
-    """Jittered views of every photo of which f is computed once and kept."""
+    """Jittered views of every source picture of which f is computed once and kept."""
     limit: int | None = None
-    """At most so many photos; None: all."""
+    """At most so many source pictures; None: all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("alpha", "alpha_end", "beta", "gamma"):
+        for name in ("alpha", "alpha_end", "beta", "gamma", "delta"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} is a weight of the loss and can't be negative ({getattr(self, name)}).")
+        for name in ("absent_s", "absent_t"):
+            _check_digit(name, getattr(self, name))
+        digits_only = ("swap", "absent_s", "absent_t", "binary")
+        given = [name for name in digits_only if getattr(self, name) is not None and getattr(self, name) is not False]
+        if self.task == "faces" and given:
+            raise ValueError(f"{', '.join(digits_only)} belong to task=digits.")
+        if self.task == "faces" and (self.generator == "deconv" or not self.contains_f):
+            raise ValueError("generator=deconv and contains_f=False belong to task=digits.")
+        if self.binary and self.beta:
+            raise ValueError("the binary D belongs to the baseline, which has no L_TID: set beta=0 too.")
         if not 0 < self.emphasis < 10:
             raise ValueError(f"emphasis must lie between 0 and 10, not {self.emphasis}.")
         if not 0 <= self.ema < 1:
@@ -133,9 +206,10 @@ class UpscalerTraining(Training):
     """Side of a training patch at low resolution."""
 
 
-Config = EncoderTraining | JudgeTraining | TransferTraining | UpscalerTraining
+Config = EncoderTraining | ClassifierTraining | JudgeTraining | TransferTraining | UpscalerTraining
 KINDS: dict[str, type[Config]] = {
     "encoder": EncoderTraining,
+    "classifier": ClassifierTraining,
     "judge": JudgeTraining,
     "transfer": TransferTraining,
     "upscaler": UpscalerTraining,
@@ -147,10 +221,23 @@ PRESETS: dict[str, Config] = {
     "encoder": EncoderTraining(steps=3000, batch=96, lr=3e-3, log_every=50, sample_every=1000, save_every=500),
     "judge-tiny": JudgeTraining(steps=8, batch=8, width=8, avatars=64, **_TINY),
     "judge": JudgeTraining(steps=1500, batch=96, lr=3e-3, save_every=500),
+    "digits-f-tiny": ClassifierTraining(steps=8, batch=8, width=8, limit=64, **_TINY),
+    "digits-f": ClassifierTraining(
+        steps=6000, batch=96, lr=3e-3, drawn=0.45, stylise=0.35, weight_decay=0.1, save_every=500, sample_every=1000
+    ),
+    "digits-f-paper": ClassifierTraining(steps=4000, batch=128, net="paper", smoothing=0.0, save_every=500),
+    "digits-adapted-tiny": ClassifierTraining(steps=8, batch=8, width=8, limit=64, through="digits", **_TINY),
+    "digits-adapted": ClassifierTraining(
+        steps=800, batch=96, lr=3e-3, through="digits", stylise=0.6, save_every=800
+    ),
+    "digits-judge": ClassifierTraining(steps=1800, batch=96, lr=3e-3, domain="mnist", save_every=600, sample_every=600),
+    "digits-judge-paper": ClassifierTraining(
+        steps=6000, batch=128, lr=2e-3, domain="mnist", net="paper", save_every=1000, sample_every=1000
+    ),
     "upscaler-tiny": UpscalerTraining(steps=8, batch=4, width=8, depth=2, avatars=8, **_TINY),
     "upscaler": UpscalerTraining(steps=4000, batch=16, lr=1e-3, save_every=500),
     "faces-tiny": TransferTraining(
-        steps=8, batch=8, base=4, d_base=4, avatars=32, views=1, limit=32, ema=0.5, **_TINY
+        steps=8, batch=8, base=8, d_base=8, avatars=32, views=1, limit=32, ema=0.5, **_TINY
     ),
     "faces-cpu": TransferTraining(steps=3440, batch=32, lr=5e-4, alpha=8.0, alpha_end=2.0, base=32, emphasis=1.4),
     "faces": TransferTraining(
@@ -159,6 +246,22 @@ PRESETS: dict[str, Config] = {
     ),
     "faces-paper": TransferTraining(
         steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375
+    ),
+    "digits-tiny": TransferTraining(
+        task="digits", encoder="digits", steps=8, batch=8, base=8, d_base=8, views=1, limit=32, ema=0.5, **_TINY
+    ),
+    "digits-cpu": TransferTraining(
+        task="digits", encoder="digits", steps=1000, batch=32, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0, gamma=0.0,
+        base=16, d_base=24, ema=0.99, keep="best", save_every=200,
+    ),
+    "digits-best": TransferTraining(
+        task="digits", encoder="digits", steps=6000, batch=128, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0, gamma=0.0,
+        base=24, d_base=24, ema=0.995, keep="best", views=8, save_every=500, log_every=100, sample_every=1000,
+    ),
+    "digits": TransferTraining(
+        task="digits", encoder="digits", steps=20000, batch=128, lr=2e-4, lr_d=2e-4, alpha=15.0, beta=15.0, gamma=0.0,
+        base=128, d_base=128, ema=0.99, keep="best", generator="deconv", save_every=500, log_every=100,
+        sample_every=1000,
     ),
 }  # fmt: skip
 """By name; "-tiny" ones take seconds and are for tests, "-cpu" an hour or two on two cores, plain a GPU."""
@@ -246,6 +349,10 @@ def _read(text: str, hint: Any) -> Any:
         return text
     if type(None) in _options(hint) and text.lower() == "none":
         return None
+    if hint is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(text)
+        return text.lower() == "true"
     return next(option for option in _options(hint) if option is not type(None))(text)
 
 

@@ -154,6 +154,11 @@ def to_float(x: Tensor) -> Tensor:
     return x.float() / 127.5 - 1
 
 
+def to_rgb(x: Tensor) -> Tensor:
+    """(B, 1|3|4, H, W) → (B, 3, H, W): grey repeated, alpha left out (colour lies over mid-grey already)."""
+    return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x[:, :3]
+
+
 def to_images(tensor: Tensor) -> Image:
     """(B, 3|4, H, W) float in [-1, 1] → (B, H, W, 3|4) uint8; the inverse of `to_tensor` (straight alpha)."""
     tensor = tensor.detach().float().cpu().clamp(-1, 1)

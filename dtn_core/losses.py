@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FROM_S, FROM_T, REAL = 0, 1, 2
-"""The classes of the ternary discriminator: G(s), G(t) and a real t (the paper's 1, 2 and 3)."""
+FROM_S, FROM_T, REAL = 0, 1, -1
+"""The classes of the ternary discriminator: G(s), G(t) and a real t (the paper's 1, 2 and 3). The last class is the
+real one of the binary discriminator too, which doesn't know G(t) (the baseline of Sec. 3)."""
 
 
 class DiscriminatorLoss(NamedTuple):
-    """total: L_D; accuracy: share of the three kinds told right, 1/3 is chance."""
+    """total: L_D; accuracy: share of the kinds told right; 1/3 is chance, of the binary D 1/2."""
 
     total: Tensor
     accuracy: Tensor
@@ -30,20 +31,26 @@ class GeneratorLoss(NamedTuple):
 
 
 def log_d(logits: Tensor, kind: int) -> Tensor:
-    """E log D_kind: (B, 3) logits → the mean log probability of a class."""
+    """E log D_kind: (B, classes) logits → the mean log probability of a class."""
     return F.log_softmax(logits.float(), 1)[:, kind].mean()
 
 
-def discriminator(from_s: Tensor, from_t: Tensor, real: Tensor) -> DiscriminatorLoss:
-    """L_D = −E_s log D1(G(s)) − E_t log D2(G(t)) − E_t log D3(t)   (eq. 3); arguments are D's (B, 3) logits."""
-    total = -log_d(from_s, FROM_S) - log_d(from_t, FROM_T) - log_d(real, REAL)
-    right = [(x.argmax(1) == k).float().mean() for x, k in ((from_s, FROM_S), (from_t, FROM_T), (real, REAL))]
-    return DiscriminatorLoss(total, torch.stack(right).mean())
+def discriminator(from_s: Tensor, from_t: Tensor | None, real: Tensor) -> DiscriminatorLoss:
+    """L_D = −E_s log D1(G(s)) − E_t log D2(G(t)) − E_t log D3(t)   (eq. 3); arguments are D's (B, 3) logits.
+
+    Without from_t the binary one of the baseline: −E_s log(1 − D(G(s))) − E_t log D(t), from (B, 2) logits.
+    """
+    kinds = [(from_s, FROM_S), (real, REAL)] + ([(from_t, FROM_T)] if from_t is not None else [])
+    right = [(x.argmax(1) == kind % x.shape[1]).float().mean() for x, kind in kinds]
+    return DiscriminatorLoss(-sum(log_d(x, kind) for x, kind in kinds), torch.stack(right).mean())
 
 
-def gang(from_s: Tensor, from_t: Tensor) -> Tensor:
-    """L_GANG = −E_s log D3(G(s)) − E_t log D3(G(t))   (eq. 4); arguments are D's (B, 3) logits."""
-    return -log_d(from_s, REAL) - log_d(from_t, REAL)
+def gang(from_s: Tensor, from_t: Tensor | None) -> Tensor:
+    """L_GANG = −E_s log D3(G(s)) − E_t log D3(G(t))   (eq. 4); arguments are D's (B, 3) logits.
+
+    Without from_t the baseline's R_GAN: −E_s log D(G(s)), from (B, 2) logits.
+    """
+    return -log_d(from_s, REAL) - (log_d(from_t, REAL) if from_t is not None else 0)
 
 
 def const(f_s: Tensor, f_g_s: Tensor) -> Tensor:
@@ -68,7 +75,7 @@ def tv(z: Tensor) -> Tensor:
 
 
 def generator(
-    gang: Tensor, const: Tensor, tid: Tensor, tv: Tensor, alpha: float, beta: float, gamma: float
+    gang: Tensor, const: Tensor, tid: Tensor, tv: Tensor, alpha: float, beta: float, gamma: float, delta: float = 1
 ) -> GeneratorLoss:
-    """L_G = L_GANG + α L_CONST + β L_TID + γ L_TV   (Sec. 4)."""
-    return GeneratorLoss(gang + alpha * const + beta * tid + gamma * tv, gang, const, tid, tv)
+    """L_G = δ L_GANG + α L_CONST + β L_TID + γ L_TV   (Sec. 4; the paper has δ = 1)."""
+    return GeneratorLoss(delta * gang + alpha * const + beta * tid + gamma * tv, gang, const, tid, tv)

@@ -1,16 +1,18 @@
-"""The pipeline: a frame goes in, faces as emoji come out. UI, command line, benchmarks and tests all call
-this."""
+"""The pipelines: a frame goes in, faces as emoji come out; a street number goes in, a handwritten digit comes out.
+UI, command line, benchmarks and tests all call these."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import checkpoint as checkpoints
@@ -20,7 +22,8 @@ from .faces.align import CROP, align
 from .faces.compose import paste
 from .faces.detect import detect
 from .faces.track import smooth
-from .images import to_images, to_tensor
+from .images import to_images, to_rgb, to_tensor
+from .networks.digits import DigitEncoder, PaperDigitEncoder
 from .types import Face, Image, Result, TransferredFace
 
 
@@ -70,7 +73,7 @@ class Transferrer:
         aligned = [align(frame, face) for face in found]
         clock.lap("align")
         with torch.no_grad():
-            features = self._encode(to_tensor([a.image for a in aligned]).to(self.device))
+            features = self.checkpoint.hears(to_tensor([a.image for a in aligned]).to(self.device))
             clock.lap("encode")
             y = self.checkpoint.g(features)
             clock.lap("generate")
@@ -82,10 +85,9 @@ class Transferrer:
         clock.lap("compose")
         return Result(frame, faces, composed, clock.total())
 
-    @torch.no_grad()
     def transfer(self, x: Tensor) -> Tensor:
         """G: (B, 3, S, S) head crops in [-1, 1] → (B, 4, 64, 64) in [-1, 1]. The tensor door for metrics."""
-        return self.checkpoint.g(self._encode(x.to(self.device)))
+        return self.checkpoint.transfer(x.to(self.device))
 
     @torch.no_grad()
     def upscale(self, y: Tensor) -> Tensor:
@@ -95,12 +97,104 @@ class Transferrer:
             return F.interpolate(y, size=(CROP, CROP), mode="bicubic", align_corners=False).clamp(-1, 1)
         return self.checkpoint.upscaler(y).clamp(-1, 1)
 
-    def _encode(self, x: Tensor) -> Tensor:
-        return self.checkpoint.emphasis * self.checkpoint.standardise_s(self.checkpoint.f(x))
-
 
 def _enlarge(raw: Image) -> Image:
     return cv2.resize(raw, (CROP, CROP), interpolation=cv2.INTER_CUBIC)
+
+
+SMALLEST, LONGEST = 8, 4
+"""A street number has so many pixels at least on either side, and is so many times as long as short at most."""
+
+
+class DigitResult(NamedTuple):
+    """What a street number became.
+
+    picture: (32, 32, 3) uint8 RGB, what f saw; read: (10,) float32, f's probabilities of the digits 0-9;
+    made: (32, 32) uint8, G(x), or (32, 32, 3) where g paints in colour; judged: (10,) float32, the judge's
+    probabilities; ms: milliseconds by stage: fit, read, generate, judge, total.
+    """
+
+    picture: Image
+    read: NDArray[np.float32]
+    made: Image
+    judged: NDArray[np.float32]
+    ms: dict[str, float]
+
+
+class DigitTransferrer:
+    """A translation of street numbers made callable, and a judge that reads what it wrote: a net that knows
+    handwritten digits only and took no part in the translation. Keeps nothing of a picture.
+
+    checkpoint: the loaded `Checkpoint`; its name and hash belong beside every measured figure.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, judge: nn.Module, device: str | torch.device = "cpu") -> None:
+        self.checkpoint, self.judge = checkpoint, judge
+        self.device = torch.device(device)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        name_or_dir: str | os.PathLike[str] = "digits",
+        judge: str | os.PathLike[str] = "digits-judge",
+        device: str = "auto",
+    ) -> DigitTransferrer:
+        """Load a translation and a judge, each by name or folder, onto "cpu", "cuda" or "auto". Raises ValueError
+        with one line, also where they are of another kind."""
+        device = pick_device(device)
+        checkpoint, net = checkpoints.load(name_or_dir, device), checkpoints.load_encoder(judge, device)
+        for name, reader in ((name_or_dir, checkpoint.f), (judge, net)):
+            if not isinstance(reader, DigitEncoder | PaperDigitEncoder) or reader.config["outputs"] != 10:
+                raise ValueError(f"checkpoint '{name}' can't read digits. Give one that was trained on digits.")
+        return cls(checkpoint, net, device)
+
+    def __call__(self, image: Image) -> DigitResult:
+        """Write the digit of an (H, W, 3) uint8 RGB picture by hand. Raises ValueError as `fit` does."""
+        clock = _Clock(self.device)
+        picture = fit(image)
+        x = to_tensor(picture).to(self.device)
+        clock.lap("fit")
+        read = self.read(x)
+        clock.lap("read")
+        y = self.transfer(x)  # asks f anew: not every G hears f
+        clock.lap("generate")
+        judged = self.judged(y)
+        clock.lap("judge")
+        made = to_images(y)[0]
+        made = made[..., 0] if made.shape[2] == 1 else made
+        return DigitResult(picture, read[0].cpu().numpy(), made, judged[0].cpu().numpy(), clock.total())
+
+    @torch.no_grad()
+    def read(self, x: Tensor) -> Tensor:
+        """f's reading: (B, 3, 32, 32) street numbers in [-1, 1] → (B, 10) probabilities."""
+        f = self.checkpoint.f
+        return f.logits(f(x.to(self.device))).softmax(1)
+
+    def transfer(self, x: Tensor) -> Tensor:
+        """G: (B, 3, 32, 32) street numbers in [-1, 1] → (B, 1 or 3, 32, 32) in [-1, 1]. The tensor door for
+        metrics."""
+        return self.checkpoint.transfer(x.to(self.device))
+
+    @torch.no_grad()
+    def judged(self, y: Tensor) -> Tensor:
+        """The judge's reading: (B, 1 or 3, 32, 32) handwritten digits in [-1, 1] → (B, 10) probabilities."""
+        return self.judge.logits(self.judge(to_rgb(y.to(self.device)))).softmax(1)
+
+
+def fit(image: Image) -> Image:
+    """The middle square of an (H, W, 3) picture of a digit, as f takes it: (32, 32, 3) uint8. Raises ValueError if it
+    is smaller than 8 pixels or longer than 4:1."""
+    height, width = image.shape[:2]
+    short, long = sorted((height, width))
+    if short < SMALLEST:
+        raise ValueError(f"only {width}×{height} pixels. Use a picture of {SMALLEST}×{SMALLEST} at least.")
+    if long > LONGEST * short:
+        raise ValueError(f"longer than {LONGEST}:1 ({width}×{height} pixels). Crop it around one digit.")
+    top, left = (height - short) // 2, (width - short) // 2
+    square = image[top : top + short, left : left + short]
+    size = DigitEncoder.size
+    way = cv2.INTER_AREA if short >= size else cv2.INTER_CUBIC  # enlarging by area would give hard squares
+    return cv2.resize(square, (size, size), interpolation=way)
 
 
 class _Clock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from dtn_core import checkpoint
+from dtn_core.domains import digits, drawn_digits
 from dtn_core.images import load
 from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
@@ -98,3 +100,19 @@ def tiny(tiny_checkpoint):
 @pytest.fixture
 def noise():
     return np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+
+
+_drawn = cache(drawn_digits.draw_many)
+
+
+@pytest.fixture(scope="module")
+def few_digits():
+    """What a data folder of None gives: few drawn digits a part, drawn once for all tests. Every digit is among the
+    training and test ones. Yields their numbers."""
+    counts = {"train": 64, "val": 24, "test": 48}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DTN_DATA", raising=False)
+        patch.setattr(digits, "DRAWN", {part: (n, digits.DRAWN[part][1]) for part, n in counts.items()})
+        for module in (digits, drawn_digits):
+            patch.setattr(module, "draw_many", lambda *call: tuple(array.copy() for array in _drawn(*call)))
+        yield counts

@@ -61,15 +61,15 @@ class Server:
 
 
 @contextmanager
-def serve(checkpoint, home):
-    """Start ``app.py`` on a free port; yields a Server; stops it at the end."""
+def serve(checkpoint, home, *more):
+    """Start ``app.py`` on a free port, with more flags; yields a Server; stops it at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = environment(home)
     said = home / "said.txt"
     with said.open("w") as out:
-        flags = ("--checkpoint", checkpoint, "--port", port)
+        flags = ("--checkpoint", checkpoint, "--port", port, *more)
         process = subprocess.Popen(command(*flags), cwd=home, env=env, stdout=out, stderr=subprocess.STDOUT)
     try:
         for _ in range(600):

@@ -14,10 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 from serving import command, environment, serve
+from tiny_digits import write_digits, write_judge
 
-from dtn_core.transfer import Transferrer
+import app as script
+from dtn_core.domains.drawn_digits import draw_many
+from dtn_core.evaluation import digits_page
+from dtn_core.transfer import DigitResult, DigitTransferrer, Transferrer
 from dtn_core.types import Result
-from dtn_core.ui import app, cards, emojify, pictures, theme
+from dtn_core.ui import app, cards, digits, emojify, pictures, theme
 
 
 def as_url(data):
@@ -30,10 +34,33 @@ def png(width, height):
     return buffer.getvalue()
 
 
+def data_of(url):
+    return base64.b64decode(url.partition(",")[2])
+
+
 @pytest.fixture(scope="module")
-def server(tiny_checkpoint, tmp_path_factory):
-    with serve(tiny_checkpoint, tmp_path_factory.mktemp("home")) as running:
-        yield running
+def numbers(tmp_path_factory):
+    """(translation, judge) of digits, read only."""
+    folder = tmp_path_factory.mktemp("digits")
+    return write_digits(folder / "tiny-digits"), write_judge(folder / "tiny-judge")
+
+
+@pytest.fixture(scope="module")
+def tiny_digits(numbers):
+    return DigitTransferrer.from_checkpoint(*numbers, "cpu")
+
+
+@pytest.fixture(scope="module")
+def number():
+    """A street number as a data URL, and its pixels."""
+    picture = draw_many("street", 0, 1)[0][0]
+    return pictures.encode(picture, exact=True), picture
+
+
+@pytest.fixture(scope="module")
+def server(tiny_checkpoint, numbers, tmp_path_factory):
+    with serve(tiny_checkpoint, tmp_path_factory.mktemp("home"), "--digits", numbers[0], "--judge", numbers[1]) as up:
+        yield up
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +79,14 @@ def test_transparent_pictures_survive_the_trip_exactly():
     assert url.startswith("data:image/png;base64,")
     read = np.asarray(PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
     assert (read == rgba).all()
+
+
+def test_small_pictures_survive_it_too_where_asked():
+    grey = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
+    for picture in (grey, np.stack([grey] * 3, 2)):
+        url = pictures.encode(picture, exact=True)
+        assert url.startswith("data:image/png;base64,")
+        assert (np.asarray(PILImage.open(io.BytesIO(data_of(url)))) == picture).all()
 
 
 def test_photos_travel_as_jpeg_and_large_ones_are_scaled_down():
@@ -129,6 +164,72 @@ def test_the_theme_fetches_nothing():
     assert "@import" not in theme.CSS
 
 
+def reading(digit, confidence):
+    p = np.full(10, (1 - confidence) / 9, np.float32)
+    p[digit] = confidence
+    return p
+
+
+def digit_result(read, judged):
+    return DigitResult(np.zeros((32, 32, 3), np.uint8), read, np.zeros((32, 32), np.uint8), judged, {"total": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("read", "judged", "kind", "words"),
+    [
+        ((7, 0.9), (7, 0.8), "agree", ["Both read 7"]),
+        ((7, 0.9), (1, 0.8), "hint", ["disagree", "f reads 7", "judge reads 1"]),
+        ((7, 0.41), (7, 0.8), "hint", ["Both read 7", "f only guesses: 41% sure"]),
+        ((7, 0.9), (7, 0.59), "hint", ["Both read 7", "The judge only guesses: 59% sure"]),
+        ((2, 0.3), (3, 0.3), "hint", ["disagree", "f only guesses", "The judge only guesses"]),
+    ],
+)
+def test_verdicts(read, judged, kind, words):
+    said = digits.verdict(digit_result(reading(*read), reading(*judged)))
+    assert f'class="message {kind}"' in said
+    assert all(word in said for word in words)
+    assert said.count("only guesses") == str(words).count("only guesses")
+
+
+def test_the_card_of_a_digit(tiny_digits, number):
+    result = tiny_digits(number[1])
+    shown = digits.card(result)
+    assert shown.count('class="bars"') == 2
+    assert shown.count("<li") == 20
+    assert shown.count("class=best") == 2
+    assert f"f reads <b>{result.read.argmax()}</b>" in shown
+    assert f"Judge reads <b>{result.judged.argmax()}</b>" in shown
+    assert 'download="digit.png"' in shown
+
+
+def test_pairs_count_what_the_judge_reads(tiny_digits):
+    x, y = draw_many("street", 0, 12)
+    shown = digits.grid(tiny_digits, x, y)
+    judged = tiny_digits.judged(tiny_digits.transfer(digits.to_tensor(x))).argmax(1).numpy()
+    assert f"reads {(judged == y).sum()} of 12" in shown
+    assert shown.count("missed") == (judged != y).sum()
+    assert "framed" not in digits.grid(tiny_digits, x, judged)
+
+
+def test_pairs_in_colour(numbers, tmp_path):
+    colour = DigitTransferrer.from_checkpoint(write_digits(tmp_path / "c", channels=3), numbers[1], "cpu")
+    assert digits.grid(colour, *draw_many("street", 0, 2)).count("data:image/png") == 4
+    assert "data:image/png" in digits.card(colour(draw_many("street", 0, 1)[0][0]))
+
+
+def test_figures_that_are_absent_or_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "digits.json"
+    assert digits.measured(path) == ""
+    for text in ("{", "[]", "{}"):
+        path.write_text(text)
+        shown = digits.measured(path)
+        assert len(shown.splitlines()) == 1
+        assert "damaged" in shown
+    monkeypatch.setattr(digits_page, "markdown", lambda figures: f"| {figures['a']} |")
+    path.write_text('{"a": 5}')
+    assert digits.measured(path) == "| 5 |"
+
+
 # ── start ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,6 +286,42 @@ def test_a_bad_start_is_one_line_and_exit_code_2(tiny_checkpoint, tmp_path):
             assert words in errors[0]
 
 
+def words_of(demo):
+    return [str(part["props"].get("value", "")) for part in demo.get_config_file()["components"]]
+
+
+@pytest.mark.parametrize("damage", ["missing", "missing judge", "config", "weights", "faces"])
+def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numbers, monkeypatch, tmp_path):
+    translation, judge = write_digits(tmp_path / "digits"), numbers[1]
+    if damage == "missing":
+        translation = tmp_path / "nowhere"
+    elif damage == "missing judge":
+        judge = tmp_path / "nowhere"
+    elif damage == "config":
+        (translation / "config.json").write_text("{")
+    elif damage == "weights":
+        (translation / "generator.safetensors").write_bytes(b"\0" * 40)
+    else:
+        translation = tiny_checkpoint
+    served = []
+    monkeypatch.setattr(script, "launch", lambda demo, *_: served.append(demo))
+    flags = ("--checkpoint", tiny_checkpoint, "--digits", translation, "--judge", judge)
+    assert script.main([str(flag) for flag in flags]) == 0
+    (line,) = [words for words in words_of(served[0]) if "No digits here" in words]
+    assert "or name others by --digits and --judge." in line
+    assert list(served[0].get_api_info()["named_endpoints"]) == ["/emojify"]
+
+
+def test_the_tables_are_shown_where_they_are_measured(tiny, tiny_digits, monkeypatch, tmp_path, number):
+    monkeypatch.setattr(digits, "RESULTS", tmp_path)
+    assert not any("never seen" in words for words in words_of(app.build_app(tiny, tiny_digits)))
+    (tmp_path / "digits-unseen.png").write_bytes(data_of(number[0]))
+    monkeypatch.setattr(digits, "measured", lambda path: f"Table 1 of {path.name}")
+    shown = words_of(app.build_app(tiny, tiny_digits))
+    assert "Table 1 of digits.json" in shown
+    assert any("never seen" in words and "data:image/png" in words for words in shown)
+
+
 # ── /emojify ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -213,10 +350,11 @@ def test_endpoint_mirrors(client, hopper_path, hopper):
     assert abs(boxes[1][0] - (hopper.shape[1] - boxes[0][2])) < 12
 
 
-def test_endpoint_is_the_only_public_one_and_documented(client):
+def test_the_public_endpoints_are_two_and_documented(client):
     named = client.view_api(return_format="dict")["named_endpoints"]
-    assert list(named) == ["/emojify"]
+    assert list(named) == ["/emojify", "/digits"]
     assert [p["parameter_name"] for p in named["/emojify"]["parameters"]] == ["photo", "mirror"]
+    assert [p["parameter_name"] for p in named["/digits"]["parameters"]] == ["picture"]
 
 
 BAD = {
@@ -244,13 +382,58 @@ def test_endpoint_refuses_a_truncated_picture(client, hopper_path):
         client.predict(as_url(hopper_path.read_bytes()[:9000]), False, api_name="/emojify")
 
 
+# ── /digits ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_digits_endpoint(client, tiny_digits, number):
+    url, picture = number
+    answer = client.predict(url, api_name="/digits")
+    result = tiny_digits(picture)
+    for key, probabilities in (("read", result.read), ("judged", result.judged)):
+        assert answer[key]["digit"] == probabilities.argmax()
+        assert answer[key]["confidence"] == pytest.approx(probabilities.max(), abs=1e-4)
+        assert answer[key]["probabilities"] == pytest.approx(probabilities, abs=1e-4)
+    for key, pixels in (("picture", result.picture), ("made", result.made)):
+        read = PILImage.open(io.BytesIO(data_of(answer[key])))
+        assert (read.format, read.size) == ("PNG", (32, 32))
+        assert np.abs(np.asarray(read).astype(int) - pixels).max() <= 1
+    assert list(answer["ms"]) == ["fit", "read", "generate", "judge", "total"]
+    assert answer["checkpoint"] == {"name": "tiny-digits", "hash": tiny_digits.checkpoint.hash}
+
+
+BAD_NUMBERS = {
+    "empty": ("data:image/png;base64,", "empty"),
+    "nothing": ("", "empty"),
+    "text": (as_url(b"hello"), "not a picture"),
+    "not base64": ("number.png", "did not arrive whole"),
+    "bomb": (as_url(png(12000, 9000)), "too large"),
+    "dot": (as_url(png(3, 3)), "only 3×3 pixels"),
+    "panorama": (as_url(png(100, 20)), "longer than 4:1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_NUMBERS)
+def test_digits_endpoint_says_what_is_wrong_and_lives_on(client, case, number):
+    from gradio_client.exceptions import AppError
+
+    url, words = BAD_NUMBERS[case]
+    with pytest.raises(AppError, match=words):
+        client.predict(url, api_name="/digits")
+    assert "made" in client.predict(number[0], api_name="/digits")
+
+
 # ── nothing on the disk ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_endpoint_writes_nothing(server, client, hopper_path):
+def test_the_endpoints_write_nothing(server, client, hopper_path, number):
+    from gradio_client.exceptions import AppError
+
     files, writes = server.files(), server.writes()
     for _ in range(3):
         client.predict(as_url(hopper_path.read_bytes()), True, api_name="/emojify")
+        client.predict(number[0], api_name="/digits")
+        with pytest.raises(AppError):
+            client.predict(as_url(png(3, 3)), api_name="/digits")
     time.sleep(0.5)
     assert server.writes() == writes
     assert server.files() == files

@@ -3,7 +3,7 @@
 import pytest
 
 from dtn_core import config
-from dtn_core.config import PRESETS, TransferTraining, from_dict, parse_set, to_dict
+from dtn_core.config import PRESETS, ClassifierTraining, TransferTraining, from_dict, parse_set, to_dict
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -58,3 +58,68 @@ def test_numbers_written_whole_become_floats():
     assert isinstance(made, TransferTraining)
     assert isinstance(made.alpha, float)
     assert config.kind_of(made) == "transfer"
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("false", False), ("FALSE", False)])
+def test_switches_are_read_as_words(text, value):
+    assert parse_set(PRESETS["digits-tiny"], [f"swap={text}"]).swap is value
+
+
+@pytest.mark.parametrize("text", ["1", "0", "yes", "", "none"])
+def test_other_words_are_no_switches(text):
+    with pytest.raises(ValueError, match="bool is wanted"):
+        parse_set(PRESETS["digits-tiny"], [f"swap={text}"])
+
+
+@pytest.mark.parametrize("switch", ["swap=true", "binary=true", "absent_s=0", "absent_t=9", "contains_f=false",
+                                    "generator=deconv"])  # fmt: skip
+def test_switches_of_the_digits_are_refused_for_faces(switch):
+    changes = ["beta=0", switch] if switch.startswith("binary") else [switch]
+    with pytest.raises(ValueError, match="belong to task=digits"):
+        parse_set(PRESETS["faces-tiny"], changes)
+    assert parse_set(PRESETS["digits-tiny"], changes) != PRESETS["digits-tiny"]
+
+
+def test_the_binary_d_is_the_baselines_which_has_no_identity_term():
+    with pytest.raises(ValueError, match="set beta=0 too"):
+        parse_set(PRESETS["digits-tiny"], ["binary=true"])
+    assert parse_set(PRESETS["digits-tiny"], ["binary=true", "beta=0"]).binary
+
+
+@pytest.mark.parametrize("name", ["digits-tiny", "digits-f-tiny"])
+@pytest.mark.parametrize("digit", ["-1", "10", "x", "2.5"])
+def test_absent_digits_are_digits(name, digit):
+    keys = ["absent"] if name == "digits-f-tiny" else ["absent_s", "absent_t"]
+    for key in keys:
+        with pytest.raises(ValueError, match=key):
+            parse_set(PRESETS[name], [f"{key}={digit}"])
+        assert getattr(parse_set(PRESETS[name], [f"{key}=0"]), key) == 0
+        assert getattr(parse_set(PRESETS[name], [f"{key}=none"]), key) is None
+
+
+def test_negative_weights_of_any_term_are_refused():
+    for key in ("alpha", "alpha_end", "beta", "gamma", "delta"):
+        with pytest.raises(ValueError, match=key):
+            parse_set(PRESETS["digits-tiny"], [f"{key}=-1"])
+
+
+@pytest.mark.parametrize("change", [{"domain": "mnist"}, {"drawn": 0.3}])
+def test_a_classifier_through_a_translation_learns_its_pictures_alone(change):
+    assert ClassifierTraining(through="digits").through == "digits"
+    ClassifierTraining(**change)
+    with pytest.raises(ValueError, match="through goes with"):
+        ClassifierTraining(through="digits", **change)
+
+
+@pytest.mark.parametrize("assignment", ["drawn=1", "stylise=-0.1", "smoothing=1.5", "net=resnet", "domain=usps"])
+def test_a_classifiers_shares_and_choices_are_checked(assignment):
+    with pytest.raises(ValueError, match=assignment.split("=")[0]):
+        parse_set(PRESETS["digits-f-tiny"], [assignment])
+
+
+def test_every_tiny_preset_has_channels_enough():
+    """Convolutions of a few channels in channels_last go wrong in some builds of torch's CPU library."""
+    for name, preset in PRESETS.items():
+        if name.endswith("-tiny"):
+            widths = [getattr(preset, key) for key in ("width", "base", "d_base") if hasattr(preset, key)]
+            assert min(widths) >= 8, name

@@ -51,3 +51,23 @@ def test_generator_loss_weighs_the_terms_as_the_paper_does():
     assert losses.generator(gang, const, tid, tv, alpha=100, beta=1, gamma=0.05).total.item() == pytest.approx(
         1 + 100 * 2 + 1 * 3 + 0.05 * 5
     )
+    assert losses.generator(gang, const, tid, tv, 100, 1, 0.05, delta=0).total.item() == pytest.approx(203.25)
+    assert losses.generator(gang, const, tid, tv, 0, 0, 0, delta=3).total.item() == pytest.approx(3)
+
+
+def test_the_baselines_discriminator_knows_two_kinds():
+    """Sec. 3: -log(1 - D(G(s))) - log D(t), and R_GAN = -log D(G(s)); the second class is the real one."""
+    from_s, real = torch.log(torch.tensor([[0.7, 0.3]])), torch.log(torch.tensor([[0.6, 0.4]]))
+    loss = losses.discriminator(from_s, None, real)
+    assert loss.total.item() == pytest.approx(-math.log(0.7) - math.log(0.4), abs=1e-6)
+    assert loss.accuracy.item() == pytest.approx(1 / 2)
+    assert losses.gang(from_s, None).item() == pytest.approx(-math.log(0.3), abs=1e-6)
+    silent = torch.zeros(4, 2)
+    assert losses.discriminator(silent, None, silent).total.item() == pytest.approx(2 * math.log(2), abs=1e-6)
+
+
+def test_the_two_kinds_pull_the_baselines_discriminator_apart():
+    from_s, real = torch.zeros(1, 2, requires_grad=True), torch.zeros(1, 2, requires_grad=True)
+    losses.discriminator(from_s, None, real).total.backward()
+    assert from_s.grad.tolist() == [[-0.5, 0.5]]
+    assert real.grad.tolist() == [[0.5, -0.5]]

@@ -23,7 +23,7 @@ def test_commands_are_understood(command):
 
 
 def test_there_are_commands_to_check():
-    assert {c.split()[3] for c in COMMANDS} >= {"emojify", "train", "evaluate", "join"}
+    assert {c.split()[3] for c in COMMANDS} >= {"emojify", "digits", "train", "evaluate", "join"}
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)]+)\)", README))

@@ -7,8 +7,11 @@ import pytest
 
 from dtn_core import checkpoint
 from dtn_core.checkpoint import SHIPPED, weights_hash
-from dtn_core.evaluation import faces, upscaling
-from dtn_core.transfer import Transferrer
+from dtn_core.domains import digits as domain
+from dtn_core.domains.drawn_digits import draw_many
+from dtn_core.evaluation import digits, digits_page, faces, upscaling
+from dtn_core.images import to_tensor
+from dtn_core.transfer import DigitTransferrer, Transferrer
 
 ROOT = SHIPPED.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,6 +69,42 @@ def test_the_figures_come_out_again(data_folder):
     """A part of the held-out photos, measured anew, scores near the whole."""
     again = faces.evaluate("emoji", data_folder, limit=200, avatars_n=500)
     assert again["dtn"]["auc"] == pytest.approx(METRICS["dtn"]["auc"], abs=0.08)
+
+
+DIGITS = digits.read_figures(ROOT / "results" / "digits.json")
+
+
+def test_the_digits_figures_are_those_of_the_weights_and_are_quoted():
+    digest = weights_hash(SHIPPED / "digits")
+    assert DIGITS["rows"]["dtn"]["0"]["hash"] == digest
+    assert DIGITS["f"]["hash"] == digits.encoder_hash(SHIPPED / "digits")
+    assert DIGITS["judge"]["hash"] == digits.encoder_hash(SHIPPED / "digits-judge")
+    tables = digits_page.markdown(DIGITS).strip()
+    card = (SHIPPED / "digits" / "README.md").read_text(encoding="utf-8")
+    assert digest in card
+    for text in (README, card, (ROOT / "results" / "digits.md").read_text(encoding="utf-8")):
+        assert tables in text
+
+
+def test_the_digits_beat_the_paper_and_their_ablations():
+    accuracy = {key: np.mean([r["accuracy"] for r in seeds.values()]) for key, seeds in DIGITS["rows"].items()}
+    assert accuracy["dtn"] > 0.9066
+    for key in ("baseline", "no_f", "no_tid", "no_const", "no_const_tid"):
+        assert accuracy["dtn"] > accuracy[key] + 0.02, key
+
+
+def test_the_digits_figures_come_out_again(data_folder):
+    judge, test = checkpoint.load_encoder("digits-judge"), domain.svhn(data_folder, "test")
+    again = digits.measure(checkpoint.load("digits"), judge, test)
+    assert again["n"] == DIGITS["rows"]["dtn"]["0"]["n"]
+    assert again["accuracy"] == pytest.approx(DIGITS["rows"]["dtn"]["0"]["accuracy"], abs=0.003)
+
+
+def test_drawn_house_numbers_become_the_same_digit():
+    x, y = draw_many("street", 5, 100)
+    transferrer = DigitTransferrer.from_checkpoint()
+    judged = transferrer.judged(transferrer.transfer(to_tensor(x))).argmax(1)
+    assert (np.asarray(judged) == y).mean() > 0.75
 
 
 def test_weights_fit_the_budget():

@@ -65,6 +65,11 @@ def data_folder(given: str | os.PathLike[str] | None) -> Path:
     return Path(folder)
 
 
+def optional_folder(given: str | os.PathLike[str] | None) -> Path | None:
+    """As `data_folder`, but None where neither is given: for what has a drawn stand-in."""
+    return data_folder(given) if given or os.environ.get("DTN_DATA") else None
+
+
 def celeba(data: Path, split: Split, attributes: tuple[str, ...], limit: int | None = None) -> Portraits:
     """CelebA's part of a split: whole heads, 109×89, its 40 attributes."""
     table = data / "celeba_attributes.csv"

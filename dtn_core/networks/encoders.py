@@ -40,7 +40,7 @@ ATTRIBUTES = (*CELEBA, *UTKFACE)
 """What `AttributeEncoder` is trained to tell: CelebA's forty, then skin (by UTKFace's groups) and age."""
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.a = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -74,8 +74,8 @@ class AttributeEncoder(nn.Module):
         w = width
         self.body = nn.Sequential(
             nn.Conv2d(3, w, 3, 2, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
-            _Residual(w, w, 1), _Residual(w, 2 * w, 2), _Residual(2 * w, 2 * w, 1),
-            _Residual(2 * w, 4 * w, 2), _Residual(4 * w, 4 * w, 1), _Residual(4 * w, 8 * w, 2),
+            Residual(w, w, 1), Residual(w, 2 * w, 2), Residual(2 * w, 2 * w, 1),
+            Residual(2 * w, 4 * w, 2), Residual(4 * w, 4 * w, 1), Residual(4 * w, 8 * w, 2),
         )  # fmt: skip
         self.feature = nn.Linear(8 * w, hidden)
         self.classify = nn.Linear(hidden, outputs)
@@ -391,12 +391,19 @@ def build(config: dict[str, Any]) -> nn.Module:
     name = config.pop("name", None)
     if name == "side-by-side":
         encoder: nn.Module = SideBySide([build(part) for part in config.get("parts", [])])
-    elif name in ("attributes", "dlib", "facenet"):
-        kinds = {"attributes": AttributeEncoder, "dlib": DlibEncoder, "facenet": FacenetEncoder}
+    elif name in ("attributes", "dlib", "facenet", "digits", "digits-paper"):
+        from .digits import DigitEncoder, PaperDigitEncoder  # that module builds on this one
+
+        kinds = {
+            "attributes": AttributeEncoder, "dlib": DlibEncoder, "facenet": FacenetEncoder,
+            "digits": DigitEncoder, "digits-paper": PaperDigitEncoder,
+        }  # fmt: skip
         try:
             encoder = kinds[name](**config)
         except TypeError:
             raise ValueError(f"encoder {name!r} has no such settings: {config}. Get the checkpoint again.") from None
     else:
-        raise ValueError(f"unknown encoder {name!r}; known: attributes, dlib, facenet, side-by-side.")
+        raise ValueError(
+            f"unknown encoder {name!r}; known: attributes, dlib, facenet, digits, digits-paper, side-by-side."
+        )
     return encoder.eval().requires_grad_(False)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
+
+from . import encoders
 
 
 class Generator(nn.Module):
     """Upsampling convolutions with batch norm, ReLU and the paper's 1×1 convolutions ("which lowered L_CONST").
 
     features: length of the representation; base: channels at full size; channels: 3 (RGB) or 4 (with alpha);
-    size: side of the picture, 4 times a power of two. Nearest upsampling followed by a 3×3 convolution stands
-    in for the deconvolution: same function class, no checkerboard.
+    size: side of the picture, 4 times a power of two; pointwise: with the 1×1 convolutions. Nearest upsampling
+    followed by a 3×3 convolution stands in for the deconvolution: same function class, no checkerboard.
     """
 
-    def __init__(self, features: int, base: int = 24, channels: int = 4, size: int = 64) -> None:
+    def __init__(
+        self, features: int, base: int = 24, channels: int = 4, size: int = 64, pointwise: bool = True
+    ) -> None:
         super().__init__()
         blocks = (size // 4).bit_length() - 1
         if size < 8 or size != 4 << blocks:
             raise ValueError(f"generator size must be 4 times a power of two, not {size}.")
-        self.config = {"features": features, "base": base, "channels": channels, "size": size}
+        self.config = {
+            "features": features, "base": base, "channels": channels, "size": size, "pointwise": pointwise
+        }  # fmt: skip
         widths = [base * min(8, 1 << (blocks - i)) for i in range(blocks + 1)]
         self.widths = widths
         self.project = nn.Sequential(
             nn.Linear(features, widths[0] * 16, bias=False), nn.BatchNorm1d(widths[0] * 16), nn.ReLU()
         )
-        self.blocks = nn.Sequential(*(_block(a, b) for a, b in zip(widths, widths[1:])))
+        self.blocks = nn.Sequential(*(_block(a, b, pointwise) for a, b in zip(widths, widths[1:])))
         self.paint = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -33,13 +41,41 @@ class Generator(nn.Module):
         return self.paint(self.blocks(h)).tanh()
 
 
-def _block(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Upsample(scale_factor=2),
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-        nn.Conv2d(outputs, outputs, 1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
+def _block(inputs: int, outputs: int, pointwise: bool) -> nn.Sequential:
+    layers = [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
+    layers += [nn.BatchNorm2d(outputs), nn.ReLU()]
+    if pointwise:
+        layers += [nn.Conv2d(outputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class FromPicture(nn.Module):
+    """G that doesn't contain f (paper, Table 1): a network of f's shape, learnt together with g.
+
+    encoder: as `encoders.build` makes it, untrained and not frozen.
+    """
+
+    def __init__(self, encoder: nn.Module, g: nn.Module) -> None:
+        super().__init__()
+        self.config = {"name": "from-picture", "encoder": encoder.config, "g": g.config}
+        self.encoder, self.g = encoder, g
+        self.norm = nn.BatchNorm1d(encoder.dim, affine=False)  # stands where f's features are standardised
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, S, S) pictures in [-1, 1] → (B, channels, size, size) in [-1, 1]."""
+        return self.g(self.norm(self.encoder(x)))
+
+
+def build(config: dict[str, Any]) -> nn.Module:
+    """A generator from the dictionary its ``config`` gave, untrained. Raises TypeError for unknown settings."""
+    from .digits import DeconvGenerator
+
+    config = dict(config)
+    name = config.pop("name", "upsample")
+    if name == "from-picture":
+        encoder = encoders.build(config["encoder"]).train().requires_grad_(True)
+        return FromPicture(encoder, build(config["g"]))
+    kinds = {"upsample": Generator, "deconv": DeconvGenerator}
+    if name not in kinds:
+        raise TypeError(f"unknown generator {name!r}")
+    return kinds[name](**config)

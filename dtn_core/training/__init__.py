@@ -6,8 +6,16 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from ..config import Config, EncoderTraining, JudgeTraining, TransferTraining, UpscalerTraining, kind_of
-from ..devices import pick_device
+from ..config import (
+    ClassifierTraining,
+    Config,
+    EncoderTraining,
+    JudgeTraining,
+    TransferTraining,
+    UpscalerTraining,
+    kind_of,
+)
+from ..devices import has_bf16, pick_device
 from ..events import Failed
 from .loop import Stage, train
 from .runs import Run
@@ -33,12 +41,13 @@ def run_training(
         config = run.config
     else:
         assert config is not None
-        if kind_of(config) in ("encoder", "transfer") and pack is None:
+        faces = kind_of(config) == "encoder" or (isinstance(config, TransferTraining) and config.task == "faces")
+        if faces and pack is None:
             data_folder(data)  # complain before a directory is made
         run = Run.create(runs, name, config)
     device = pick_device(config.device)
-    precision = "no" if config.precision == "fp32" else config.precision
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
+    precision = "fp32" if config.precision == "bf16" and not has_bf16(device) else config.precision
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
     try:
         stage = _stage(config, data, accelerator, runs, pack)
         exported = train(stage, run, config.steps, config.log_every, config.sample_every, config.save_every)
@@ -49,20 +58,25 @@ def run_training(
 
 
 def _stage(config: Config, data: str | None, accelerator: Accelerator, runs: Path, pack: Path | None) -> Stage:
-    from ..domains.portraits import data_folder
+    from ..domains.portraits import data_folder, optional_folder
 
     if isinstance(config, TransferTraining):
-        from .transfer import Pack, TransferStage, make_encoder, make_pack, pack_path
+        from .packs import Pack, get_pack, make_encoder
+        from .transfer import TransferStage
 
         f = make_encoder(config.encoder, str(accelerator.device))
-        path = pack or pack_path(config, f, runs / "packs")
-        if not path.exists():
-            make_pack(config, f, data_folder(data), str(accelerator.device)).write(path)
-        return TransferStage(config, Pack.read(path), f, accelerator)
+        if pack is not None:
+            return TransferStage(config, Pack.read(pack), f, accelerator)
+        made = get_pack(config, f, optional_folder(data), str(accelerator.device), runs / "packs")
+        return TransferStage(config, made, f, accelerator)
     if isinstance(config, EncoderTraining):
         from .encoder import EncoderStage
 
         return EncoderStage(config, data_folder(data), accelerator)
+    if isinstance(config, ClassifierTraining):
+        from .classifier import ClassifierStage
+
+        return ClassifierStage(config, optional_folder(data), accelerator)
     if isinstance(config, JudgeTraining):
         from .judge import JudgeStage
 

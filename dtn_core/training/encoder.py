@@ -29,6 +29,7 @@ class EncoderStage:
     def __init__(self, config: EncoderTraining, data: Path, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
         self.device, self.batch = str(accelerator.device), config.batch
+        self.best_by = None
         torch.manual_seed(config.seed)
         self.net = AttributeEncoder(config.width, config.hidden).to(accelerator.device)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]

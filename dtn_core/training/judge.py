@@ -46,6 +46,7 @@ class JudgeStage:
     def __init__(self, config: JudgeTraining, data: Path | None, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
         self.device, self.batch = str(accelerator.device), config.batch
+        self.best_by = None
         torch.manual_seed(config.seed)
         self.net = Judge(config.width).to(accelerator.device)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=0.01)

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..events import Finished, Sampled, Saved, Started, Stepped
@@ -20,6 +21,9 @@ class Stage(Protocol):
 
     device: str
     batch: int
+    best_by: str | None
+    """The figure of `validate` whose lowest value in the second half of the steps tells what to export (in the first
+    half a picture hardly drawn may do well by it); None: the last step is exported."""
 
     def step(self, step: int) -> dict[str, Tensor]:
         """Do optimizer step number `step` (from 1); batches depend on (seed, step) alone. Returns scalars, still
@@ -47,9 +51,9 @@ def train(stage: Stage, run: Run, steps: int, log_every: int, sample_every: int,
     Returns the exported checkpoint's directory. Losses that aren't finite raise a RuntimeError; the last good
     checkpoint stays.
     """
-    first = 0
+    first, best = 0, None
     if saved := run.load_state():
-        first = saved["step"]
+        first, best = saved["step"], saved.get("best")
         stage.load_state(saved["stage"])
     run.tell(Started(first, steps, stage.device))
     bar = tqdm(range(first + 1, steps + 1), initial=first, total=steps, dynamic_ncols=True, unit="step")
@@ -75,22 +79,35 @@ def train(stage: Stage, run: Run, steps: int, log_every: int, sample_every: int,
                 why = "stopped"
                 break
             if step % save_every == 0 and step < steps:
-                _save(stage, run, step)
+                best = _save(stage, run, step, steps, best)
     except KeyboardInterrupt:
         why = "stopped"
         step -= 1  # the interrupted step is done again on resuming
-    _save(stage, run, step)
+    best = _save(stage, run, step, steps, best)
+    if best is not None:
+        kept = run.load_state("best")
+        stage.load_state(kept["stage"])
+        step = kept["step"]
     exported = stage.export(run.path / "export", step)
     run.tell(Finished(step, why))
     return exported
 
 
-def _save(stage: Stage, run: Run, step: int) -> None:
+def _save(stage: Stage, run: Run, step: int, steps: int, best: float | None) -> float | None:
+    """Write the state, and that of the best step so far; returns the best figure."""
     figures = stage.validate()
-    run.save_state({"step": step, "stage": stage.state(), "validation": figures})
+    ripe = stage.best_by is not None and 2 * step > steps
+    better = ripe and (best is None or figures[stage.best_by] < best)
+    if better:
+        best = figures[stage.best_by]
+    state = {"step": step, "stage": stage.state(), "validation": figures, "best": best}
+    if better:
+        run.save_state(state, "best")
+    run.save_state(state)
     if figures:
         run.tell(Stepped(step, {f"val/{k}": v for k, v in figures.items()}, 0.0))
     run.tell(Saved(step, "checkpoints/last.safetensors"))
+    return best
 
 
 def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: float = 0.02) -> float:
@@ -98,3 +115,14 @@ def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: 
     start = min(1.0, step / max(1, min(warm, steps // 10)))
     x = max(0.0, (step / steps - flat) / (1 - flat))
     return start * (low + (1 - low) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, x))))
+
+
+@torch.no_grad()
+def average(kept: nn.Module, new: nn.Module, decay: float, step: int) -> None:
+    """Move a running average of weights and buffers towards `new`; faster in the first steps."""
+    decay = min(decay, step / (step + 10))
+    for old, now in zip(kept.state_dict().values(), new.state_dict().values()):
+        if old.is_floating_point():
+            old.lerp_(now, 1 - decay)
+        else:
+            old.copy_(now)

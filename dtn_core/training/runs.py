@@ -1,7 +1,8 @@
 """Run directories: numbered, never overwritten, readable while they grow.
 
-``runs/00003-faces-cpu/`` holds config.json, events.jsonl, samples/000500.png, checkpoints/last.safetensors,
-export/ (the checkpoint to use), control/ (an empty file ``stop`` in it ends the run well) and lock.
+``runs/00003-faces-cpu/`` holds config.json, events.jsonl, samples/000500.png, checkpoints/last.safetensors
+(and best.safetensors), export/ (the checkpoint to use), control/ (an empty file ``stop`` in it ends the run well)
+and lock.
 """
 
 from __future__ import annotations
@@ -86,18 +87,18 @@ class Run:
         images.save(self.path / name, image)
         return name
 
-    def save_state(self, state: dict[str, Any]) -> None:
-        """Write checkpoints/last.safetensors, whole or not at all."""
+    def save_state(self, state: dict[str, Any], name: str = "last") -> None:
+        """Write checkpoints/<name>.safetensors, whole or not at all."""
         tensors: dict[str, Tensor] = {}
         plain = _flatten(state, "", tensors)
-        path = self.path / "checkpoints" / "last.safetensors"
+        path = self.path / "checkpoints" / f"{name}.safetensors"
         temporary = path.with_suffix(".tmp")
         save_file(tensors, temporary, metadata={"plain": json.dumps(plain)})
         os.replace(temporary, path)
 
-    def load_state(self) -> dict[str, Any] | None:
+    def load_state(self, name: str = "last") -> dict[str, Any] | None:
         """What `save_state` wrote, or None if there is nothing yet. Raises ValueError if it is damaged."""
-        path = self.path / "checkpoints" / "last.safetensors"
+        path = self.path / "checkpoints" / f"{name}.safetensors"
         if not path.exists():
             return None
         try:

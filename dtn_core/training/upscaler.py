@@ -50,6 +50,7 @@ class UpscalerStage:
     def __init__(self, config: UpscalerTraining, data: Path | None, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
         self.device, self.batch = str(accelerator.device), config.batch
+        self.best_by = None
         torch.manual_seed(config.seed)
         self.net = Upscaler(4, config.width, config.depth).to(accelerator.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=config.lr)

@@ -1,4 +1,4 @@
-"""The app: a page of tabs over one shared Transferrer."""
+"""The app: a page of tabs over one shared Transferrer each."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ from functools import cache
 
 import gradio as gr
 
-from ..transfer import Transferrer
-from . import emojify, theme
+from ..transfer import DigitTransferrer, Transferrer
+from . import digits, emojify, theme
 
-TITLE = "DTN Studio · See yourself as an emoji"
+TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
 WORDS = {"audio.record": "Start"}
 """gradio's webcam button says "Record"; nothing is recorded here."""
 
 
-def build_app(transferrer: Transferrer) -> gr.Blocks:
-    """The whole page. The transferrer is shared by all viewers; it keeps nothing of a frame."""
+def build_app(faces: Transferrer, numbers: DigitTransferrer | ValueError) -> gr.Blocks:
+    """The whole page. The transferrers are shared by all viewers; they keep nothing of a picture. numbers: where there
+    is none, the error that says why; the tab then shows it."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(theme.HEADER, apply_default_css=False)
-        with gr.Tabs(elem_classes="rooms"), gr.Tab("Emojify", id="emojify"):
-            emojify.fill(transferrer)
+        with gr.Tabs(elem_classes="rooms"):
+            with gr.Tab("Emojify", id="emojify"):
+                emojify.fill(faces)
+            with gr.Tab("Digits", id="digits"):
+                if isinstance(numbers, ValueError):
+                    digits.explain(numbers)
+                else:
+                    digits.fill(numbers)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
-        ready = cache(lambda: emojify.warm_up(transferrer))
+        ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
     return demo
 

@@ -10,8 +10,6 @@ from .pictures import encode
 
 NO_FACE = "No face found. Try a well lit photo with the face towards the camera, at least 40 pixels wide."
 
-STAGES = ("detect", "align", "encode", "generate", "upscale", "compose")
-
 WAITING = """<div class="waiting"><ol>
 <li><b>Find</b> the faces</li><li><b>Align</b> each by its eyes</li>
 <li><b>Redraw</b> it as an emoji</li><li><b>Refine</b> it to 256 pixels</li></ol>
@@ -28,13 +26,13 @@ def steps(result: Result) -> str:
     """Detected → aligned → emoji 64 → emoji 256 of each face, a gallery to pick one of several (with
     assets/story.js), downloads, and the milliseconds. Without a face: the message that says so."""
     if not result.faces:
-        return message(NO_FACE, "hint") + timing(result)
+        return message(NO_FACE, "hint") + timing(result.ms)
     boxed = encode(draw_boxes(result.frame, result.faces), 900)
     count = "1 face" if len(result.faces) == 1 else f"{len(result.faces)} faces"
     found = _figure(boxed, "Detected", count, "found")
     parts = "".join(_face_steps(n, face) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
-    return f'<div class="steps">{found}{parts}</div>{gallery}{timing(result)}'
+    return f'<div class="steps">{found}{parts}</div>{gallery}{timing(result.ms)}'
 
 
 def _face_steps(number: int, face: TransferredFace) -> str:
@@ -64,9 +62,12 @@ def _gallery(faces: tuple[TransferredFace, ...]) -> str:
     return f'<div class="gallery" role="group" aria-label="Pick a face">{buttons}</div>'
 
 
-def timing(result: Result, fps: float | None = None) -> str:
-    """One quiet line: milliseconds by stage and in all, and frames a second in live video."""
-    stages = [f"{stage} {result.ms[stage]:.0f}" for stage in STAGES if stage in result.ms]
-    total = f"{result.ms.get('total', 0):.0f} ms"
+def timing(ms: dict[str, float], fps: float | None = None) -> str:
+    """One quiet line: milliseconds in all and by stage, and frames a second in live video."""
+    stages = [f"{stage} {_short(value)}" for stage, value in ms.items() if stage != "total"]
     rate = "" if fps is None else f"<b>{fps:.1f} FPS</b> · "
-    return f'<p class="timing">{rate}<b>{total}</b> · {" · ".join(stages)}</p>'
+    return f'<p class="timing">{rate}<b>{_short(ms.get("total", 0))} ms</b> · {" · ".join(stages)}</p>'
+
+
+def _short(ms: float) -> str:
+    return f"{ms:.1f}" if ms < 9.95 else f"{ms:.0f}"

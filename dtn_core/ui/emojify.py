@@ -101,7 +101,7 @@ def _live(transferrer: Transferrer) -> None:
         faces = tuple(face.aligned.face for face in result.faces)
         live = Live(faces, (*live.times, time.perf_counter())[-12:])
         quiet = "" if faces else cards.message("No face in view.", "hint")
-        return compose(result, chosen), quiet + cards.timing(result, live.fps()), live
+        return compose(result, chosen), quiet + cards.timing(result.ms, live.fps()), live
 
     camera.stream(
         show, [camera, view, mirror, state], [shown, note, state],

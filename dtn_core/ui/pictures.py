@@ -33,16 +33,17 @@ MAX_SHOWN = 1600
 """Longest side of a photo sent back to the browser."""
 
 
-def encode(image: Image, max_side: int | None = MAX_SHOWN) -> str:
+def encode(image: Image, max_side: int | None = MAX_SHOWN, exact: bool = False) -> str:
     """A picture as a data URL, scaled down to ``max_side``: RGB becomes JPEG, RGBA a PNG that keeps its
-    transparency."""
+    transparency. exact: a PNG in any case; then (H, W) grey will do too."""
     height, width = image.shape[:2]
     if max_side and max(height, width) > max_side:
         scale = max_side / max(height, width)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     buffer = io.BytesIO()
-    kind, options = ("png", {"compress_level": 3}) if image.shape[2] == 4 else ("jpeg", {"quality": 90})
+    lossless = exact or image.shape[2] == 4
+    kind, options = ("png", {"compress_level": 3}) if lossless else ("jpeg", {"quality": 90})
     PILImage.fromarray(np.ascontiguousarray(image)).save(buffer, kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
@@ -96,17 +97,23 @@ def _to_payload(picture: Image | None) -> ImageData | None:
     return ImageData(url=encode(picture), orig_name="emoji.png" if picture.shape[2] == 4 else "emoji.jpg")
 
 
+def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:
+    """An input that assets/``name``.html and .js make; its value is a picture's data URL, made in the browser, and it
+    fires ``submit``. gr.Image would upload the file to a folder on the server. examples: HTML of what to pick from."""
+    template = (ASSETS / f"{name}.html").read_text("utf-8").replace("{{examples}}", examples)
+    script = "".join((ASSETS / file).read_text("utf-8") for file in ("files.js", f"{name}.js"))
+    script = script.replace("MAX_BYTES", str(MAX_BYTES))
+    return gr.HTML(None, html_template=template, js_on_load=script, apply_default_css=False, **options)
+
+
 def photo_input(examples: Mapping[str, Image], **options: Any) -> gr.HTML:
-    """Choose, drop or paste a file, take a snapshot, or pick an example; its value is a data URL, made in the
-    browser, and it fires ``submit``. gr.Image would upload the file to a folder on the server."""
+    """Choose, drop or paste a file, take a snapshot, or pick an example; see `picture_input`."""
     buttons = "".join(
         f'<button type="button" class="photo-example" title="{html.escape(name)}">'
         f'<img src="{encode(picture, 768)}" alt=""><span>{html.escape(name)}</span></button>'
         for name, picture in examples.items()
     )
-    template = (ASSETS / "photo.html").read_text("utf-8").replace("{{examples}}", buttons)
-    script = (ASSETS / "photo.js").read_text("utf-8").replace("MAX_BYTES", str(MAX_BYTES))
-    return gr.HTML(None, html_template=template, js_on_load=script, apply_default_css=False, **options)
+    return picture_input("photo", buttons, **options)
 
 
 def examples() -> dict[str, Image]:

@@ -9,8 +9,9 @@ from .pictures import ASSETS
 CSS = (ASSETS / "app.css").read_text("utf-8")
 
 HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8")}
-<div><h1>See yourself as an emoji</h1>
-<p>A Domain Transfer Network redraws any face, with its hair, glasses and beard.</p></div></header>"""
+<div><h1>Faces to emoji, house numbers to handwriting</h1>
+<p>A Domain Transfer Network redraws one kind of picture as another. It was never shown a matching
+pair.</p></div></header>"""
 
 PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Pictures are worked on in memory by
 the computer that runs this app; none is written to its disk, kept or passed on. Show only people who agree

@@ -1,4 +1,4 @@
-"""Make README's picture of the app: python tests/e2e/screenshot.py [CHECKPOINT] [-o assets/screenshot.png]"""
+"""Make README's pictures of the app: python tests/e2e/screenshot.py [CHECKPOINT] [--tab Digits] [-o FILE.png]"""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from test_browser import CHROMIUM  # noqa: E402
 
 
 def main():
-    """Start the app, give it the first example, and photograph the page."""
+    """Start the app, give a tab its first example, and photograph the page."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("checkpoint", nargs="?", default="emoji")
+    parser.add_argument("--tab", choices=("Emojify", "Digits"), default="Emojify")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "assets" / "screenshot.png")
     flags = parser.parse_args()
     home = tempfile.TemporaryDirectory()
@@ -25,8 +26,13 @@ def main():
         browser = pw.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 980})
         page.goto(server.url)
-        page.click(".photo-example >> nth=0")
-        page.wait_for_selector("#compare img[src^='data:']")
+        page.get_by_role("tab", name=flags.tab).click()
+        example, result = {
+            "Emojify": (".photo-example", "#compare img[src^='data:']"),
+            "Digits": ("#numbers button", "#reading .sides"),
+        }[flags.tab]
+        page.click(f"{example} >> nth=0")
+        page.wait_for_selector(result)
         page.wait_for_timeout(1500)
         page.screenshot(path=flags.output, full_page=True)
         browser.close()

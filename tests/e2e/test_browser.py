@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 from serving import serve
+from tiny_digits import write_digits, write_judge
 
+from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.ui import cards
 
 pytestmark = pytest.mark.e2e
@@ -55,7 +57,9 @@ def chromium(playwright, frame, folder):
 
 @pytest.fixture(scope="module")
 def server(playwright, tiny_checkpoint, tmp_path_factory):
-    with serve(tiny_checkpoint, tmp_path_factory.mktemp("home")) as running:
+    folder = tmp_path_factory.mktemp("digits")
+    flags = "--digits", write_digits(folder / "tiny-digits"), "--judge", write_judge(folder / "tiny-judge")
+    with serve(tiny_checkpoint, tmp_path_factory.mktemp("home"), *flags) as running:
         yield running
 
 
@@ -69,10 +73,10 @@ def browser(playwright, astronaut, tmp_path_factory):
 
 
 @contextmanager
-def open_page(browser, server):
+def open_page(browser, server, width=1280, **options):
     """The app in a fresh tab; at the end: no error, no request to elsewhere, nothing written."""
     wrong = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"])
+    context = browser.new_context(viewport={"width": width, "height": 900}, permissions=["camera"], **options)
     page = context.new_page()
     page.set_default_timeout(30 * SECONDS)
     page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
@@ -94,6 +98,12 @@ def open_page(browser, server):
 def page(browser, server):
     with open_page(browser, server) as opened:
         yield opened
+
+
+@pytest.fixture
+def digits(page):
+    """The page at its tab of digits."""
+    return at_digits(page)
 
 
 def picture(page, selector):
@@ -120,6 +130,19 @@ def start_live(page):
     page.get_by_role("tab", name="Live webcam").click()
     page.get_by_text("Click to Access Webcam").click()
     page.locator("#camera button", has_text="Start").click()
+
+
+def paste(page, path):
+    """Paste a picture file into the page."""
+    page.evaluate(
+        """text => {
+            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+        }""",
+        base64.b64encode(path.read_bytes()).decode(),
+    )
 
 
 def test_upload_shows_every_step_and_downloads(page, hopper_path):
@@ -172,16 +195,7 @@ def test_examples(page):
 
 
 def test_paste(page, hopper_path):
-    text = base64.b64encode(hopper_path.read_bytes()).decode()
-    page.evaluate(
-        """text => {
-            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-            const data = new DataTransfer();
-            data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
-            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
-        }""",
-        text,
-    )
+    paste(page, hopper_path)
     assert emoji_of(page).shape == (256, 256, 4)
 
 
@@ -236,3 +250,144 @@ def test_live_goes_on_without_a_face(playwright, server, tmp_path):
         start_live(page)
         page.locator("#live-note .message", has_text="No face in view").wait_for()
         page.wait_for_selector("#shown img[src^='data:image/jpeg']")
+
+
+# ── digits ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+CHANGED = "([selector, old]) => { const now = document.querySelector(selector); return now && now.outerHTML !== old; }"
+SEEN, MADE = "#reading .sides section:first-child img", "#reading .sides section:last-child img"
+
+
+def at_digits(page):
+    page.get_by_role("tab", name="Digits").click()
+    page.wait_for_selector("#reading .waiting")
+    return page
+
+
+def png(picture):
+    buffer = io.BytesIO()
+    PILImage.fromarray(picture).save(buffer, "png")
+    return {"name": "number.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def stroke(page, *points):
+    """Draw a line through points, in hundredths of the wall."""
+    box = page.locator(".photo-canvas").bounding_box()
+    at = [(box["x"] + x * box["width"] / 100, box["y"] + y * box["height"] / 100) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at:
+        page.mouse.move(*point, steps=4)
+    page.mouse.up()
+
+
+def html_of(page, selector):
+    page.wait_for_selector(selector)
+    return page.evaluate("selector => document.querySelector(selector).outerHTML", selector)
+
+
+def changed(page, selector, before):
+    """Wait until an element is another than it was by `html_of`."""
+    page.wait_for_function(CHANGED, arg=[selector, before])
+
+
+def test_draw_a_digit(digits):
+    stroke(digits, (30, 20), (70, 20), (50, 80))
+    before = html_of(digits, SEEN)
+    seven = picture(digits, SEEN).astype(int)
+    wall, chalk = np.array((0xA5, 0x48, 0x2F)), np.array((0xF7, 0xEA, 0xD2))
+    assert np.abs(seven[16, 2] - wall).max() <= 2
+    assert np.abs(seven[6, 16] - chalk).max() <= 2
+    assert picture(digits, MADE).shape == (32, 32)
+    assert digits.locator("#reading .bars li").count() == 20
+    assert digits.locator("#reading .message").count() == 1
+    stroke(digits, (30, 50), (75, 50))
+    changed(digits, SEEN, before)
+    crossed = picture(digits, SEEN).astype(int)
+    assert all(np.abs(crossed[place] - chalk).max() <= 2 for place in ((6, 16), (16, 12)))
+    digits.get_by_role("button", name="Clear").click()
+    digits.wait_for_selector("#reading .waiting")
+    assert digits.is_visible("#digit .photo-prompt")
+
+
+def test_another_wall_is_read_anew(digits):
+    stroke(digits, (50, 20), (50, 80))
+    before = html_of(digits, SEEN)
+    digits.get_by_title("Blue on plaster").click()
+    changed(digits, SEEN, before)
+    assert np.abs(picture(digits, SEEN)[16, 2].astype(int) - (0xD9, 0xCF, 0xBD)).max() <= 2
+
+
+def test_draw_with_a_finger(browser, server):
+    with open_page(browser, server, width=390, has_touch=True) as page:
+        at_digits(page)
+        page.locator(".photo-canvas").scroll_into_view_if_needed()
+        box = page.locator(".photo-canvas").bounding_box()
+        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_selector(SEEN)
+        assert np.abs(picture(page, SEEN)[16, 16].astype(int) - (0xF7, 0xEA, 0xD2)).max() <= 2
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        top = "document.querySelector('#reading').getBoundingClientRect().top"
+        assert page.evaluate(top) > 400, "the page must stay at the wall"
+        page.get_by_role("button", name="See the result").click()
+        page.wait_for_function(f"{top} < 300")
+
+
+def test_upload_and_download_a_digit(digits):
+    number = draw_many("street", 0, 1)[0][0]
+    digits.set_input_files("#digit .photo-file", png(number))
+    digits.wait_for_selector(SEEN)
+    assert (picture(digits, SEEN) == number).all()
+    with digits.expect_download() as download:
+        digits.click("#reading .download")
+    assert download.value.suggested_filename == "digit.png"
+    assert (np.asarray(PILImage.open(download.value.path())) == picture(digits, MADE)).all()
+    before = html_of(digits, SEEN)
+    stroke(digits, (50, 20), (50, 80))  # over the picture: drawing begins on a clean wall
+    changed(digits, SEEN, before)
+    assert np.abs(picture(digits, SEEN)[16, 2].astype(int) - (0xA5, 0x48, 0x2F)).max() <= 2
+
+
+def test_paste_goes_to_the_tab_in_view(digits, hopper_path):
+    paste(digits, hopper_path)
+    digits.wait_for_selector(SEEN)
+    digits.get_by_role("tab", name="Emojify").click()
+    assert digits.locator("#story .waiting").count() == 1
+
+
+def test_pick_a_number_and_draw_others(digits):
+    chosen = picture(digits, "#numbers button img")
+    digits.click("#numbers button >> nth=0")
+    digits.wait_for_selector(SEEN)
+    assert (picture(digits, SEEN) == chosen).all()
+    before = html_of(digits, "#numbers .numbers")
+    digits.get_by_role("button", name="Other numbers").click()
+    changed(digits, "#numbers .numbers", before)
+    assert digits.locator("#numbers button").count() == 12
+    seen = html_of(digits, SEEN)
+    digits.click("#numbers button >> nth=5")
+    changed(digits, SEEN, seen)
+
+
+def test_new_pairs(digits):
+    before = html_of(digits, "#pairs .pairs")
+    assert digits.locator("#pairs figure").count() == 24
+    assert "of 24" in digits.inner_text("#pairs")
+    digits.get_by_role("button", name="New pairs").click()
+    changed(digits, "#pairs .pairs", before)
+    assert digits.locator("#pairs img").count() == 48
+
+
+def test_bad_numbers_get_a_message_and_the_next_works(digits, noise):
+    bad = {
+        "Only 3×3 pixels": png(noise[:3, :3]),
+        "Longer than 4:1": png(noise[:100, :500]),
+        "not a picture": {"name": "a.png", "mimeType": "image/png", "buffer": b"text"},
+        "empty": {"name": "a.png", "mimeType": "image/png", "buffer": b""},
+    }
+    for words, file in bad.items():
+        digits.set_input_files("#digit .photo-file", file)
+        digits.locator("#reading .message", has_text=words).wait_for()
+    digits.set_input_files("#digit .photo-file", png(noise[:64, :64]))
+    digits.wait_for_selector(SEEN)
+    assert digits.locator("#reading .message.error").count() == 0

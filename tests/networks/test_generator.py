@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from dtn_core.networks.discriminator import Discriminator
-from dtn_core.networks.generator import Generator
+from dtn_core.networks.generator import Generator, build
 from dtn_core.networks.upscaler import Upscaler
 
 
@@ -43,3 +43,21 @@ def test_sr_starts_as_bicubic_and_can_leave_it():
     F.mse_loss(sr(x), torch.zeros(1, 4, 64, 64)).backward()
     assert float(sr.body[-1].weight.grad.abs().max()) > 0
     assert Upscaler(**sr.config).config == sr.config
+
+
+def test_g_without_pointwise_convolutions_has_none():
+    plain = Generator(10, base=8, channels=1, size=32, pointwise=False).eval()
+    assert plain(torch.randn(2, 10)).shape == (2, 1, 32, 32)
+    assert not any(isinstance(m, torch.nn.Conv2d) and m.kernel_size == (1, 1) for m in plain.modules())
+    assert Generator(**plain.config).config == plain.config
+    with_them = Generator(10, base=8, channels=1, size=32)
+    assert sum(isinstance(m, torch.nn.Conv2d) and m.kernel_size == (1, 1) for m in with_them.modules()) == 3
+
+
+def test_generators_of_checkpoints_older_than_the_switch_have_them():
+    config = Generator(10, base=8, channels=1, size=32).config
+    assert build({k: v for k, v in config.items() if k != "pointwise"}).config == config
+
+
+def test_the_binary_d_has_two_classes():
+    assert Discriminator(channels=1, size=32, base=8, classes=2)(torch.randn(2, 1, 32, 32)).shape == (2, 2)

@@ -11,7 +11,7 @@ from dtn_core.__main__ import main
 from dtn_core.config import PRESETS
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
-from dtn_core.training.transfer import Pack
+from dtn_core.training.packs import Pack
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ from torch.nn import functional as F
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Stepped, read
+from dtn_core.images import to_float
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.training.loop import flat_cosine, train
+from dtn_core.training.packs import Pack, pack_path
 from dtn_core.training.runs import Run
-from dtn_core.training.transfer import Pack, TransferStage, alpha_at, pack_path, to_float
+from dtn_core.training.transfer import TransferStage, alpha_at
 
 CONFIG = replace(PRESETS["faces-tiny"], batch=4, steps=6, log_every=1, sample_every=3, save_every=2)
 
@@ -73,8 +75,8 @@ def test_a_step_moves_g_and_d_and_leaves_f_alone():
 def test_const_reaches_g_alone_when_it_is_the_only_term():
     """The bug of open replications: L_CONST detached from g."""
     stage = make_stage(replace(CONFIG, alpha=50.0, beta=0.0, gamma=0.0))
-    z_s, z_t, t = stage._batch(1)
-    g_s, g_t = stage.g(torch.cat([z_s, z_t])).chunk(2)
+    z_s, heard, t = stage._batch(1)
+    g_s, g_t = stage.g(heard).chunk(2)
     before = [p.clone() for p in stage.d.parameters()]  # spectral norm's own buffers may move
     stage._step_g(g_s, g_t, z_s, t, 1)
     assert all(torch.equal(a, b) for a, b in zip(before, stage.d.parameters()))
@@ -139,9 +141,9 @@ def test_packs_survive_a_file_and_are_keyed_by_f_and_settings(tmp_path):
     assert torch.equal(back.t, pack.t)
     assert (back.f_s - pack.f_s).abs().max() < 0.01
     one, other = AttributeEncoder(8, 16), AttributeEncoder(8, 16)
-    assert pack_path(CONFIG, one, tmp_path) == pack_path(CONFIG, one, tmp_path)
-    assert pack_path(CONFIG, one, tmp_path) != pack_path(CONFIG, other, tmp_path)
-    assert pack_path(CONFIG, one, tmp_path) != pack_path(replace(CONFIG, views=3), one, tmp_path)
+    assert pack_path(CONFIG, one, None, tmp_path) == pack_path(CONFIG, one, None, tmp_path)
+    assert pack_path(CONFIG, one, None, tmp_path) != pack_path(CONFIG, other, None, tmp_path)
+    assert pack_path(CONFIG, one, None, tmp_path) != pack_path(replace(CONFIG, views=3), one, None, tmp_path)
 
 
 def test_the_learning_rate_rises_holds_and_falls():

@@ -1,0 +1,207 @@
+"""Stage: pretrain f on the digits of SVHN, or their judge on MNIST's (paper, Sec. 5.1)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.nn import functional as F
+
+from .. import checkpoint, images
+from ..config import ClassifierTraining
+from ..domains import digits, drawn_digits
+from ..domains.digits import Digits
+from ..images import to_float, to_rgb
+from ..networks.digits import DigitEncoder, PaperDigitEncoder
+from ..types import Image
+from .loop import average, flat_cosine
+
+DRAWN = 60_000
+"""How many street numbers are drawn where `ClassifierTraining.drawn` asks for some."""
+
+SEED_DRAWN = 70
+"""Their seed; the drawn stand-ins for SVHN have others."""
+
+VIEWS = 4
+"""Views of every picture that the adapted classifier learns."""
+
+
+class ClassifierStage:
+    """Cross-entropy over ten classes on jittered pictures."""
+
+    def __init__(self, config: ClassifierTraining, data: Path | None, accelerator: Accelerator) -> None:
+        self.config, self.accelerator = config, accelerator
+        self.device, self.batch = str(accelerator.device), config.batch
+        self.best_by = None
+        torch.manual_seed(config.seed)
+        net = PaperDigitEncoder() if config.net == "paper" else DigitEncoder(config.width)
+        if config.start:
+            start = checkpoint.load_encoder(config.start)
+            if start.config != net.config:
+                raise ValueError(f"start={config.start}: holds {start.config} instead of {net.config}.")
+            net.load_state_dict(start.state_dict())
+        self.net = net.to(accelerator.device, memory_format=torch.channels_last)
+        self.ema = copy.deepcopy(self.net).eval().requires_grad_(False)
+        decayed = [p for p in self.net.parameters() if p.ndim > 1]
+        rest = [p for p in self.net.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}],
+            lr=config.lr,
+        )
+        if config.domain == "svhn":
+            train, held = digits.svhn(data, "train", config.limit), digits.svhn(data, "val", config.limit)
+        else:
+            train, held = digits.mnist(data, "train", config.limit), digits.mnist(data, "test", config.limit)
+        self.source = train.source
+        self.real = self.drawn = self._tensors(train)
+        self.val = self._tensors(held)
+        if config.through:
+            loaded = checkpoint.load(config.through, self.device)
+            self.real = transferred(loaded, *self.real, VIEWS, torch.Generator().manual_seed(config.seed))
+            self.val = transferred(loaded, *self.val)
+        if config.drawn:
+            drawn = Digits(*drawn_digits.draw_many("street", SEED_DRAWN, min(DRAWN, 20 * len(train.x))), "drawn")
+            self.drawn = self._tensors(drawn)
+
+    def _tensors(self, part: Digits) -> tuple[Tensor, Tensor]:
+        """(N, 3, 32, 32) uint8 and (N,) labels, without the absent digit."""
+        here = part.y != -1 if self.config.absent is None else part.y != self.config.absent
+        x, y = torch.from_numpy(part.x[here]), torch.from_numpy(part.y[here])
+        return channels_first(x).to(self.device), y.to(self.device)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        x, y = self._batch(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0)
+        self.net.train()
+        with self.accelerator.autocast():
+            logits = self.net.logits(self.net(x))
+        loss = F.cross_entropy(logits.float(), y, label_smoothing=self.config.smoothing)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        average(self.ema, self.net, self.config.ema, step)
+        return {"loss": loss, "accuracy": (logits.argmax(1) == y).float().mean()}
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+        n = self.config.batch
+        drawn = round(n * self.config.drawn) if self.config.domain == "svhn" else 0
+        parts = []
+        for (x, y), count in ((self.real, n - drawn), (self.drawn, drawn)):
+            index = torch.randint(len(x), (count,), generator=random).to(x.device)
+            parts.append((x[index], y[index]))
+        x, y = (torch.cat(part) for part in zip(*parts))
+        x = to_float(x)
+        street = self.config.domain == "svhn" and not self.config.through
+        x = turned(x, random) if street else turned(x, random, angle=10, scale=0.1, shift=0.08)
+        if self.config.stylise:
+            x = stylised(x, random, self.config.stylise)
+        if street:
+            x = roughened(coloured(x, random), random)
+        return x.contiguous(memory_format=torch.channels_last), y
+
+    def samples(self) -> Image:
+        """Training pictures as f is shown them."""
+        rows = images.to_images(self._batch(0)[0].contiguous()[:48])
+        return images.grid([rows[i : i + 12] for i in range(0, len(rows), 12)])
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Accuracy on the validation part (of MNIST: the test part, which nothing is chosen by)."""
+        x, y = self.val
+        said = torch.cat([self.ema.logits(self.ema(to_float(part))).argmax(1) for part in x.split(256)])
+        return {"accuracy": float((said == y).float().mean())}
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name).state_dict() for name in ("net", "ema", "optimizer")}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            getattr(self, name).load_state_dict(value)
+
+    def export(self, directory: Path, step: int) -> Path:
+        trained = {"step": step, **vars(self.config), "data": self.source}
+        info = {"kind": "encoder", "encoder": self.net.config, "trained": trained}
+        return checkpoint.save(directory, info, {"encoder": self.ema.state_dict()})
+
+
+@torch.no_grad()
+def transferred(
+    loaded: checkpoint.Checkpoint, x: Tensor, y: Tensor, views: int = 1, random: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """G of (N, 3, 32, 32) uint8 pictures, and of further jittered views of them, as such pictures; and the labels."""
+    made = []
+    for view in range(views):
+        for part in x.split(256):
+            seen = to_float(part)
+            if view:
+                seen = coloured(turned(seen, random), random, negative=0)
+            made.append(((to_rgb(loaded.transfer(seen)) + 1) * 127.5).round().to(torch.uint8))
+    return torch.cat(made), y.repeat(views)
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """(N, 32, 32) grey or (N, 32, 32, 3) → (N, 3, 32, 32); grey is repeated, as the paper does for f."""
+    return x[:, None].expand(-1, 3, -1, -1) if x.ndim == 3 else x.permute(0, 3, 1, 2).contiguous()
+
+
+def turned(x: Tensor, random: torch.Generator, angle: float = 11, scale: float = 0.15, shift: float = 0.12) -> Tensor:
+    """Turn by up to ±angle degrees, stretch each side by ±scale, move by up to ±shift of it; (B, C, H, W)."""
+    b = len(x)
+    draw = 2 * torch.rand(b, 5, generator=random) - 1
+    turn, sx, sy = draw[:, 0] * math.radians(angle), 1 + draw[:, 1] * scale, 1 + draw[:, 2] * scale
+    rows = [turn.cos() * sx, -turn.sin() * sy, 2 * shift * draw[:, 3], turn.sin() * sx, turn.cos() * sy]
+    motion = torch.stack([*rows, 2 * shift * draw[:, 4]], 1).view(b, 2, 3).to(x.device)
+    spots = F.affine_grid(motion, list(x.shape), align_corners=False)
+    return F.grid_sample(x, spots, padding_mode="border", align_corners=False)
+
+
+def coloured(x: Tensor, random: torch.Generator, negative: float = 0.3) -> Tensor:
+    """Other gain (.6-1.4) and offset (±.25 for each channel), for a share the negative; (B, 3, H, W) in [-1, 1]."""
+    b = len(x)
+    draw = torch.rand(b, 5, 1, 1, generator=random).to(x.device)
+    x = x * (0.6 + 0.8 * draw[:, :1]) + (0.5 * draw[:, 1:4] - 0.25)
+    return torch.where(draw[:, 4:] < negative, -x, x).clamp(-1, 1)
+
+
+def roughened(x: Tensor, random: torch.Generator) -> Tensor:
+    """Blur for half of the pictures, grain for half, a hidden patch for half; (B, C, H, W) in [-1, 1]."""
+    b, _, h, w = x.shape
+    draw = torch.rand(b, 7, 1, 1, generator=random)
+    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    soft = F.avg_pool2d(F.pad(soft, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    x = x + (draw[:, :1] * (draw[:, 1:2] < 0.5)).to(x.device) * (soft - x)
+    grain = torch.randn(x.shape, generator=random).to(x.device)
+    x = x + (0.15 * draw[:, 2:3] * (draw[:, 3:4] < 0.5)).to(x.device) * grain
+    ys, xs = torch.arange(h).view(1, 1, h, 1), torch.arange(w).view(1, 1, 1, w)
+    far = 3 + 4 * torch.rand(b, 2, 1, 1, generator=random)  # half the sides of the patch
+    patch = ((ys - draw[:, 4:5] * h).abs() < far[:, :1]) & ((xs - draw[:, 5:6] * w).abs() < far[:, 1:])
+    patch = (patch & (draw[:, 6:] < 0.5)).to(x.device)
+    return torch.where(patch, x.mean((2, 3), keepdim=True), x).clamp(-1, 1)
+
+
+def stylised(x: Tensor, random: torch.Generator, share: float) -> Tensor:
+    """A share of the pictures driven towards drawings, so that f reads those too: slanted, bent, grey with hard
+    contrast, strokes made thinner or thicker; (B, 3, H, W) in [-1, 1]."""
+    b, _, h, w = x.shape
+    draw = torch.rand(b, 6, generator=random)
+    eye = torch.eye(2, 3).expand(b, 2, 3).clone()
+    eye[:, 0, 1] = 0.9 * draw[:, 0] - 0.45
+    bend = F.interpolate(torch.randn(b, 2, 4, 4, generator=random), (h, w), mode="bicubic").permute(0, 2, 3, 1)
+    spots = F.affine_grid(eye, [b, 1, h, w], align_corners=False) + 0.1 * draw[:, 1].view(b, 1, 1, 1) * bend
+    bent = F.grid_sample(x, spots.to(x.device), padding_mode="border", align_corners=False)
+    grey = bent.mean(1, keepdim=True)
+    draw = draw.view(b, 6, 1, 1).to(x.device)
+    thick, thin = F.max_pool2d(grey, 3, 1, 1), -F.max_pool2d(-grey, 3, 1, 1)
+    mix = 0.9 * draw[:, 2:3]
+    grey = grey + mix * (torch.where(draw[:, 3:4] < 0.35, thick, torch.where(draw[:, 3:4] < 0.7, thin, grey)) - grey)
+    low, high = grey.amin((2, 3), keepdim=True), grey.amax((2, 3), keepdim=True)
+    level = low + (high - low) * (0.35 + 0.3 * draw[:, 4:5])
+    hard = torch.tanh((grey - level) / (high - low + 1e-3) * 8).expand_as(x)
+    return torch.where(draw[:, 5:] < share, hard, x)

@@ -1,0 +1,225 @@
+"""The tab *Digits*: a street number in, a handwritten digit out, and what f and a judge read; the paper's tables; and
+the endpoint ``/digits`` for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from ..domains.drawn_digits import draw_many
+from ..images import load, to_images, to_tensor
+from ..transfer import DigitResult, DigitTransferrer
+from . import cards, pictures
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+
+SURE = 0.6
+"""A reading with less confidence is called a guess."""
+
+EXAMPLES, PAIRS = 12, 24
+
+WAITING = """<div class="waiting"><ol>
+<li><b>Shrink</b> it to 32×32 pixels</li><li><b>Read</b> it with f</li>
+<li><b>Write</b> it with g</li><li><b>Judge</b> the writing</li></ol>
+<p>The handwritten digit appears here.</p></div>"""
+
+INTRO = """<p class="lead">Show a house number, and the network writes its digit by hand. It learned from photos of
+street numbers (SVHN) and from handwriting (MNIST) that nobody had matched: the paper's first experiment.</p>"""
+
+DRAWN = "Drawn by this program to look like street numbers; none is a photo."
+
+
+def fill(transferrer: DigitTransferrer) -> None:
+    """Fill the tab, inside a gr.Tab."""
+    gr.HTML(INTRO, apply_default_css=False)
+    _one(transferrer)
+    _pairs(transferrer)
+    _tables()
+    _endpoint(transferrer)
+
+
+def explain(error: ValueError) -> None:
+    """Fill the tab with why there are no digits, where `DigitTransferrer.from_checkpoint` raised this."""
+    reason = str(error).partition(". ")[0]  # what follows is advice for those who call the loader
+    advice = "Get checkpoints/digits and digits-judge from the repository, or name others by --digits and --judge."
+    gr.HTML(cards.message(f"No digits here: {reason}. {advice}"), apply_default_css=False, elem_id="no-digits")
+    _tables()
+
+
+def _one(transferrer: DigitTransferrer) -> None:
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=320):
+            digit = pictures.picture_input("digits", elem_id="digit")
+            numbers = gr.HTML(_numbers(), apply_default_css=False, elem_id="numbers")
+            others = gr.Button("Other numbers", size="sm", elem_id="other-numbers", elem_classes="quiet-button")
+        with gr.Column(scale=7, min_width=320):
+            reading = gr.HTML(WAITING, apply_default_css=False, elem_id="reading")
+
+    def show(url: str | None) -> str:
+        if not url:
+            return WAITING
+        try:
+            return card(transferrer(pictures.decode(url)))
+        except ValueError as error:
+            return cards.message(str(error))
+
+    digit.submit(
+        show, digit, reading, api_visibility="private", show_progress="minimal", trigger_mode="always_last",
+        concurrency_limit=2, concurrency_id="digits",
+    )  # fmt: skip
+    others.click(_numbers, None, numbers, api_visibility="private", show_progress="hidden")
+
+
+def _pairs(transferrer: DigitTransferrer) -> None:
+    with gr.Row(elem_classes="digits-section"):
+        gr.HTML(f"<h2>Random pairs</h2><p>{DRAWN}</p>", apply_default_css=False)
+        new = gr.Button("New pairs", size="sm", elem_id="new-pairs", elem_classes="quiet-button")
+    pairs = gr.HTML(grid(transferrer, *_fresh(PAIRS)), apply_default_css=False, elem_id="pairs")
+    new.click(
+        lambda: grid(transferrer, *_fresh(PAIRS)), None, pairs, api_visibility="private", show_progress="minimal",
+        concurrency_limit=2, concurrency_id="digits",
+    )  # fmt: skip
+
+
+def _tables() -> None:
+    if tables := measured(RESULTS / "digits.json"):
+        gr.HTML('<div class="digits-section"><h2>The paper\'s tables</h2></div>', apply_default_css=False)
+        gr.Markdown(tables, elem_id="tables")
+    if (unseen := RESULTS / "digits-unseen.png").is_file():
+        words = "<h2>A digit never seen</h2><p>One digit by translations that did or didn't see it in training.</p>"
+        shown = (
+            f'<img src="{pictures.encode(load(unseen), exact=True)}" alt="Drawn digits, and each translation of them">'
+        )
+        text = f'<div class="digits-section">{words}</div><div class="unseen">{shown}</div>'
+        gr.HTML(text, apply_default_css=False)
+
+
+def measured(path: Path) -> str:
+    """The figures of ``evaluate digits`` as Markdown; "" where there are none, a line where they are damaged."""
+    try:
+        from ..evaluation.digits_page import markdown
+
+        return markdown(json.loads(path.read_text("utf-8")))
+    except (ImportError, FileNotFoundError):  # the evaluation wants a Unix
+        return ""
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return f"{path.name} is damaged: measure again with `python -m dtn_core evaluate digits`."
+
+
+def _fresh(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """n street numbers (n, 32, 32, 3) that nobody has seen before, and their digits (n,)."""
+    return draw_many("street", int(np.random.default_rng().integers(2**62)), n)
+
+
+def _numbers() -> str:
+    """Numbers to pick from, as HTML: of some drawn ones those of the most contrast, which people can read."""
+    x, y = _fresh(3 * EXAMPLES)
+    clear = x.std((1, 2, 3)).argsort()[-EXAMPLES:]
+    buttons = "".join(
+        f'<button type="button" title="A drawn street number">{_pixels(picture, f"Street number {digit}")}</button>'
+        for picture, digit in zip(x[clear], y[clear])
+    )
+    return f'<p>No number at hand? {DRAWN}</p><div class="numbers">{buttons}</div>'
+
+
+def card(result: DigitResult) -> str:
+    """What f saw and read, what g wrote and the judge read, and whether they agree."""
+    made = pictures.encode(result.made, exact=True)
+    save = f'<a class="download" download="digit.png" href="{made}">Download the digit</a>'
+    sides = _side("What f sees", "f reads", result.picture, result.read)
+    sides += _side("G(x)", "Judge reads", result.made, result.judged)
+    return f'{verdict(result)}<div class="sides">{sides}</div><div class="under">{cards.timing(result.ms)}{save}</div>'
+
+
+def verdict(result: DigitResult) -> str:
+    """In a line: whether f and the judge agree, and where one only guesses."""
+    read, judged = int(result.read.argmax()), int(result.judged.argmax())
+    if read == judged:
+        text = f"Both read {read}: g wrote what f read."
+    else:
+        text = f"They disagree: f reads {read}, but the judge reads {judged} in what g wrote."
+    sure = {"f": result.read.max(), "The judge": result.judged.max()}
+    guesses = [f" {name} only guesses: {_percent(p)} sure." for name, p in sure.items() if p < SURE]
+    kind = "agree" if read == judged and not guesses else "hint"
+    return f'<p class="message {kind}" role="status">{text}{"".join(guesses)}</p>'
+
+
+def _side(name: str, who: str, picture: NDArray[np.uint8], reading: NDArray[np.float32]) -> str:
+    best = int(reading.argmax())
+    bars = "".join(
+        f'<li{" class=best" if digit == best else ""} title="{digit}: {_percent(p)}">'
+        f'<i style="height:{100 * p:.1f}%"></i><span>{digit}</span></li>'
+        for digit, p in enumerate(reading.tolist())
+    )
+    figure = f'<figure class="pixels">{_pixels(picture, name)}<figcaption>{name} <i>32×32</i></figcaption></figure>'
+    said = f'<p class="said">{who} <b>{best}</b> <i>{_percent(reading[best])}</i></p>'
+    return f'<section>{figure}{said}<ol class="bars" aria-label="{who}, by digit">{bars}</ol></section>'
+
+
+def grid(transferrer: DigitTransferrer, x: NDArray[np.uint8], y: NDArray[np.int64]) -> str:
+    """Street numbers (n, 32, 32, 3) of the digits (n,) over their G(x); those that the judge reads wrongly stand
+    out."""
+    made = transferrer.transfer(to_tensor(x))
+    judged = transferrer.judged(made).argmax(1).tolist()
+    parts = "".join(
+        f'<figure{"" if digit == read else " class=missed"} title="{digit}, judged {read}">'
+        f"{_pixels(picture, f'Street number {digit}')}{_pixels(written.squeeze(), f'G(x), judged {read}')}</figure>"
+        for picture, digit, written, read in zip(x, y.tolist(), to_images(made), judged)
+    )
+    right = sum(digit == read for digit, read in zip(y.tolist(), judged))
+    note = f"The judge reads {right} of {len(y)} as they were drawn" + (
+        ", the framed ones not." if right < len(y) else "."
+    )
+    return f'<div class="pairs">{parts}</div><p class="timing">{note}</p>'
+
+
+def _pixels(picture: NDArray[np.uint8], alt: str) -> str:
+    return f'<img src="{pictures.encode(picture, exact=True)}" alt="{alt}">'
+
+
+def _percent(p: float) -> str:
+    return f"{100 * p:.0f}%"
+
+
+def _endpoint(transferrer: DigitTransferrer) -> None:
+    def digits(picture: str) -> dict:
+        """Write the digit of a street number by hand. Nothing is stored.
+
+        Args:
+            picture: the picture file as a data URL or as base64; one digit in its middle.
+
+        Returns:
+            read: what f reads in the picture: its digit, confidence (0..1) and the probabilities of 0-9.
+            judged: the same, of a judge that reads what was written. picture: what f saw, and made: what g
+            wrote, PNGs of 32×32 as data URLs. ms: milliseconds by stage. checkpoint: its name and hash.
+        """
+        try:
+            return _record(transferrer(pictures.decode(picture)), transferrer)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    gr.api(digits, api_name="digits", concurrency_limit=2, concurrency_id="digits")
+
+
+def _record(result: DigitResult, transferrer: DigitTransferrer) -> dict[str, Any]:
+    read, judged = (
+        {
+            "digit": int(reading.argmax()),
+            "confidence": round(float(reading.max()), 4),
+            "probabilities": [round(float(p), 4) for p in reading],
+        }
+        for reading in (result.read, result.judged)
+    )
+    return {
+        "read": read,
+        "judged": judged,
+        "picture": pictures.encode(result.picture, exact=True),
+        "made": pictures.encode(result.made, exact=True),
+        "ms": {stage: round(ms, 2) for stage, ms in result.ms.items()},
+        "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
+    }

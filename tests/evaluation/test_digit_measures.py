@@ -1,0 +1,198 @@
+"""The digits' measures by hand: neighbours, what a perfect and a constant translation score, times, tables."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dtn_core.checkpoint import Checkpoint
+from dtn_core.domains.digits import Digits
+from dtn_core.evaluation import digits, digits_page
+from dtn_core.events import Finished, Saved, Stamped, Started, Stepped, encode
+from dtn_core.images import to_float
+from dtn_core.networks.encoders import Standardise
+
+LEVELS = to_float(torch.arange(10, dtype=torch.uint8) * 20)
+
+
+class Reader(nn.Module):
+    """Reads the digit from a picture's mean: d pictures have the grey 20 d."""
+
+    def forward(self, x):
+        return x.mean((1, 2, 3))[:, None]
+
+    def logits(self, features):
+        return -((features - LEVELS) ** 2) * 2000
+
+
+class Painter(nn.Module):
+    """Paints the mean that it hears, or always the same digit."""
+
+    def __init__(self, always=None):
+        super().__init__()
+        self.always = always
+
+    def forward(self, z):
+        grey = z if self.always is None else torch.full_like(z, float(LEVELS[self.always]))
+        return grey[:, :, None, None].expand(-1, 1, 32, 32)
+
+
+def translation(always=None):
+    same = Standardise(torch.zeros(1), torch.ones(1))
+    return Checkpoint("made", Reader(), same, same, Painter(always), None, 1.0, {}, "0" * 12)
+
+
+def street(labels):
+    y = np.array(labels)
+    return Digits(np.repeat(y * 20, 32 * 32 * 3).reshape(-1, 32, 32, 3).astype(np.uint8), y, "made")
+
+
+def test_nearest_neighbours_by_hand():
+    x = torch.zeros(5, 2, 2)
+    x[:, 0, 0] = torch.tensor([0.0, 1.0, 2.0, 10.0, 11.0])
+    y = torch.tensor([4, 7, 7, 1, 1])
+    queries = torch.zeros(4, 2, 2)
+    queries[:, 0, 0] = torch.tensor([-1.0, 2.0, 10.4, 5.5])
+    assert digits.nearest_neighbours(x, y, queries, k=1).tolist()[:3] == [4, 7, 1]
+    assert digits.nearest_neighbours(x, y, queries, k=3).tolist()[:3] == [7, 7, 1]
+    assert digits.nearest_neighbours(x, y, queries, k=5).tolist()[1] in (1, 7)  # two of each
+
+
+def test_nearest_neighbours_of_many_queries_keep_their_order():
+    x = torch.arange(10.0)[:, None, None].expand(-1, 2, 2)
+    y = torch.arange(10)
+    order = torch.randint(10, (1100,), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(digits.nearest_neighbours(x, y, x[order], k=1), order)
+
+
+def test_a_perfect_translation_is_right_for_every_digit():
+    test = street([0, 1, 2, 3, 4, 5, 6, 7, 8, 9] * 3)
+    figures = digits.measure(translation(), Reader(), test)
+    assert figures["n"] == 30
+    assert figures["accuracy"] == 1
+    assert figures["digits"] == [1.0] * 10
+    assert figures["n_digits"] == [3] * 10
+    assert figures["const"] == pytest.approx(0, abs=1e-6)
+    assert figures["confidence"] > 0.99
+
+
+def test_a_constant_translation_is_right_for_one_digit():
+    test = street([7] * 3 + [0, 1, 2, 3, 4, 5, 6, 8, 9])
+    figures = digits.measure(translation(always=7), Reader(), test)
+    assert figures["accuracy"] == 0.25
+    assert figures["digits"] == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0]
+    assert figures["const"] == pytest.approx(float(((LEVELS[test.y] - LEVELS[7]) ** 2).mean()), abs=1e-3)
+
+
+def test_a_digit_that_is_not_there_keeps_the_others_in_their_places():
+    figures = digits.measure(translation(always=7), Reader(), street([1, 7]))
+    assert figures["digits"] == [None, 0, None, None, None, None, None, 1, None, None]
+    assert math.isnan(digits_page._digit(figures))
+
+
+def test_share_right_counts_and_batches_in_order():
+    part = street([i % 10 for i in range(600)])
+    x = torch.from_numpy(part.x).permute(0, 3, 1, 2)
+    assert digits.share_right(Reader(), x, part.y) == 1
+    assert digits.share_right(Reader(), x, np.zeros(600)) == 0.1
+
+
+def test_grey_pictures_are_repeated_for_f():
+    x = digits._rgb(Digits(np.arange(2 * 32 * 32, dtype=np.uint8).reshape(2, 32, 32), np.zeros(2, np.int64), ""))
+    assert x.shape == (2, 3, 32, 32)
+    assert torch.equal(x[:, 0], x[:, 2])
+
+
+def test_mean_and_spread_by_hand():
+    read = lambda record: record["accuracy"]  # noqa: E731
+    one, two = {"accuracy": 0.9}, {"accuracy": 0.92}
+    assert digits.mean_and_spread({"0": one}, read) == "90.00 (1)"
+    assert digits.mean_and_spread({"0": one, "1": two}, read) == "91.00 ± 1.41 (2)"
+
+
+def test_times_leave_pauses_out(tmp_path):
+    told = [
+        (100, Started(0, 4, "cpu")),
+        (110, Stepped(1, {}, 20.0)),
+        (111, Finished(1, "stopped")),
+        (9000, Started(1, 4, "cpu")),
+        (9010, Stepped(2, {}, 40.0)),
+        (9015, Stepped(2, {"val/const": 1.0}, 0.0)),  # a figure, no step
+        (9020, Stepped(4, {}, 30.0)),
+        (9021, Saved(4, "")),
+    ]
+    lines = [encode(Stamped(event, time)) for time, event in told]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
+    assert digits.timing(tmp_path) == {"seconds": 32, "samples_per_s": 30.0}
+
+
+def figures(**rows):
+    return {
+        "data": {"s": "SVHN (pack)", "t": "MNIST (pack)", "n_test_s": 3645, "n_test_t": 10000},
+        "f": {"svhn_error": 0.0512, "mnist_accuracy": 0.7},
+        "judge": {"mnist_accuracy": 0.994},
+        "original": 0.4321,
+        "rows": rows,
+    }
+
+
+def record(accuracy, three=0.5, **more):
+    return {"accuracy": accuracy, "digits": [0.0, 0.0, 0.0, three, *[0.0] * 6], **more}
+
+
+def test_tables_hold_the_papers_figures_beside_ours():
+    adaptation = {"nearest_neighbours": 0.811, "classifier": 0.922}
+    text = digits_page.markdown(
+        figures(
+            dtn={"0": record(0.95, 0.9, adaptation=adaptation), "1": record(0.93, 0.9)},
+            no_tid={"0": record(0.88)},
+            no_3_t={"0": record(0.8, 0.311)},
+            swap={"0": {"accuracy": 0.755}},
+        )
+    )
+    assert "| **DTN** | 94.00 ± 1.41 (2) | 90.66 |" in text
+    assert "| DTN w/o L_TID | 88.00 (1) | 88.40 |" in text
+    assert "| the street number itself | 43.21 | 40.06 |" in text
+    assert "| DTN, nearest neighbours among G(s) | 81.10 (1) | 84.44 |" in text
+    assert "| DTN, classifier trained on G(s) | 92.20 (1) |  |" in text
+    assert "| 3 not in t | 31.10 (1) | 40.13 |" in text
+    assert "| DTN | 90.00 ± 0.00 (2) | 94.67 |" in text
+    assert "75.50 (1)%" in text
+    assert "n = 3645" in text
+    assert "5.12% of s wrongly (paper: 4.95%)" in text
+    assert "baseline" not in text  # not measured yet
+
+
+def test_tables_of_nothing_yet_hold_what_is_known():
+    text = digits_page.markdown(figures())
+    assert "| the street number itself | 43.21 | 40.06 |" in text
+    assert "Table 2" not in text
+    assert "Table 3" not in text
+
+
+def test_every_row_of_the_paper_is_in_its_table_once():
+    keys = [row.key for row in digits.ROWS]
+    assert len(set(keys)) == len(keys)
+    assert [row.paper for row in digits.ROWS if row.table == "table1"] == [
+        13.71, 90.66, 88.40, 74.55, 36.90, 34.70, 5.28]  # fmt: skip
+    assert [row.paper for row in digits.ROWS if row.table == "table3"] == [93.33, 40.13, 60.02, 4.52]
+    assert {row.table for row in digits.ROWS} < set(digits.SUITES)
+
+
+@pytest.mark.parametrize("rows", [{}, {"dtn": {"0": record(0.9)}}, {"swap": {"0": {"accuracy": 0.5}}}])
+def test_the_chart_stands_whatever_was_measured(rows):
+    chart = digits_page.chart(figures(**rows))
+    assert chart.ndim == 3
+    assert chart.shape[2] == 3
+    assert chart.std() > 0
+
+
+def test_the_page_is_named_after_its_figures(tmp_path):
+    written = digits_page.write(figures(dtn={"0": record(0.9)}), {}, tmp_path / "made.v2.json")
+    assert [path.name for path in written] == ["made.v2.md", "made.v2-chart.png"]
+    text = written[0].read_text()
+    assert digits_page.markdown(figures(dtn={"0": record(0.9)})) in text
+    assert "![Bars: means; dots: seeds.](made.v2-chart.png)" in text
+    assert sorted(tmp_path.iterdir()) == sorted(written)

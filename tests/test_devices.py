@@ -1,0 +1,46 @@
+"""Where to compute, and in which precision: a CPU without bf16 of its own takes fp32."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from dtn_core import devices, training
+from dtn_core.config import PRESETS
+
+
+def test_devices_by_name(monkeypatch):
+    assert devices.pick_device("cpu") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.pick_device("auto") == "cpu"
+    for name, words in (("cuda", "no CUDA device"), ("tpu", "unknown device")):
+        with pytest.raises(ValueError, match=words):
+            devices.pick_device(name)
+
+
+def test_a_cpu_says_whether_it_has_bf16(monkeypatch):
+    assert isinstance(devices.has_bf16("cpu"), bool)
+    for said, has in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda said=said: said, raising=False)
+        assert devices.has_bf16("cpu") is has
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # an older torch
+    assert devices.has_bf16("cpu") is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has", "taken"),
+    [("bf16", False, "no"), ("bf16", True, "bf16"), ("fp32", True, "no"), ("fp16", False, "fp16")],
+)
+def test_a_training_takes_fp32_where_bf16_is_not_at_home(few_digits, monkeypatch, tmp_path, wanted, has, taken):
+    asked = []
+
+    def accelerator(cpu, mixed_precision):
+        asked.append((cpu, mixed_precision))
+        return Accelerator(cpu=True)
+
+    monkeypatch.setattr(training, "Accelerator", accelerator)
+    monkeypatch.setattr(training, "has_bf16", lambda device: has)
+    config = replace(PRESETS["digits-f-tiny"], steps=1, batch=2, limit=4, device="cpu", precision=wanted)
+    training.run_training(config, "f", tmp_path, None)
+    assert asked == [(True, taken)]

@@ -1,0 +1,140 @@
+"""The pipeline of digits with a random translation: what comes out, and what is refused."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from tiny_digits import write_digits, write_judge
+
+from dtn_core.domains.drawn_digits import draw_many
+from dtn_core.images import to_images, to_tensor
+from dtn_core.transfer import DigitTransferrer, fit
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    return write_judge(tmp_path_factory.mktemp("judge") / "tiny-judge")
+
+
+@pytest.fixture(scope="module")
+def tiny(judge, tmp_path_factory):
+    return DigitTransferrer.from_checkpoint(write_digits(tmp_path_factory.mktemp("digits") / "tiny"), judge, "cpu")
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return draw_many("street", 0, 6)[0]
+
+
+def test_a_number_goes_through_every_stage(tiny, numbers):
+    before = numbers[0].copy()
+    result = tiny(numbers[0])
+    assert (result.picture == before).all()
+    assert (numbers[0] == before).all()
+    assert (result.made.shape, result.made.dtype) == ((32, 32), np.uint8)
+    for reading in (result.read, result.judged):
+        assert (reading.shape, reading.dtype) == ((10,), np.float32)
+        assert reading.sum() == pytest.approx(1, abs=1e-5)
+    assert list(result.ms) == ["fit", "read", "generate", "judge", "total"]
+    assert min(result.ms.values()) > 0
+
+
+def test_the_tensor_doors_are_the_pipeline(tiny, numbers):
+    x = to_tensor(numbers)
+    y = tiny.transfer(x)
+    assert y.shape == (6, 1, 32, 32)
+    for i in (0, 5):
+        result = tiny(numbers[i])
+        assert np.abs(to_images(y)[i, ..., 0].astype(int) - result.made).max() <= 1
+        assert tiny.read(x)[i].numpy() == pytest.approx(result.read, abs=1e-5)
+        assert tiny.judged(y)[i].numpy() == pytest.approx(result.judged, abs=1e-5)
+
+
+def test_what_is_made_depends_on_the_number(tiny, numbers):
+    a, b = tiny.transfer(to_tensor(numbers[:2]))
+    assert not torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ({"channels": 3}, (32, 32, 3)),
+        ({"generator": "deconv"}, (32, 32)),
+        ({"generator": "deconv", "contains_f": False}, (32, 32)),
+    ],
+)
+def test_every_kind_of_g(options, shape, judge, numbers, tmp_path):
+    result = DigitTransferrer.from_checkpoint(write_digits(tmp_path / "d", **options), judge, "cpu")(numbers[0])
+    assert result.made.shape == shape
+    assert result.judged.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_fit_takes_the_middle_square():
+    wide = np.zeros((60, 240, 3), np.uint8)
+    wide[:, 90:150] = (10, 200, 30)
+    for picture in (wide, wide.transpose(1, 0, 2)):
+        assert (fit(picture) == (10, 200, 30)).all()
+        assert fit(picture).shape == (32, 32, 3)
+
+
+def test_fit_averages_what_it_shrinks():
+    board = np.indices((64, 64)).sum(0) % 2 * np.uint8(200)
+    assert (fit(np.repeat(board[..., None], 3, 2).astype(np.uint8)) == 100).all()
+
+
+@pytest.mark.parametrize("side", [8, 31, 32, 33, 4000])
+def test_every_size_from_8_pixels_on_is_taken(side):
+    assert fit(np.zeros((side, side, 3), np.uint8)).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "words"),
+    [
+        (3, 3, "only 3×3 pixels. Use"),
+        (100, 7, "only 7×100 pixels. Use"),
+        (20, 100, "longer than 4:1 (100×20 pixels). Crop"),
+        (401, 100, "longer than 4:1 (100×401 pixels). Crop"),
+    ],
+)
+def test_pictures_that_hold_no_number_are_refused(tiny, height, width, words):
+    with pytest.raises(ValueError) as error:
+        tiny(np.zeros((height, width, 3), np.uint8))
+    assert str(error.value).startswith(words)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_checkpoints_of_another_kind_are_refused(tiny_checkpoint, judge, tmp_path):
+    digits = write_digits(tmp_path / "digits")
+    two = write_judge(tmp_path / "two", outputs=2)
+    damaged = write_judge(tmp_path / "damaged")
+    (damaged / "encoder.safetensors").write_bytes(b"\0" * 40)
+    cases = [
+        ((tiny_checkpoint, judge), "can't read digits. Give"),
+        ((digits, tiny_checkpoint), "can't read digits. Give"),
+        ((digits, two), "can't read digits. Give"),
+        ((digits, damaged), "damaged"),
+        ((judge, judge), "not a translation"),
+        ((tmp_path / "nowhere", judge), "not found"),
+        ((digits, tmp_path / "nowhere"), "not found"),
+    ]
+    for arguments, words in cases:
+        with pytest.raises(ValueError, match=words) as error:
+            DigitTransferrer.from_checkpoint(*arguments, device="cpu")
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_nothing_of_a_number_is_written_to_disk(tiny, numbers):
+    tiny(numbers[0])  # what loads late may write its byte code
+    opened, watching = [], [True]
+
+    def hook(event, arguments):
+        if watching[0] and event == "open" and (arguments[2] & 3 or set("wax+") & set(arguments[1] or "")):
+            opened.append(arguments[0])
+
+    sys.addaudithook(hook)  # can't be removed, only switched off
+    try:
+        tiny(numbers[1])
+    finally:
+        watching[0] = False
+    assert opened == []
