@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from dtn_core.transfer import DigitTransferrer, Transferrer
 from dtn_core.ui.app import build_app, launch
+from dtn_core.ui.train import is_public, policy
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,12 +22,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--share", action="store_true", help="also serve at a public gradio.live address")
     flags = parser.parse_args(argv)
     try:
+        training = policy(is_public(flags.host, flags.share))
         faces = Transferrer.from_checkpoint(flags.checkpoint)
         try:
             numbers = DigitTransferrer.from_checkpoint(flags.digits, flags.judge, device="cpu")
         except ValueError as error:
             numbers = error
-        launch(build_app(faces, numbers), flags.host, flags.port, flags.share)
+        launch(build_app(faces, numbers, Path(flags.runs), training), flags.host, flags.port, flags.share)
     except ValueError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

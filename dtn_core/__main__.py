@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they know that they run
+    from .config import Config
     from .transfer import DigitTransferrer, Transferrer
     from .types import Image, Result
 
@@ -23,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_emojify(commands)
     _add_digits(commands)
     _add_train(commands)
+    _add_runs(commands)
     _add_join(commands)
     _add_evaluate(commands)
     return parser
@@ -289,6 +291,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run directory")
     parser.add_argument("--download", action="store_true", help="fetch SVHN and MNIST into --data first")
+    parser.add_argument("--tracker", choices=("tensorboard", "trackio"), help="log there too; the package is needed")
+    parser.add_argument("--check", action="store_true", help="only look: is the data there, how long will it take?")
+    parser.add_argument("--json", action="store_true", help="with --check: print one JSON object")
     parser.set_defaults(run=_train)
 
 
@@ -299,17 +304,57 @@ def _train(arguments: argparse.Namespace) -> int:
     if (arguments.preset is None) == (arguments.resume is None):
         raise ValueError(f"give a preset ({', '.join(configs.PRESETS)}), a configuration file, or --resume RUN.")
     config, name = None, ""
-    if arguments.preset:
+    if arguments.preset == "-":  # a configuration on standard input
+        config, name = configs.from_dict(json.load(sys.stdin)), "own"
+    elif arguments.preset:
         config, name = configs.find(arguments.preset)
         config = configs.parse_set(config, arguments.set)
     elif arguments.set:
         raise ValueError("--set can't change a run that is resumed; start a new one.")
     if arguments.download:
         _digit_data(arguments)
+    if arguments.check:
+        return _check(config, arguments)
     resume = Path(arguments.resume) if arguments.resume else None
     pack = Path(arguments.pack) if arguments.pack else None
-    run, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, pack)
-    _say(f"{run}: done; the checkpoint is {made}")
+    run, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, pack, arguments.tracker)
+    if made:
+        _say(f"{run}: done; the checkpoint is {made}")
+    return 0
+
+
+def _check(config: Config | None, arguments: argparse.Namespace) -> int:
+    from .training import check
+
+    if config is None:
+        raise ValueError("--check goes with a preset or a configuration file.")
+    found = check.look(config, arguments.data, Path(arguments.runs))
+    print(json.dumps(check.to_json(found)) if arguments.json else check.table(found))
+    return 0
+
+
+# --- runs ---------------------------------------------------------------------------------------------------
+
+
+def _add_runs(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "runs",
+        help="list trainings, and how they stand",
+        description="List the run directories of a folder, newest first, and how they stand.",
+    )
+    parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default runs)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(run=_runs)
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from .training.snapshot import runs_in, snapshot, table, to_json
+
+    folder = Path(arguments.runs)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder. Give one with --runs.")
+    found = [snapshot(path) for path in runs_in(folder)]
+    print(json.dumps({"runs": [to_json(run) for run in found]}) if arguments.json else table(found))
     return 0
 
 

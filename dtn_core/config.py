@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -28,7 +29,18 @@ class Training:
     precision: Precision = "bf16"
     """Of the forward and backward passes; weights and losses stay fp32."""
     device: str = "auto"
-    """auto, cpu or cuda."""
+    """auto, cpu, cuda, or one of several GPUs: cuda:1."""
+    compile: bool = False
+    """Let torch.compile fuse what is trained: a minute of waiting, then faster steps; it needs a C++ compiler."""
+    clip: float = 0.0
+    """Longest gradient of a step (its norm over all weights); longer ones are scaled down. 0: as they come."""
+    keep: Literal["last", "best"] = "last"
+    """What is exported: the last step, or the best in the second half of the steps by the stage's validation figure. For
+    the transfer that is f-constancy on validation pictures, which needs no labels."""
+    patience: int | None = None
+    """With keep=best: stop after so many savings in the second half that brought nothing better. None: never."""
+    exports: int = 5
+    """How many checkpoints of steps on the way are kept ready to use, beside the best: the newest."""
     log_every: int = 25
     """Steps between two Stepped events."""
     sample_every: int = 250
@@ -37,15 +49,19 @@ class Training:
     """Steps between two checkpoints."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "log_every", "sample_every", "save_every"):
+        for name in ("steps", "batch", "log_every", "sample_every", "save_every", "exports"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
         if not 0 < self.lr < 1:
             raise ValueError(f"lr must lie between 0 and 1, not {self.lr}.")
         if self.precision not in typing.get_args(Precision):
             raise ValueError(f"precision must be one of fp32, bf16, fp16, not {self.precision!r}.")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError(f"device must be auto, cpu or cuda, not {self.device!r}.")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d)?", self.device):
+            raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {self.device!r}.")
+        if self.clip < 0:
+            raise ValueError(f"clip is a length: 0 or more, not {self.clip}.")
+        if self.patience is not None and (self.patience < 1 or self.keep != "best"):
+            raise ValueError("patience must be at least 1, and goes with keep=best.")
 
 
 @dataclass(frozen=True)
@@ -68,16 +84,25 @@ class EncoderTraining(Training):
 class ClassifierTraining(Training):
     """f of the digits, on SVHN, or their judge, on MNIST: ten classes."""
 
-    domain: Literal["svhn", "mnist"] = "svhn"
-    """Whose labels are learnt."""
+    domain: Literal["svhn", "mnist", "folder"] = "svhn"
+    """Whose labels are learnt: street numbers, handwritten digits, or your own folder with a sub-folder a class."""
+    folder: str | None = None
+    """That folder, or a zip of it (domain=folder)."""
+    size: Literal[32, 64] = 32
+    """Side of the pictures that f sees (domain=folder; digits have 32)."""
+    heads: bool = False
+    """Find the face in every picture and crop its head (domain=folder)."""
     net: Literal["residual", "paper"] = "residual"
-    """`networks.digits.DigitEncoder` or the paper's four convolutions."""
+    """`networks.digits.ClassEncoder` or the paper's four convolutions."""
     width: int = 32
     """Channels of the residual net's first stage."""
     drawn: float = 0.0
     """Share of drawn street numbers in a batch of svhn."""
     stylise: float = 0.0
     """Share of a batch driven towards drawings: slanted, bent, thinner or thicker, grey with hard contrast."""
+    unlabelled: float = 0.0
+    """Pictures of MNIST without labels for each picture of svhn: f learns what its own average is sure they are, the
+    ten digits being taken to be equally frequent there."""
     absent: int | None = None
     """A digit that is left out of training."""
     through: str | None = None
@@ -99,6 +124,12 @@ class ClassifierTraining(Training):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is a share: at least 0 and below 1, not {getattr(self, name)}.")
         _check_digit("absent", self.absent)
+        if self.domain != "folder" and (self.folder or self.heads or self.size != 32):
+            raise ValueError("folder, heads and size belong to domain=folder.")
+        if self.domain == "folder" and (self.net == "paper" or self.drawn or self.absent is not None):
+            raise ValueError("net=paper, drawn and absent belong to digits.")
+        if self.unlabelled < 0 or (self.unlabelled and (self.domain != "svhn" or self.through)):
+            raise ValueError("unlabelled is 0 or more, and goes with domain=svhn without through.")
         if self.through and (self.domain != "svhn" or self.drawn):
             raise ValueError("through goes with domain=svhn and drawn=0.")
 
@@ -122,8 +153,16 @@ class JudgeTraining(Training):
 class TransferTraining(Training):
     """g and D: the DTN. α, β, γ as in the paper's L_G; every row of its tables is a switch of these settings."""
 
-    task: Literal["faces", "digits"] = "faces"
-    """Photos → emoji, or street numbers → handwritten digits."""
+    task: Literal["faces", "digits", "folders"] = "faces"
+    """Photos → emoji, street numbers → handwritten digits, or your own two folders."""
+    s: str | None = None
+    """Folder or zip of source pictures (task=folders)."""
+    t: str | None = None
+    """Folder or zip of target pictures (task=folders)."""
+    heads: bool = False
+    """Find the face in every source picture and crop its head; the result then works on faces (task=folders)."""
+    size: Literal[32, 64, 128] = 64
+    """Side of the pictures that g paints (task=folders; emoji have 64, digits 32)."""
     encoder: str = "encoder"
     """f: a checkpoint's name or folder, or "dlib", or several joined by "+"."""
     alpha: float = 5.0
@@ -147,9 +186,6 @@ class TransferTraining(Training):
     """A digit left out of s."""
     absent_t: int | None = None
     """A digit left out of t."""
-    keep: Literal["last", "best"] = "last"
-    """Which g is exported: the last, or that of lowest f-constancy on validation pictures (no labels) in the second
-    half of the steps."""
     generator: Literal["upsample", "deconv"] = "upsample"
     """`networks.generator.Generator` with a spectral-norm D, or the paper's g and D of digits."""
     base: int = 24
@@ -180,10 +216,12 @@ class TransferTraining(Training):
             _check_digit(name, getattr(self, name))
         digits_only = ("swap", "absent_s", "absent_t", "binary")
         given = [name for name in digits_only if getattr(self, name) is not None and getattr(self, name) is not False]
-        if self.task == "faces" and given:
+        if self.task != "digits" and given:
             raise ValueError(f"{', '.join(digits_only)} belong to task=digits.")
-        if self.task == "faces" and (self.generator == "deconv" or not self.contains_f):
+        if self.task != "digits" and (self.generator == "deconv" or not self.contains_f):
             raise ValueError("generator=deconv and contains_f=False belong to task=digits.")
+        if self.task != "folders" and (self.s or self.t or self.heads or self.size != 64):
+            raise ValueError("s, t, heads and size belong to task=folders.")
         if self.binary and self.beta:
             raise ValueError("the binary D belongs to the baseline, which has no L_TID: set beta=0 too.")
         if not 0 < self.emphasis < 10:
@@ -225,6 +263,10 @@ PRESETS: dict[str, Config] = {
     "digits-f": ClassifierTraining(
         steps=6000, batch=96, lr=3e-3, drawn=0.45, stylise=0.35, weight_decay=0.1, save_every=500, sample_every=1000
     ),
+    "digits-f-adapted": ClassifierTraining(
+        steps=2000, batch=64, lr=1e-3, start="digits-f", drawn=0.45, stylise=0.35, unlabelled=1.0, weight_decay=0.1,
+        save_every=500, sample_every=1000,
+    ),
     "digits-f-paper": ClassifierTraining(steps=4000, batch=128, net="paper", smoothing=0.0, save_every=500),
     "digits-adapted-tiny": ClassifierTraining(steps=8, batch=8, width=8, limit=64, through="digits", **_TINY),
     "digits-adapted": ClassifierTraining(
@@ -236,6 +278,21 @@ PRESETS: dict[str, Config] = {
     ),
     "upscaler-tiny": UpscalerTraining(steps=8, batch=4, width=8, depth=2, avatars=8, **_TINY),
     "upscaler": UpscalerTraining(steps=4000, batch=16, lr=1e-3, save_every=500),
+    "folder-f-tiny": ClassifierTraining(domain="folder", steps=8, batch=8, width=8, **_TINY),
+    "folder-f": ClassifierTraining(
+        domain="folder", size=64, steps=2000, batch=64, lr=3e-3, stylise=0.35, weight_decay=0.1, save_every=500,
+        sample_every=1000, keep="best",
+    ),
+    "folders-tiny": TransferTraining(
+        task="folders", steps=8, batch=8, size=32, base=8, d_base=8, views=1, limit=64, ema=0.5, **_TINY
+    ),
+    "folders-cpu": TransferTraining(
+        task="folders", steps=2000, batch=32, lr=5e-4, alpha=5.0, beta=50.0, base=24, keep="best"
+    ),
+    "folders": TransferTraining(
+        task="folders", steps=20000, batch=128, lr=5e-4, alpha=5.0, beta=50.0, base=48, d_base=64, d_upscale=2.0,
+        ema=0.999, views=8, keep="best", log_every=100, sample_every=500, save_every=1000,
+    ),
     "faces-tiny": TransferTraining(
         steps=8, batch=8, base=8, d_base=8, avatars=32, views=1, limit=32, ema=0.5, **_TINY
     ),
@@ -344,9 +401,10 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _read(text: str, hint: Any) -> Any:
     if typing.get_origin(hint) is Literal:
-        if text not in typing.get_args(hint):
+        found = [choice for choice in typing.get_args(hint) if str(choice) == text]
+        if not found:
             raise ValueError(text)
-        return text
+        return found[0]
     if type(None) in _options(hint) and text.lower() == "none":
         return None
     if hint is bool:
@@ -358,5 +416,5 @@ def _read(text: str, hint: Any) -> Any:
 
 def _plain(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
-        return " or ".join(typing.get_args(hint))
+        return " or ".join(map(str, typing.get_args(hint)))
     return " or ".join("none" if o is type(None) else o.__name__ for o in _options(hint))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 
 def pick_device(name: str) -> str:
-    """ "auto" → "cuda" where there is one, else "cpu". Raises ValueError if "cuda" is asked for in vain."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"unknown device {name!r}. Use auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA device is available. Use the device cpu.")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+    """ "auto" → "cuda" where there is one, else "cpu"; "cuda:1" is the second of several. Raises ValueError if a GPU is
+    asked for in vain."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d)?", name):
+        raise ValueError(f"unknown device {name!r}. Use auto, cpu, cuda or cuda:N.")
+    if name.startswith("cuda"):
+        count = torch.cuda.device_count()
+        number = name[5:]
+        if int(number or 0) >= count:
+            raise ValueError(f"no CUDA device {number and number + ' '}is available ({count} found). Use cpu.")
+        return name
+    return "cuda" if name == "auto" and torch.cuda.is_available() else "cpu"
 
 
 def has_bf16(device: str) -> bool:
     """Whether a device computes in bf16 itself. A CPU that doesn't, emulates it, ten times slower than fp32."""
-    if device == "cuda":
+    if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     can = getattr(torch.cpu, "get_capabilities", dict)()  # newer than some torch we run on
     return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))

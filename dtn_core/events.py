@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+try:
+    from orjson import loads  # comes with gradio, and reads logs several times as fast
+except ImportError:
+    from json import loads
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,13 @@ class Started:
 
 @dataclass(frozen=True)
 class Stepped:
-    """Losses and other scalars, means since the event before; rate: pictures of s per second."""
+    """Losses and other scalars, means since the event before; rate: pictures of s per second, 0 where it isn't
+    measured; memory: bytes held at most so far, of the GPU where that computes."""
 
     step: int
     losses: dict[str, float]
     rate: float
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,15 +45,25 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint was written. path: relative to the run directory."""
+    """The state to resume from was written. path: of the checkpoint to use, relative to the run directory; best: it is
+    the best so far by the validation figure."""
 
     step: int
     path: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something the user should know, in one line: a smaller batch, a full disk."""
+
+    step: int
+    message: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The run ended well. why: "done" or "stopped"."""
+    """The run ended well. why: "done", "stopped" or "early" (no better for `Training.patience` savings)."""
 
     step: int
     why: str
@@ -58,8 +76,8 @@ class Failed:
     message: str
 
 
-Event = Started | Stepped | Sampled | Saved | Finished | Failed
-_KINDS = {kind.__name__: kind for kind in (Started, Stepped, Sampled, Saved, Finished, Failed)}
+Event = Started | Stepped | Sampled | Saved | Noted | Finished | Failed
+_KINDS = {kind.__name__: kind for kind in (Started, Stepped, Sampled, Saved, Noted, Finished, Failed)}
 
 
 @dataclass(frozen=True)
@@ -77,21 +95,52 @@ def encode(stamped: Stamped) -> str:
 
 def decode(line: str) -> Stamped:
     """The inverse of `encode`; unknown fields are ignored. Raises ValueError on anything else."""
-    entry: dict[str, Any] = json.loads(line)
-    try:
-        kind = _KINDS[entry["event"]]
-        values = {name: entry[name] for name in kind.__dataclass_fields__}
-        return Stamped(kind(**values), entry["time"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not an event: {line[:80]!r} ({error})") from None
+    return from_entry(json.loads(line))
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[Stamped], int]:
-    """All whole lines from a byte offset on, and the offset to go on from; a half-written last line waits."""
-    if not path.exists():
+    """All whole lines from a byte offset on, and the offset to go on from; a half-written last line waits. Lines that
+    aren't events (of a later version, or cut by a crash) are left out."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
         return [], offset
-    with path.open("rb") as file:
-        file.seek(offset)
-        data = file.read()
     end = data.rfind(b"\n") + 1
-    return [decode(line) for line in data[:end].decode().splitlines() if line], offset + end
+    found = []
+    for entry in parse(data[:end]):
+        try:
+            found.append(from_entry(entry))
+        except ValueError:
+            continue
+    return found, offset + end
+
+
+def parse(lines: bytes) -> Iterator[dict[str, Any]]:
+    """Lines as `encode` makes them → their JSON objects; what is none is left out."""
+    for line in lines.splitlines():
+        try:
+            entry = loads(line)
+        except ValueError:
+            try:
+                entry = json.loads(line.decode())  # knows NaN, which isn't JSON, but what a loss may become
+            except ValueError:
+                continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def from_entry(entry: Any) -> Stamped:
+    """One object of `parse` → the event and its time. Raises ValueError if it is none that this version knows."""
+    try:
+        kind = _KINDS[entry["event"]]
+        values = {name: entry[name] for name in kind.__dataclass_fields__ if name in entry}
+        return Stamped(kind(**values), float(entry["time"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an event: {str(entry)[:80]!r} ({error})") from None
+
+
+def is_known(entry: dict[str, Any]) -> bool:
+    """Whether an entry of `parse` is of a kind that this version knows."""
+    return entry.get("event") in list(_KINDS)

@@ -14,10 +14,14 @@ real one of the binary discriminator too, which doesn't know G(t) (the baseline 
 
 
 class DiscriminatorLoss(NamedTuple):
-    """total: L_D; accuracy: share of the kinds told right; 1/3 is chance, of the binary D 1/2."""
+    """total: L_D, the sum of its terms: from_s, real and, where D is ternary, from_t; accuracy: share of the kinds told
+    right; 1/3 is chance, of the binary D 1/2."""
 
     total: Tensor
     accuracy: Tensor
+    from_s: Tensor
+    from_t: Tensor | None
+    real: Tensor
 
 
 class GeneratorLoss(NamedTuple):
@@ -42,7 +46,9 @@ def discriminator(from_s: Tensor, from_t: Tensor | None, real: Tensor) -> Discri
     """
     kinds = [(from_s, FROM_S), (real, REAL)] + ([(from_t, FROM_T)] if from_t is not None else [])
     right = [(x.argmax(1) == kind % x.shape[1]).float().mean() for x, kind in kinds]
-    return DiscriminatorLoss(-sum(log_d(x, kind) for x, kind in kinds), torch.stack(right).mean())
+    terms = [-log_d(x, kind) for x, kind in kinds]
+    of_t = terms[2] if from_t is not None else None
+    return DiscriminatorLoss(sum(terms), torch.stack(right).mean(), terms[0], of_t, terms[1])
 
 
 def gang(from_s: Tensor, from_t: Tensor | None) -> Tensor:

@@ -18,13 +18,13 @@ from torch.nn import functional as F
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
 from .devices import pick_device
-from .faces.align import CROP, align
+from .faces.align import CROP, align, warp
 from .faces.compose import paste
 from .faces.detect import detect
 from .faces.track import smooth
 from .images import to_images, to_rgb, to_tensor
-from .networks.digits import DigitEncoder, PaperDigitEncoder
-from .types import Face, Image, Result, TransferredFace
+from .networks.digits import ClassEncoder, PaperDigitEncoder
+from .types import AlignedFace, Box, Face, Image, Result, TransferredFace
 
 
 class Transferrer:
@@ -36,6 +36,11 @@ class Transferrer:
     def __init__(self, checkpoint: Checkpoint, device: str | torch.device = "cpu") -> None:
         self.checkpoint = checkpoint
         self.device = torch.device(device)
+
+    @property
+    def sees_pictures(self) -> bool:
+        """Whether this translation takes whole pictures, of which the middle square counts, instead of faces."""
+        return self.checkpoint.info.get("sees") == "pictures"
 
     @classmethod
     def from_checkpoint(cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "cpu") -> Transferrer:
@@ -55,7 +60,7 @@ class Transferrer:
         thorough: bool = True,
         previous: Sequence[Face] = (),
     ) -> Result:
-        """Turn every face of an (H, W, 3) uint8 RGB frame into an emoji.
+        """Turn every face of an (H, W, 3) uint8 RGB frame into an emoji; where `sees_pictures`, its middle square.
 
         mirror: flip the frame left to right first; the result is in the flipped frame. upscale: apply SR,
         else enlarge smoothly. max_side: longest side of the copy in which faces are sought; emoji and
@@ -65,20 +70,24 @@ class Transferrer:
         clock = _Clock(self.device)
         if mirror:
             frame = np.ascontiguousarray(frame[:, ::-1])
-        found = detect(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
-        found = smooth(found, previous)
-        clock.lap("detect")
-        if not found:
-            return Result(frame, (), frame.copy(), clock.total())
-        aligned = [align(frame, face) for face in found]
+        if self.sees_pictures:
+            clock.lap("detect")
+            aligned = [centre(frame)]
+        else:
+            found = detect(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
+            found = smooth(found, previous)
+            clock.lap("detect")
+            if not found:
+                return Result(frame, (), frame.copy(), clock.total())
+            aligned = [align(frame, face) for face in found]
         clock.lap("align")
         with torch.no_grad():
             features = self.checkpoint.hears(to_tensor([a.image for a in aligned]).to(self.device))
             clock.lap("encode")
             y = self.checkpoint.g(features)
             clock.lap("generate")
-            raw = to_images(y)
-            large = to_images(self.upscale(y)) if upscale else np.stack([_enlarge(r) for r in raw])
+            raw = _with_alpha(to_images(y))
+            large = _with_alpha(to_images(self.upscale(y))) if upscale else np.stack([_enlarge(r) for r in raw])
             clock.lap("upscale")
         faces = tuple(TransferredFace(*parts) for parts in zip(aligned, raw, large))
         composed = paste(frame, faces)
@@ -96,6 +105,27 @@ class Transferrer:
         if self.checkpoint.upscaler is None:
             return F.interpolate(y, size=(CROP, CROP), mode="bicubic", align_corners=False).clamp(-1, 1)
         return self.checkpoint.upscaler(y).clamp(-1, 1)
+
+
+def centre(frame: Image) -> AlignedFace:
+    """The middle square of a frame, as if it were a face: for translations of whole pictures."""
+    height, width = frame.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) / 2, (height - side) / 2
+    scale = CROP / side
+    matrix = np.array([[scale, 0, (scale - 1) / 2 - scale * left], [0, scale, (scale - 1) / 2 - scale * top]])
+    points = np.full((5, 2), (left + side / 2, top + side / 2), np.float32)
+    face = Face(Box(left, top, left + side, top + side), points, 0.0)
+    return AlignedFace(face, warp(frame, matrix, CROP), matrix)
+
+
+def _with_alpha(pictures: Image) -> Image:
+    """(N, H, W, 1|3|4) → (N, H, W, 4): opaque where there is no alpha, so that all can be pasted."""
+    if pictures.shape[3] == 1:
+        pictures = pictures.repeat(3, 3)
+    if pictures.shape[3] == 4:
+        return pictures
+    return np.concatenate([pictures, np.full_like(pictures[..., :1], 255)], 3)
 
 
 def _enlarge(raw: Image) -> Image:
@@ -144,7 +174,11 @@ class DigitTransferrer:
         device = pick_device(device)
         checkpoint, net = checkpoints.load(name_or_dir, device), checkpoints.load_encoder(judge, device)
         for name, reader in ((name_or_dir, checkpoint.f), (judge, net)):
-            if not isinstance(reader, DigitEncoder | PaperDigitEncoder) or reader.config["outputs"] != 10:
+            if (
+                not isinstance(reader, ClassEncoder | PaperDigitEncoder)
+                or reader.config["outputs"] != 10
+                or reader.size != 32
+            ):
                 raise ValueError(f"checkpoint '{name}' can't read digits. Give one that was trained on digits.")
         return cls(checkpoint, net, device)
 
@@ -192,7 +226,7 @@ def fit(image: Image) -> Image:
         raise ValueError(f"longer than {LONGEST}:1 ({width}×{height} pixels). Crop it around one digit.")
     top, left = (height - short) // 2, (width - short) // 2
     square = image[top : top + short, left : left + short]
-    size = DigitEncoder.size
+    size = PaperDigitEncoder.size
     way = cv2.INTER_AREA if short >= size else cv2.INTER_CUBIC  # enlarging by area would give hard squares
     return cv2.resize(square, (size, size), interpolation=way)
 

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 
 from dtn_core import devices, training
 from dtn_core.config import PRESETS
+from dtn_core.training import engine
 
 
 def test_devices_by_name(monkeypatch):
@@ -30,17 +31,17 @@ def test_a_cpu_says_whether_it_has_bf16(monkeypatch):
 
 @pytest.mark.parametrize(
     ("wanted", "has", "taken"),
-    [("bf16", False, "no"), ("bf16", True, "bf16"), ("fp32", True, "no"), ("fp16", False, "fp16")],
+    [("bf16", False, "no"), ("bf16", True, "bf16"), ("fp32", True, "no"), ("fp16", False, "no")],
 )
 def test_a_training_takes_fp32_where_bf16_is_not_at_home(few_digits, monkeypatch, tmp_path, wanted, has, taken):
     asked = []
 
-    def accelerator(cpu, mixed_precision):
+    def accelerator(cpu, mixed_precision, **others):
         asked.append((cpu, mixed_precision))
         return Accelerator(cpu=True)
 
-    monkeypatch.setattr(training, "Accelerator", accelerator)
-    monkeypatch.setattr(training, "has_bf16", lambda device: has)
+    monkeypatch.setattr(engine, "Accelerator", accelerator)
+    monkeypatch.setattr(engine, "has_bf16", lambda device: has)
     config = replace(PRESETS["digits-f-tiny"], steps=1, batch=2, limit=4, device="cpu", precision=wanted)
     training.run_training(config, "f", tmp_path, None)
     assert asked == [(True, taken)]

@@ -96,8 +96,10 @@ def run_suite(setup: Setup, suite: str, seeds: Sequence[int], output: Path) -> d
     with _figures(output) as figures:
         settings = {k: v for k, v in asdict(setup.config).items() if k not in ("seed", "device")}
         data, judge_hash = _data(test, written), _hash(setup.judge)
+        told = figures.get("settings", settings)  # by an earlier version, perhaps, that knew fewer of them
+        told = {k: told.get(k, default) for k, default in asdict(TransferTraining()).items() if k in settings}
         for what, held, now in (
-            ("other settings", figures.get("settings", settings), settings),
+            ("other settings", told, settings),
             ("other data", figures.get("data", data), data),
             ("another judge", figures.get("judge", {}).get("hash", judge_hash), judge_hash),
         ):

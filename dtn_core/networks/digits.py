@@ -38,19 +38,20 @@ class PaperDigitEncoder(nn.Module):
         return self.classify(F.relu(features))
 
 
-class DigitEncoder(nn.Module):
-    """Our f: a residual net. As in `encoders.AttributeEncoder`, forward gives the layer before the last ReLU and,
-    after it, the classes' logits: dim = hidden + outputs.
+class ClassEncoder(nn.Module):
+    """Our f of classes: a residual net. As in `encoders.AttributeEncoder`, forward gives the layer before the last
+    ReLU and, after it, the classes' logits: dim = hidden + outputs.
 
-    width: channels of the first stage; hidden: length of that layer; outputs: classes.
+    width: channels of the first stage; hidden: length of that layer; outputs: classes; size: side of the pictures it
+    looks at (others are resized).
     """
 
-    size = 32
-
-    def __init__(self, width: int = 32, hidden: int = 128, outputs: int = 10) -> None:
+    def __init__(self, width: int = 32, hidden: int = 128, outputs: int = 10, size: int = 32) -> None:
         super().__init__()
         self.config = {"name": "digits", "width": width, "hidden": hidden, "outputs": outputs}
-        self.hidden, self.dim = hidden, hidden + outputs
+        if size != 32:
+            self.config["size"] = size
+        self.size, self.hidden, self.dim = size, hidden, hidden + outputs
         w = width
         self.body = nn.Sequential(
             nn.Conv2d(3, w, 3, 1, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
@@ -61,7 +62,9 @@ class DigitEncoder(nn.Module):
         self.classify = nn.Linear(hidden, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, 32, 32) in [-1, 1] → (B, hidden + outputs)."""
+        """(B, 3, S, S) in [-1, 1] → (B, hidden + outputs)."""
+        if x.shape[-1] != self.size:
+            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         hidden = self.feature(self.body(x).mean((2, 3)))
         return torch.cat([hidden, self.classify(F.relu(hidden))], 1)
 

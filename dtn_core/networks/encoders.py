@@ -392,11 +392,11 @@ def build(config: dict[str, Any]) -> nn.Module:
     if name == "side-by-side":
         encoder: nn.Module = SideBySide([build(part) for part in config.get("parts", [])])
     elif name in ("attributes", "dlib", "facenet", "digits", "digits-paper"):
-        from .digits import DigitEncoder, PaperDigitEncoder  # that module builds on this one
+        from .digits import ClassEncoder, PaperDigitEncoder  # that module builds on this one
 
         kinds = {
             "attributes": AttributeEncoder, "dlib": DlibEncoder, "facenet": FacenetEncoder,
-            "digits": DigitEncoder, "digits-paper": PaperDigitEncoder,
+            "digits": ClassEncoder, "digits-paper": PaperDigitEncoder,
         }  # fmt: skip
         try:
             encoder = kinds[name](**config)

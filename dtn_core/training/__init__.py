@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import asdict
 from pathlib import Path
 
 from accelerate import Accelerator
 
-from ..config import (
-    ClassifierTraining,
-    Config,
-    EncoderTraining,
-    JudgeTraining,
-    TransferTraining,
-    UpscalerTraining,
-    kind_of,
-)
-from ..devices import has_bf16, pick_device
+from ..config import ClassifierTraining, Config, EncoderTraining, JudgeTraining, TransferTraining, UpscalerTraining
 from ..events import Failed
+from .engine import make_accelerator, part
 from .loop import Stage, train
 from .runs import Run
 
@@ -28,36 +22,59 @@ def run_training(
     data: str | None,
     resume: Path | None = None,
     pack: Path | None = None,
-) -> tuple[Path, Path]:
-    """Start a run, or resume one (its own configuration counts then). Returns (run directory, checkpoint).
+    tracker: str | None = None,
+) -> tuple[Path, Path | None]:
+    """Start a run, or resume one (its own configuration counts then). Returns (run directory, checkpoint); under
+    `accelerate launch`, every process calls this, the first writes, and the others get None.
 
-    data: folder of packs, or None for DTN_DATA; pack: file of a ready training pack for the transfer, made if
-    None. Raises ValueError with one line for bad input.
+    data: folder of packs, or None for DTN_DATA, or for what the resumed run had; pack: file of a ready training pack
+    for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises ValueError with one line for
+    bad input.
     """
-    from ..domains.portraits import data_folder
-
+    first = int(os.environ.get("RANK", "0")) == 0
+    run = None
     if resume is not None:
-        run = Run.reopen(resume)
-        config = run.config
+        run = Run.reopen(resume) if first else None
+        config, data, path = (Run.config_of(resume), data or Run.data_of(resume), resume)
     else:
         assert config is not None
-        faces = kind_of(config) == "encoder" or (isinstance(config, TransferTraining) and config.task == "faces")
-        if faces and pack is None:
-            data_folder(data)  # complain before a directory is made
-        run = Run.create(runs, name, config)
-    device = pick_device(config.device)
-    precision = "fp32" if config.precision == "bf16" and not has_bf16(device) else config.precision
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
+        _check_data(config, data, pack)
+        if first:
+            run = Run.create(runs, name, config, data)
+        path = run.path if run else runs
     try:
-        stage = _stage(config, data, accelerator, runs, pack)
-        exported = train(stage, run, config.steps, config.log_every, config.sample_every, config.save_every)
+        accelerator = make_accelerator(config, tracker, path)
+        part(config.batch, accelerator)
+        if tracker:
+            accelerator.init_trackers("dtn-studio", {k: v for k, v in asdict(config).items() if v is not None})
+        with accelerator.main_process_first():  # which makes the pack; the others read it
+            stage = make_stage(config, data, accelerator, path.parent if resume else runs, pack)
+        exported = train(stage, run, config, accelerator)
+        accelerator.end_training()
     except Exception as error:
-        run.tell(Failed(str(error).splitlines()[0] if str(error) else type(error).__name__))
+        if run:
+            run.tell(Failed(str(error).splitlines()[0] if str(error) else type(error).__name__))
         raise
-    return run.path, exported
+    return path, exported
 
 
-def _stage(config: Config, data: str | None, accelerator: Accelerator, runs: Path, pack: Path | None) -> Stage:
+def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
+    """Complain before a directory is made."""
+    from ..domains.portraits import data_folder
+
+    if isinstance(config, EncoderTraining):
+        data_folder(data)
+    if isinstance(config, TransferTraining) and pack is None:
+        if config.task == "faces":
+            data_folder(data)
+        if config.task == "folders" and not (config.s and config.t):
+            raise ValueError("which pictures? Give two folders or zips: --set s=DIR --set t=DIR.")
+    if isinstance(config, ClassifierTraining) and config.domain == "folder" and not config.folder:
+        raise ValueError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")
+
+
+def make_stage(config: Config, data: str | None, accelerator: Accelerator, runs: Path, pack: Path | None) -> Stage:
+    """The stage of these settings, with its data read or made."""
     from ..domains.portraits import data_folder, optional_folder
 
     if isinstance(config, TransferTraining):

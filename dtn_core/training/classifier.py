@@ -1,25 +1,27 @@
-"""Stage: pretrain f on the digits of SVHN, or their judge on MNIST's (paper, Sec. 5.1)."""
+"""Stage: pretrain f on classes: of SVHN (or its judge on MNIST; paper, Sec. 5.1), or of your own labelled folder."""
 
 from __future__ import annotations
 
 import copy
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import checkpoint, images
 from ..config import ClassifierTraining
-from ..domains import digits, drawn_digits
+from ..domains import digits, drawn_digits, folders
 from ..domains.digits import Digits
 from ..images import to_float, to_rgb
-from ..networks.digits import DigitEncoder, PaperDigitEncoder
+from ..networks.digits import ClassEncoder, PaperDigitEncoder
 from ..types import Image
-from .loop import average, flat_cosine
+from .engine import average, descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
 
 DRAWN = 60_000
 """How many street numbers are drawn where `ClassifierTraining.drawn` asks for some."""
@@ -30,34 +32,58 @@ SEED_DRAWN = 70
 VIEWS = 4
 """Views of every picture that the adapted classifier learns."""
 
+CONFIDENT = 0.8
+"""What the moving average must give its guess of an unlabelled picture for the guess to be learnt; label smoothing
+keeps even sure guesses near .9."""
+
+
+TEN = tuple("0123456789")
+
+
+class Labelled(NamedTuple):
+    """x: (N, S, S, 3) or (N, S, S) uint8; y: (N,) int64; source: in words; classes: names of the labels."""
+
+    x: NDArray[np.uint8]
+    y: NDArray[np.int64]
+    source: str
+    classes: tuple[str, ...]
+
+
+class Guessed(NamedTuple):
+    """x: (B, 3, 32, 32) in [-1, 1]; y: (B,) guessed classes; sure: (B,) 1 where the guess is to be learnt, else 0."""
+
+    x: Tensor
+    y: Tensor
+    sure: Tensor
+
 
 class ClassifierStage:
-    """Cross-entropy over ten classes on jittered pictures."""
+    """Cross-entropy over classes on jittered pictures; with `unlabelled`, self-training on MNIST's beside them."""
 
     def __init__(self, config: ClassifierTraining, data: Path | None, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device, self.batch = str(accelerator.device), config.batch
-        self.best_by = None
+        self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-accuracy"
+        train, held = self._read(data)
+        self.source, self.classes = train.source, train.classes
         torch.manual_seed(config.seed)
-        net = PaperDigitEncoder() if config.net == "paper" else DigitEncoder(config.width)
+        if config.net == "paper":
+            net: nn.Module = PaperDigitEncoder()
+        else:
+            net = ClassEncoder(config.width, outputs=len(self.classes), size=config.size)
         if config.start:
             start = checkpoint.load_encoder(config.start)
             if start.config != net.config:
                 raise ValueError(f"start={config.start}: holds {start.config} instead of {net.config}.")
             net.load_state_dict(start.state_dict())
-        self.net = net.to(accelerator.device, memory_format=torch.channels_last)
-        self.ema = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.ema = copy.deepcopy(net).to(accelerator.device).eval().requires_grad_(False)
+        self.net = prepare(net, accelerator, config.compile)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         rest = [p for p in self.net.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
+        adam = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}],
             lr=config.lr,
         )
-        if config.domain == "svhn":
-            train, held = digits.svhn(data, "train", config.limit), digits.svhn(data, "val", config.limit)
-        else:
-            train, held = digits.mnist(data, "train", config.limit), digits.mnist(data, "test", config.limit)
-        self.source = train.source
+        self.optimizer = prepare_optimizer(adam, accelerator)
         self.real = self.drawn = self._tensors(train)
         self.val = self._tensors(held)
         if config.through:
@@ -67,30 +93,68 @@ class ClassifierStage:
         if config.drawn:
             drawn = Digits(*drawn_digits.draw_many("street", SEED_DRAWN, min(DRAWN, 20 * len(train.x))), "drawn")
             self.drawn = self._tensors(drawn)
+        if config.unlabelled:
+            # Their labels serve to leave out the absent digit alone, where the settings want one absent.
+            self.unlabelled, _ = self._tensors(digits.mnist(data, "train", config.limit))
+            self.shares = torch.full((10,), 0.1, device=self.device)  # of the classes, by the average
 
-    def _tensors(self, part: Digits) -> tuple[Tensor, Tensor]:
-        """(N, 3, 32, 32) uint8 and (N,) labels, without the absent digit."""
+    def _read(self, data: Path | None) -> tuple[Labelled, Labelled]:
+        """The pictures to learn, and those held out."""
+        config = self.config
+        if config.domain == "folder":
+            found = read_labelled(config)
+            learnt, held = folders.split(len(found.x))
+            return tuple(Labelled(found.x[i], found.labels[i], "own folder", found.classes) for i in (learnt, held))
+        read, (first, second) = (
+            (digits.svhn, ("train", "val")) if config.domain == "svhn" else (digits.mnist, ("train", "test"))
+        )
+        return tuple(Labelled(*read(data, split, config.limit), TEN) for split in (first, second))
+
+    def _tensors(self, part: Labelled | Digits) -> tuple[Tensor, Tensor]:
+        """(N, 3, S, S) uint8 and (N,) labels, without the absent digit."""
         here = part.y != -1 if self.config.absent is None else part.y != self.config.absent
         x, y = torch.from_numpy(part.x[here]), torch.from_numpy(part.y[here])
         return channels_first(x).to(self.device), y.to(self.device)
 
     def step(self, step: int) -> dict[str, Tensor]:
         x, y = self._batch(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0)
+        set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0))
+        guessed = self._guessed(step) if self.config.unlabelled else None
         self.net.train()
         with self.accelerator.autocast():
-            logits = self.net.logits(self.net(x))
-        loss = F.cross_entropy(logits.float(), y, label_smoothing=self.config.smoothing)
-        self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        self.optimizer.step()
+            logits = self.net.logits(self.net(x if guessed is None else torch.cat([x, guessed.x]))).float()
+        told = {"accuracy": (logits[: len(x)].argmax(1) == y).float().mean()}
+        loss = F.cross_entropy(logits[: len(x)], y, label_smoothing=self.config.smoothing)
+        if guessed is not None:
+            each = F.cross_entropy(logits[len(x) :], guessed.y, reduction="none", label_smoothing=self.config.smoothing)
+            loss = loss + (each * guessed.sure).mean()
+            told["sure"] = guessed.sure.mean()
+        descend(loss, self.optimizer, self.accelerator, self.config.clip)
         average(self.ema, self.net, self.config.ema, step)
-        return {"loss": loss, "accuracy": (logits.argmax(1) == y).float().mean()}
+        return {"loss": loss, **told}
+
+    @torch.no_grad()
+    def _guessed(self, step: int) -> Guessed:
+        """Unlabelled pictures of t, driven hard, with what the average says of them driven mildly (Sohn et al.,
+        FixMatch, 2020), corrected so that all classes are equally frequent (Berthelot et al., ReMixMatch, 2020):
+        without that, a hand's way to write a digit that f takes for another is learnt as the other."""
+        random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 500_000)
+        n = round(self.batch * self.config.unlabelled)
+        index = torch.randint(len(self.unlabelled), (n,), generator=random)
+        x = to_float(self.unlabelled[index.to(self.unlabelled.device)])
+        mild = turned(x, random, angle=5, scale=0.05, shift=0.04)
+        said = self.ema.logits(self.ema(mild)).softmax(1)
+        self.shares.lerp_(said.mean(0), 0.02 if step > 50 else 0.1)
+        said = said / self.shares
+        share, y = (said / said.sum(1, keepdim=True)).max(1)
+        hard = roughened(coloured(stylised(turned(x, random), random, 0.5), random), random)
+        mine = part(n, self.accelerator)
+        hard = hard[mine].contiguous(memory_format=torch.channels_last)
+        return Guessed(hard, y[mine], (share[mine] >= CONFIDENT).float())
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        n = self.config.batch
+        n = self.batch
         drawn = round(n * self.config.drawn) if self.config.domain == "svhn" else 0
         parts = []
         for (x, y), count in ((self.real, n - drawn), (self.drawn, drawn)):
@@ -98,13 +162,14 @@ class ClassifierStage:
             parts.append((x[index], y[index]))
         x, y = (torch.cat(part) for part in zip(*parts))
         x = to_float(x)
-        street = self.config.domain == "svhn" and not self.config.through
+        street = self.config.domain != "mnist" and not self.config.through
         x = turned(x, random) if street else turned(x, random, angle=10, scale=0.1, shift=0.08)
         if self.config.stylise:
             x = stylised(x, random, self.config.stylise)
         if street:
-            x = roughened(coloured(x, random), random)
-        return x.contiguous(memory_format=torch.channels_last), y
+            x = roughened(coloured(x, random, 0.0 if self.config.domain == "folder" else 0.3), random)
+        mine = part(n, self.accelerator)
+        return x[mine].contiguous(memory_format=torch.channels_last), y[mine]
 
     def samples(self) -> Image:
         """Training pictures as f is shown them."""
@@ -119,16 +184,27 @@ class ClassifierStage:
         return {"accuracy": float((said == y).float().mean())}
 
     def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name).state_dict() for name in ("net", "ema", "optimizer")}
+        kept = states(self, ("net", "ema", "optimizer"))
+        return {**kept, "shares": {"of": self.shares}} if self.config.unlabelled else kept
 
     def load_state(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            getattr(self, name).load_state_dict(value)
+        state = dict(state)
+        if shares := state.pop("shares", None):
+            self.shares.copy_(shares["of"])
+        load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
         trained = {"step": step, **vars(self.config), "data": self.source}
-        info = {"kind": "encoder", "encoder": self.net.config, "trained": trained}
+        info = {"kind": "encoder", "encoder": self.net.config, "classes": list(self.classes), "trained": trained}
         return checkpoint.save(directory, info, {"encoder": self.ema.state_dict()})
+
+
+def read_labelled(config: ClassifierTraining) -> folders.Pictures:
+    """The user's own folder of classes. Raises ValueError with one line if there is none, or too little in it."""
+    if not config.folder:
+        raise ValueError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")
+    crop = head if config.heads else None
+    return folders.read(config.folder, config.size, config.limit, labelled=True, crop=crop)
 
 
 @torch.no_grad()
@@ -138,12 +214,21 @@ def transferred(
     """G of (N, 3, 32, 32) uint8 pictures, and of further jittered views of them, as such pictures; and the labels."""
     made = []
     for view in range(views):
-        for part in x.split(256):
-            seen = to_float(part)
+        for few in x.split(256):
+            seen = to_float(few)
             if view:
                 seen = coloured(turned(seen, random), random, negative=0)
             made.append(((to_rgb(loaded.transfer(seen)) + 1) * 127.5).round().to(torch.uint8))
     return torch.cat(made), y.repeat(views)
+
+
+def head(image: Image) -> Image | None:
+    """The biggest face's head, cut out as the app does; None where there is no face."""
+    from ..faces.align import align
+    from ..faces.detect import detect
+
+    found = detect(image, max_faces=1)
+    return align(image, found[0]).image if found else None
 
 
 def channels_first(x: Tensor) -> Tensor:

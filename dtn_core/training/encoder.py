@@ -20,7 +20,7 @@ from ..domains.portraits import UNKNOWN, Portraits
 from ..metrics import auc
 from ..networks.encoders import ATTRIBUTES, AttributeEncoder
 from ..types import Image
-from .loop import flat_cosine
+from .engine import descend, flat_cosine, known_mean, load_states, part, prepare, prepare_optimizer, set_lr, states
 
 
 class EncoderStage:
@@ -28,16 +28,16 @@ class EncoderStage:
 
     def __init__(self, config: EncoderTraining, data: Path, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device, self.batch = str(accelerator.device), config.batch
-        self.best_by = None
+        self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-auc"
         torch.manual_seed(config.seed)
-        self.net = AttributeEncoder(config.width, config.hidden).to(accelerator.device)
+        self.net = prepare(AttributeEncoder(config.width, config.hidden), accelerator, config.compile)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         rest = [p for p in self.net.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
+        adam = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}],
             lr=config.lr,
         )
+        self.optimizer = prepare_optimizer(adam, accelerator)
         self.train_sets = [
             load(data, "train", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
         ]
@@ -49,14 +49,11 @@ class EncoderStage:
     def step(self, step: int) -> dict[str, Tensor]:
         x, labels = self._batch(step)
         self.net.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0)
+        set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0))
         with self.accelerator.autocast():
             logits = self.net.logits(self.net(x))
-        loss = attribute_loss(logits.float(), labels)
-        self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        self.optimizer.step()
+        loss = attribute_loss(logits.float(), labels, self.accelerator)
+        descend(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
@@ -69,12 +66,13 @@ class EncoderStage:
     def _make_batch(self, step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng([self.config.seed, step])
         crops, labels = [], []
-        for i in range(self.config.batch):
-            part = self.train_sets[int(i < self.config.batch * self.config.utkface)]
-            crop, told = augmented(rng, part, int(rng.integers(len(part))))
+        for i in range(self.batch):
+            pictures = self.train_sets[int(i < self.batch * self.config.utkface)]
+            crop, told = augmented(rng, pictures, int(rng.integers(len(pictures))))
             crops.append(crop)
             labels.append(told)
-        return images.to_tensor(np.stack(crops)), torch.from_numpy(np.stack(labels))
+        mine = part(self.batch, self.accelerator)
+        return images.to_tensor(np.stack(crops[mine])), torch.from_numpy(np.stack(labels[mine]))
 
     def samples(self) -> Image:
         """Stylised training crops: what f is made to see through."""
@@ -86,20 +84,20 @@ class EncoderStage:
         """Mean AUC over attributes on unstylised validation pictures."""
         self.net.eval()
         scores: dict[str, float] = {}
-        for part in self.val_sets:
-            logits = self.net.logits(self.net(images.to_tensor(crops(part)).to(self.accelerator.device))).cpu()
+        for pictures in self.val_sets:
+            logits = self.net.logits(self.net(images.to_tensor(crops(pictures)).to(self.accelerator.device))).cpu()
             for i, name in enumerate(ATTRIBUTES):
-                known = part.labels[:, i] != UNKNOWN
-                if len(set(part.labels[known, i])) == 2:
-                    scores[f"{name}{'@utk' if part.tight else ''}"] = auc(part.labels[known, i], logits[known, i])
+                known = pictures.labels[:, i] != UNKNOWN
+                if len(set(pictures.labels[known, i])) == 2:
+                    suffix = "@utk" if pictures.tight else ""
+                    scores[f"{name}{suffix}"] = auc(pictures.labels[known, i], logits[known, i])
         return {"auc": float(np.mean(list(scores.values()))), **scores} if scores else {}
 
     def state(self) -> dict[str, Any]:
-        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return states(self, ("net", "optimizer"))
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
         info = {"kind": "encoder", "encoder": self.net.config, "trained": {"step": step, **vars(self.config)}}
@@ -126,7 +124,7 @@ def augmented(rng: np.random.Generator, part: Portraits, index: int, size: int =
 _HAIR = [i for i, name in enumerate(ATTRIBUTES) if name in portraits.HAIR_LABELS]
 
 
-def attribute_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def attribute_loss(logits: Tensor, labels: Tensor, accelerator: Accelerator) -> Tensor:
     """Mean binary cross-entropy over known labels; logits and labels (B, A), unknown ones are `UNKNOWN`."""
-    known = labels != UNKNOWN
-    return F.binary_cross_entropy_with_logits(logits[known], labels[known])
+    each = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    return known_mean(each, labels != UNKNOWN, accelerator)

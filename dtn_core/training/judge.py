@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -18,7 +19,8 @@ from ..domains.portraits import UNKNOWN
 from ..metrics import balanced_accuracy
 from ..networks.judge import JUDGED, Judge
 from ..types import Image
-from .loop import flat_cosine
+from .encoder import attribute_loss
+from .engine import descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 10_000_000
 """The judge's avatars have seeds from here on: none of them is among g's or among those it is tested on."""
@@ -45,30 +47,30 @@ class JudgeStage:
 
     def __init__(self, config: JudgeTraining, data: Path | None, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device, self.batch = str(accelerator.device), config.batch
-        self.best_by = None
+        self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-mean"
         torch.manual_seed(config.seed)
-        self.net = Judge(config.width).to(accelerator.device)
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=0.01)
+        self.net = prepare(Judge(config.width), accelerator, config.compile)
+        adam = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=0.01)
+        self.optimizer = prepare_optimizer(adam, accelerator)
         self.x, self.y = (v.to(accelerator.device) for v in balanced_avatars(SEEDS, config.avatars))
         held_out = max(8, config.avatars // 8)
         self.val = tuple(v.to(accelerator.device) for v in balanced_avatars(2 * SEEDS, held_out))
 
     def step(self, step: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        index = torch.randint(len(self.x), (self.config.batch,), generator=random)
-        x = roughen(self.x[index.to(self.x.device)], random)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps, flat=0.0, low=0.0)
+        mine = part(self.batch, self.accelerator)
+        index = torch.randint(len(self.x), (self.batch,), generator=random)
+        x = roughen(self.x[index.to(self.x.device)], random)[mine]
+        set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.0, low=0.0))
         self.net.train()
+        torch.manual_seed(
+            self.config.seed * 1_000_003 + step
+        )  # of the dropout, which resuming must not change
         with self.accelerator.autocast():
             logits = self.net(x)
-        labels = self.y[index.to(self.y.device)]
-        known = labels != UNKNOWN
-        loss = F.binary_cross_entropy_with_logits(logits.float()[known], labels[known])
-        self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        self.optimizer.step()
+        labels = self.y[index[mine].to(self.y.device)]
+        loss = attribute_loss(logits.float(), labels, self.accelerator)
+        descend(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss}
 
     def samples(self) -> Image:
@@ -78,22 +80,22 @@ class JudgeStage:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Balanced accuracy per attribute on held-out avatars."""
+        """Balanced accuracy per attribute on held-out avatars, and their mean."""
         self.net.eval()
         x, y = self.val
         said = torch.cat([self.net(part) for part in x.split(256)]).cpu().numpy() > 0
         truth = y.cpu().numpy()
-        return {
+        figures = {
             name: balanced_accuracy(truth[truth[:, i] != UNKNOWN, i], said[truth[:, i] != UNKNOWN, i])
             for i, name in enumerate(JUDGED)
         }
+        return {"mean": float(np.nanmean(list(figures.values()))), **figures}
 
     def state(self) -> dict[str, Any]:
-        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return states(self, ("net", "optimizer"))
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
         figures = {k: round(v, 4) for k, v in self.validate().items()}

@@ -1,19 +1,28 @@
-"""The one loop for every stage: step, tell, sample, save; stop and resume."""
+"""The one loop for every stage: step, tell, sample, save; stop, resume, and carry on where it can."""
 
 from __future__ import annotations
 
 import math
+import resource
 import time
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from safetensors import SafetensorError
+from torch import Tensor
 from tqdm import tqdm
 
-from ..events import Finished, Sampled, Saved, Started, Stepped
+from ..config import Training
+from ..events import Finished, Noted, Sampled, Saved, Started, Stepped
 from ..types import Image
+from .engine import means
 from .runs import Run
+
+LOOK_EVERY = 10
+"""Several processes agree on what the user asked for every so many steps; one alone looks at every step."""
 
 
 class Stage(Protocol):
@@ -21,9 +30,9 @@ class Stage(Protocol):
 
     device: str
     batch: int
-    best_by: str | None
-    """The figure of `validate` whose lowest value in the second half of the steps tells what to export (in the first
-    half a picture hardly drawn may do well by it); None: the last step is exported."""
+    """Pictures a step over all processes; the loop lowers it when memory runs out."""
+    figure: str
+    """The figure of `validate` that tells the best step: the lowest, or, with a "-" before its name, the highest."""
 
     def step(self, step: int) -> dict[str, Tensor]:
         """Do optimizer step number `step` (from 1); batches depend on (seed, step) alone. Returns scalars, still
@@ -45,84 +54,226 @@ class Stage(Protocol):
         """Figures on the validation part; may be empty. Written with the checkpoint."""
 
 
-def train(stage: Stage, run: Run, steps: int, log_every: int, sample_every: int, save_every: int) -> Path:
-    """Train from where the run stands to `steps`. Ctrl-C or a file control/stop saves and ends it well.
+def train(stage: Stage, run: Run | None, config: Training, accelerator: Accelerator) -> Path | None:
+    """Train from where the run stands to its last step. Ctrl-C or a file control/stop saves and ends it well.
 
-    Returns the exported checkpoint's directory. Losses that aren't finite raise a RuntimeError; the last good
-    checkpoint stays.
+    run: None in all processes but the first, which alone writes. Returns the exported checkpoint's directory. Losses
+    that aren't finite raise a RuntimeError; the last good checkpoint stays. Without memory for a batch, half of it is
+    tried; on a full disk training goes on, and says so.
     """
-    first, best = 0, None
-    if saved := run.load_state():
-        first, best = saved["step"], saved.get("best")
-        stage.load_state(saved["stage"])
-    run.tell(Started(first, steps, stage.device))
-    bar = tqdm(range(first + 1, steps + 1), initial=first, total=steps, dynamic_ncols=True, unit="step")
-    sums: dict[str, Tensor] = {}
-    clock, count, step, why = time.perf_counter(), 0, first, "done"
+    keeper = _Keeper(stage, run, config, accelerator)
+    first = keeper.resume()
+    told = _Teller(stage, run, accelerator, first, config.steps)
+    why, step = "done", first
     try:
-        for step in bar:
-            for name, value in stage.step(step).items():
-                sums[name] = sums.get(name, 0) + value.detach()
-            count += 1
-            if step % log_every == 0 or step == steps:
-                means = {name: float(total) / count for name, total in sums.items()}
-                seconds = time.perf_counter() - clock
-                run.tell(Stepped(step, means, round(count * stage.batch / seconds, 2)))
-                bar.set_postfix({k: f"{v:.3f}" for k, v in means.items()})
-                if bad := [name for name, value in means.items() if not math.isfinite(value)]:
-                    raise RuntimeError(f"{bad[0]} is not a number at step {step}; try a lower learning rate.")
-                sums.clear()
-                clock, count = time.perf_counter(), 0
-            if step % sample_every == 0 or step == steps:
-                run.tell(Sampled(step, run.save_sample(step, stage.samples())))
-            if run.asked_to_stop():
+        for step in told.bar:
+            told.add(_step(stage, step, told, accelerator))
+            asked = _asked(run, step, accelerator)
+            last = step == config.steps
+            saves = last or "save" in asked or "stop" in asked or step % config.save_every == 0
+            if saves or step % config.log_every == 0:
+                told.tell(step)
+            if last or "sample" in asked or step % (run and run.sample_every() or config.sample_every) == 0:
+                told.sample(step)
+            if "stop" in asked:
                 why = "stopped"
                 break
-            if step % save_every == 0 and step < steps:
-                best = _save(stage, run, step, steps, best)
+            if saves and not last:
+                keeper.save(step)
+                told.rest()
+                if keeper.is_stale():
+                    why = "early"
+                    break
     except KeyboardInterrupt:
         why = "stopped"
         step -= 1  # the interrupted step is done again on resuming
-    best = _save(stage, run, step, steps, best)
-    if best is not None:
-        kept = run.load_state("best")
-        stage.load_state(kept["stage"])
-        step = kept["step"]
-    exported = stage.export(run.path / "export", step)
-    run.tell(Finished(step, why))
-    return exported
+    told.bar.close()
+    if why != "early":
+        keeper.save(step, must=True)
+    return keeper.finish(step, why)
 
 
-def _save(stage: Stage, run: Run, step: int, steps: int, best: float | None) -> float | None:
-    """Write the state, and that of the best step so far; returns the best figure."""
-    figures = stage.validate()
-    ripe = stage.best_by is not None and 2 * step > steps
-    better = ripe and (best is None or figures[stage.best_by] < best)
-    if better:
-        best = figures[stage.best_by]
-    state = {"step": step, "stage": stage.state(), "validation": figures, "best": best}
-    if better:
-        run.save_state(state, "best")
-    run.save_state(state)
-    if figures:
-        run.tell(Stepped(step, {f"val/{k}": v for k, v in figures.items()}, 0.0))
-    run.tell(Saved(step, "checkpoints/last.safetensors"))
-    return best
+def _step(stage: Stage, step: int, told: _Teller, accelerator: Accelerator) -> dict[str, Tensor]:
+    """One step, with half the batch where a GPU's memory doesn't hold the whole one."""
+    while True:
+        try:
+            return stage.step(step)
+        except torch.OutOfMemoryError:
+            if stage.batch < 2 or accelerator.num_processes > 1:
+                raise RuntimeError(
+                    f"out of memory at a batch of {stage.batch}. Use a smaller --set batch=N or base=N."
+                ) from None
+            stage.batch //= 2
+            told.note(step, f"out of memory: goes on with a batch of {stage.batch}")
+        torch.cuda.empty_cache()  # here, where the error and the tensors it holds are gone
 
 
-def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: float = 0.02) -> float:
-    """A factor for the learning rate: up over `warm` steps, flat, then down a cosine to `low`."""
-    start = min(1.0, step / max(1, min(warm, steps // 10)))
-    x = max(0.0, (step / steps - flat) / (1 - flat))
-    return start * (low + (1 - low) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, x))))
+def _asked(run: Run | None, step: int, accelerator: Accelerator) -> set[str]:
+    """What was asked for through control/; each process gets the same answer. Taken as answered, except "stop"."""
+    alone = accelerator.num_processes == 1
+    if not alone and step % LOOK_EVERY:
+        return set()
+    asked = run.asked() if run else set()
+    for name in asked - {"stop"}:
+        run.answered(name)
+    if alone:
+        return asked
+    shared = [asked]
+    broadcast_object_list(shared)
+    return shared[0]
 
 
-@torch.no_grad()
-def average(kept: nn.Module, new: nn.Module, decay: float, step: int) -> None:
-    """Move a running average of weights and buffers towards `new`; faster in the first steps."""
-    decay = min(decay, step / (step + 10))
-    for old, now in zip(kept.state_dict().values(), new.state_dict().values()):
-        if old.is_floating_point():
-            old.lerp_(now, 1 - decay)
-        else:
-            old.copy_(now)
+class _Teller:
+    """Means of what steps return, told as events and to a tracker; only the first process has a run to tell."""
+
+    def __init__(self, stage: Stage, run: Run | None, accelerator: Accelerator, first: int, steps: int) -> None:
+        self.stage, self.run, self.accelerator = stage, run, accelerator
+        self.sums: dict[str, Tensor] = {}
+        self.count, self.clock = 0, time.perf_counter()
+        if run:
+            run.tell(Started(first, steps, stage.device))
+        self.bar = tqdm(
+            range(first + 1, steps + 1),
+            initial=first,
+            total=steps,
+            dynamic_ncols=True,
+            unit="step",
+            disable=run is None,
+        )
+
+    def add(self, scalars: dict[str, Tensor]) -> None:
+        for name, value in scalars.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach()
+        self.count += 1
+
+    def tell(self, step: int) -> None:
+        if not self.count:
+            return
+        found = means({name: total / self.count for name, total in self.sums.items()}, self.accelerator)
+        rate = round(self.count * self.stage.batch / (time.perf_counter() - self.clock), 2)
+        if self.run:
+            self.run.tell(Stepped(step, found, rate, memory(self.stage.device)))
+            self.bar.set_postfix({k: f"{v:.3f}" for k, v in found.items()}, refresh=False)
+        self.accelerator.log({**found, "rate": rate}, step)
+        if bad := [name for name, value in found.items() if not math.isfinite(value)]:
+            raise RuntimeError(f"{bad[0]} is not a number at step {step}; try a lower learning rate.")
+        self.sums.clear()
+        self.rest()
+
+    def rest(self) -> None:
+        """Leave the time since the last figures out of the rate."""
+        self.count, self.clock = (0, time.perf_counter()) if not self.sums else (self.count, self.clock)
+
+    def sample(self, step: int) -> None:
+        if not self.run:
+            return
+        try:
+            self.run.tell(Sampled(step, self.run.save_sample(step, self.stage.samples())))
+        except ValueError as error:  # as of a full disk
+            self.note(step, f"no sample grid: {error}")
+        self.rest()
+
+    def note(self, step: int, message: str) -> None:
+        if self.run:
+            self.run.tell(Noted(step, message))
+            tqdm.write(message)
+
+
+class _Keeper:
+    """States to resume from, checkpoints to use, and the best of them."""
+
+    def __init__(self, stage: Stage, run: Run | None, config: Training, accelerator: Accelerator) -> None:
+        self.stage, self.run, self.config, self.accelerator = stage, run, config, accelerator
+        self.best: float | None = None
+        self.best_step, self.stale = 0, 0
+
+    def resume(self) -> int:
+        """Load what was saved, if anything; returns its step."""
+        saved = self._read("last")
+        if saved is None:
+            return 0
+        self.stage.load_state(saved["stage"])
+        self.best, self.best_step = saved.get("best"), saved.get("best_step", 0)
+        self.stale, self.stage.batch = saved.get("stale", 0), saved.get("batch", self.stage.batch)
+        if self.accelerator.scaler is not None and saved.get("scaler"):
+            self.accelerator.scaler.load_state_dict(saved["scaler"])
+        return saved["step"]
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        """A saved state; the first process reads it for all."""
+        shared = [self.run.load_state(name) if self.run else None]
+        if self.accelerator.num_processes > 1:
+            broadcast_object_list(shared)
+        return shared[0]
+
+    def save(self, step: int, must: bool = False) -> None:
+        """Write the state, and a checkpoint to use. A full disk is noted; must: it is an OSError."""
+        better = False
+        if self.run:
+            figures = self.stage.validate()
+            better = self._is_better(figures, step)
+            try:
+                self._write(step, figures, better, must)
+            except (OSError, SafetensorError, ValueError) as error:
+                if must:
+                    raise OSError(f"step {step} couldn't be saved ({error}). Free some space and resume.") from None
+                self.run.tell(Noted(step, f"step {step} couldn't be saved ({error}); free some space"))
+        if self.accelerator.num_processes > 1:
+            shared = [(self.best, self.best_step, self.stale)]
+            broadcast_object_list(shared)
+            self.best, self.best_step, self.stale = shared[0]
+
+    def _is_better(self, figures: dict[str, float], step: int) -> bool:
+        """Whether this is the best step so far of the second half; in the first, what is hardly drawn may do well."""
+        name = self.stage.figure.removeprefix("-")
+        if self.config.keep != "best" or 2 * step <= self.config.steps or name not in figures:
+            return False
+        value = -figures[name] if self.stage.figure.startswith("-") else figures[name]
+        if self.best is not None and value >= self.best:
+            self.stale += 1
+            return False
+        self.best, self.best_step, self.stale = value, step, 0
+        return True
+
+    def _write(self, step: int, figures: dict[str, float], better: bool, last: bool) -> None:
+        scaler = self.accelerator.scaler
+        state = {
+            "step": step, "stage": self.stage.state(), "validation": figures, "best": self.best,
+            "best_step": self.best_step, "stale": self.stale, "batch": self.stage.batch,
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }  # fmt: skip
+        if better:
+            self.run.save_state(state, "best")
+        self.run.save_state(state)
+        if figures:
+            self.run.tell(Stepped(step, {f"val/{k}": v for k, v in figures.items()}, 0.0))
+            self.accelerator.log({f"val/{k}": v for k, v in figures.items()}, step)
+        where = "export"
+        if not last:
+            where = f"exports/{step:06d}"
+            self.stage.export(self.run.path / where, step)
+            self.run.prune_exports(self.config.exports, self.best_step)
+        self.run.tell(Saved(step, where, better))
+
+    def is_stale(self) -> bool:
+        return self.config.patience is not None and self.stale >= self.config.patience
+
+    def finish(self, step: int, why: str) -> Path | None:
+        """Export the last step, or the best one, and say so."""
+        if self.best is not None and self.best_step != step:
+            kept = self._read("best")
+            self.stage.load_state(kept["stage"])
+            step = kept["step"]
+        exported = None
+        if self.run:
+            exported = self.stage.export(self.run.path / "export", step)
+            self.run.tell(Finished(step, why))
+        self.accelerator.wait_for_everyone()
+        return exported
+
+
+def memory(device: str) -> int:
+    """Bytes held at most so far: of the GPU, else of this process."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_reserved(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,16 +18,24 @@ from tqdm import tqdm
 
 from .. import checkpoint, images
 from ..config import TransferTraining
-from ..domains import avatars, digits, portraits
-from ..images import to_float
+from ..domains import avatars, digits, folders, portraits
+from ..domains.folders import Pictures
+from ..images import to_float, to_rgb
 from ..networks import encoders
-from .classifier import channels_first, coloured, turned
+from ..types import Image
+from .classifier import channels_first, coloured, head, turned
 
 CROP = 128
 """Side of the head crops that f sees of photos, before it scales them to its own size."""
 
 VAL = 1000
-"""At most so many validation digits."""
+"""At most so many validation pictures of s."""
+
+VAL_T = 200
+"""At most so many of t."""
+
+FORMAT = 2
+"""Part of a kept pack's name: other packs are made anew."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,8 @@ class Pack:
 
     f_s: (N, views, dim) f of jittered views of the source pictures; t: (M, C, S, S) uint8 target pictures, RGBA ones
     premultiplied, see `images`; f_t: (M, dim); f_val: (K, dim) f of validation pictures of s; val: (K, S, S, 3) uint8
-    those pictures; x_s: (N, views, 3, S, S) uint8, the views themselves, for a G that doesn't contain f (digits only);
-    source: where both domains come from, in words.
+    those pictures; t_val, f_t_val: as t and f_t, of held-out target pictures; x_s: (N, views, 3, S, S) uint8, the views
+    themselves, for a G that doesn't contain f (digits only); source: where both domains come from, in words.
     """
 
     f_s: Tensor
@@ -44,6 +53,8 @@ class Pack:
     f_t: Tensor
     f_val: Tensor
     val: Tensor
+    t_val: Tensor
+    f_t_val: Tensor
     x_s: Tensor | None = None
     source: str = ""
 
@@ -52,7 +63,7 @@ class Pack:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
-        halved = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in tensors.items()}
+        halved = {k: (v.half() if v.is_floating_point() else v).contiguous().clone() for k, v in tensors.items()}
         save_file(halved, temporary, metadata={"source": self.source})
         temporary.replace(path)
 
@@ -78,11 +89,15 @@ def make_encoder(name: str, device: str = "cpu") -> nn.Module:
 def pack_path(config: TransferTraining, f: nn.Module, data: Path | None, folder: Path) -> Path:
     """Where the pack of these settings and this very f is kept."""
     digest = hashlib.sha256()
+    settings: list[Any]
     if config.task == "faces":
-        settings = [config.views, config.limit, config.avatars, config.seed, repr(avatars.PEOPLE)]
+        settings = [FORMAT, config.views, config.limit, config.avatars, config.seed, repr(avatars.PEOPLE)]
+    elif config.task == "folders":
+        settings = [FORMAT, config.views, config.limit, config.size, config.heads]
+        settings += [_fingerprint(path) for path in (config.s, config.t)]
     else:
         # A digit that is to be absent is taken out of the whole pack, so it has no part in the name.
-        settings = [config.task, config.views, config.limit, str(data and data.resolve()), config.swap, None, None]
+        settings = [FORMAT, config.task, config.views, config.limit, str(data and data.resolve()), config.swap]
     digest.update(json.dumps([f.config, settings]).encode())
     for key, value in sorted(f.state_dict().items()):
         digest.update(key.encode() + value.cpu().numpy().tobytes())
@@ -95,6 +110,8 @@ def make_pack(config: TransferTraining, f: nn.Module, data: Path | None, device:
     digit where the settings ask for it."""
     if config.task == "digits":
         return _digits(config, f, data, device)
+    if config.task == "folders":
+        return _folders(config, f, device)
     data = portraits.data_folder(data)
     photos = portraits.celeba(data, "train", (), config.limit)
     held = portraits.celeba(data, "val", (), config.limit)
@@ -110,20 +127,69 @@ def make_pack(config: TransferTraining, f: nn.Module, data: Path | None, device:
             for _ in range(config.views - 1)
         ]  # fmt: skip
         rows.append(f(images.to_tensor(views).to(device)).cpu())
-    (drawn,) = avatars.render_many(range(config.avatars))
-    t = (images.to_tensor(drawn) + 1).mul(127.5).round().to(torch.uint8)
-    f_t = [f(to_float(part)[:, :3].to(device)).cpu() for part in t.split(64)]
+    (drawn,) = avatars.render_many(range(config.avatars + min(VAL_T, config.avatars)))
+    t = _packed(drawn)
+    f_t = _features(f, t, device)
     val = np.stack([portraits.head_crop(p, held.eyes, CROP) for p in held.pictures])
     f_val = [f(images.to_tensor(part).to(device)).cpu() for part in np.array_split(val, max(1, len(val) // 64))]
     small = np.stack([cv2.resize(p, (64, 64), interpolation=cv2.INTER_AREA) for p in val])
+    learnt, kept = slice(config.avatars), slice(config.avatars, None)
     return Pack(
-        torch.stack(rows),
-        t,
-        torch.cat(f_t),
-        torch.cat(f_val),
-        torch.from_numpy(small),
+        torch.stack(rows), t[learnt], f_t[learnt], torch.cat(f_val), torch.from_numpy(small), t[kept], f_t[kept],
         source="CelebA → avatars",
-    )
+    )  # fmt: skip
+
+
+def read_folders(config: TransferTraining) -> tuple[Pictures, Pictures]:
+    """The user's own s, at `CROP`, and t, at the size that g paints. Raises ValueError with one line if a folder is
+    missing or has too few pictures, or if both are the same."""
+    if not (config.s and config.t):
+        raise ValueError("which pictures? Give two folders or zips: --set s=DIR --set t=DIR.")
+    s = folders.read(config.s, CROP, config.limit, crop=head if config.heads else None)
+    t = folders.read(config.t, config.size, config.limit, alpha=True)
+    folders.check_pair(s, t, config.s, config.t)
+    return s, t
+
+
+def _folders(config: TransferTraining, f: nn.Module, device: str) -> Pack:
+    """The user's own two folders; a tenth of each is held out."""
+    s, t = read_folders(config)
+    (learn_s, held_s), (learn_t, held_t) = folders.split(len(s.x)), folders.split(len(t.x))
+    x = _packed(s.x[learn_s])
+    random = torch.Generator().manual_seed(0)
+    views = [x] + [_jittered(x, random, grey=True, angle=6, scale=0.06, shift=0.04) for _ in range(config.views - 1)]
+    x_t = _packed(t.x)
+    f_t = _features(f, x_t, device)
+    small = [cv2.resize(p, (config.size,) * 2, interpolation=cv2.INTER_AREA) for p in s.x[held_s]]
+    return Pack(
+        torch.stack([_features(f, view, device) for view in views], 1), x_t[learn_t], f_t[learn_t],
+        _features(f, _packed(s.x[held_s]), device), torch.from_numpy(np.stack(small)), x_t[held_t], f_t[held_t],
+        source="own folders",
+    )  # fmt: skip
+
+
+def _fingerprint(path: str | None) -> list[Any]:
+    """A folder or zip and what tells that it has changed since: names, sizes and times of its files."""
+    root = Path(path or ".").resolve()
+    files = sorted(root.rglob("*")) if root.is_dir() else [root]
+    told = [(str(file), (facts := file.stat()).st_size, facts.st_mtime_ns) for file in files if file.is_file()]
+    return [str(root), hashlib.sha256(repr(told).encode()).hexdigest()]
+
+
+def _packed(pictures: Image) -> Tensor:
+    """(N, S, S, C) uint8 → (N, C, S, S) uint8, RGBA premultiplied as in `images`."""
+    parts = [(images.to_tensor(part) + 1).mul(127.5).round().to(torch.uint8) for part in batches(pictures, 256)]
+    return torch.cat(parts)
+
+
+def _features(f: nn.Module, x: Tensor, device: str) -> Tensor:
+    """f of (N, C, S, S) uint8 pictures → (N, dim), on the CPU."""
+    rows = tqdm(x.split(128), desc="f", unit="batch", leave=False)
+    return torch.cat([f(to_rgb(to_float(row)).to(device)).cpu() for row in rows])
+
+
+def batches(x: Image, n: int) -> list[Image]:
+    return [x[i : i + n] for i in range(0, len(x), n)]
 
 
 def get_pack(config: TransferTraining, f: nn.Module, data: Path | None, device: str, folder: Path) -> Pack:
@@ -147,16 +213,15 @@ def _digits(config: TransferTraining, f: nn.Module, data: Path | None, device: s
     views = [x] + [_jittered(x, random, config.swap) for _ in range(config.views - 1)]
     x_val = channels_first(torch.from_numpy(val.x[:VAL]))
 
-    def features(part: Tensor) -> Tensor:
-        rows = tqdm(part.split(256), desc="f", unit="batch", leave=False)
-        return torch.cat([f(to_float(row).to(device)).cpu() for row in rows])
-
+    held_t = channels_first(torch.from_numpy((street_val if config.swap else hand_val).x[:VAL_T]))
     pack = Pack(
-        torch.stack([features(view) for view in views], 1),
+        torch.stack([_features(f, view, device) for view in views], 1),
         t_rgb if config.swap else t_rgb[:, :1].contiguous(),
-        features(t_rgb),
-        features(x_val),
+        _features(f, t_rgb, device),
+        _features(f, x_val, device),
         x_val.permute(0, 2, 3, 1).contiguous(),
+        held_t if config.swap else held_t[:, :1].contiguous(),
+        _features(f, held_t, device),
         torch.stack(views, 1),
         f"{s[0].source} → {t[0].source}",
     )
@@ -182,11 +247,11 @@ def _without(pack: Pack, config: TransferTraining, data: Path | None) -> Pack:
     return pack
 
 
-def _jittered(x: Tensor, random: torch.Generator, grey: bool) -> Tensor:
-    """A view of every picture as f saw them in its training, without negatives; uint8 → uint8."""
+def _jittered(x: Tensor, random: torch.Generator, grey: bool, **how: float) -> Tensor:
+    """A view of every picture as f saw them in its training, without negatives; uint8 → uint8. how: of `turned`."""
     rows = []
     for part in x.split(512):
-        moved = turned(to_float(part), random)
+        moved = turned(to_float(part), random, **how)
         moved = moved if grey else coloured(moved, random, negative=0)
         rows.append(((moved + 1) * 127.5).round().to(torch.uint8))
     return torch.cat(rows)

@@ -1,18 +1,42 @@
 """Run directories: numbered, never overwritten, readable while they grow.
 
-``runs/00003-faces-cpu/`` holds config.json, events.jsonl, samples/000500.png, checkpoints/last.safetensors
-(and best.safetensors), export/ (the checkpoint to use), control/ (an empty file ``stop`` in it ends the run well)
-and lock.
+``runs/00003-faces-cpu/`` holds
+
+======================================  ================================================================
+config.json                             the settings, as `config.to_dict` makes them
+run.json                                version of this layout, the data folder, the preset's name
+events.jsonl                            what training said (`dtn_core.events`)
+log.txt                                 what the process printed, where `jobs` started it
+notes.txt                               what the user wrote about it
+samples/000500.png                      sample grids
+checkpoints/{last,best}.safetensors     states to resume from
+exports/000500/                         checkpoints to use, of steps on the way
+export/                                 the final one
+control/{stop,sample,save}              empty files: what the user asks for
+control/sample_every                    a number: steps between two sample grids from now on
+lock                                    locked (flock) while it trains; pid of the trainer, and since when it holds it
+======================================  ================================================================
+
+The lock belongs to an open file, not to a process: whoever starts a trainer may lock the run first and let the child
+inherit the file, so there is no moment in which nobody holds it. It is free when the last holder is gone, however it
+went.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
+import re
+import shutil
+import sys
+import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -20,8 +44,17 @@ from torch import Tensor
 
 from .. import config as configs
 from .. import images
-from ..events import Event, Stamped, encode
+from ..events import Event, Noted, Stamped, encode, is_known, parse
 from ..types import Image
+
+VERSION = 1
+"""Of the layout."""
+
+ASKED = frozenset({"stop", "sample", "save"})
+"""What can be asked of a training, once."""
+
+INHERITED = "DTN_RUN_LOCK"
+"""Environment variable: the descriptor of the run's lock, for a process that inherits it."""
 
 
 @dataclass
@@ -30,56 +63,147 @@ class Run:
 
     path: Path
     config: configs.Config
-    _lock: TextIO | None = field(default=None, repr=False)
+    _lock: BinaryIO | None = field(default=None, repr=False)
 
     @classmethod
-    def create(cls, runs: Path, name: str, config: configs.Config) -> Run:
-        """Make the next numbered directory. Raises ValueError if the folder can't be written."""
+    def create(
+        cls, runs: Path, name: str, config: configs.Config, data: str | None = None, *, sign: bool = True
+    ) -> Run:
+        """Make the next numbered directory and hold it. data: the data folder, if one was given; sign=False: for a
+        child, which signs the lock (`Run.sign`). Raises ValueError if the folder can't be written."""
+        if not re.fullmatch(r"[^/\x00-\x1f]{1,80}", name):
+            raise ValueError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
+        path = None
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            number = max((int(p.name[:5]) for p in runs.iterdir() if p.name[:5].isdigit()), default=0)
-            while True:
-                number += 1
-                path = runs / f"{number:05d}-{name}"
-                try:
-                    path.mkdir()
-                    break
-                except FileExistsError:
-                    continue
-            for part in ("samples", "checkpoints", "control"):
+            path = _next(runs, name)
+            for part in ("samples", "checkpoints", "exports", "control"):
                 (path / part).mkdir()
-            (path / "config.json").write_text(json.dumps(configs.to_dict(config), indent=1) + "\n")
+            run = cls(path, config)
+            run._hold(sign)
+            made = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
+            write_whole(path / "run.json", json.dumps(made) + "\n")
+            # The last: what has a config.json is a run, and held from the first moment on.
+            write_whole(path / "config.json", json.dumps(configs.to_dict(config), indent=1) + "\n")
         except OSError as error:
-            raise ValueError(f"{runs}: cannot be written ({error.strerror}). Choose another with --runs.") from None
-        return cls(path, config)._locked()
-
-    @classmethod
-    def reopen(cls, path: Path) -> Run:
-        """Open an existing run to go on with it. Raises ValueError if it isn't one, or is running now."""
-        try:
-            config = configs.from_dict(json.loads((path / "config.json").read_text()))
-        except (OSError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path}: not a run directory ({error}).") from None
-        run = cls(path, config)._locked()
-        (path / "control" / "stop").unlink(missing_ok=True)
+            if path:
+                shutil.rmtree(path, ignore_errors=True)
+            raise ValueError(f"{runs}: cannot be written ({_why(error)}). Choose another with --runs.") from None
         return run
 
-    def _locked(self) -> Run:
-        self._lock = (self.path / "lock").open("w")
+    @classmethod
+    def reopen(cls, path: Path, *, sign: bool = True) -> Run:
+        """Open an existing run to go on with it: what was asked of it before is forgotten, and what a kill left half
+        written removed. Raises ValueError if it isn't a run, is of another version, or is running now."""
+        run = cls(path, cls.config_of(path))
+        _check_version(path)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            inherited = run._hold(sign)
+            if not inherited:  # else this was done by the process that locked it, and stop may have been asked since
+                for name in ASKED:
+                    run.answered(name)
+            _cut_half_a_line(path / "events.jsonl")
+            for left in (path / "checkpoints").glob("*.tmp"):
+                left.unlink()
+        except OSError as error:
+            raise ValueError(
+                f"{path}: cannot be written ({_why(error)}). Free some space, or change its permissions."
+            ) from None
+        return run
+
+    @staticmethod
+    def config_of(path: Path) -> configs.Config:
+        """The settings of a run. Raises ValueError if it isn't one, or is of another version."""
+        try:
+            values = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path}: not a run directory ({error}).") from None
+        try:
+            return configs.from_dict(values)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path}: {_other_version(error)}") from None
+
+    @staticmethod
+    def data_of(path: Path) -> str | None:
+        """The data folder that a run was created with; None: none was given, or the run is older than run.json.
+        Raises ValueError if run.json is damaged."""
+        return _facts(path).get("data")
+
+    @property
+    def data(self) -> str | None:
+        """See `data_of`."""
+        return self.data_of(self.path)
+
+    def _hold(self, sign: bool) -> bool:
+        """Lock the run; returns whether the lock was inherited."""
+        path = self.path / "lock"
+        self._lock = _inherited(path)
+        inherited = self._lock is not None
+        self._lock = self._lock or os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0)
+        try:
+            take_lock(self._lock)
         except BlockingIOError:
+            self.release()
             raise ValueError(f"{self.path}: is being trained by another process. Stop that first.") from None
-        return self
+        if sign:
+            self.sign(os.getpid())
+        return inherited
+
+    def sign(self, pid: int, since: float | None = None) -> None:
+        """Write into the lock who holds it, and since when (unix time, as that of events; None: now): what was told
+        before that is of another training."""
+        self._lock.seek(0)
+        self._lock.write(f"{pid}\n{round(since or time.time(), 3)}\n".encode())
+        self._lock.truncate()  # last, so that a reader finds two good lines at any time
+
+    def release(self) -> None:
+        """Close this process's hold on the lock; that of a child that inherited it stays."""
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def lock_descriptor(self) -> int:
+        """For a child to inherit; see `INHERITED`."""
+        return self._lock.fileno()
 
     def tell(self, event: Event) -> None:
-        """Append an event, at once."""
-        with (self.path / "events.jsonl").open("a") as file:
-            file.write(encode(Stamped(event)) + "\n")
+        """Append an event, at once. Where the disk doesn't take it, it is lost; training goes on."""
+        path = self.path / "events.jsonl"
+        line = (encode(Stamped(event)) + "\n").encode()
+        try:
+            with path.open("ab", buffering=0) as file:
+                size = file.seek(0, os.SEEK_END)
+                try:
+                    if file.write(line) < len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                except OSError:
+                    file.truncate(size)
+                    raise
+        except OSError as error:
+            _say(f"{path}: cannot be written ({_why(error)}); training goes on. Free some space.")
+
+    def asked(self) -> set[str]:
+        """What the user asks for through control/: of stop, sample and save."""
+        try:
+            return ASKED & set(os.listdir(self.path / "control"))
+        except OSError:
+            return set()
+
+    def answered(self, name: str) -> None:
+        """Take back what was asked for."""
+        (self.path / "control" / name).unlink(missing_ok=True)
 
     def asked_to_stop(self) -> bool:
         """Whether somebody put a file ``stop`` into control/."""
-        return (self.path / "control" / "stop").exists()
+        return "stop" in self.asked()
+
+    def sample_every(self) -> int | None:
+        """Steps between two sample grids, where the user changed it."""
+        try:
+            text = (self.path / "control" / "sample_every").read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else None
 
     def save_sample(self, step: int, image: Image) -> str:
         """Write a sample grid; returns its path relative to the run."""
@@ -87,25 +211,158 @@ class Run:
         images.save(self.path / name, image)
         return name
 
+    def prune_exports(self, keep: int, best: int) -> None:
+        """Remove checkpoints of steps on the way, except the `keep` newest and that of step `best`."""
+        steps = sorted(int(p.name) for p in (self.path / "exports").glob("[0-9]*") if p.name.isdecimal())
+        for old in steps[:-keep]:
+            if old != best:
+                shutil.rmtree(self.path / "exports" / f"{old:06d}", ignore_errors=True)
+
     def save_state(self, state: dict[str, Any], name: str = "last") -> None:
-        """Write checkpoints/<name>.safetensors, whole or not at all."""
+        """Write checkpoints/<name>.safetensors, whole or not at all. Raises OSError with one line."""
         tensors: dict[str, Tensor] = {}
         plain = _flatten(state, "", tensors)
         path = self.path / "checkpoints" / f"{name}.safetensors"
         temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, metadata={"plain": json.dumps(plain)})
-        os.replace(temporary, path)
+        try:
+            save_file(tensors, temporary, metadata={"plain": json.dumps(plain)})
+            os.replace(temporary, path)
+        except (OSError, SafetensorError) as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise OSError(f"{path}: cannot be written ({_why(error)}). Free some space.") from None
 
     def load_state(self, name: str = "last") -> dict[str, Any] | None:
-        """What `save_state` wrote, or None if there is nothing yet. Raises ValueError if it is damaged."""
+        """What `save_state` wrote, or None if there is nothing yet. If the last one is damaged and there is a best one,
+        that. Raises ValueError if there is none that can be read."""
         path = self.path / "checkpoints" / f"{name}.safetensors"
         if not path.exists():
             return None
         try:
-            with safe_open(path, "pt") as file:
-                return _unflatten(json.loads(file.metadata()["plain"]), file)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: damaged ({error}). Start a new run.") from None
+            return _read_state(path)
+        except ValueError as error:
+            best = path.with_stem("best")
+            if name != "last" or not best.exists():
+                raise ValueError(f"{error} Start a new run.") from None
+            try:
+                state = _read_state(best)
+            except ValueError:
+                raise ValueError(f"{error} So is {best.name}. Start a new run.") from None
+            message = f"{path.name} is damaged; going on from {best.name}"
+            _say(message)
+            self.tell(Noted(state.get("step", 0), message))
+            return state
+
+
+def take_lock(lock: BinaryIO) -> None:
+    """Lock an open file for this process alone. Raises BlockingIOError if another one holds it for longer than the
+    moment that a look takes (`snapshot.is_alive`)."""
+    patience = time.monotonic() + 1
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > patience:
+                raise
+            time.sleep(0.02)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that readers see the old one or the new one. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _next(runs: Path, name: str) -> Path:
+    """Make the directory of the next number."""
+    number = max((int(p.name[:5]) for p in runs.iterdir() if p.name[:5].isdigit()), default=0)
+    while True:
+        number += 1
+        path = runs / f"{number:05d}-{name}"
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            continue
+
+
+def _inherited(path: Path) -> BinaryIO | None:
+    """The open lock file that this process inherited, if it is this one."""
+    text = os.environ.get(INHERITED, "")
+    if not text.isdecimal() or not path.exists():
+        return None
+    try:
+        if not os.path.samestat(os.fstat(int(text)), path.stat()):
+            return None
+        lock = os.fdopen(int(text), "r+b", buffering=0)
+    except OSError:
+        return None
+    os.set_inheritable(lock.fileno(), False)  # what the trainer starts must not keep the run locked
+    del os.environ[INHERITED]
+    return lock
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """run.json's content; {} for runs that are older than it."""
+    try:
+        facts = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: run.json cannot be read ({error}). Start a new run.") from None
+    return facts if isinstance(facts, dict) else {}
+
+
+def _check_version(path: Path) -> None:
+    """Refuse what a later version made: going on with it, this one would lose what it doesn't know."""
+    version = _facts(path).get("version", VERSION)
+    if version != VERSION:
+        raise ValueError(f"{path}: {_other_version(f'layout {version}')}")
+    log = path / "events.jsonl"
+    for entry in parse(log.read_bytes()) if log.exists() else ():
+        if not is_known(entry):
+            raise ValueError(f"{path}: {_other_version(f'event {str(entry)[:60]}')}")
+
+
+def _other_version(error: object) -> str:
+    reason = str(error).partition("; known")[0].rstrip(".")
+    return f"made by another version of DTN Studio ({reason}). Use that one, or start a new run."
+
+
+def _cut_half_a_line(path: Path) -> None:
+    """Remove the line that a kill left half written, or the next event would be lost with it."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        data = file.read()
+        end = data.rfind(b"\n") + 1
+        if end < len(data):
+            file.truncate(end)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            return _unflatten(json.loads(file.metadata()["plain"]), file)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged ({_why(error)}).") from None
+
+
+def _why(error: Exception) -> str:
+    """An error's reason in one line."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason.splitlines()[0]
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # standard error may lie on the same full disk
+        print(line, file=sys.stderr, flush=True)
 
 
 def _flatten(node: Any, name: str, tensors: dict[str, Tensor]) -> Any:

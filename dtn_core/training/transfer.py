@@ -21,7 +21,7 @@ from ..networks.discriminator import Discriminator
 from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator
 from ..types import Image
-from .loop import average, flat_cosine
+from .engine import average, descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
 from .packs import Pack
 
 
@@ -42,27 +42,29 @@ class TransferStage:
     def __init__(self, config: TransferTraining, pack: Pack, f: nn.Module, accelerator: Accelerator) -> None:
         self.config, self.accelerator, self.f = config, accelerator, f
         device = accelerator.device
-        self.device, self.batch = str(device), config.batch
-        self.best_by = "const" if config.keep == "best" else None
+        self.device, self.batch, self.figure = str(device), config.batch, "const"
         self.standardise_s = Standardise.of(pack.f_s.flatten(0, 1)).to(device)
         self.standardise_t = Standardise.of(pack.f_t).to(device)
         self.z_s = self.standardise_s(pack.f_s.to(device))
         self.z_t = self.standardise_t(pack.f_t.to(device))
         self.z_val, self.val = self.standardise_s(pack.f_val.to(device)), pack.val
-        self.t, self.source = pack.t.to(device), pack.source
+        self.t, self.source = resident(pack.t, device), pack.source
+        self.t_val, self.z_t_val = pack.t_val, self.standardise_t(pack.f_t_val.to(device))
         self.x_s = None if config.contains_f else pack.x_s.to(device)
         torch.manual_seed(config.seed)
-        self.g = make_g(config, f, pack.t.shape[1], pack.t.shape[-1]).to(device, memory_format=torch.channels_last)
-        self.d = make_d(config, pack.t.shape[1], pack.t.shape[-1]).to(device, memory_format=torch.channels_last)
-        self.ema = copy.deepcopy(self.g).eval().requires_grad_(False)
-        self.adam_g = torch.optim.Adam(self.g.parameters(), config.lr, betas=(0.5, 0.99))
-        self.adam_d = torch.optim.Adam(self.d.parameters(), config.lr_d, betas=(0.5, 0.99))
+        self.g = make_g(config, f, pack.t.shape[1], pack.t.shape[-1])
+        self.d = make_d(config, pack.t.shape[1], pack.t.shape[-1])
+        self.ema = copy.deepcopy(self.g).to(device).eval().requires_grad_(False)
+        self.g, self.d = (prepare(net, accelerator, config.compile) for net in (self.g, self.d))
+        self.adam_g, self.adam_d = (
+            prepare_optimizer(torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99)), accelerator)
+            for net, lr in ((self.g, config.lr), (self.d, config.lr_d))
+        )
 
     def step(self, step: int) -> dict[str, Tensor]:
         """One step of D and one of g on a batch that depends on (seed, step) alone."""
         for adam, lr in ((self.adam_g, self.config.lr), (self.adam_d, self.config.lr_d)):
-            for group in adam.param_groups:
-                group["lr"] = lr * flat_cosine(step, self.config.steps)
+            set_lr(adam, lr * flat_cosine(step, self.config.steps))
         z_s, heard, t = self._batch(step)
         self.g.train()
         with self.accelerator.autocast():
@@ -70,7 +72,9 @@ class TransferStage:
         told: dict[str, Tensor] = {}
         if self.config.delta:
             d = self._step_d(g_s.detach(), g_t.detach(), t)
-            told = {"d": d.total, "d_accuracy": d.accuracy}
+            told = {"d": d.total, "d_s": d.from_s, "d_real": d.real, "d_accuracy": d.accuracy}
+            if d.from_t is not None:
+                told["d_t"] = d.from_t
         g = self._step_g(g_s, g_t, z_s, t, step)
         average(self.ema, self.g, self.config.ema, step)
         return {**told, "g": g.total, "gang": g.gang, "const": g.const, "tid": g.tid, "tv": g.tv}
@@ -78,14 +82,14 @@ class TransferStage:
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """f of n source pictures, standardised; what G hears of them and of n targets; the targets."""
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        n, device = self.config.batch, self.t.device
-        source = torch.randint(len(self.z_s), (n,), generator=random).to(device)
-        view = torch.randint(self.z_s.shape[1], (n,), generator=random).to(device)
-        target = torch.randint(len(self.t), (n,), generator=random).to(device)
-        t = to_float(self.t[target]).contiguous(memory_format=torch.channels_last)
+        n, device, mine = self.batch, self.z_s.device, part(self.batch, self.accelerator)
+        source = torch.randint(len(self.z_s), (n,), generator=random)[mine].to(device)
+        view = torch.randint(self.z_s.shape[1], (n,), generator=random)[mine].to(device)
+        target = torch.randint(len(self.t), (n,), generator=random)[mine]
+        t = to_float(self.t[target.to(self.t.device)].to(device)).contiguous(memory_format=torch.channels_last)
         z_s = self.z_s[source, view]
         if self.x_s is None:
-            return z_s, torch.cat([z_s, self.z_t[target]]), t
+            return z_s, torch.cat([z_s, self.z_t[target.to(device)]]), t
         return z_s, torch.cat([to_float(self.x_s[source, view]), to_rgb(t)]), t
 
     def _step_d(self, g_s: Tensor, g_t: Tensor, t: Tensor) -> losses.DiscriminatorLoss:
@@ -93,9 +97,7 @@ class TransferStage:
         with self.accelerator.autocast():
             logits = self.d(torch.cat(parts)).chunk(len(parts))
         loss = losses.discriminator(logits[0], None if self.config.binary else logits[1], logits[-1])
-        self.adam_d.zero_grad()
-        self.accelerator.backward(loss.total)
-        self.adam_d.step()
+        descend(loss.total, self.adam_d, self.accelerator, self.config.clip)
         return loss
 
     def _moved(self, x: Tensor, step: int) -> Tensor:
@@ -120,9 +122,7 @@ class TransferStage:
             gang, const, losses.tid(t, g_t), losses.tv(g_s),
             alpha_at(self.config, step), self.config.beta, self.config.gamma, self.config.delta,
         )  # fmt: skip
-        self.adam_g.zero_grad()
-        self.accelerator.backward(loss.total)
-        self.adam_g.step()
+        descend(loss.total, self.adam_g, self.accelerator, self.config.clip)
         self.d.requires_grad_(True)
         return loss
 
@@ -135,7 +135,7 @@ class TransferStage:
             if start + n > len(self.val) or start + n > len(self.t):
                 break
             shown = slice(start, start + n)
-            t = to_float(self.t[shown])
+            t = to_float(self.t[shown].to(self.z_t.device))
             heard_t = self.z_t[shown] if self.x_s is None else to_rgb(t)
             rows += [list(self.val[shown].numpy()), show(self.ema(self._heard_val()[shown]))]
             rows += [show(t), show(self.ema(heard_t))]
@@ -148,18 +148,25 @@ class TransferStage:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """f-constancy on validation pictures of s: unsupervised, so a checkpoint may be chosen by it."""
-        made = [to_rgb(self.ema(part)) for part in self._heard_val().split(64)]
-        f_g = torch.cat([self.standardise_t(self.f(part)) for part in made])
-        return {"const": float(losses.const(self.z_val, f_g))}
+        """On held-out pictures: f-constancy (const; unsupervised, so a checkpoint may be chosen by it), the spread of
+        G(s) as a share of that of t (diversity), and L_TID (tid)."""
+        made = torch.cat([self.ema(x) for x in self._heard_val().split(64)])
+        f_g = torch.cat([self.standardise_t(self.f(to_rgb(x))) for x in made.split(64)])
+        t = to_float(self.t_val.to(made.device))
+        figures = {
+            "const": float(losses.const(self.z_val, f_g)),
+            "diversity": float(spread(made) / spread(t).clamp_min(1e-6)),
+        }
+        if self.config.beta:
+            heard = self.z_t_val if self.x_s is None else to_rgb(t)
+            figures["tid"] = float(losses.tid(t, torch.cat([self.ema(x) for x in heard.split(64)])))
+        return figures
 
     def state(self) -> dict[str, Any]:
-        parts = ("g", "d", "ema", "adam_g", "adam_d")
-        return {name: getattr(self, name).state_dict() for name in parts}
+        return states(self, ("g", "d", "ema", "adam_g", "adam_d"))
 
     def load_state(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            getattr(self, name).load_state_dict(value)
+        load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
         """f, its statistics and the averaged g, as a checkpoint that `checkpoint.load` reads."""
@@ -172,10 +179,29 @@ class TransferStage:
             tensors["encoder"] = own
         info = {
             "kind": "transfer", "encoder": self.f.config, "generator": self.ema.config, "upscaler": None,
-            "emphasis": self.config.emphasis,
+            "emphasis": self.config.emphasis, "sees": sees(self.config),
             "trained": {"step": step, **vars(self.config), "data": self.source},
         }  # fmt: skip
         return checkpoint.save(directory, info, tensors)
+
+
+def sees(config: TransferTraining) -> str:
+    """What the result is to be shown: whole pictures, their heads, or digits."""
+    if config.task == "folders":
+        return "heads" if config.heads else "pictures"
+    return {"faces": "heads", "digits": "digits"}[config.task]
+
+
+def spread(x: Tensor) -> Tensor:
+    """How much pictures differ: the root mean square over pixels of their deviation from the mean picture."""
+    return x.sub(x.mean(0)).square().mean().sqrt()
+
+
+def resident(x: Tensor, device: torch.device) -> Tensor:
+    """Pictures on the device, or, where they would fill more than half of a GPU's free memory, in pinned memory."""
+    if device.type == "cuda" and x.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+        return x.pin_memory()
+    return x.to(device)
 
 
 def show(x: Tensor) -> list[Image]:

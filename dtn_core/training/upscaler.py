@@ -16,7 +16,7 @@ from ..domains import avatars
 from ..images import to_float
 from ..networks.upscaler import Upscaler
 from ..types import Image
-from .loop import flat_cosine
+from .engine import descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 30_000_000
 """SR's avatars have seeds from here on: none of them is among those it is tested on."""
@@ -49,31 +49,27 @@ class UpscalerStage:
 
     def __init__(self, config: UpscalerTraining, data: Path | None, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device, self.batch = str(accelerator.device), config.batch
-        self.best_by = None
+        self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-psnr_rough"
         torch.manual_seed(config.seed)
-        self.net = Upscaler(4, config.width, config.depth).to(accelerator.device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=config.lr)
+        self.net = prepare(Upscaler(4, config.width, config.depth), accelerator, config.compile)
+        self.optimizer = prepare_optimizer(torch.optim.Adam(self.net.parameters(), lr=config.lr), accelerator)
         self.small, self.large = pairs(SEEDS, config.avatars)
         self.val = pairs(2 * SEEDS, max(4, config.avatars // 50))
 
     def step(self, step: int) -> dict[str, Tensor]:
         low, high = self._batch(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * flat_cosine(step, self.config.steps)
+        set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps))
         self.net.train()
         with self.accelerator.autocast():
             made = self.net(low)
         # Charbonnier: like a mean absolute error at edges, but calm in the flat areas drawings are made of.
         loss = ((made.float() - high).square() + 0.05**2).sqrt().mean() - 0.05
-        self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        self.optimizer.step()
+        descend(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        n, p = self.config.batch, self.config.patch
+        n, p, mine = self.batch, self.config.patch, part(self.batch, self.accelerator)
         index = torch.randint(len(self.small), (n,), generator=random)
         ys, xs = torch.randint(0, self.small.shape[-1] - p + 1, (2, n), generator=random).tolist()
         low = torch.stack([self.small[i, :, y : y + p, x : x + p] for i, y, x in zip(index, ys, xs)])
@@ -83,7 +79,7 @@ class UpscalerStage:
         low = to_float(low)
         rough = torch.rand(n, 1, 1, 1, generator=random) < 2 / 3
         low = torch.where(rough, as_generated(low, random), low)
-        return low.to(self.accelerator.device), to_float(high).to(self.accelerator.device)
+        return low[mine].to(self.accelerator.device), to_float(high[mine]).to(self.accelerator.device)
 
     @torch.no_grad()
     def samples(self) -> Image:
@@ -108,11 +104,10 @@ class UpscalerStage:
         return figures
 
     def state(self) -> dict[str, Any]:
-        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return states(self, ("net", "optimizer"))
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
         info = {

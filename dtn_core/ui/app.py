@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
 
 import gradio as gr
 
 from ..transfer import DigitTransferrer, Transferrer
-from . import digits, emojify, theme
+from . import digits, emojify, theme, train
+from .desk import Desk, Policy
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
@@ -16,9 +18,12 @@ WORDS = {"audio.record": "Start"}
 """gradio's webcam button says "Record"; nothing is recorded here."""
 
 
-def build_app(faces: Transferrer, numbers: DigitTransferrer | ValueError) -> gr.Blocks:
+def build_app(
+    faces: Transferrer, numbers: DigitTransferrer | ValueError, runs: Path = Path("runs"), training: Policy = "off"
+) -> gr.Blocks:
     """The whole page. The transferrers are shared by all viewers; they keep nothing of a picture. numbers: where there
-    is none, the error that says why; the tab then shows it."""
+    is none, the error that says why; the tab then shows it. runs: folder of training runs; training: which trainings
+    are allowed."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(theme.HEADER, apply_default_css=False)
         with gr.Tabs(elem_classes="rooms"):
@@ -29,6 +34,8 @@ def build_app(faces: Transferrer, numbers: DigitTransferrer | ValueError) -> gr.
                     digits.explain(numbers)
                 else:
                     digits.fill(numbers)
+            with gr.Tab("Train", id="train"):
+                train.fill(Desk(runs, training), demo)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
@@ -44,7 +51,7 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, sh
     try:
         demo.launch(
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
-            theme=theme.theme(), css=theme.CSS, favicon_path=theme.ASSETS / "favicon.svg",
+            theme=theme.theme(), css=theme.CSS + train.CSS, favicon_path=theme.ASSETS / "favicon.svg",
             footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS),
             max_file_size=1,  # pictures travel in memory: gradio must not take them into its folder
         )  # fmt: skip

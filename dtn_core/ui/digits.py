@@ -15,6 +15,7 @@ from ..domains.drawn_digits import draw_many
 from ..images import load, to_images, to_tensor
 from ..transfer import DigitResult, DigitTransferrer
 from . import cards, pictures
+from .library import Library, dropdown
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
@@ -34,13 +35,15 @@ street numbers (SVHN) and from handwriting (MNIST) that nobody had matched: the 
 DRAWN = "Drawn by this program to look like street numbers; none is a photo."
 
 
-def fill(transferrer: DigitTransferrer) -> None:
-    """Fill the tab, inside a gr.Tab."""
+def fill(translations: Library[DigitTransferrer]) -> gr.Dropdown:
+    """Fill the tab, inside a gr.Tab. Returns the list of translations."""
     gr.HTML(INTRO, apply_default_css=False)
-    _one(transferrer)
-    _pairs(transferrer)
+    chosen = dropdown(translations, elem_id="digit-translation")
+    _one(translations, chosen)
+    _pairs(translations, chosen)
     _tables()
-    _endpoint(transferrer)
+    _endpoint(translations.first)
+    return chosen
 
 
 def explain(error: ValueError) -> None:
@@ -51,7 +54,7 @@ def explain(error: ValueError) -> None:
     _tables()
 
 
-def _one(transferrer: DigitTransferrer) -> None:
+def _one(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
             digit = pictures.picture_input("digits", elem_id="digit")
@@ -60,28 +63,35 @@ def _one(transferrer: DigitTransferrer) -> None:
         with gr.Column(scale=7, min_width=320):
             reading = gr.HTML(WAITING, apply_default_css=False, elem_id="reading")
 
-    def show(url: str | None) -> str:
+    def show(url: str | None, translation: str | None) -> str:
         if not url:
             return WAITING
         try:
-            return card(transferrer(pictures.decode(url)))
+            return card(translations.get(translation)(pictures.decode(url)))
         except ValueError as error:
             return cards.message(str(error))
 
-    digit.submit(
-        show, digit, reading, api_visibility="private", show_progress="minimal", trigger_mode="always_last",
-        concurrency_limit=2, concurrency_id="digits",
+    gr.on(
+        [digit.submit, chosen.input], show, [digit, chosen], reading, api_visibility="private",
+        show_progress="minimal", trigger_mode="always_last", concurrency_limit=2, concurrency_id="digits",
     )  # fmt: skip
     others.click(_numbers, None, numbers, api_visibility="private", show_progress="hidden")
 
 
-def _pairs(transferrer: DigitTransferrer) -> None:
+def _pairs(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None:
     with gr.Row(elem_classes="digits-section"):
         gr.HTML(f"<h2>Random pairs</h2><p>{DRAWN}</p>", apply_default_css=False)
         new = gr.Button("New pairs", size="sm", elem_id="new-pairs", elem_classes="quiet-button")
-    pairs = gr.HTML(grid(transferrer, *_fresh(PAIRS)), apply_default_css=False, elem_id="pairs")
-    new.click(
-        lambda: grid(transferrer, *_fresh(PAIRS)), None, pairs, api_visibility="private", show_progress="minimal",
+    pairs = gr.HTML(grid(translations.first, *_fresh(PAIRS)), apply_default_css=False, elem_id="pairs")
+
+    def show(translation: str | None) -> str:
+        try:
+            return grid(translations.get(translation), *_fresh(PAIRS))
+        except ValueError as error:
+            return cards.message(str(error))
+
+    gr.on(
+        [new.click, chosen.input], show, chosen, pairs, api_visibility="private", show_progress="minimal",
         concurrency_limit=2, concurrency_id="digits",
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from ..faces.compose import beside
 from ..transfer import Transferrer
 from ..types import Face, Image, Result
 from . import cards, pictures
+from .library import Library, dropdown
 
 VIEWS = ("Over the face", "Beside", "Emoji alone")
 
@@ -33,17 +34,19 @@ def warm_up(transferrer: Transferrer) -> None:
     transferrer(np.zeros((64, 64, 3), np.uint8))
 
 
-def fill(transferrer: Transferrer) -> None:
-    """Fill the tab, inside a gr.Tab."""
+def fill(translations: Library[Transferrer]) -> gr.Dropdown:
+    """Fill the tab, inside a gr.Tab. Returns the list of translations."""
+    chosen = dropdown(translations, elem_id="translation")
     with gr.Tabs(elem_classes="modes"):
         with gr.Tab("Photo", id="photo"):
-            _photo(transferrer)
+            _photo(translations, chosen)
         with gr.Tab("Live webcam", id="live"):
-            _live(transferrer)
-    _endpoint(transferrer)
+            _live(translations, chosen)
+    _endpoint(translations.first)
+    return chosen
 
 
-def _photo(transferrer: Transferrer) -> None:
+def _photo(translations: Library[Transferrer], chosen: gr.Dropdown) -> None:
     quiet = {"show_label": False, "interactive": False, "buttons": ["download", "fullscreen"]}
     script = (pictures.ASSETS / "story.js").read_text("utf-8")
     with gr.Row(equal_height=False):
@@ -60,24 +63,25 @@ def _photo(transferrer: Transferrer) -> None:
                 with gr.Tab(VIEWS[1]):
                     pair = pictures.image(elem_id="beside", **quiet)
 
-    def show(url: str | None, mirrored: bool) -> tuple[Any, ...]:
+    def show(url: str | None, mirrored: bool, translation: str | None) -> tuple[Any, ...]:
         if not url:
             return cards.WAITING, gr.update(visible=False), None, None, None
         try:
-            result = transferrer(pictures.decode(url), mirror=mirrored)
+            result = translations.get(translation)(pictures.decode(url), mirror=mirrored)
         except ValueError as error:
             return cards.message(str(error)), gr.update(visible=False), None, None, None
         pictured = (result.frame, result.composed), result.composed, beside(result.frame, result.faces)
         return cards.steps(result), gr.update(visible=bool(result.faces)), *pictured
 
     gr.on(
-        [photo.submit, mirror.change], show, [photo, mirror], [story, views, compare, pasted, pair],
+        [photo.submit, mirror.change, chosen.input], show, [photo, mirror, chosen],
+        [story, views, compare, pasted, pair],
         api_visibility="private", show_progress="minimal", show_progress_on=story, trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
 
 
-def _live(transferrer: Transferrer) -> None:
+def _live(translations: Library[Transferrer], chosen: gr.Dropdown) -> None:
     options = gr.WebcamOptions(mirror=True, constraints={"video": {"width": 640, "height": 480}})
     with gr.Row(equal_height=True):
         camera = pictures.image(
@@ -93,9 +97,13 @@ def _live(transferrer: Transferrer) -> None:
         mirror = gr.Checkbox(True, label="Mirror", container=False, min_width=90, elem_id="live-mirror")
     state = gr.State(Live())
 
-    def show(frame: Image | None, chosen: str, mirrored: bool, live: Live) -> tuple[Any, ...]:
+    def show(frame: Image | None, chosen: str, mirrored: bool, live: Live, translation: str | None) -> tuple[Any, ...]:
         if frame is None:
             return None, "", Live()
+        try:
+            transferrer = translations.get(translation)
+        except ValueError as error:
+            return frame, cards.message(str(error)), Live()
         # The browser sends what its preview shows, which is mirrored already.
         result = transferrer(frame, mirror=not mirrored, thorough=False, previous=live.faces)
         faces = tuple(face.aligned.face for face in result.faces)
@@ -104,7 +112,7 @@ def _live(transferrer: Transferrer) -> None:
         return compose(result, chosen), quiet + cards.timing(result.ms, live.fps()), live
 
     camera.stream(
-        show, [camera, view, mirror, state], [shown, note, state],
+        show, [camera, view, mirror, state, chosen], [shown, note, state],
         api_visibility="private", show_progress="hidden", stream_every=0.05, time_limit=None,
         concurrency_limit=None, concurrency_id="live",
     )  # fmt: skip

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from dtn_core.networks import encoders
-from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator, DigitEncoder, PaperDigitEncoder
+from dtn_core.networks.digits import ClassEncoder, ConvDiscriminator, DeconvGenerator, PaperDigitEncoder
 from dtn_core.networks.generator import FromPicture, Generator, build
 
 
@@ -21,7 +21,7 @@ def test_the_papers_f_has_128_numbers_from_four_convolutions():
 
 
 def test_our_f_has_128_numbers_and_ten_logits():
-    f = DigitEncoder()
+    f = ClassEncoder()
     assert (f.dim, f.hidden) == (138, 128)
     assert f.eval()(pictures()).shape == (2, 138)
 
@@ -41,9 +41,9 @@ def test_encoders_of_digits_keep_the_interface(config):
 
 
 def test_features_are_taken_before_the_last_relu_and_classes_read_after_it():
-    for f in (DigitEncoder(8, 16).eval(), PaperDigitEncoder().eval()):
+    for f in (ClassEncoder(8, 16).eval(), PaperDigitEncoder().eval()):
         z = f(pictures(8))
-        hidden = z[:, :16] if isinstance(f, DigitEncoder) else z
+        hidden = z[:, :16] if isinstance(f, ClassEncoder) else z
         assert hidden.min() < 0
         assert torch.allclose(f.logits(z), f.classify(F.relu(hidden)))
 
@@ -103,7 +103,7 @@ def test_g_from_pictures_learns_all_of_itself_and_comes_back(kind):
 
 
 def test_g_from_pictures_standardises_what_its_encoder_says():
-    made = FromPicture(DigitEncoder(8, 16), inner("upsample"))
+    made = FromPicture(ClassEncoder(8, 16), inner("upsample"))
     heard = []
     made.g.register_forward_pre_hook(lambda _, args: heard.append(args[0]))
     made(pictures(16))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from accelerate import Accelerator
+from brief import train_briefly
 from tiny_digits import write_digits, write_judge
 
 from dtn_core import checkpoint
@@ -24,7 +25,6 @@ from dtn_core.training.classifier import (
     transferred,
     turned,
 )
-from dtn_core.training.loop import train
 from dtn_core.training.runs import Run
 
 CONFIG = replace(PRESETS["digits-f-tiny"], batch=4, steps=4, log_every=1, sample_every=4, save_every=2)
@@ -169,12 +169,12 @@ def test_what_it_exports_reads_as_the_average_does(tmp_path):
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
     whole, broken = Run.create(tmp_path, "whole", CONFIG), Run.create(tmp_path, "broken", CONFIG)
     stage = make_stage(drawn=0.25)
-    train(stage, whole, 4, 1, 4, 2)
+    train_briefly(stage, whole, 4, 4)
     (broken.path / "control" / "stop").touch()
-    train(make_stage(drawn=0.25), broken, 4, 1, 4, 2)
+    train_briefly(make_stage(drawn=0.25), broken, 4, 4)
     (broken.path / "control" / "stop").unlink()
     resumed = make_stage(drawn=0.25)
-    train(resumed, broken, 4, 1, 4, 2)
+    train_briefly(resumed, broken, 4, 4)
     ends = [s.event for s in read(broken.path / "events.jsonl")[0] if isinstance(s.event, Finished)]
     assert ends == [Finished(1, "stopped"), Finished(4, "done")]
     assert same(weights(stage.net), weights(resumed.net))

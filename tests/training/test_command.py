@@ -29,6 +29,8 @@ def pack(tmp_path):
         f_t=torch.randn(12, 64, generator=random),
         f_val=torch.randn(12, 64, generator=random),
         val=torch.zeros(12, 64, 64, 3, dtype=torch.uint8),
+        t_val=torch.randint(0, 256, (4, 4, 64, 64), dtype=torch.uint8, generator=random),
+        f_t_val=torch.randn(4, 64, generator=random),
     )
     made.write(tmp_path / "pack.safetensors")
     return tmp_path / "pack.safetensors"

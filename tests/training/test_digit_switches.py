@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from brief import train_briefly
 from tiny_digits import write_judge
 from torch import nn
 
@@ -14,7 +16,6 @@ from dtn_core.images import to_float
 from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator
 from dtn_core.networks.discriminator import Discriminator
 from dtn_core.networks.generator import FromPicture, Generator
-from dtn_core.training.loop import train
 from dtn_core.training.packs import make_encoder, make_pack
 from dtn_core.training.runs import Run
 from dtn_core.training.transfer import TransferStage
@@ -101,7 +102,9 @@ def test_it_shows_samples_and_what_it_exports_transfers(make_stage, switches, tm
     stage = make_stage(**switches)
     stage.step(1)
     assert stage.samples().shape[2] == 3
-    assert set(stage.validate()) == {"const"}
+    figures = stage.validate()
+    assert set(figures) == {"const", "diversity"} | ({"tid"} if stage.config.beta else set())
+    assert all(np.isfinite(value) for value in figures.values())
     loaded = checkpoint.load(stage.export(tmp_path / "made", 1))
     assert loaded.info["trained"]["data"] == "drawn → drawn"
     x = to_float(stage.val[:3]).permute(0, 3, 1, 2)
@@ -207,10 +210,10 @@ def test_a_resumed_run_equals_an_unbroken_one(make_stage, tmp_path, name):
     config = replace(CONFIG, **switches)
     whole, broken = Run.create(tmp_path, "whole", config), Run.create(tmp_path, "broken", config)
     stage, resumed = make_stage(**switches), make_stage(**switches)
-    train(stage, whole, 4, 1, 4, 2)
+    train_briefly(stage, whole, 4, 4)
     (broken.path / "control" / "stop").touch()
-    train(make_stage(**switches), broken, 4, 1, 4, 2)
+    train_briefly(make_stage(**switches), broken, 4, 4)
     (broken.path / "control" / "stop").unlink()
-    train(resumed, broken, 4, 1, 4, 2)
+    train_briefly(resumed, broken, 4, 4)
     for part in ("g", "d", "ema"):
         assert same(weights(getattr(stage, part)), weights(getattr(resumed, part))), part

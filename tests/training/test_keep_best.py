@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Saved, Started, read
@@ -17,8 +18,8 @@ class Scripted:
 
     device, batch = "cpu", 1
 
-    def __init__(self, figures, best_by="const"):
-        self.figures, self.best_by = figures, best_by
+    def __init__(self, figures, figure="const"):
+        self.figures, self.figure = figures, figure
         self.weight, self.exported, self.stop_after = torch.zeros(1), [], None
 
     def step(self, step):
@@ -48,8 +49,9 @@ def run(tmp_path):
     return Run.create(tmp_path, "x", replace(PRESETS["digits-tiny"], keep="best"))
 
 
-def go(stage, run, steps=6, save_every=1):
-    train(stage, run, steps, log_every=1, sample_every=100, save_every=save_every)
+def go(stage, run, **changes):
+    config = replace(run.config, **{"steps": 6, "log_every": 1, "sample_every": 100, "save_every": 1, **changes})
+    train(stage, run, config, Accelerator(cpu=True))
     return stage.exported[-1]
 
 
@@ -74,13 +76,23 @@ def test_the_step_of_the_lowest_figure_is_exported(run, figures, best):
     assert run.load_state()["step"] == 6
 
 
+def test_a_figure_may_be_better_the_higher(run):
+    assert go(Scripted([0, 9, 9, 9, 2, 4, 3], figure="-const"), run) == (5, 5)
+
+
+def test_patience_ends_early_and_keeps_the_best(run):
+    stage = Scripted([9, 9, 9, 9, 9, 4, 5, 6, 7, 8, 9])
+    assert go(stage, run, steps=10, patience=2) == (6, 7) or stage.exported[-1] == (6, 6)
+    assert told(run, Finished) == [Finished(6, "early")]
+
+
 def test_only_steps_that_are_saved_can_be_best(run):
     assert go(Scripted([9, 1, 5, 1, 4, 1, 6]), run, save_every=2) == (4, 4)  # not 5
     assert [event.step for event in told(run, Saved)] == [2, 4, 6]
 
 
 def test_keep_last_exports_the_last(run):
-    assert go(Scripted([9, 1, 2, 3, 4, 5, 6], best_by=None), run) == (6, 6)
+    assert go(Scripted([9, 1, 2, 3, 4, 5, 6]), run, keep="last") == (6, 6)
     assert not (run.path / "checkpoints" / "best.safetensors").exists()
 
 

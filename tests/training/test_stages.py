@@ -76,7 +76,7 @@ def test_the_judge_learns():
     for step in range(2, 61):
         last = stage.step(step)["loss"]
     assert last < 0.7 * first
-    assert set(stage.validate()) == set(JUDGED)
+    assert set(stage.validate()) == {"mean", *JUDGED}
 
 
 def test_the_upscaler_starts_as_bicubic_and_gets_better():
@@ -101,5 +101,6 @@ def test_roughening_keeps_range_and_is_seeded():
 
 def test_unknown_labels_do_not_count():
     logits = torch.zeros(1, 3)
-    assert attribute_loss(logits, torch.tensor([[1.0, -1, -1]])).item() == pytest.approx(np.log(2))
+    loss = attribute_loss(logits, torch.tensor([[1.0, -1, -1]]), Accelerator(cpu=True))
+    assert loss.item() == pytest.approx(np.log(2))
     assert len(ATTRIBUTES) == 48

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from accelerate import Accelerator
+from brief import train_briefly
 from torch.nn import functional as F
 
 from dtn_core import checkpoint
@@ -12,7 +13,7 @@ from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Stepped, read
 from dtn_core.images import to_float
 from dtn_core.networks.encoders import AttributeEncoder
-from dtn_core.training.loop import flat_cosine, train
+from dtn_core.training.engine import flat_cosine
 from dtn_core.training.packs import Pack, pack_path
 from dtn_core.training.runs import Run
 from dtn_core.training.transfer import TransferStage, alpha_at
@@ -34,7 +35,8 @@ def make_pack(f, n=12):
 
     t, s, val = pictures(4), pictures(3), pictures(3)
     f_s = torch.stack([features(s), features(s.flip(3))], 1) * 3 + 1
-    return Pack(f_s=f_s, t=t, f_t=features(t), f_val=features(val), val=val.permute(0, 2, 3, 1).contiguous())
+    f_val, val = features(val), val.permute(0, 2, 3, 1).contiguous()
+    return Pack(f_s=f_s, t=t, f_t=features(t), f_val=f_val, val=val, t_val=t[:8], f_t_val=features(t)[:8])
 
 
 def make_stage(config=CONFIG):
@@ -95,14 +97,14 @@ def test_constancy_falls_when_it_is_trained():
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
     whole, broken = Run.create(tmp_path, "whole", CONFIG), Run.create(tmp_path, "broken", CONFIG)
     stage = make_stage()
-    train(stage, whole, 6, 1, 3, 2)
+    train_briefly(stage, whole, 6, 3)
     (broken.path / "control" / "stop").touch()
-    train(make_stage(), broken, 6, 1, 3, 2)  # stops after its first step
+    train_briefly(make_stage(), broken, 6, 3)  # stops after its first step
     finished = [s.event for s in read(broken.path / "events.jsonl")[0] if isinstance(s.event, Finished)]
     assert finished == [Finished(1, "stopped")]
     (broken.path / "control" / "stop").unlink()
     resumed = make_stage()
-    train(resumed, broken, 6, 1, 3, 2)
+    train_briefly(resumed, broken, 6, 3)
     assert same(weights(stage.g), weights(resumed.g))
     assert same(weights(stage.d), weights(resumed.d))
     assert same(weights(stage.ema), weights(resumed.ema))
@@ -126,7 +128,7 @@ def test_losses_that_are_no_numbers_stop_the_run(tmp_path):
     stage = make_stage()
     stage.step = lambda step: {"d": torch.tensor(float("nan"))}
     with pytest.raises(RuntimeError, match="not a number at step 1"):
-        train(stage, Run.create(tmp_path, "x", CONFIG), 6, 1, 3, 2)
+        train_briefly(stage, Run.create(tmp_path, "x", CONFIG), 6, 3)
 
 
 def test_sample_grids_are_the_same_every_time():

@@ -1,0 +1,60 @@
+// Runs once for the curves: under the pointer, the step and what each line has there. The numbers are read back from the
+// drawn points; data-scale holds the last step and the least and greatest value of the axes.
+const AXES = { left: 36, right: 8, top: 8, bottom: 20 };
+const place = document.querySelector(".gradio-container");
+const tip = document.createElement("div");
+const rule = document.createElement("div");
+tip.className = "curve-tip";
+rule.className = "curve-rule";
+tip.hidden = rule.hidden = true;
+place.append(tip, rule);
+
+const hide = () => { tip.hidden = rule.hidden = true; };
+
+const words = (value) => {
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString("en");
+  return size && size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+};
+
+const nearest = (line, x) => {
+  const points = line.getAttribute("points").split(" ").map((point) => point.split(",").map(Number));
+  return points.reduce((best, point) => (Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best));
+};
+
+const look = (event) => {
+  const svg = event.target.closest("svg[data-scale]") || (event.target.closest(".curve") || element).querySelector("svg[data-scale]");
+  if (!event.target.closest(".curve") || !svg) return hide();
+  const box = svg.getBoundingClientRect();
+  const view = svg.viewBox.baseVal;
+  const zoom = box.width / view.width;
+  const x = (event.clientX - box.left) / zoom;
+  const lines = [...svg.querySelectorAll(".raw")];
+  if (x < AXES.left - 6 || event.clientY < box.top || !lines.length) return hide();
+  const [last, low, high] = svg.dataset.scale.split(" ").map(Number);
+  const wide = view.width - AXES.left - AXES.right;
+  const tall = view.height - AXES.top - AXES.bottom;
+  let at = 0;
+  const rows = lines.map((line) => {
+    const [px, py] = nearest(line, x);
+    at = px;
+    const row = document.createElement("div");
+    const value = high - ((py - AXES.top) / tall) * (high - low);
+    row.className = line.getAttribute("class").replace("raw ", "");
+    row.textContent = (line.dataset.label ? line.dataset.label + " " : "") + words(value) + svg.dataset.unit;
+    return row;
+  });
+  const head = document.createElement("b");
+  head.textContent = "step " + Math.round(((at - AXES.left) / wide) * last).toLocaleString("en");
+  tip.replaceChildren(head, ...rows);
+  tip.hidden = rule.hidden = false;
+  const left = box.left + at * zoom;
+  rule.style.cssText = `left:${left}px;top:${box.top + AXES.top * zoom}px;height:${tall * zoom}px`;
+  tip.style.left = Math.min(left + 10, window.innerWidth - tip.offsetWidth - 8) + "px";
+  tip.style.top = Math.max(8, box.top - 6) + "px";
+};
+
+element.addEventListener("pointermove", look);
+element.addEventListener("pointerdown", look);
+element.addEventListener("pointerleave", hide);
+window.addEventListener("scroll", hide, { passive: true });

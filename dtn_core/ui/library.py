@@ -1,0 +1,89 @@
+"""Which translations a tab offers: those that are shipped, and every checkpoint of every run once it is written."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeVar
+
+import gradio as gr
+
+from .. import checkpoint
+from ..checkpoint import SHIPPED
+
+T = TypeVar("T")
+
+KEPT = 4
+"""So many checkpoints besides the first stay in memory."""
+
+
+class Library(Generic[T]):
+    """Translations by their path. first: the one the app was started with, under the value ""; sees: the kinds of
+    pictures that fit the tab (config.json's "sees"); load: makes one from its directory, ValueError if it can't; runs:
+    folder of training runs, or None where those are not to be seen."""
+
+    def __init__(self, first: T, sees: Sequence[str], load: Callable[[str], T], runs: Path | None) -> None:
+        self.first, self.sees, self.load, self.runs = first, sees, load, runs
+        self.kept: OrderedDict[tuple[str, int], T] = OrderedDict()
+        self.lock = Lock()
+
+    def choices(self) -> list[tuple[str, str]]:
+        """(words, value) of all there are now, the newest run first."""
+        found = [(f"{self.first.checkpoint.name} · {self.first.checkpoint.hash}", "")]
+        for directory in sorted(p.parent for p in SHIPPED.glob("*/config.json")):
+            if self._fits(directory) and directory.name != self.first.checkpoint.name:
+                found.append((directory.name, str(directory)))
+        for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
+            for directory in (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True)):
+                if self._fits(directory):
+                    found.append((f"{run.name} · {_step(directory)}", str(directory)))
+        return found
+
+    def get(self, value: str | None) -> T:
+        """The translation of a value of `choices`. Raises ValueError if there is none any more, or another is meant."""
+        if not value:
+            return self.first
+        if value not in (known for _, known in self.choices()):
+            raise ValueError("this checkpoint is gone. Choose another one from the list.")
+        key = value, (Path(value) / "config.json").stat().st_mtime_ns
+        with self.lock:
+            if key not in self.kept:
+                self.kept[key] = self.load(value)
+                while len(self.kept) > KEPT:
+                    self.kept.popitem(last=False)
+            self.kept.move_to_end(key)
+            return self.kept[key]
+
+    def _fits(self, directory: Path) -> bool:
+        try:
+            info = checkpoint.read_config(directory)
+        except ValueError:
+            return False
+        return info.get("kind") == "transfer" and sees(info) in self.sees
+
+
+def sees(info: dict) -> str:
+    """What a translation takes: "heads", "pictures" or "digits". Checkpoints of earlier versions don't say."""
+    encoder = info.get("encoder")
+    older = "digits" if isinstance(encoder, dict) and str(encoder.get("name")).startswith("digits") else "heads"
+    return info.get("sees", older)
+
+
+def _step(directory: Path) -> str:
+    if directory.name != "export":
+        return f"step {int(directory.name):,}"
+    step = checkpoint.read_config(directory).get("trained", {}).get("step")
+    return f"finished, step {step:,}" if isinstance(step, int) else "finished"
+
+
+def dropdown(library: Library, **options: object) -> gr.Dropdown:
+    """A list of the library's translations. It grows while the page is open: bring it up to date with `refresh`."""
+    return gr.Dropdown(library.choices(), value="", label="Translation", filterable=False, **options)
+
+
+def refresh(library: Library, value: str | None) -> dict:
+    """The list as it is now; what was chosen stays, if it is still there."""
+    choices = library.choices()
+    return gr.update(choices=choices, value=value if value in (known for _, known in choices) else "")

@@ -1,0 +1,177 @@
+"""The settings side of the tab *Train*: choose a task, a preset, settings; check; start."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ..config import PRESETS
+from . import cards, forms, live, train_watch
+from .desk import Desk, Form, devices
+
+
+class Parts(NamedTuple):
+    """Components of the left column. fields: by the setting's name."""
+
+    task: gr.Radio
+    explained: gr.HTML
+    preset: gr.Dropdown
+    about: gr.HTML
+    fields: dict[str, Any]
+    device: gr.Dropdown
+    data: gr.Textbox
+    name: gr.Textbox
+    beside: gr.Checkbox
+    extra: gr.Textbox
+    settings: gr.HTML
+    command: gr.Textbox
+    check: gr.Button
+    start: gr.Button
+    answer: gr.HTML
+
+    def inputs(self) -> list[Any]:
+        """What `as_form` takes, in its order."""
+        return [self.preset, self.extra, self.device, self.data, self.name, self.beside, *self.fields.values()]
+
+
+def as_form(preset: str, extra: str, device: str, data: str, name: str, beside: bool, *values: Any) -> Form:
+    """What the page's form holds, from the values of its components."""
+    named = dict(zip((field.name for field in forms.FIELDS), values))
+    return Form(preset or "", named, extra or "", device or "auto", data or "", name or "", bool(beside))
+
+
+def make(desk: Desk) -> Parts:
+    """The left column, as the first preset wants it."""
+    tasks = forms.tasks(desk.tiny)
+    task = next(iter(tasks))
+    first = forms.first_choice(task, gpu(), desk.tiny)
+    parts: dict[str, Any] = {}
+    parts["task"] = gr.Radio(
+        [(label, key) for key, label in tasks.items()], value=task, label="What to train", elem_id="train-task"
+    )
+    parts["explained"] = gr.HTML(live.quiet(forms.EXPLAINED[task]), apply_default_css=False)
+    parts["preset"] = gr.Dropdown(
+        forms.presets(task, desk.tiny), value=first, label="Preset", allow_custom_value=True, elem_id="train-preset"
+    )
+    parts["about"] = gr.HTML(live.quiet(forms.about(first)), apply_default_css=False)
+    made: dict[str, Any] = {}
+    fields = dict(zip((field.name for field in forms.FIELDS), fill_in(desk, first)))
+    with gr.Column(elem_classes="fields"):
+        made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group != "more"}
+    parts["device"] = gr.Dropdown(
+        devices(), value="auto", label="Where", allow_custom_value=True, elem_id="train-device"
+    )
+    with gr.Accordion("More settings", open=False, elem_classes="quiet-fold"):
+        with gr.Column(elem_classes="fields"):
+            made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group == "more"}
+        with gr.Column(visible=not desk.tiny):
+            parts["data"] = gr.Textbox(
+                os.environ.get("DTN_DATA", "") * (not desk.tiny), label="Folder of the data packs",
+                info="Of faces and digits; empty: $DTN_DATA", elem_id="train-data",
+            )  # fmt: skip
+            parts["name"] = gr.Textbox(label="Name of the run", info="Empty: the preset’s", elem_id="train-name")
+            parts["beside"] = gr.Checkbox(label="Start beside other trainings", elem_id="train-beside")
+    with gr.Accordion("All settings", open=False, visible=not desk.tiny, elem_classes="quiet-fold"):
+        parts["extra"] = gr.Textbox(
+            lines=3, label="Changes", info="key=value, one a line, or a JSON object; counts more than the fields above",
+            placeholder="clip=1.0\nalpha_end=1", elem_id="train-extra",
+        )  # fmt: skip
+        parts["settings"] = gr.HTML(live.all_settings(first), apply_default_css=False)
+    parts["command"] = gr.Textbox(
+        label="The same in a terminal", lines=2, max_lines=6, interactive=False, buttons=["copy"],
+        elem_id="train-command",
+    )  # fmt: skip
+    with gr.Row(elem_id="train-go"):
+        parts["check"] = gr.Button("Check", elem_id="train-check")
+        parts["start"] = gr.Button("Start", variant="primary", elem_id="train-start")
+    parts["answer"] = gr.HTML(apply_default_css=False, elem_id="train-answer")
+    return Parts(**parts, fields={f.name: made[f.name] for f in forms.FIELDS})
+
+
+def gpu() -> bool:
+    """Whether there is a GPU to train on."""
+    return any(name.startswith("cuda") for _, name in devices())
+
+
+def _field(field: forms.Field, at: dict[str, Any]) -> Any:
+    """The component of a setting, as `fill_in` wants it at first."""
+    options = {"label": at["label"], "info": field.info or None, "elem_id": f"train-{field.name}"}
+    options |= {"visible": at["visible"], "value": at.get("value"), "elem_classes": "wide" if field.wide else None}
+    kind = forms.plain_type(field.name)
+    if field.name == "encoder":
+        return gr.Dropdown(at["choices"], allow_custom_value=True, **options)
+    if given := forms.choices(field.name):
+        return gr.Dropdown(list(given), **options)
+    if kind is bool:
+        return gr.Checkbox(**options)
+    if kind is str:
+        return gr.Textbox(**options)
+    return gr.Number(precision=0 if kind is int else None, step=1 if kind is int else 0.0001, **options)
+
+
+def fill_in(desk: Desk, preset: str) -> list[dict[str, Any]]:
+    """For each of `forms.FIELDS`: whether a preset shows it, its label and value. The user's own paths stay."""
+    if preset not in PRESETS:
+        return [{} for _ in forms.FIELDS]
+    config = PRESETS[preset]
+    shown = forms.shown(config)
+    found = []
+    for field in forms.FIELDS:
+        here = field.name in shown and (not desk.tiny or field.name in forms.TUNABLE)
+        at = {"visible": here, "label": shown.get(field.name, field).label}
+        if field.name in shown and getattr(config, field.name) is not None:
+            at["value"] = getattr(config, field.name)
+        if field.name == "encoder" and field.name in shown:
+            at["choices"] = desk.encoders(forms.task_of(config))
+        found.append(at)
+    return found
+
+
+def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
+    """What happens when somebody chooses, writes or presses."""
+    quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    fields = list(form.fields.values())
+
+    def choose_preset(preset: str) -> list[Any]:
+        if preset not in PRESETS:
+            return [gr.skip()] * (len(fields) + 2)
+        table = live.all_settings(preset)
+        return [live.quiet(forms.about(preset)), table, *(gr.update(**at) for at in fill_in(desk, preset))]
+
+    def choose_task(task: str) -> list[Any]:
+        first = forms.first_choice(task, gpu(), desk.tiny)
+        names = gr.update(choices=forms.presets(task, desk.tiny), value=first)
+        return [live.quiet(forms.EXPLAINED[task]), names, *choose_preset(first)]
+
+    def command(*values: Any) -> str:
+        return desk.command(as_form(*values))
+
+    def check(*values: Any) -> str:
+        try:
+            return live.checked(desk.check(as_form(*values)))
+        except ValueError as error:
+            return cards.message(str(error))
+
+    def start(*values: Any) -> tuple[Any, ...]:
+        try:
+            name = desk.start(as_form(*values))
+        except ValueError as error:
+            return cards.message(str(error)), gr.skip(), gr.skip()
+        return cards.message(f"{name} has started.", "agree"), name, None
+
+    about = [form.about, form.settings, *fields]
+    told = {"fn": command, "inputs": form.inputs(), "outputs": form.command, **quiet}
+    form.task.input(choose_task, form.task, [form.explained, form.preset, *about], **quiet).then(**told)
+    form.preset.input(choose_preset, form.preset, about, **quiet).then(**told)
+    others = [part for part in form.inputs() if part is not form.preset]
+    gr.on([part.input for part in others], **told, trigger_mode="always_last")
+    form.check.click(
+        check, form.inputs(), form.answer, api_visibility="private", concurrency_limit=1, show_progress_on=form.answer
+    )
+    started = form.start.click(
+        start, form.inputs(), [form.answer, watch.chosen, watch.pinned], api_visibility="private",
+        show_progress_on=form.answer,
+    )  # fmt: skip
+    train_watch.follow(desk, watch, started)

@@ -1,0 +1,386 @@
+"""Trainings as processes of their own, with real ones: most only sleep, the last really trains."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dtn_core import config as configs
+from dtn_core.config import PRESETS
+from dtn_core.events import Finished, Stamped, Started, encode
+from dtn_core.training import jobs
+from dtn_core.training.runs import Run
+from dtn_core.training.snapshot import holder, is_alive, log_tail, runs_in, snapshot
+
+TINY = replace(PRESETS["faces-tiny"], device="cpu")
+SLEEP = "import time; print('a last word', flush=True); time.sleep(100)"
+STARTED = encode(Stamped(Started(0, 8, "cpu"), 9e9)) + "\n"
+
+
+def until(condition, seconds=60.0):
+    patience = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < patience, "waited in vain"
+        time.sleep(0.02)
+
+
+def shell(code):
+    """A trainer that runs this code instead; "dtn_core" is in its command line as in a real one's."""
+    return lambda path: [sys.executable, "-c", code, "dtn_core", str(path)]
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A folder of runs whose trainers sleep. Those that are left are ended."""
+    monkeypatch.setattr(jobs, "_trainer", shell(SLEEP))
+    folder = tmp_path / "runs"
+    yield folder
+    for path in runs_in(folder):
+        if is_alive(path) and holder(path)[0] not in (None, os.getpid()):
+            os.kill(holder(path)[0], signal.SIGKILL)
+
+
+@pytest.fixture
+def path(runs):
+    path = jobs.start(TINY, "x", runs)
+    until(lambda: "a last word" in log_tail(path))
+    return path
+
+
+def test_a_run_lives_as_long_as_its_process_and_the_lock_tells(path):
+    assert is_alive(path)
+    pid = holder(path)[0]
+    assert pid not in (None, os.getpid())
+    assert os.getsid(pid) == pid  # Ctrl-C at the app is none of its business
+    found = snapshot(path)
+    assert (found.status, found.step, found.steps, found.config) == ("starting", 0, 8, TINY)
+    with (path / "events.jsonl").open("a") as file:
+        file.write(STARTED)
+    assert snapshot(path, found).status == "running"
+    jobs.ask(path, "stop")
+    assert snapshot(path, found).status == "stopping"
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not is_alive(path))
+    found = snapshot(path, found)
+    assert (found.status, found.why) == ("died", "a last word")
+    until(lambda: not Path(f"/proc/{pid}").exists())  # reaped
+
+
+def test_the_child_gets_words_environment_and_nothing_on_standard_input(runs, monkeypatch, tmp_path):
+    code = "import os, sys; import dtn_core.events; print(sys.argv[1:], repr(sys.stdin.read()), os.getcwd())"
+    monkeypatch.setattr(jobs, "_trainer", shell(code))
+    monkeypatch.chdir(tmp_path)  # where dtn_core isn't
+    path = jobs.start(TINY, "x", Path("runs"), "data")
+    assert path == tmp_path / "runs" / "00001-x"
+    until(lambda: not is_alive(path))
+    head, said = (path / "log.txt").read_text().splitlines()
+    assert head.startswith("--- 2")
+    assert head.endswith(f"dtn_core {path}")
+    assert said == f"['dtn_core', '{path}'] '' {tmp_path}"
+    assert Run.data_of(path) == str(tmp_path / "data")
+    assert snapshot(path).why == said
+
+
+def test_what_is_started_is_the_command_line(tmp_path):
+    run = tmp_path / "00001-x"
+    assert jobs._trainer(run) == [sys.executable, "-m", "dtn_core", "train", "--resume", str(run)]
+
+
+def test_a_lock_is_handed_down_without_a_gap_and_a_stop_is_not_lost(runs, monkeypatch):
+    code = """
+import os, sys, time
+from pathlib import Path
+from dtn_core.events import Finished, Noted, Started
+from dtn_core.training.runs import Run
+run = Run.reopen(Path(sys.argv[-1]))
+run.tell(Started(0, 8, "cpu"))
+run.tell(Noted(0, f"{sorted(run.asked())} {os.environ.get('DTN_RUN_LOCK')}"))
+while not run.asked_to_stop():
+    time.sleep(0.01)
+run.tell(Finished(1, "stopped"))
+"""
+    monkeypatch.setattr(jobs, "_trainer", shell(code))
+    path = jobs.start(TINY, "x", runs)
+    seen = set()
+    jobs.ask(path, "save")
+    while not (found := snapshot(path)).messages:
+        seen.add(found.status)
+        time.sleep(0.01)
+    assert seen <= {"starting", "running"}
+    assert found.messages == ((0, "['save'] None"),)
+    with pytest.raises(ValueError, match="being trained by another process"):
+        Run.reopen(path)
+    jobs.ask(path, "stop")
+    until(lambda: not is_alive(path))
+    assert snapshot(path).status == "stopped"
+    with Path(os.devnull).open() as nothing:  # whatever happens to have the number that the lock had
+        monkeypatch.setenv("DTN_RUN_LOCK", str(nothing.fileno()))
+        Run.reopen(path)
+
+
+def test_a_run_is_resumed_where_it_stands(path, runs):
+    with pytest.raises(ValueError, match="being trained by another process"):
+        jobs.resume(path)
+    with (path / "events.jsonl").open("a") as file:
+        file.write(encode(Stamped(Started(0, 8, "cpu"), 1.0)) + "\n" + '{"half')
+    jobs.set_sample_every(path, 3)
+    jobs.ask(path, "sample")
+    jobs.force_stop(path)
+    jobs.resume(path)
+    assert snapshot(path).status == "starting"
+    assert os.listdir(path / "control") == ["sample_every"]
+    assert (path / "events.jsonl").read_bytes().endswith(b"}\n")
+    assert (path / "log.txt").read_text().count("--- ") == 2
+    assert runs_in(runs) == [path]
+
+
+def test_a_run_of_another_version_is_not_resumed(path):
+    jobs.force_stop(path)
+    (path / "config.json").write_text('{"kind": "transfer", "warp": 9}')
+    with pytest.raises(ValueError, match="another version"):
+        jobs.resume(path)
+    assert not is_alive(path)
+
+
+@pytest.mark.parametrize("how", ["resume", "start"])
+def test_one_device_trains_one_run_unless_asked_to(path, runs, how):
+    other = Run.create(runs, "other", TINY)
+    other.release()
+
+    def go(**options):
+        return jobs.start(TINY, "y", runs, **options) if how == "start" else jobs.resume(other.path, **options)
+
+    with pytest.raises(ValueError, match="00001-x is being trained on cpu now"):
+        go()
+    assert [p.name for p in runs_in(runs)] == ["00002-other", "00001-x"]
+    assert not is_alive(other.path)
+    made = go(beside=True) or other.path
+    assert is_alive(made)
+    assert holder(made)[0] != holder(path)[0]
+
+
+def test_two_gpus_are_two_devices_and_the_first_has_two_names(runs, monkeypatch):
+    monkeypatch.setattr(jobs, "pick_device", lambda name: "cuda" if name == "auto" else name)
+    jobs.start(replace(TINY, device="auto"), "x", runs)
+    jobs.start(replace(TINY, device="cuda:1"), "x", runs)
+    jobs.start(replace(TINY, device="cpu"), "x", runs)
+    for device, name in (("cuda:0", "00001-x"), ("cuda:1", "00002-x"), ("auto", "00001-x"), ("cpu", "00003-x")):
+        with pytest.raises(ValueError, match=f"{name} is being trained on"):
+            jobs.start(replace(TINY, device=device), "x", runs)
+    (runs / "00001-x" / "config.json").write_text("{")  # of this one it can't be told
+    jobs.start(replace(TINY, device="cuda"), "x", runs)
+
+
+def test_a_device_that_is_not_there_makes_no_run(runs):
+    with pytest.raises(ValueError, match="device"):
+        jobs.start(replace(TINY, device="cuda:9"), "x", runs)
+    assert runs_in(runs) == []
+
+
+def test_of_many_starts_at_once_one_wins(runs):
+    told = []
+
+    def go():
+        try:
+            told.append(jobs.start(TINY, "x", runs).name)
+        except ValueError as error:
+            told.append("refused" if "is being trained" in str(error) else error)
+
+    threads = [threading.Thread(target=go) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["00001-x"] + ["refused"] * 5
+
+
+def test_what_cannot_be_started_leaves_nothing(runs, monkeypatch):
+    monkeypatch.setattr(jobs, "_trainer", lambda path: ["/nowhere/python"])
+    with pytest.raises(ValueError, match="can't be started .*No such file"):
+        jobs.start(TINY, "x", runs)
+    assert runs_in(runs) == []
+    run = Run.create(runs, "x", TINY)
+    run.tell(Started(0, 8, "cpu"))
+    run.tell(Finished(1, "stopped"))
+    run.release()
+    with pytest.raises(ValueError, match="can't be started"):
+        jobs.resume(run.path)
+    assert snapshot(run.path).status == "stopped"
+
+
+def test_only_the_living_are_asked(path):
+    for what in ("stop", "sample", "save"):
+        jobs.ask(path, what)
+    jobs.set_sample_every(path, 7)
+    assert {p.name: p.read_text() for p in (path / "control").iterdir()} == {
+        "stop": "", "sample": "", "save": "", "sample_every": "7\n"
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="not 'dance'"):
+        jobs.ask(path, "dance")
+    with pytest.raises(ValueError, match="at least 1"):
+        jobs.set_sample_every(path, 0)
+    jobs.force_stop(path)
+    for act in (
+        lambda: jobs.ask(path, "stop"), lambda: jobs.set_sample_every(path, 7), lambda: jobs.force_stop(path)
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="isn't running"):
+            act()
+
+
+def test_force_ends_a_training_with_what_it_started(runs, monkeypatch):
+    code = (
+        "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)']);"
+        "print(p.pid, flush=True); time.sleep(100)"
+    )
+    monkeypatch.setattr(jobs, "_trainer", shell(code))
+    path = jobs.start(TINY, "x", runs)
+    until(lambda: log_tail(path).splitlines()[-1].isdigit())
+    worker = int(log_tail(path).splitlines()[-1])
+    jobs.force_stop(path)
+    assert not is_alive(path)
+    until(lambda: not _runs(worker))
+    found = snapshot(path)
+    assert (found.status, found.why) == ("died", "Stopped by force.")
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_force_does_not_take_no_for_an_answer(runs, monkeypatch):
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True)\n"
+    monkeypatch.setattr(jobs, "_trainer", shell(code + "time.sleep(100)"))
+    path = jobs.start(TINY, "x", runs)
+    until(lambda: "deaf" in log_tail(path))
+    jobs.force_stop(path, wait=0.3)
+    assert not is_alive(path)
+
+
+def test_force_spares_whoever_is_not_certainly_the_trainer(runs):
+    run = Run.create(runs, "mine", TINY)
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)", "dtn_core"])
+    try:
+        for pid in (os.getpid(), bystander.pid, os.getppid()):
+            run.sign(pid)
+            with pytest.raises(ValueError, match="isn't certain"):
+                jobs.force_stop(run.path)
+        (run.path / "lock").write_text("")
+        with pytest.raises(ValueError, match="isn't certain"):
+            jobs.force_stop(run.path)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_only_runs_that_rest_are_deleted(path, tmp_path, make_checkpoint):
+    with pytest.raises(ValueError, match="is running"):
+        jobs.delete(path)
+    jobs.force_stop(path)
+    link = path.with_name("00009-link")
+    link.symlink_to(path)
+    checkpoint = make_checkpoint(tmp_path / "checkpoint")
+    for other in (link, checkpoint, tmp_path, path / "control", tmp_path / "nowhere"):
+        with pytest.raises(ValueError, match="not a run directory"):
+            jobs.delete(other)
+    assert (checkpoint / "config.json").exists()
+    assert (path / "config.json").exists()
+    jobs.delete(path)
+    assert not path.exists()
+    assert sorted(p.name for p in path.parent.iterdir()) == [".lock", "00009-link"]
+
+
+def test_a_run_that_is_only_looked_at_can_be_deleted(path):
+    import fcntl
+
+    jobs.force_stop(path)
+    look = (path / "lock").open("rb")
+    fcntl.flock(look, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    threading.Timer(0.2, look.close).start()
+    jobs.delete(path)
+    assert not path.exists()
+
+
+def test_notes_are_replaced_whole_and_have_an_end(path, tmp_path):
+    jobs.write_notes(path, "Zuerst α=8\n")
+    jobs.write_notes(path, "Dann α=2\n")
+    assert snapshot(path).notes == "Dann α=2\n"
+    jobs.write_notes(path, "x" * 20_000)
+    with pytest.raises(ValueError, match="20000 at most"):
+        jobs.write_notes(path, "x" * 20_001)
+    with pytest.raises(ValueError, match="not a run directory"):
+        jobs.write_notes(tmp_path, "x")
+    assert snapshot(path).notes == "x" * 20_000
+    assert not [p for p in path.iterdir() if p.suffix == ".tmp"]
+
+
+# --- commands -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [
+        ("faces-cpu", {}),
+        ("faces", {"alpha": 1e-5, "alpha_end": 2.0, "seed": 3, "compile": True, "device": "cuda:1"}),
+        ("folders-cpu", {"s": "my photos/a 'b'.zip", "t": "$HOME/ü", "heads": True, "size": 128, "keep": "last"}),
+        ("faces-cpu", {"alpha_end": None}),
+        ("digits", {"beta": 0.0, "binary": True, "precision": "fp32", "limit": 10}),
+        ("digits-f-adapted", {"start": None, "absent": 3}),
+        ("upscaler", {"depth": 7}),
+    ],
+)
+def test_the_command_makes_the_same_settings(preset, changes):
+    config = replace(PRESETS[preset], **changes)
+    line = jobs.command(config, preset, Path("my runs"), "/data dir")
+    python, m, package, train, name, *rest = shlex.split(line)
+    assert (python, m, package, train, name) == ("python", "-m", "dtn_core", "train", preset)
+    assert rest[-4:] == ["--data", "/data dir", "--runs", "my runs"]
+    assert rest[:-4:2] == ["--set"] * len(changes)
+    assert {setting.partition("=")[0] for setting in rest[1:-4:2]} == set(changes)
+    assert configs.parse_set(PRESETS[preset], rest[1:-4:2]) == config
+
+
+def test_the_command_of_a_run_of_ones_own_starts_from_the_nearest_preset():
+    config = replace(PRESETS["digits-cpu"], steps=123)
+    for name in ("mine", "upscaler"):
+        line = jobs.command(config, name, Path("runs"), None)
+        assert line == "python -m dtn_core train digits-cpu --set steps=123 --runs runs"
+
+
+def test_the_command_that_goes_on():
+    assert jobs.resume_command(Path("my runs/x")) == "python -m dtn_core train --resume 'my runs/x'"
+
+
+# --- a real one ---------------------------------------------------------------------------------------------
+
+
+def test_a_training_really_runs_stops_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.delenv("DTN_DATA", raising=False)
+    config = replace(PRESETS["upscaler-tiny"], steps=10**6, device="cpu", sample_every=10**6, save_every=10**6)
+    path = jobs.start(config, "upscaler-tiny", tmp_path)
+    assert snapshot(path).status == "starting"
+    until(lambda: snapshot(path).step > 4 or not is_alive(path), 120)
+    found = snapshot(path)
+    assert found.status == "running", log_tail(path)
+    assert found.eta > 0
+    jobs.ask(path, "stop")
+    until(lambda: not is_alive(path))
+    stopped = snapshot(path, found)
+    assert stopped.status == "stopped", log_tail(path)
+    assert [where for _, where in stopped.exports] == [path / "export"]
+    jobs.resume(path)
+    until(lambda: snapshot(path).step > stopped.step or not is_alive(path), 120)
+    assert snapshot(path).status == "running", log_tail(path)
+    jobs.force_stop(path)
+    assert snapshot(path).why == "Stopped by force."
+    jobs.delete(path)

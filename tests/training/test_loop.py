@@ -1,0 +1,207 @@
+"""What may go wrong in mid-training: no memory, a full disk, losses that are no numbers; and what is asked for."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from brief import train_briefly
+
+from dtn_core.config import PRESETS
+from dtn_core.events import Finished, Noted, Sampled, Saved, Stepped, read
+from dtn_core.training import engine, loop
+from dtn_core.training.loop import train
+from dtn_core.training.runs import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Counting:
+    """A stage whose weight counts the steps."""
+
+    device, figure = "cpu", "x"
+
+    def __init__(self):
+        self.batch, self.weight, self.exports = 8, torch.zeros(1), []
+
+    def step(self, step):
+        self.weight += 1
+        return {"loss": self.weight.clone()[0], "batch": torch.tensor(float(self.batch))}
+
+    def samples(self):
+        return np.zeros((4, 4, 3), np.uint8)
+
+    def validate(self):
+        return {}
+
+    def state(self):
+        return {"weight": self.weight}
+
+    def load_state(self, state):
+        self.weight = state["weight"].clone()
+
+    def export(self, directory, step):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.exports.append((directory.name, step))
+        return directory
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path, "x", PRESETS["digits-tiny"])
+
+
+def told(run, kind):
+    return [s.event for s in read(run.path / "events.jsonl")[0] if isinstance(s.event, kind)]
+
+
+class Hungry(Counting):
+    """Has memory for a batch of 3 at most."""
+
+    def step(self, step):
+        if self.batch > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().step(step)
+
+
+def test_without_memory_the_batch_is_halved_until_it_fits_and_stays_so(run):
+    train_briefly(Hungry(), run, 4, 4)
+    assert [note.message for note in told(run, Noted)] == [
+        "out of memory: goes on with a batch of 4",
+        "out of memory: goes on with a batch of 2",
+    ]
+    assert [event.losses["batch"] for event in told(run, Stepped)] == [2.0] * 4
+    resumed = Hungry()
+    train_briefly(resumed, run, 6, 4)
+    assert resumed.batch == 2
+    assert len(told(run, Noted)) == 2  # it began with what fits
+
+
+def test_no_memory_for_a_single_picture_is_one_line(run):
+    stage = Counting()
+    stage.step = lambda step: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory"))
+    with pytest.raises(RuntimeError, match="out of memory at a batch of 1. Use a smaller"):
+        train_briefly(stage, run, 4, 4)
+
+
+def test_a_full_disk_on_the_way_is_noted_and_training_goes_on(run, monkeypatch):
+    save, full = run.save_state, [True]
+
+    def sometimes(state, name="last"):
+        if full[0] and state["step"] == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(state, name)
+
+    monkeypatch.setattr(run, "save_state", sometimes)
+    train_briefly(Counting(), run, 6, 6)
+    (note,) = told(run, Noted)
+    assert note.step == 2
+    assert "No space left" in note.message
+    assert [event.step for event in told(run, Saved)] == [4, 6]
+    assert told(run, Finished) == [Finished(6, "done")]
+
+
+def test_a_full_disk_at_the_end_fails_and_what_was_saved_stays(run, monkeypatch):
+    save = run.save_state
+
+    def until_four(state, name="last"):
+        if state["step"] > 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(state, name)
+
+    monkeypatch.setattr(run, "save_state", until_four)
+    with pytest.raises(OSError, match="step 6 couldn't be saved.*resume"):
+        train_briefly(Counting(), run, 6, 6)
+    assert run.load_state()["step"] == 4
+    assert told(run, Finished) == []
+
+
+def test_losses_that_are_no_numbers_are_not_saved(run):
+    class Broken(Counting):
+        def step(self, step):
+            super().step(step)
+            return {"loss": torch.tensor(float("nan") if step == 4 else 1.0)}
+
+    config = replace(run.config, steps=6, log_every=100, sample_every=100, save_every=2)
+    with pytest.raises(RuntimeError, match="loss is not a number at step 4; try a lower learning rate"):
+        train(Broken(), run, config, Accelerator(cpu=True))
+    assert run.load_state()["step"] == 2
+
+
+def test_sampling_and_saving_when_asked(run):
+    class Asking(Counting):
+        def step(self, step):
+            if step == 3:
+                (run.path / "control" / "sample").touch()
+            if step == 5:
+                (run.path / "control" / "save").touch()
+            if step == 6:
+                (run.path / "control" / "sample_every").write_text("7")
+            return super().step(step)
+
+    config = replace(run.config, steps=9, log_every=100, sample_every=100, save_every=100)
+    train(Asking(), run, config, Accelerator(cpu=True))
+    assert [event.step for event in told(run, Sampled)] == [3, 7, 9]
+    assert [event.step for event in told(run, Saved)] == [5, 9]
+    assert os.listdir(run.path / "control") == ["sample_every"]
+
+
+def test_checkpoints_on_the_way_are_kept_to_a_budget(run):
+    stage = Counting()
+    config = replace(run.config, steps=12, log_every=100, sample_every=100, save_every=2, exports=2)
+    train(stage, run, config, Accelerator(cpu=True))
+    assert sorted(p.name for p in (run.path / "exports").iterdir()) == ["000008", "000010"]
+    assert stage.exports[-1] == ("export", 12)
+
+
+def test_clipping_shortens_the_gradient_and_no_more():
+    accelerator = Accelerator(cpu=True)
+    for clip, moved in ((0.0, 3.0), (1.0, 1.0), (10.0, 3.0)):
+        weight = torch.nn.Parameter(torch.zeros(1))
+        optimizer = engine.prepare_optimizer(torch.optim.SGD([weight], lr=1.0), accelerator)
+        engine.descend(-3 * weight.sum(), optimizer, accelerator, clip)
+        assert weight.item() == pytest.approx(moved, rel=1e-4)
+
+
+def test_a_batch_that_cannot_be_dealt_out_is_one_line():
+    class Three:
+        num_processes, process_index = 3, 1
+
+    assert engine.part(9, Three()) == slice(3, 6)
+    with pytest.raises(ValueError, match="can't be dealt out evenly to 3 processes. Use a multiple of 3"):
+        engine.part(8, Three())
+
+
+def test_memory_is_this_process_own():
+    assert loop.memory("cpu") > 50e6
+
+
+def curves(folder, *launcher):
+    """The losses of digits-tiny, with gradients clipped, as `train` tells them."""
+    command = [sys.executable, *launcher, "-m", "dtn_core", "train", "digits-tiny", "--runs", str(folder)]
+    sets = [word for pair in ("limit=32", "batch=8", "clip=5", "log_every=1", "device=cpu") for word in ("--set", pair)]
+    environment = {k: v for k, v in os.environ.items() if k != "DTN_DATA"}
+    done = subprocess.run([*command, *sets], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*-digits-tiny")
+    told = [s.event for s in read(path / "events.jsonl")[0]]
+    assert (path / "export" / "config.json").exists()
+    assert json.loads((path / "run.json").read_text())["preset"] == "digits-tiny"
+    return told
+
+
+def test_two_processes_train_as_one(tmp_path):
+    one = curves(tmp_path / "one")
+    two = curves(tmp_path / "two", "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517")
+    assert [type(event) for event in one] == [type(event) for event in two]  # the second process tells nothing
+    for a, b in zip(one, two):
+        if isinstance(a, Stepped):
+            assert a.losses == pytest.approx(b.losses, rel=1e-2), a.step
+    assert sum(isinstance(event, Stepped) for event in one) >= 8
