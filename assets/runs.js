@@ -1,8 +1,8 @@
 // Runs once for the list of trainings: a click chooses one; their ages stay fresh.
 const ago = (seconds) => {
-  for (const [size, word] of [[86400, "day"], [3600, "hour"], [60, "minute"]]) {
+  for (const [size, word] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
     const count = Math.floor(seconds / size);
-    if (count) return count + " " + word + (count > 1 ? "s" : "") + " ago";
+    if (count) return count + " " + word + " ago";
   }
   return "just now";
 };

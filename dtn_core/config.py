@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import types
@@ -305,18 +306,18 @@ PRESETS: dict[str, Config] = {
         steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375
     ),
     "digits-tiny": TransferTraining(
-        task="digits", encoder="digits", steps=8, batch=8, base=8, d_base=8, views=1, limit=32, ema=0.5, **_TINY
+        task="digits", encoder="digits-f", steps=8, batch=8, base=8, d_base=8, views=1, limit=32, ema=0.5, **_TINY
     ),
     "digits-cpu": TransferTraining(
-        task="digits", encoder="digits", steps=1000, batch=32, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0, gamma=0.0,
+        task="digits", encoder="digits-f", steps=1000, batch=32, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0, gamma=0.0,
         base=16, d_base=24, ema=0.99, keep="best", save_every=200,
     ),
     "digits-best": TransferTraining(
-        task="digits", encoder="digits", steps=6000, batch=128, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0, gamma=0.0,
+        task="digits", encoder="digits-f-adapted", steps=6000, batch=128, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0, gamma=0.0,
         base=24, d_base=24, ema=0.995, keep="best", views=8, save_every=500, log_every=100, sample_every=1000,
     ),
     "digits": TransferTraining(
-        task="digits", encoder="digits", steps=20000, batch=128, lr=2e-4, lr_d=2e-4, alpha=15.0, beta=15.0, gamma=0.0,
+        task="digits", encoder="digits-f", steps=20000, batch=128, lr=2e-4, lr_d=2e-4, alpha=15.0, beta=15.0, gamma=0.0,
         base=128, d_base=128, ema=0.99, keep="best", generator="deconv", save_every=500, log_every=100,
         sample_every=1000,
     ),
@@ -341,7 +342,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     cls = KINDS[kind]
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name for f in fields(cls)}
     for name, value in values.items():
         if name not in known:
@@ -349,6 +350,12 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         if not _fits(value, hints[name]):
             raise ValueError(f"{name}={value!r} doesn't fit: {_plain(hints[name])} is wanted.")
     return cls(**{k: float(v) if hints[k] is float else v for k, v in values.items()})
+
+
+@functools.cache
+def _hints(cls: type[Config]) -> dict[str, Any]:
+    """Types of a configuration's settings; reading them takes milliseconds."""
+    return typing.get_type_hints(cls)
 
 
 def find(name: str) -> tuple[Config, str]:
@@ -369,7 +376,7 @@ def find(name: str) -> tuple[Config, str]:
 
 def parse_set(config: Config, assignments: list[str]) -> Config:
     """Apply ``--set key=value`` strings. Raises ValueError for an unknown key or a value of another type."""
-    hints = typing.get_type_hints(type(config))
+    hints = _hints(type(config))
     changes: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")

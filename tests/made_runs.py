@@ -15,8 +15,8 @@ START = 1_700_000_000.0
 
 
 def make_run(
-    folder, name, preset="folders-tiny", *, step=400, steps=400, every=10, ended="done", samples=3, exports=(), notes="",
-    message="", **changes,
+    folder, name, preset="folders-tiny", *, step=400, steps=400, every=10, ended="done", samples=3, exports=(),
+    notes="", message="", **changes,
 ):  # fmt: skip
     """A run directory with smooth curves, drawn samples and empty checkpoints. ended: why, "failed", or None for a run
     that says nothing more; exports: steps with a checkpoint on the way. Returns its path."""

@@ -332,17 +332,14 @@ def _looked_at(
     # `load` hushes warnings meanwhile, and from several threads can't put the filters back as they were.
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")
-        try:
-            while waiting and len(good) < limit:
-                # Further rounds stand in for bad ones; they grow, so that they are few however many are bad.
-                chosen = _spread(waiting, max(limit - len(good), 2**rounds))
-                results = tqdm(pool.map(attempt, chosen), words, len(chosen), leave=False, unit="file")
-                for result, name in zip(results, chosen):  # results first: its bar is to end
-                    (bad if isinstance(result, str) else good)[name] = result
-                waiting = sorted(set(waiting) - set(chosen))
-                rounds += 1
-        finally:
-            pool.shutdown(cancel_futures=True)  # Ctrl+C doesn't wait for the rest
+        while waiting and len(good) < limit:
+            # Further rounds stand in for bad ones; they grow, so that they are few however many are bad.
+            chosen = _spread(waiting, max(limit - len(good), 2**rounds))
+            results = tqdm(pool.map(attempt, chosen), words, len(chosen), leave=False, unit="file")
+            for result, name in zip(results, chosen):  # results first, so that their bar ends
+                (bad if isinstance(result, str) else good)[name] = result
+            waiting = sorted(set(waiting) - set(chosen))
+            rounds += 1
     return {name: good[name] for name in _spread(sorted(good), limit)}, bad
 
 
@@ -382,7 +379,7 @@ def _rgba(data: bytes) -> Image | None:
 
 def _resized(square: Image, size: int) -> Image:
     if len(square) == size:
-        return square.copy()  # a part would keep the whole picture in memory
+        return square
     interpolation = cv2.INTER_AREA if len(square) > size else cv2.INTER_CUBIC
     if square.shape[2] == 3:
         return cv2.resize(square, (size, size), interpolation=interpolation)

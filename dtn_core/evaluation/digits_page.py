@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..checkpoint import Checkpoint
 from ..domains import drawn_digits
 from ..images import to_float, to_rgb
 from ..types import Image
-from .digits import ABSENT, PAPER, ROWS, mean_and_spread
+from .digits import ABSENT, PAPER, ROWS, TRANSLATIONS, mean_and_spread
 
 
 def markdown(figures: Mapping[str, Any]) -> str:
@@ -61,9 +62,9 @@ def _table1(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = figures["rows"]
     lines = [
         (
-            f"**{row.title}**" if row.key == "dtn" else row.title,
+            f"**{row.title}**" if row.key in TRANSLATIONS else row.title,
             mean_and_spread(rows[row.key], _accuracy),
-            f"{row.paper:.2f}",
+            "" if row.paper is None else f"{row.paper:.2f}",
         )
         for row in ROWS
         if row.table == "table1" and row.key in rows
@@ -72,15 +73,18 @@ def _table1(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _table2(rows: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    adapted = {seed: record["adaptation"] for seed, record in rows.get("dtn", {}).items() if "adaptation" in record}
-    if not adapted:
-        return []
-    read: dict[str, Callable[[Mapping[str, Any]], float]] = {
-        "DTN, nearest neighbours among G(s)": lambda record: record["nearest_neighbours"],
-        "DTN, classifier trained on G(s)": lambda record: record["classifier"],
-    }
-    papers = (f"{PAPER['adaptation']:.2f}", "")
-    return [(name, mean_and_spread(adapted, how), paper) for (name, how), paper in zip(read.items(), papers)]
+    lines = []
+    for row in (row for row in ROWS if row.key in TRANSLATIONS):
+        adapted = {seed: one["adaptation"] for seed, one in rows.get(row.key, {}).items() if "adaptation" in one}
+        if adapted:
+            for name, key in (
+                ("nearest neighbours among", "nearest_neighbours"),
+                ("classifier trained on", "classifier"),
+            ):
+                paper = f"{PAPER['adaptation']:.2f}" if (row.key, key) == ("dtn", "nearest_neighbours") else ""
+                ours = mean_and_spread(adapted, itemgetter(key))
+                lines.append((f"{row.title}, {name} G(s)", ours, paper))
+    return lines
 
 
 def _table3(rows: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -99,7 +103,7 @@ def chart(figures: Mapping[str, Any]) -> Image:
     wide = [sum(row.table == table and row.key in figures["rows"] for row in ROWS) + 1 for _, table, _ in groups]
     for axes, (title, table, read) in zip(figure.subplots(1, 2, width_ratios=wide), groups):
         rows = [row for row in ROWS if row.table == table and row.key in figures["rows"]]
-        names, papers = [row.title for row in rows], [row.paper for row in rows]
+        names, papers = [row.title for row in rows], [np.nan if row.paper is None else row.paper for row in rows]
         ours = [[100 * read(one) for one in figures["rows"][row.key].values()] for row in rows]
         if table == "table3" and "dtn" in figures["rows"]:
             names.insert(0, "DTN")

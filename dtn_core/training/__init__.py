@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-
-from accelerate import Accelerator
+from typing import TYPE_CHECKING
 
 from ..config import ClassifierTraining, Config, EncoderTraining, JudgeTraining, TransferTraining, UpscalerTraining
 from ..events import Failed
-from .engine import make_accelerator, part
-from .loop import Stage, train
-from .runs import Run
+
+if TYPE_CHECKING:  # torch takes seconds to import, and those who only read runs don't need it
+    from accelerate import Accelerator
+
+    from .loop import Stage
 
 
 def run_training(
@@ -31,6 +32,10 @@ def run_training(
     for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises ValueError with one line for
     bad input.
     """
+    from .engine import make_accelerator, part
+    from .loop import train
+    from .runs import Run
+
     first = int(os.environ.get("RANK", "0")) == 0
     run = None
     if resume is not None:

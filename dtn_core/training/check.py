@@ -13,10 +13,12 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from accelerate import Accelerator
 from PIL import Image as PILImage
 
 from .. import config as configs
@@ -26,6 +28,7 @@ from ..devices import pick_device
 from ..domains import avatars, digits, folders, portraits
 from ..domains.portraits import data_folder, optional_folder
 from ..types import Image
+from .loop import Stage
 
 SHOWN = 12
 """Pictures in a row of the preview."""
@@ -101,13 +104,13 @@ def look(config: Config, data: str | None, runs: Path) -> Check:
 
     counts, skipped, rows = _data(config, data)
     accelerator = make_accelerator(config)
-    stage, f_seconds = _stage(config, accelerator)
+    stage, f_seconds = _stage(config, data, accelerator)
     clock = 0.0
     for step in range(1, TRIED + 2):
         if step == 2:
             clock = time.perf_counter()
         told = stage.step(step)
-        float(next(iter(told.values())))  # waits for a GPU
+        next(iter(told.values())).item()  # waits for a GPU
     per_step = (time.perf_counter() - clock) / TRIED
     state = sum(v.nbytes for v in _tensors(stage.state()))
     device = str(accelerator.device)
@@ -164,18 +167,16 @@ def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple
     return {"avatars": config.avatars}, (), [avatars.render_many(range(SHOWN))[0]]
 
 
-def _stage(config: Config, accelerator):  # noqa: ANN001, ANN202 (a stage of any kind)
+def _stage(config: Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:
     """The stage of these settings on noise, and the seconds that f takes for one picture."""
     from . import make_stage
 
     if not isinstance(config, TransferTraining):
-        few = {"limit": 64} if hasattr(config, "limit") else {"avatars": min(config.avatars, 64)}
+        few: dict[str, Any] = {"limit": 64} if hasattr(config, "limit") else {"avatars": min(config.avatars, 16)}
         if isinstance(config, ClassifierTraining):
-            few |= {"drawn": 0.0, "through": None, "unlabelled": 0.0}
-            if config.domain != "folder":
-                return make_stage(replace(config, **few), None, accelerator, Path(), None), 0.0
-            return make_stage(config, None, accelerator, Path(), None), 0.0
-        return make_stage(replace(config, **few), os.environ.get("DTN_DATA"), accelerator, Path(), None), 0.0
+            few = {"drawn": 0.0, "through": None, "unlabelled": 0.0} | ({} if config.domain == "folder" else few)
+            data = None  # drawn digits will do
+        return make_stage(replace(config, **few), data, accelerator, Path(), None), 0.0
     from .packs import Pack, make_encoder
     from .transfer import TransferStage
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import BinaryIO
 
 from .. import config as configs
 from ..devices import pick_device
@@ -90,8 +91,8 @@ def force_stop(path: Path, wait: float = 5.0) -> None:
         patience = time.monotonic() + wait
         while time.monotonic() < patience:
             if not is_alive(path):
-                with contextlib.suppress(OSError), (path / "log.txt").open("a") as log:
-                    log.write("Stopped by force.\n")
+                with contextlib.suppress(OSError), (path / "log.txt").open("a+b", buffering=0) as log:
+                    _write_line(log, "Stopped by force.")
                 return
             time.sleep(0.02)
     raise ValueError(f"{path}: process {pid} doesn't end. Look what holds it up.")
@@ -202,8 +203,8 @@ def _spawn(run: Run) -> None:
     }
     since = time.time()
     try:
-        with (run.path / "log.txt").open("ab", buffering=0) as log:
-            log.write(f"{LOG_MARK}{time.strftime('%Y-%m-%d %H:%M:%S')} {shlex.join(words)}\n".encode())
+        with (run.path / "log.txt").open("a+b", buffering=0) as log:
+            _write_line(log, f"{LOG_MARK}{time.strftime('%Y-%m-%d %H:%M:%S')} {shlex.join(words)}")
             process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock], start_new_session=True,
                 env=environment,
@@ -212,6 +213,14 @@ def _spawn(run: Run) -> None:
     except OSError as error:
         raise ValueError(f"the training can't be started ({error.strerror or error}).") from None
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay as a zombie
+
+
+def _write_line(log: BinaryIO, line: str) -> None:
+    """Append a line to a log that may end in a progress bar."""
+    if end := log.seek(0, os.SEEK_END):
+        log.seek(end - 1)
+        line = line if log.read(1) == b"\n" else f"\n{line}"
+    log.write(f"{line}\n".encode())
 
 
 def _check_alive(path: Path) -> None:

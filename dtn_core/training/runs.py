@@ -18,8 +18,8 @@ lock                                    locked (flock) while it trains; pid of t
 ======================================  ================================================================
 
 The lock belongs to an open file, not to a process: whoever starts a trainer may lock the run first and let the child
-inherit the file, so there is no moment in which nobody holds it. It is free when the last holder is gone, however it
-went.
+inherit the file (`INHERITED`), so there is no moment in which nobody holds it; that child's output is log.txt. The lock
+is free when the last holder is gone, however it went.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -98,8 +98,9 @@ class Run:
         run = cls(path, cls.config_of(path))
         _check_version(path)
         try:
-            inherited = run._hold(sign)
-            if not inherited:  # else this was done by the process that locked it, and stop may have been asked since
+            if run._hold(sign):  # `jobs` started this process: it forgot what was asked, and stop may be asked again
+                sys.stdout, sys.stderr = _Patient(sys.stdout), _Patient(sys.stderr)
+            else:
                 for name in ASKED:
                     run.answered(name)
             _cut_half_a_line(path / "events.jsonl")
@@ -159,8 +160,11 @@ class Run:
     def release(self) -> None:
         """Close this process's hold on the lock; that of a child that inherited it stays."""
         if self._lock:
+            descriptor, inherited = self._lock.fileno(), not self._lock.closefd
             self._lock.close()
             self._lock = None
+            if inherited:
+                os.close(descriptor)
 
     def lock_descriptor(self) -> int:
         """For a child to inherit; see `INHERITED`."""
@@ -300,7 +304,8 @@ def _inherited(path: Path) -> BinaryIO | None:
     try:
         if not os.path.samestat(os.fstat(int(text)), path.stat()):
             return None
-        lock = os.fdopen(int(text), "r+b", buffering=0)
+        # Not closed with the run, but with the process: whoever finds the lock free may count on the memory, too.
+        lock = os.fdopen(int(text), "r+b", buffering=0, closefd=False)
     except OSError:
         return None
     os.set_inheritable(lock.fileno(), False)  # what the trainer starts must not keep the run locked
@@ -363,6 +368,26 @@ def _why(error: Exception) -> str:
 def _say(line: str) -> None:
     with contextlib.suppress(OSError):  # standard error may lie on the same full disk
         print(line, file=sys.stderr, flush=True)
+
+
+class _Patient:
+    """Standard output or error into log.txt: on a full disk what is printed is lost, but nothing is raised. tqdm would
+    end a training for its bar."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _flatten(node: Any, name: str, tensors: dict[str, Tensor]) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import gradio as gr
 
+from .. import checkpoint
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme, train
 from .desk import Desk, Policy
+from .library import Library, refresh, sees
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
@@ -24,22 +26,45 @@ def build_app(
     """The whole page. The transferrers are shared by all viewers; they keep nothing of a picture. numbers: where there
     is none, the error that says why; the tab then shows it. runs: folder of training runs; training: which trainings
     are allowed."""
+    seen = runs if training == "all" else None
+    people = Library(faces, ("heads", "pictures"), Transferrer.from_checkpoint, seen)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(theme.HEADER, apply_default_css=False)
+        chosen = train.memory()
         with gr.Tabs(elem_classes="rooms"):
-            with gr.Tab("Emojify", id="emojify"):
-                emojify.fill(faces)
-            with gr.Tab("Digits", id="digits"):
+            with gr.Tab("Emojify", id="emojify") as tab:
+                _keep_fresh(tab, people, emojify.fill(people))
+            with gr.Tab("Digits", id="digits") as tab:
                 if isinstance(numbers, ValueError):
                     digits.explain(numbers)
                 else:
-                    digits.fill(numbers)
+                    street = Library(numbers, ("digits",), partial(_with_judge, numbers), seen)
+                    _keep_fresh(tab, street, digits.fill(street))
             with gr.Tab("Train", id="train"):
-                train.fill(Desk(runs, training), demo)
+                train.fill(Desk(runs, training, use), demo, chosen)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
     return demo
+
+
+def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
+    """Another translation of digits, read by the same judge."""
+    return DigitTransferrer(checkpoint.load(directory, numbers.device), numbers.judge, numbers.device)
+
+
+def _keep_fresh(tab: gr.Tab, translations: Library, chosen: gr.Dropdown) -> None:
+    """Bring a tab's list of translations up to date whenever the tab is opened."""
+    tab.select(partial(refresh, translations), chosen, chosen, api_visibility="private", show_progress="hidden")
+
+
+def use(directory: Path) -> str:
+    """Where a run's checkpoint can be used now. Raises ValueError if it is no translation."""
+    info = checkpoint.read_config(directory)
+    if info.get("kind") != "transfer":
+        raise ValueError("this is no translation but a network for one: choose it as f where a training is set up.")
+    tab = "Digits" if sees(info) == "digits" else "Emojify"
+    return f"It stands in the list of translations on the tab {tab} now."
 
 
 def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False) -> None:

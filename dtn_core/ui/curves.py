@@ -22,6 +22,10 @@ LEFT, TOP, RIGHT, BOTTOM = 36, 8, 8, 20
 """Of a panel, in units of its viewBox; the margins hold the ticks."""
 
 
+SIDES = ("this", "other")
+"""What two runs are called in one picture; the legend tells which is which."""
+
+
 class Line(NamedTuple):
     """A curve in a panel; label: what the reader calls it, "" where it is alone."""
 
@@ -49,7 +53,7 @@ _PANELS = (
     Panel("L<sub>TV</sub> · smoothness", (Line("tv"),)),
     Panel("L<sub>G</sub> · all of g’s, weighted", (Line("g"),)),
 )
-_WORDS = {"const": "L<sub>CONST</sub>"}
+_WORDS = {"const": "L<sub>CONST</sub>", "tid": "L<sub>TID</sub>"}
 
 
 def panels(names: Sequence[str], binary: bool = False) -> tuple[Panel, ...]:
@@ -69,10 +73,10 @@ def panels(names: Sequence[str], binary: bool = False) -> tuple[Panel, ...]:
 
 def _title(name: str) -> str:
     checked, _, plain = name.rpartition("/")
-    words = _WORDS.get(plain) or html.escape(plain.replace("_", " "))
+    words = _WORDS.get(plain) or html.escape((plain[:1].upper() + plain[1:]).replace("_", " "))
     if checked == "val":
         return f"{words} on held-out pictures"
-    return f"{html.escape(checked)} · {words}" if checked else words[:1].upper() + words[1:]
+    return f"{html.escape(checked)} · {words}" if checked else words
 
 
 def draw(curves: Curves, other: Curves | None = None, binary: bool = False) -> str:
@@ -116,14 +120,14 @@ class _Series(NamedTuple):
 
 def _lines(panel: Panel, curves: Curves, other: Curves | None) -> Iterator[_Series]:
     """The lines of a panel that have numbers; those that aren't finite are left out."""
-    sides = ((curves, "this"), (other, "other")) if other is not None else ((curves, "this"),)
+    sides = zip((curves, other), SIDES) if other is not None else ((curves, SIDES[0]),)
     for some, side in sides:
         for number, line in enumerate(panel.lines if other is None else panel.lines[:1]):
             steps, values = (np.asarray(part, np.float64) for part in some.get(line.name, ((), ())))
             good = np.isfinite(values)
             if good.any():
                 label = line.label if other is None else side
-                yield _Series(label, f"line-{number}" if side == "this" else "line-b", steps[good], values[good])
+                yield _Series(label, f"line-{number}" if side == SIDES[0] else "line-b", steps[good], values[good])
 
 
 def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,7 +194,7 @@ def _points(
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
 
 
-def ticks(low: float, high: float, most: int = 4) -> list[float]:
+def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Round numbers (1, 2 or 5 times a power of ten apart) from low to high, `most` of them at most."""
     apart = 10.0 ** math.floor(math.log10((high - low) / most))
     apart = next(apart * k for k in (1, 2, 5, 10, 20) if (high - low) / (apart * k) <= most - 0.5)
@@ -212,8 +216,8 @@ def _axes(x1: float, y0: float, y1: float) -> str:
 
 
 def _last(line: _Series, factor: float, unit: str) -> str:
-    """The last value, with the line's name and colour where there are several."""
-    label = f"{html.escape(line.label)} " if line.label else ""
+    """The last value, with the line's colour, and its name where there are several of one run."""
+    label = f"{html.escape(line.label)} " if line.label not in ("", *SIDES) else ""
     value = float(line.values[-1]) * factor
     return f'<i class="{line.kind}" title="last value">{label}<b>{short(value)}{unit}</b></i>'
 

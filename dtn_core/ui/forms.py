@@ -87,40 +87,44 @@ class Field(NamedTuple):
 
 
 FIELDS = (
-    Field("s", "s: pictures to redraw", "A folder or zip on the computer that runs this app", "source", True),
+    Field("s", "s: pictures to redraw", "Folder or zip on the computer that runs this app", "source", True),
     Field("t", "t: what they shall look like", "Another folder or zip; nothing has to match", "source", True),
-    Field("folder", "Labelled pictures", "A folder or zip with a sub-folder for each class", "source", True),
+    Field("folder", "Labelled pictures", "Folder or zip with a sub-folder for each class", "source", True),
     Field("heads", "Faces: find the face in each picture, and crop its head", "", "source", True),
-    Field("encoder", "f: reads what to keep", "Frozen while g learns", wide=True),
-    Field("alpha", "α", "Weight of L_CONST: keep what f reads"),
-    Field("beta", "β", "Weight of L_TID: leave targets as they are"),
-    Field("gamma", "γ", "Weight of L_TV: smooth"),
+    Field("encoder", "f, which reads what to keep; frozen while g learns", "", "source", True),
+    Field("alpha", "α"),
+    Field("beta", "β"),
+    Field("gamma", "γ"),
     Field("steps", "Steps"),
-    Field("batch", "Batch", "Pictures of s a step"),
-    Field("size", "Pixels", "Side of a picture"),
-    Field("lr", "Learning rate", "Highest; it falls along a cosine"),
-    Field("lr_d", "Learning rate of D"),
-    Field("base", "Channels of g", "At full size"),
-    Field("width", "Channels", "Of the first layers"),
-    Field("hidden", "Last layer", "Its length"),
-    Field("depth", "Hidden layers"),
-    Field("patch", "Patch", "Pixels at low resolution"),
-    Field("avatars", "Avatars", "Drawn for training"),
-    Field("d_base", "Channels of D", "Of its first layer", "more"),
-    Field("precision", "Precision", "bf16 falls back to fp32", "more"),
-    Field("seed", "Seed", "Of everything random", "more"),
-    Field("keep", "Keep", "The last step, or the best", "more"),
-    Field("limit", "Most pictures", "Empty: all", "more"),
-    Field("sample_every", "Sample every", "Steps", "more"),
-    Field("save_every", "Save every", "Steps", "more"),
-    Field("weight_decay", "Weight decay", "AdamW’s", "more"),
-    Field("stylise", "Stylised", "Share driven towards drawings", "more"),
+    Field("batch", "Batch"),
+    Field("size", "Pixels a side"),
+    Field("lr", "Learning rate"),
+    Field("lr_d", "Learning rate, D"),
+    Field("base", "Channels of g"),
+    Field("width", "Channels"),
+    Field("hidden", "Last layer"),
+    Field("depth", "Layers"),
+    Field("patch", "Pixels a patch"),
+    Field("avatars", "Avatars"),
+    Field("d_base", "Channels of D", "", "more"),
+    Field("precision", "Precision", "", "more"),
+    Field("seed", "Seed", "", "more"),
+    Field("keep", "Keep", "", "more"),
+    Field("limit", "Most pictures", "", "more"),
+    Field("sample_every", "Sample every", "", "more"),
+    Field("save_every", "Save every", "", "more"),
+    Field("weight_decay", "Weight decay", "", "more"),
+    Field("stylise", "Stylised share", "", "more"),
     Field("smoothing", "Label smoothing", "", "more"),
 )
 """In the order of the page. All other settings are reached by the box of all settings."""
 
-OF_G = "Learning rate of g"
+OF_G = "Learning rate, g"
 """What `lr` is called where D has one too."""
+
+LETTERS = """<b>α</b> weighs L<sub>CONST</sub>: keep what f reads. <b>β</b> weighs L<sub>TID</sub>: leave targets as
+they are. <b>γ</b> weighs L<sub>TV</sub>: smooth."""
+"""What the paper's weights are for, as HTML."""
 
 TUNABLE = ("alpha", "beta", "gamma", "lr", "lr_d", "seed")
 """What may differ from a tiny preset where only tiny trainings are allowed: nothing that makes a run longer or larger,
@@ -239,6 +243,13 @@ def _with_extra(config: Config, text: str) -> Config:
     except ValueError as error:
         raise ValueError(f"all settings: not JSON ({error}). Write key=value, one a line, or a JSON object.") from None
     return from_dict({**to_dict(config), **values})
+
+
+def check_paths(config: Config) -> None:
+    """Raise ValueError if the user's own pictures aren't named."""
+    for name, field in shown(config).items():
+        if name in ("s", "t", "folder") and not getattr(config, name):
+            raise ValueError(f"which pictures? Write a folder or zip into the field “{field.label}”.")
 
 
 def check_tiny(config: Config) -> None:

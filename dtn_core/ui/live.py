@@ -68,14 +68,13 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(when: float | None, now: float | None = None) -> str:
-    """How long ago a time, seconds since 1970, was."""
+    """How long ago a time, seconds since 1970, was; assets/runs.js says the same later on."""
     if not when:
         return ""
     seconds = (time.time() if now is None else now) - when
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {word}{'s' * (count > 1)} ago"
+    for span, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= span:
+            return f"{int(seconds // span)} {word} ago"
     return "just now"
 
 
@@ -128,10 +127,10 @@ def status(run: Snapshot) -> str:
         ("Time left", duration(run.eta) if run.status == "running" else ""),
         ("Trained for", duration(run.seconds) if run.seconds else ""),
         ("Memory", size(run.memory) if run.memory else ""),
-        ("On", html.escape(run.device or "")),
     ]
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures if value)
-    head = f"<h3>{html.escape(run.name)}</h3>{badge(run.status)}"
+    on = f'<span class="on">on {html.escape(run.device)}</span>' if run.device else ""
+    head = f"<h3>{html.escape(run.name)}</h3>{badge(run.status)}{on}"
     bar = (
         f'<div class="progress {html.escape(run.status)}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share:.0f}" aria-label="Progress"><i style="width:{share:.2f}%"></i></div>'

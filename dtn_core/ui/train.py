@@ -16,7 +16,8 @@ from .pictures import ASSETS
 CSS = (ASSETS / "train.css").read_text("utf-8")
 
 LEAD = """<p class="lead">Train a translation of your own. It runs in the background on the computer that runs this app,
-and goes on when this page is closed; come back at any time, and everything is here again.</p>"""
+and goes on when this page is closed; come back at any time, and everything is here again.
+<a class="to-live" href="#train-live">See the trainings ↓</a></p>"""
 
 TINY = """<p class="message hint">Others use this server too: only small try-outs are allowed here, and only their
 weights, learning rates and seed can be changed. Run the app on your own computer for real ones.</p>"""
@@ -46,8 +47,15 @@ def explain() -> None:
     gr.HTML(cards.message(OFF, "hint"), apply_default_css=False, elem_id="training-off")
 
 
-def fill(desk: Desk, demo: gr.Blocks) -> None:
-    """Fill the tab, inside a gr.Tab of demo. With the policy "off" it says so, and has no handlers at all."""
+def memory() -> gr.BrowserState:
+    """What the browser remembers: the run that is watched. To be made outside of all tabs, since what is in a tab only
+    lives once that is opened."""
+    return gr.BrowserState("", storage_key="dtn-studio-run", secret="a run's name is no secret")
+
+
+def fill(desk: Desk, demo: gr.Blocks, chosen: gr.BrowserState) -> None:
+    """Fill the tab, inside a gr.Tab of demo. With the policy "off" it says so, and has no handlers at all. chosen: see
+    `memory`."""
     if desk.policy == "off":
         explain()
         return
@@ -56,7 +64,7 @@ def fill(desk: Desk, demo: gr.Blocks) -> None:
         with gr.Column(scale=5, min_width=320, elem_id="train-form"):
             form = train_form.make(desk)
         with gr.Column(scale=8, min_width=320, elem_id="train-live"):
-            watch = train_watch.make()
+            watch = train_watch.make(chosen)
     train_form.wire(desk, form, watch)
     train_watch.wire(desk, watch, form.beside)
     attached = [form.device, form.fields["encoder"], *watch.outputs()]

@@ -19,6 +19,7 @@ class Parts(NamedTuple):
     explained: gr.HTML
     preset: gr.Dropdown
     about: gr.HTML
+    letters: gr.HTML
     fields: dict[str, Any]
     device: gr.Dropdown
     data: gr.Textbox
@@ -59,7 +60,10 @@ def make(desk: Desk) -> Parts:
     made: dict[str, Any] = {}
     fields = dict(zip((field.name for field in forms.FIELDS), fill_in(desk, first)))
     with gr.Column(elem_classes="fields"):
-        made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group != "more"}
+        made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group == "source"}
+    parts["letters"] = gr.HTML(_letters(first), apply_default_css=False)
+    with gr.Column(elem_classes="fields"):
+        made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group == "main"}
     parts["device"] = gr.Dropdown(
         devices(), value="auto", label="Where", allow_custom_value=True, elem_id="train-device"
     )
@@ -79,9 +83,10 @@ def make(desk: Desk) -> Parts:
             placeholder="clip=1.0\nalpha_end=1", elem_id="train-extra",
         )  # fmt: skip
         parts["settings"] = gr.HTML(live.all_settings(first), apply_default_css=False)
+    values = [fields[field.name].get("value") for field in forms.FIELDS]
     parts["command"] = gr.Textbox(
-        label="The same in a terminal", lines=2, max_lines=6, interactive=False, buttons=["copy"],
-        elem_id="train-command",
+        desk.command(as_form(first, "", "auto", "", "", False, *values)), label="The same in a terminal", lines=2,
+        max_lines=6, interactive=False, buttons=["copy"], elem_id="train-command",
     )  # fmt: skip
     with gr.Row(elem_id="train-go"):
         parts["check"] = gr.Button("Check", elem_id="train-check")
@@ -93,6 +98,11 @@ def make(desk: Desk) -> Parts:
 def gpu() -> bool:
     """Whether there is a GPU to train on."""
     return any(name.startswith("cuda") for _, name in devices())
+
+
+def _letters(preset: str) -> str:
+    """The paper's weights explained, where a preset has them."""
+    return f'<p class="quiet">{forms.LETTERS}</p>' if "alpha" in forms.shown(PRESETS[preset]) else ""
 
 
 def _field(field: forms.Field, at: dict[str, Any]) -> Any:
@@ -108,7 +118,11 @@ def _field(field: forms.Field, at: dict[str, Any]) -> Any:
         return gr.Checkbox(**options)
     if kind is str:
         return gr.Textbox(**options)
-    return gr.Number(precision=0 if kind is int else None, step=1 if kind is int else 0.0001, **options)
+    return gr.Number(
+        precision=0 if kind is int else None,
+        step=1 if kind is int else 0.0001 if field.name.startswith("lr") else 0.1,
+        **options,
+    )
 
 
 def fill_in(desk: Desk, preset: str) -> list[dict[str, Any]]:
@@ -136,9 +150,9 @@ def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
 
     def choose_preset(preset: str) -> list[Any]:
         if preset not in PRESETS:
-            return [gr.skip()] * (len(fields) + 2)
-        table = live.all_settings(preset)
-        return [live.quiet(forms.about(preset)), table, *(gr.update(**at) for at in fill_in(desk, preset))]
+            return [gr.skip()] * (len(fields) + 3)
+        words = [live.quiet(forms.about(preset)), _letters(preset), live.all_settings(preset)]
+        return [*words, *(gr.update(**at) for at in fill_in(desk, preset))]
 
     def choose_task(task: str) -> list[Any]:
         first = forms.first_choice(task, gpu(), desk.tiny)
@@ -161,12 +175,14 @@ def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
             return cards.message(str(error)), gr.skip(), gr.skip()
         return cards.message(f"{name} has started.", "agree"), name, None
 
-    about = [form.about, form.settings, *fields]
+    about = [form.about, form.letters, form.settings, *fields]
     told = {"fn": command, "inputs": form.inputs(), "outputs": form.command, **quiet}
     form.task.input(choose_task, form.task, [form.explained, form.preset, *about], **quiet).then(**told)
     form.preset.input(choose_preset, form.preset, about, **quiet).then(**told)
     others = [part for part in form.inputs() if part is not form.preset]
-    gr.on([part.input for part in others], **told, trigger_mode="always_last")
+    # A path that is pasted with the mouse is no "input" to gradio.
+    touched = [part.change if isinstance(part, gr.Textbox) else part.input for part in others]
+    gr.on(touched, **told, trigger_mode="always_last")
     form.check.click(
         check, form.inputs(), form.answer, api_visibility="private", concurrency_limit=1, show_progress_on=form.answer
     )

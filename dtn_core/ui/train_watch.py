@@ -144,6 +144,7 @@ class Parts(NamedTuple):
     log: gr.HTML
     notes: gr.Textbox
     keep_notes: gr.Button
+    noted: gr.HTML
     exports: gr.Dropdown
     use: gr.Button
     zip: gr.Button
@@ -160,7 +161,7 @@ class Parts(NamedTuple):
         return [
             self.chosen, self.seen, self.pace, self.runs, self.empty, self.detail, self.status, *buttons, self.sure,
             self.samples, self.curves, self.log, self.exports, self.use, self.zip, self.other, self.notes,
-            self.interval, self.answer, self.used,
+            self.interval, self.answer, self.used, self.noted,
         ]  # fmt: skip
 
 
@@ -185,17 +186,16 @@ def as_updates(changed: dict[str, Any], seen: dict[str, int]) -> list[Any]:
         when("buttons", lambda _: gr.update(visible=False)), plain("samples"), plain("curves"), plain("log"),
         when("exports", lambda names: gr.update(choices=names, value=names[-1] if names else None)), some, some,
         when("others", lambda names: gr.update(choices=[("nothing", ""), *names])), plain("notes"),
-        plain("interval"), plain("answer"), when("notes", lambda _: ""),
+        plain("interval"), plain("answer"), when("notes", lambda _: ""), when("notes", lambda _: ""),
     ]  # fmt: skip
 
 
-def make() -> Parts:
+def make(chosen: gr.BrowserState) -> Parts:
     """The right column, empty until somebody looks."""
     script = {name: (ASSETS / f"{name}.js").read_text("utf-8") for name in ("runs", "samples", "curves")}
     plain = {"apply_default_css": False}
     quiet = {"size": "sm", "elem_classes": "quiet-button"}
-    parts: dict[str, Any] = {}
-    parts["chosen"] = gr.BrowserState("", storage_key="dtn-studio-run", secret="a run's name is no secret")
+    parts: dict[str, Any] = {"chosen": chosen}
     parts["pinned"], parts["seen"], parts["asked"] = gr.State(None), gr.State({}), gr.State(("", ""))
     parts["pace"] = gr.Timer(FAST)
     parts["runs"] = gr.HTML("", js_on_load=script["runs"], elem_id="train-runs", **plain)
@@ -215,17 +215,17 @@ def make() -> Parts:
         with gr.Column(visible=False, elem_id="train-sure") as parts["sure"]:
             parts["question"] = gr.HTML(**plain)
             with gr.Row():
-                parts["yes"] = gr.Button("Yes", variant="stop", size="sm", elem_id="train-yes")
+                parts["yes"] = gr.Button("Yes", elem_id="train-yes", **quiet)
                 parts["no"] = gr.Button("No, leave it", elem_id="train-no", **quiet)
         parts["answer"] = gr.HTML(elem_id="train-told", **plain)
         template = (ASSETS / "samples.html").read_text("utf-8")
         parts["samples"] = gr.HTML(
             None, html_template=template, js_on_load=script["samples"], elem_id="train-samples", **plain
         )
-        parts["curves"] = gr.HTML(js_on_load=script["curves"], elem_id="train-curves", **plain)
         parts["other"] = gr.Dropdown(
             [("nothing", "")], value="", label="Compare with", allow_custom_value=True, elem_id="train-other"
         )
+        parts["curves"] = gr.HTML(js_on_load=script["curves"], elem_id="train-curves", **plain)
         with gr.Accordion("Log", open=False, elem_id="train-log", elem_classes="quiet-fold"):
             parts["log"] = gr.HTML(**plain)
         with gr.Column(elem_id="train-exports"):
@@ -239,6 +239,7 @@ def make() -> Parts:
         with gr.Column(elem_id="train-notes"):
             parts["notes"] = gr.Textbox(label="Notes", lines=2, placeholder="What you tried, and what came of it")
             parts["keep_notes"] = gr.Button("Save the note", **quiet)
+            parts["noted"] = gr.HTML(elem_id="train-noted", **plain)
     return Parts(**parts)
 
 
@@ -279,15 +280,15 @@ def _wire_choices(desk: Desk, watch: Parts) -> None:
 
 
 def _wire_deeds(desk: Desk, watch: Parts, beside: gr.Checkbox) -> None:
-    def on(button: gr.Button, do: Callable[..., str], *inputs: Any) -> None:
-        done = button.click(partial(said, do), [watch.chosen, *inputs], watch.answer, **_QUIET)
+    def on(button: gr.Button, do: Callable[..., str], *inputs: Any, answer: gr.HTML = watch.answer) -> None:
+        done = button.click(partial(said, do), [watch.chosen, *inputs], answer, **_QUIET)
         follow(desk, watch, done)
 
     for button, what in ((watch.stop, "stop"), (watch.sample, "sample"), (watch.save, "save")):
         on(button, partial(desk.ask, what))
     on(watch.resume, desk.resume, beside)
     on(watch.set_interval, desk.sample_every, watch.interval)
-    on(watch.keep_notes, desk.note, watch.notes)
+    on(watch.keep_notes, desk.note, watch.notes, answer=watch.noted)
 
 
 def _wire_sure(desk: Desk, watch: Parts) -> None:

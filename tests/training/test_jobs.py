@@ -50,7 +50,7 @@ def runs(tmp_path, monkeypatch):
 @pytest.fixture
 def path(runs):
     path = jobs.start(TINY, "x", runs)
-    until(lambda: "a last word" in log_tail(path))
+    until(lambda: log_tail(path).endswith("\na last word"))
     return path
 
 
@@ -184,8 +184,14 @@ def test_a_device_that_is_not_there_makes_no_run(runs):
     assert runs_in(runs) == []
 
 
-def test_of_many_starts_at_once_one_wins(runs):
-    told = []
+def test_of_many_starts_at_once_one_wins(runs, monkeypatch):
+    told, check = [], jobs._check_device
+
+    def slowly(*about):
+        check(*about)
+        time.sleep(0.1)  # enough for the others to find the device free, too
+
+    monkeypatch.setattr(jobs, "_check_device", slowly)
 
     def go():
         try:
@@ -257,11 +263,24 @@ def _runs(pid):
         return False
 
 
+def test_what_is_said_of_a_process_stands_on_its_own_line(runs, monkeypatch):
+    code = "import time; print(' 5%|#  | 1/8', end='', flush=True); time.sleep(100)"
+    monkeypatch.setattr(jobs, "_trainer", shell(code))
+    path = jobs.start(TINY, "x", runs)
+    until(lambda: log_tail(path).endswith("1/8"))
+    jobs.force_stop(path)
+    jobs.resume(path)
+    until(lambda: log_tail(path).count("1/8") == 4)  # twice in the commands
+    bars, heads = log_tail(path).splitlines()[1::3], log_tail(path).splitlines()[::3]
+    assert bars == [" 5%|#  | 1/8"] * 2
+    assert [head[:4] for head in heads] == ["--- "] * 2
+
+
 def test_force_does_not_take_no_for_an_answer(runs, monkeypatch):
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True)\n"
     monkeypatch.setattr(jobs, "_trainer", shell(code + "time.sleep(100)"))
     path = jobs.start(TINY, "x", runs)
-    until(lambda: "deaf" in log_tail(path))
+    until(lambda: log_tail(path).endswith("\ndeaf"))
     jobs.force_stop(path, wait=0.3)
     assert not is_alive(path)
 
@@ -364,23 +383,27 @@ def test_the_command_that_goes_on():
 # --- a real one ---------------------------------------------------------------------------------------------
 
 
-def test_a_training_really_runs_stops_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.delenv("DTN_DATA", raising=False)
+def test_a_training_really_runs_and_stops(tmp_path):
     config = replace(PRESETS["upscaler-tiny"], steps=10**6, device="cpu", sample_every=10**6, save_every=10**6)
     path = jobs.start(config, "upscaler-tiny", tmp_path)
-    assert snapshot(path).status == "starting"
-    until(lambda: snapshot(path).step > 4 or not is_alive(path), 120)
-    found = snapshot(path)
-    assert found.status == "running", log_tail(path)
-    assert found.eta > 0
+    seen = [snapshot(path)]
+
+    def look(enough):
+        seen.append(snapshot(path, seen[-1]))
+        return enough(seen[-1]) or not is_alive(path)
+
+    until(lambda: look(lambda found: found.step > 4), 240)
+    assert seen[-1].status == "running", log_tail(path)
+    jobs.ask(path, "sample")
+    until(lambda: look(lambda found: found.samples))
     jobs.ask(path, "stop")
-    until(lambda: not is_alive(path))
-    stopped = snapshot(path, found)
-    assert stopped.status == "stopped", log_tail(path)
-    assert [where for _, where in stopped.exports] == [path / "export"]
-    jobs.resume(path)
-    until(lambda: snapshot(path).step > stopped.step or not is_alive(path), 120)
-    assert snapshot(path).status == "running", log_tail(path)
-    jobs.force_stop(path)
-    assert snapshot(path).why == "Stopped by force."
+    until(lambda: look(lambda found: found.status == "stopped"))
+    last = snapshot(path, seen[-1])
+    assert last == snapshot(path)
+    assert last.status == "stopped", log_tail(path)
+    assert all(png.exists() for _, png in last.samples)
+    assert last.exports == ((last.step, path / "export"),)
+    assert dict.fromkeys(found.status for found in seen) == dict.fromkeys(
+        ["starting", "running", "stopping", "stopped"]
+    )
     jobs.delete(path)

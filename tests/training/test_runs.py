@@ -1,6 +1,8 @@
 """Run directories: numbered, locked, whole or not at all."""
 
 import errno
+import gc
+import io
 import json
 import os
 import subprocess
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
+from tqdm import tqdm
 
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Noted, Started, Stepped, read
@@ -24,6 +27,13 @@ TINY = PRESETS["faces-tiny"]
 @pytest.fixture
 def run(tmp_path):
     return Run.create(tmp_path, "x", TINY)
+
+
+@pytest.fixture(autouse=True)
+def _own_output(monkeypatch):
+    """Adopting a lock replaces these."""
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
 
 
 def again(run):
@@ -222,6 +232,7 @@ def test_who_only_looks_does_not_keep_a_trainer_out(run):
 
 def test_a_lock_that_was_handed_down_is_adopted(run, monkeypatch):
     child = os.dup(run.lock_descriptor())  # the same open file, as a child has it
+    os.set_inheritable(child, True)
     (run.path / "control" / "stop").touch()
     run.release()
     assert is_alive(run.path)  # nobody could have come in between
@@ -231,6 +242,37 @@ def test_a_lock_that_was_handed_down_is_adopted(run, monkeypatch):
     assert "DTN_RUN_LOCK" not in os.environ
     assert not os.get_inheritable(child)
     assert adopted.asked() == {"stop"}  # asked while the child was starting
+    adopted._lock = None
+    gc.collect()
+    assert is_alive(run.path)  # till the process ends, whatever becomes of the run
+    os.close(child)
+    assert not is_alive(run.path)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+def test_a_process_whose_log_is_full_goes_on(run, monkeypatch):
+    full = io.TextIOWrapper(io.FileIO("/dev/full", "w"), "utf-8", write_through=True)  # as with PYTHONUNBUFFERED
+    with pytest.raises(OSError):
+        print("lost", file=full)
+    monkeypatch.setattr(sys, "stdout", full)
+    monkeypatch.setattr(sys, "stderr", full)
+    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock_descriptor())))
+    adopted = Run.reopen(run.path)
+    for _ in tqdm(range(1000), mininterval=0):
+        print("lost", flush=True)
+    tqdm.write("lost")
+    assert sys.stderr.encoding == "utf-8"
+    adopted.release()
+    with suppress(OSError):
+        full.close()
+
+
+def test_an_adopted_lock_can_be_released_too(run, monkeypatch):
+    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock_descriptor())))
+    adopted = Run.reopen(run.path)
+    run.release()
+    assert is_alive(run.path)
+    adopted.release()
     adopted.release()
     assert not is_alive(run.path)
 

@@ -283,6 +283,7 @@ def test_the_end_of_a_log_is_what_a_terminal_would_show(tmp_path):
     assert log_tail(tmp_path, 2).split("\n") == shown[-2:]
     log.write_text("".join(f"line {number}\n" for number in range(100_000)))
     assert log_tail(tmp_path).split("\n") == [f"line {number}" for number in range(99_960, 100_000)]
+    assert log_tail(tmp_path, 10**6).startswith("line ")
     log.write_text("start\n" + "".join(f"\r{number}%|#|" for number in range(100_000)))
     assert log_tail(tmp_path) == "99999%|#|"
 

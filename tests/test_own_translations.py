@@ -1,0 +1,127 @@
+"""Translations of one's own: of whole pictures, in colour without alpha; and the lists that the app offers."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from tiny_digits import write_digits
+
+from dtn_core import checkpoint
+from dtn_core.networks.encoders import AttributeEncoder, Standardise
+from dtn_core.networks.generator import Generator
+from dtn_core.transfer import Transferrer, centre
+from dtn_core.ui.library import Library, refresh
+
+
+def write(directory, sees, channels=3, size=32, step=7):
+    """A translation that sees pictures or heads, as a training of own folders exports it."""
+    torch.manual_seed(0)
+    f = AttributeEncoder(width=8, hidden=16)
+    g = Generator(f.dim, base=4, channels=channels, size=size)
+    z = Standardise(torch.zeros(f.dim), torch.ones(f.dim))
+    statistics = {f"{name}_{d}": value.clone() for name, value in z.state_dict().items() for d in "st"}
+    info = {"kind": "transfer", "encoder": f.config, "generator": g.config, "upscaler": None, "sees": sees}
+    tensors = {"encoder": f.state_dict(), "statistics": statistics, "generator": g.state_dict()}
+    return checkpoint.save(directory, {**info, "trained": {"step": step}}, tensors)
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 80), (80, 48), (64, 64), (300, 500)])
+def test_the_middle_square_is_what_is_seen(height, width):
+    frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    side = min(height, width)
+    left, top = (width - side) / 2, (height - side) / 2
+    seen = centre(frame)
+    assert seen.face.box == (left, top, left + side, top + side)
+    assert seen.image.shape == (256, 256, 3)
+    corners = seen.matrix @ np.array([[left - 0.5, top - 0.5, 1], [left + side - 0.5, top + side - 0.5, 1]]).T
+    assert corners == pytest.approx(np.array([[-0.5, 255.5], [-0.5, 255.5]]))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_whole_pictures_are_redrawn_without_looking_for_a_face(tmp_path, channels, noise):
+    transferrer = Transferrer.from_checkpoint(write(tmp_path / "own", "pictures", channels))
+    assert transferrer.sees_pictures
+    result = transferrer(noise)
+    (made,) = result.faces
+    assert made.raw.shape == (32, 32, 4)
+    assert made.image.shape == (256, 256, 4)
+    if channels < 4:
+        assert (made.raw[..., 3] == 255).all()
+    assert (result.composed[:, :79] == noise[:, :79]).all()  # beside the square nothing changes
+    assert (result.composed[:, -79:] == noise[:, -79:]).all()
+    assert (result.composed[200:280, 280:360] != noise[200:280, 280:360]).mean() > 0.9 or channels == 4
+
+
+def test_heads_are_still_looked_for(tmp_path, hopper, noise):
+    transferrer = Transferrer.from_checkpoint(write(tmp_path / "own", "heads"))
+    assert transferrer(noise).faces == ()
+    assert len(transferrer(hopper).faces) == 1
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for number, name in ((1, "folders-cpu"), (2, "digits-cpu")):
+        run = tmp_path / "runs" / f"{number:05d}-{name}"
+        for step in (250, 500):
+            directory = run / "exports" / f"{step:06d}"
+            write_digits(directory) if number == 2 else write(directory, "pictures", step=step)
+    write(tmp_path / "runs" / "00001-folders-cpu" / "export", "pictures", step=1000)
+    (tmp_path / "runs" / "packs").mkdir()
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def library(tiny, runs):
+    return Library(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, runs)
+
+
+def test_every_checkpoint_of_every_run_that_fits_is_offered(library, runs):
+    words = [words for words, _ in library.choices()]
+    assert words[0].startswith("tiny · ")
+    assert "emoji" in words  # shipped
+    assert words[-3:] == [
+        "00001-folders-cpu · finished, step 1,000",
+        "00001-folders-cpu · step 500",
+        "00001-folders-cpu · step 250",
+    ]
+    assert not any("digits" in line for line in words)
+    write(runs / "00003-x" / "exports" / "000010", "heads")
+    assert "00003-x · step 10" in [words for words, _ in library.choices()]
+
+
+def test_without_runs_only_what_is_shipped_is_offered(tiny):
+    library = Library(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, None)
+    assert [value for _, value in library.choices()][0] == ""
+    assert all("runs" not in value for _, value in library.choices())
+
+
+def test_what_is_chosen_is_loaded_once_and_anew_when_it_changes(library, runs, tiny):
+    path = runs / "00001-folders-cpu" / "export"
+    assert library.get("") is library.get(None) is tiny
+    first = library.get(str(path))
+    assert first.sees_pictures
+    assert library.get(str(path)) is first
+    info = json.loads((path / "config.json").read_text())
+    checkpoint.save(path, {**info, "sees": "heads"}, {})
+    assert not library.get(str(path)).sees_pictures
+
+
+def test_what_is_not_in_the_list_is_refused(library, runs, tmp_path):
+    outside = write(tmp_path / "elsewhere", "heads")
+    for value in (str(outside), "../elsewhere", str(runs / "00002-digits-cpu" / "exports" / "000250"), "nonsense"):
+        with pytest.raises(ValueError, match="this checkpoint is gone"):
+            library.get(value)
+
+
+def test_only_a_few_stay_in_memory(library, runs):
+    for i in range(8):
+        library.get(str(write(runs / f"{i + 10:05d}-x" / "export", "heads")))
+    assert len(library.kept) == 4
+
+
+def test_the_list_keeps_the_choice_while_it_lasts(library, runs):
+    path = str(runs / "00001-folders-cpu" / "export")
+    assert refresh(library, path)["value"] == path
+    assert refresh(library, "gone")["value"] == ""
+    assert refresh(library, path)["choices"] == library.choices()

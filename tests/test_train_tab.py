@@ -1,0 +1,691 @@
+"""The tab Train without a browser: who may what, the form and its configuration, the curves, what changes when."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import re
+import shutil
+import zipfile
+from contextlib import suppress
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from made_runs import alive, grid, make_run
+
+from dtn_core import config as configs
+from dtn_core import events, images
+from dtn_core.config import PRESETS
+from dtn_core.training import snapshot
+from dtn_core.training.check import Check
+from dtn_core.ui import curves, desk, exports, forms, live, train, train_form, train_watch
+from dtn_core.ui.desk import OFF, Desk, Form
+
+NASTY = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder of runs, read only: three that ended and one that died."""
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(folder, "00001-folders-cpu", "folders-cpu", exports=(200, 400), notes="First try.", s="a", t="b")
+    make_run(folder, "00002-folders-cpu", "folders-cpu", step=200, ended="failed", alpha=9.0, s="a", t="b")
+    make_run(folder, "00003-digits-f", "digits-f", step=300, ended="stopped", samples=1)
+    make_run(folder, "00004-digits-tiny", "digits-tiny", step=8, steps=8, every=2, ended=None)
+    return folder
+
+
+@pytest.fixture
+def runs(made, tmp_path):
+    """A copy of them that a test may change."""
+    shutil.copytree(made, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def tab(a_desk):
+    """The tab alone on a page."""
+    with gr.Blocks() as demo:
+        chosen = train.memory()
+        with gr.Tabs(), gr.Tab("Train"):
+            train.fill(a_desk, demo, chosen)
+    return demo
+
+
+# ── who may what ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("said", "public", "expected"),
+    [
+        ("", False, "all"), ("", True, "off"), ("all", True, "all"), ("tiny", True, "tiny"), ("tiny", False, "tiny"),
+        ("off", False, "off"), (None, False, "all"), (None, True, "off"),
+    ],
+)  # fmt: skip
+def test_policy(monkeypatch, said, public, expected):
+    monkeypatch.delenv("DTN_TRAINING", raising=False)
+    if said is not None:
+        monkeypatch.setenv("DTN_TRAINING", said)
+    assert train.policy(public) == expected
+
+
+def test_another_word_is_refused(monkeypatch):
+    monkeypatch.setenv("DTN_TRAINING", "yes")
+    with pytest.raises(ValueError, match="DTN_TRAINING=yes: write all, tiny or off"):
+        train.policy(False)
+
+
+@pytest.mark.parametrize(
+    ("host", "share", "space", "public"),
+    [
+        (None, False, None, False), ("127.0.0.1", False, None, False), ("localhost", False, None, False),
+        ("::1", False, None, False), ("0.0.0.0", False, None, True), ("192.168.0.7", False, None, True),
+        ("example.org", False, None, True), (None, True, None, True), (None, False, "a/b", True),
+        ("127.0.0.1", False, "a/b", True),
+    ],
+)  # fmt: skip
+def test_what_is_public(monkeypatch, host, share, space, public):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    if space:
+        monkeypatch.setenv("SPACE_ID", space)
+    assert train.is_public(host, share) == public
+
+
+def dummies(method):
+    """Something for each argument of a method of Desk, right where it matters."""
+    known = {"form": Form("digits-tiny", {}), "name": "00001-folders-cpu", "task": "digits", "what": "stop", "steps": 5}
+    parameters = inspect.signature(method).parameters.values()
+    return [known.get(p.name, "x") for p in parameters if p.default is p.empty]
+
+
+DEEDS = [
+    name for name, method in inspect.getmembers(Desk, inspect.isfunction)
+    if not name.startswith("_") and name not in ("data", "command", "use")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_off_means_off_for_every_deed(made, monkeypatch, deed):
+    for name in ("snapshot", "runs_in", "log_tail"):
+        monkeypatch.setattr(snapshot, name, lambda *_: pytest.fail("it read the runs"))
+    method = getattr(Desk(made, "off"), deed)
+    with pytest.raises(ValueError, match="turned off on this server"):
+        method(*dummies(method))
+
+
+def test_there_are_deeds():
+    assert {"start", "check", "ask", "resume", "force_stop", "delete", "note", "look", "list", "log"} <= set(DEEDS)
+    assert OFF in Desk("runs", "off").command(Form("digits-tiny", {}))
+
+
+def test_off_leaves_no_handlers_and_shows_no_run(made):
+    demo = tab(Desk(made, "off"))
+    assert len(demo.fns) == 0
+    page = str(demo.get_config_file())
+    assert "turned off on this server" in page
+    assert "DTN_TRAINING" in page
+    assert "00001" not in page
+
+
+def everything(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_handler_asks_the_policy(runs):
+    """The page of a server that allows all, whose policy is then turned off: no handler does or tells anything."""
+    a_desk = Desk(runs, "all")
+    demo = tab(a_desk)
+    a_desk.policy = "off"
+    before = everything(runs)
+    event = gr.EventData(None, {"run": "00001-folders-cpu", "step": 1, "follow": False})
+    values = {"File": None, "Radio": "digits", "Dropdown": "digits-tiny", "State": ("force", "00001-folders-cpu")}
+    for fn in demo.fns.values():
+        assert fn.api_visibility == "private"
+        if fn.fn is None:
+            continue
+        given = [values.get(type(part).__name__, "00001-folders-cpu") for part in fn.inputs]
+        if "event" in inspect.signature(fn.fn).parameters:
+            given.append(event)
+        with suppress(ValueError):
+            told = str(fn.fn(*given))
+            assert "First try" not in told
+            assert "folders-cpu</h3>" not in told
+    assert everything(runs) == before
+
+
+def test_all_handlers_are_private(made):
+    demo = tab(Desk(made, "all"))
+    assert len(demo.fns) > 15
+    assert all(fn.api_visibility == "private" for fn in demo.fns.values())
+    assert demo.get_api_info()["named_endpoints"] == {}
+
+
+TINY = Form("digits-tiny", {"alpha": 7.0, "seed": 3, "lr": 0.002})
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        Form("digits-cpu", {}), Form("folders-tiny", {"s": "/etc", "t": "/etc"}), Form("digits-tiny", {"steps": 9}),
+        Form("digits-tiny", {}, "views=99"), Form("digits-tiny", {"encoder": "/etc"}), Form("folder-f-tiny", {}),
+        Form("digits-tiny", {}, '{"log_every": 1}'), Form("digits-adapted-tiny", {}, "through=/etc"),
+    ],
+)  # fmt: skip
+def test_tiny_refuses_what_isnt(made, form):
+    a_desk = Desk(made, "tiny")
+    for deed in (a_desk.config, a_desk.check, a_desk.start):
+        with pytest.raises(ValueError, match="only tiny trainings"):
+            deed(form)
+
+
+def test_tiny_starts_tiny_ones_under_their_own_name(made, monkeypatch):
+    calls = []
+
+    def start(*arguments, **options):
+        calls.append((arguments, options))
+        return SimpleNamespace(name="00009-digits-tiny")
+
+    monkeypatch.setattr(desk.jobs, "start", start)
+    named = TINY._replace(name="mine", data="/etc", beside=True)
+    assert Desk(made, "tiny").start(named) == "00009-digits-tiny"
+    Desk(made, "all").start(named)
+    (config, *rest), options = calls[0]
+    assert (config.alpha, config.seed, config.lr, config.steps) == (7.0, 3, 0.002, 8)
+    assert (rest, options) == (["digits-tiny", made, None], {"beside": False})
+    assert (calls[1][0][1:], calls[1][1]) == (("mine", made, "/etc"), {"beside": True})
+
+
+def test_tiny_sees_only_tiny_runs(made):
+    a_desk = Desk(made, "tiny")
+    assert [run.name for run in a_desk.list()] == ["00004-digits-tiny"]
+    assert a_desk.look("00004-digits-tiny").step == 8
+    for deed in (a_desk.look, a_desk.delete, a_desk.resume, a_desk.log):
+        with pytest.raises(ValueError, match="no run"):
+            deed("00001-folders-cpu")
+    assert "--runs runs" in a_desk.command(TINY)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../runs", "/", "00009-nothing", "00001-folders-cpu/..", "packs"])
+def test_names_stay_in_the_folder_of_runs(made, name):
+    (made / "packs").mkdir(exist_ok=True)
+    with pytest.raises(ValueError, match="no run"):
+        Desk(made, "all").delete(name)
+    assert (made / "00001-folders-cpu" / "config.json").exists()
+
+
+# ── a desk's deeds ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_runs_that_ended_are_read_once(runs, monkeypatch):
+    a_desk, read = Desk(runs, "all"), []
+    whole = snapshot.snapshot
+    monkeypatch.setattr(snapshot, "snapshot", lambda path, before=None: read.append(path.name) or whole(path, before))
+    assert len(a_desk.list()) == 4
+    read.clear()
+    with alive(runs / "00004-digits-tiny"):
+        a_desk.list()
+        assert read == []  # nothing of its files says that it goes on: its trainer writes, as it starts, into the lock
+        (runs / "00004-digits-tiny" / "lock").write_text("1\n2\n")
+        assert a_desk.list()[0].status in desk.ALIVE
+        a_desk.list()
+    assert read == ["00004-digits-tiny"] * 2
+    a_desk.list()
+    (runs / "00001-folders-cpu" / "notes.txt").write_text("Second.")
+    assert a_desk.list()[-1].notes == "Second."
+    assert read[3:] == ["00001-folders-cpu"]
+
+
+def test_notes_interval_and_delete(runs):
+    a_desk = Desk(runs, "all")
+    assert a_desk.note("00001-folders-cpu", "Better.") == "Saved."
+    assert a_desk.look("00001-folders-cpu").notes == "Better."
+    for steps in (None, 0, -3, 2.5):
+        with pytest.raises(ValueError, match="whole number"):
+            a_desk.sample_every("00001-folders-cpu", steps)
+    a_desk.delete("00003-digits-f")
+    assert not (runs / "00003-digits-f").exists()
+    assert [run.name for run in a_desk.list()] == ["00004-digits-tiny", "00002-folders-cpu", "00001-folders-cpu"]
+
+
+def test_what_a_run_made(made, tmp_path):
+    a_desk = Desk(made, "all", use=lambda path: f"used {path.name}")
+    run = a_desk.look("00001-folders-cpu")
+    names = [desk.export_name(run, path) for _, path in run.exports]
+    assert names == ["step 200", "best, step 400", "final, best, step 400"]
+    assert a_desk.use_export(run.name, "step 200") == "used 000200"
+    for wrong in (None, "", "../export", "step 7", "/etc"):
+        with pytest.raises(ValueError, match="choose one"):
+            a_desk.use_export(run.name, wrong)
+    path = a_desk.zip_export(run.name, "step 200", tmp_path / "zips")
+    with zipfile.ZipFile(path) as file:
+        assert sorted(file.namelist()) == [f"000200/{n}" for n in ("README.md", "config.json", "generator.safetensors")]
+        card = file.read("000200/README.md").decode()
+    assert "step 200 of 400" in card
+    assert "not measured" in card
+    assert "`alpha` = `5.0`" in card
+
+
+def test_a_card_that_is_there_is_kept(made, tmp_path):
+    source = tmp_path / "export"
+    shutil.copytree(made / "00001-folders-cpu" / "export", source)
+    (source / "README.md").write_text("My own.")
+    (source / "secret.txt").write_text("not part of a checkpoint")
+    with zipfile.ZipFile(io.BytesIO(exports.zipped(source, "Another."))) as file:
+        assert file.read("export/README.md") == b"My own."
+        assert "export/secret.txt" not in file.namelist()
+
+
+def test_old_zips_are_forgotten(tmp_path):
+    old = tmp_path / "exports" / "abc"
+    old.mkdir(parents=True)
+    train_watch.forget(tmp_path / "exports", now=old.stat().st_mtime + 60)
+    assert old.exists()
+    train_watch.forget(tmp_path / "exports", now=old.stat().st_mtime + train_watch.KEPT + 1)
+    assert not old.exists()
+
+
+def test_encoders_that_fit(made):
+    of = {task: [value for _, value in Desk(made, "all").encoders(task)] for task in ("faces", "digits", "folders")}
+    assert of["faces"][:2] == ["encoder", "dlib"]
+    assert "digits-f" in of["digits"]
+    assert "encoder" not in of["digits"]
+    assert {"encoder", "digits-f", "dlib"} <= set(of["folders"])
+    assert str(made / "00003-digits-f" / "export") in of["digits"]
+    assert not any(value.startswith("/") for _, value in Desk(made, "tiny").encoders("digits"))
+
+
+def test_devices_end_with_the_cpu():
+    found = desk.devices()
+    assert found[0][1] == "auto"
+    assert found[-1][1] == "cpu"
+    assert "core" in found[-1][0]
+
+
+# ── the form ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_preset_has_its_place_and_a_line():
+    placed = [name for task in forms.TASKS for name in forms.presets(task)]
+    assert sorted(placed) == sorted(PRESETS)
+    assert set(forms.ABOUT) == set(PRESETS)
+    assert set(forms.EXPLAINED) == set(forms.TASKS)
+    assert forms.tasks(tiny=True).keys() == {"faces", "digits", "further"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_form_that_nobody_touched_is_its_preset(made, preset):
+    values = {
+        field.name: at.get("value") for field, at in zip(forms.FIELDS, train_form.fill_in(Desk(made, "all"), preset))
+    }
+    assert forms.to_config(preset, values) == PRESETS[preset]
+    assert forms.to_config(preset, {}) == PRESETS[preset]
+
+
+def test_fields_are_settings():
+    known = {name for preset in PRESETS.values() for name in configs.to_dict(preset)}
+    assert {field.name for field in forms.FIELDS} <= known
+    assert set(forms.TUNABLE) <= {field.name for field in forms.FIELDS}
+
+
+def test_the_form_wins_over_the_preset_and_the_box_over_the_form():
+    values = {"alpha": 7, "steps": 50.0, "s": " /a ", "t": "", "limit": None, "width": 99}
+    config = forms.to_config("folders-tiny", values, "beta=3, clip=1\nsteps=60", "cpu")
+    assert (config.alpha, config.steps, config.s, config.t, config.beta) == (7.0, 60, "/a", None, 3.0)
+    assert (config.limit, config.clip, config.device) == (None, 1.0, "cpu")
+    assert isinstance(config.alpha, float)
+    assert forms.to_config("folders-tiny", values, '{"steps": 70, "alpha_end": 1}').alpha_end == 1
+
+
+@pytest.mark.parametrize(
+    ("preset", "values", "extra", "words"),
+    [
+        ("nothing", {}, "", "no preset"), ("folders-tiny", {"steps": None}, "", "Steps (steps) is empty"),
+        ("folders-tiny", {"steps": 0}, "", "steps must be at least 1"), ("folders-tiny", {"steps": 1.5}, "", "steps"),
+        ("folders-tiny", {"alpha": -1}, "", "alpha"), ("folders-tiny", {}, "alpha", "write key=value"),
+        ("folders-tiny", {}, "width=3", "unknown setting"), ("folders-tiny", {}, "{", "not JSON"),
+        ("folders-tiny", {}, '{"width": 3}', "unknown setting"), ("folders-tiny", {}, '{"steps": "a"}', "steps"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line(made, preset, values, extra, words):
+    with pytest.raises(ValueError, match=re.escape(words)) as error:
+        forms.to_config(preset, values, extra)
+    assert len(str(error.value).splitlines()) == 1
+    assert "--set" not in str(error.value)
+    assert Desk(made, "all").command(Form(preset, values, extra)).startswith("# ")
+
+
+def test_own_pictures_are_asked_for(made):
+    for deed in (Desk(made, "all").check, Desk(made, "all").start):
+        with pytest.raises(ValueError, match="t: what they shall look like"):
+            deed(Form("folders-tiny", {"s": "/a"}))
+
+
+def test_the_command_is_the_form(made):
+    line = Desk(made, "all").command(Form("folders-tiny", {"s": "/a b", "t": "/c", "alpha": 9}, data="/d"))
+    assert line.startswith("python -m dtn_core train folders-tiny ")
+    assert "--set 's=/a b'" in line
+    assert "--set alpha=9.0" in line
+    assert "--data /d" in line
+
+
+def test_settings_are_explained_from_the_source():
+    for config in PRESETS.values():
+        meanings = forms.meanings(type(config))
+        assert set(meanings) == set(configs.to_dict(config)) - {"kind"}
+        assert all(meanings.values())
+    assert "<th>alpha</th>" in live.all_settings("faces-tiny")
+
+
+def test_a_gpu_gets_a_gpus_preset():
+    assert forms.first_choice("faces", gpu=True) == "faces"
+    assert forms.first_choice("faces", gpu=False) == "faces-cpu"
+    assert forms.first_choice("digits", gpu=False, tiny=True) == "digits-tiny"
+    assert forms.first_choice("further", gpu=True) == "encoder"
+
+
+# ── curves ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def drawn(values, name="const", **more):
+    return curves.draw({name: (list(range(1, len(values) + 1)), list(values))}, **more)
+
+
+def points(text, kind="raw"):
+    return [
+        [tuple(map(float, point.split(","))) for point in found.split()]
+        for found in re.findall(rf'<polyline class="{kind}[^>]*points="([^"]*)"', text)
+    ]
+
+
+def test_panels_follow_the_paper():
+    names = ["val/const", "tv", "tid", "d", "d_s", "d_t", "d_real", "d_accuracy", "gang", "const", "g", "cross_entropy"]
+    titles = [panel.title for panel in curves.panels(names)]
+    letters = ["L<sub>D</sub>", "D’s", "L<sub>GANG", "L<sub>CONST", "L<sub>TID", "L<sub>TV", "L<sub>G<"]
+    assert all(title.startswith(start) for title, start in zip(titles, letters))
+    assert titles[7:] == ["Cross entropy", "L<sub>CONST</sub> on held-out pictures"]
+    assert [line.name for line in curves.panels(names)[0].lines] == ["d", "d_s", "d_t", "d_real"]
+    assert curves.panels(names)[1].mark[0] == pytest.approx(1 / 3)
+    assert curves.panels(names, binary=True)[1].mark[0] == 1 / 2
+
+
+def test_smoothing():
+    assert np.allclose(curves.smooth(np.full(50, 3.0)), 3)
+    values = np.random.default_rng(0).standard_normal(1000)
+    even = curves.smooth(values)
+    assert even[0] == values[0]
+    assert even[100:].std() < 0.3 * values.std()
+
+
+def test_thinning_keeps_ends_and_peaks():
+    values = np.zeros(5000)
+    values[[1234, 4000]] = 9, -9
+    kept = curves.thin(5000, values)
+    assert len(kept) <= curves.POINTS
+    assert {0, 1234, 4000, 4999} <= set(kept.tolist())
+    assert (np.diff(kept) > 0).all()
+    assert (curves.thin(7, values[:7]) == np.arange(7)).all()
+
+
+def test_lines_are_short_and_bold_ones_too():
+    text = drawn(np.random.default_rng(0).random(4000))
+    (raw,), (bold,) = points(text), points(text, "bold")
+    assert len(raw) <= curves.POINTS
+    assert len(bold) <= curves.POINTS
+    assert len(text) < 9000
+
+
+def test_values_can_be_read_back_from_a_drawing():
+    """As assets/curves.js does under the pointer."""
+    text = drawn([4, 2, 1, 0.5])
+    x1, y0, y1 = map(float, re.search(r'data-scale="([^"]*)"', text)[1].split())
+    (spots,) = points(text)
+    tall, wide = (
+        curves.HEIGHT - curves.TOP - curves.BOTTOM,
+        curves.WIDTH - curves.LEFT - curves.RIGHT,
+    )
+    values = [y1 - (y - curves.TOP) / tall * (y1 - y0) for _, y in spots]
+    steps = [(x - curves.LEFT) / wide * x1 for x, _ in spots]
+    assert values == pytest.approx([4, 2, 1, 0.5], abs=0.01 * (y1 - y0))
+    assert steps == pytest.approx([1, 2, 3, 4], abs=0.01 * x1)
+    script = (train.ASSETS / "curves.js").read_text()
+    axes = {name.lower(): getattr(curves, name) for name in ("LEFT", "RIGHT", "TOP", "BOTTOM")}
+    assert "const AXES = {{ {} }}".format(", ".join(f"{k}: {v}" for k, v in axes.items())) in script
+
+
+def test_odd_values():
+    assert drawn([]) == ""
+    assert drawn([float("nan")] * 3) == ""
+    assert len(points(drawn([1, float("inf"), 2, float("nan"), 3]))[0]) == 3
+    assert "<circle" in drawn([5.0])
+    for values in ([0.0], [0.0] * 4, [-3.0] * 4, [1e-9, 2e-9], [1e9, 2e9], [-1, 1]):
+        text = drawn(values)
+        assert "nan" not in text
+        assert "inf" not in text
+
+
+def test_the_last_value_with_its_unit():
+    assert "<b>75%</b>" in drawn([0.5, 0.75], "d_accuracy")
+    assert "<b>0.0123</b>" in drawn([1, 0.01234])
+
+
+def test_names_are_escaped():
+    text = drawn([1, 2], NASTY)
+    assert "<img" not in text
+    assert "&lt;img" in text
+
+
+def test_two_runs_in_one_picture():
+    one = {name: ([1, 2, 3], [3.0, 2.0, 1.0]) for name in ("d", "d_s", "tv")}
+    two = {name: ([1, 2, 3, 4], [4.0, 3.0, 2.0, 1.0]) for name in ("d", "d_s", "gang")}
+    text = curves.draw(one, two)
+    assert text.count("<figure") == 3
+    assert text.count('class="bold line-b"') == 2
+    assert "line-1" not in text
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.2, 0.9), (-5, 5), (0, 2000), (1e-7, 3e-7), (99, 101), (0, 7)])
+def test_ticks(low, high):
+    found = curves.ticks(low, high)
+    assert 2 <= len(found) <= 5
+    assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
+    assert np.allclose(np.diff(found), found[1] - found[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.01234, "0.0123"), (1.234, "1.23"), (999, "999"), (4500, "4.5k"), (2e-6, "2e-06"), (3e6, "3M")],
+)
+def test_short_numbers(value, text):
+    assert curves.short(value) == text
+
+
+# ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
+    """Names, notes, messages, reasons, logs, settings."""
+    name = "00001-<b>x"
+    path = make_run(tmp_path, name, step=40, ended="failed", notes=NASTY, message=NASTY, s=NASTY, t="b")
+    with (path / "events.jsonl").open("a") as file:
+        file.write(events.encode(events.Stamped(events.Failed(NASTY), 1_800_000_000.0)) + "\n")
+    (path / "log.txt").write_text(NASTY)
+    other = make_run(tmp_path, "00002-<b>y", step=40, s="a", t="b")
+    monkeypatch.setattr(live.health, "warnings", lambda run: (SimpleNamespace(what=NASTY, advice=NASTY),))
+    run, second = snapshot.snapshot(path), snapshot.snapshot(other)
+    texts = [
+        live.runs([run, second], name), live.status(run), live.drawn(run, second), live.log(snapshot.log_tail(path)),
+        live.checked(Check({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
+        train_watch.said(lambda: NASTY), live.quiet(NASTY),
+    ]  # fmt: skip
+    for text in texts:
+        assert "<img" not in text
+        assert "<b>x" not in text
+        assert "<b>y" not in text
+    assert NASTY in exports.card(run, path)  # plain text, not HTML
+
+
+def test_samples_follow_or_stay(made):
+    run = snapshot.snapshot(made / "00001-folders-cpu")
+    steps = [step for step, _ in run.samples]
+    newest = live.samples(run)
+    assert newest["steps"] == steps
+    assert (newest["at"], newest["follow"]) == (2, True)
+    assert newest["sides"][0]["url"].startswith("data:image/png;base64,")
+    back = live.samples(run, steps[0])
+    assert (back["at"], back["follow"], back["sides"][0]["step"]) == (0, False, steps[0])
+    assert live.shown_step(run, steps[1] + 1) == steps[1]
+    other = snapshot.snapshot(made / "00002-folders-cpu")
+    both = live.samples(run, steps[0], other)
+    assert [side["name"] for side in both["sides"]] == [run.name, other.name]
+    assert both["sides"][1]["step"] <= steps[0]
+
+
+def test_rows_of_a_grid(made, tmp_path):
+    run = snapshot.snapshot(made / "00004-digits-tiny")
+    assert live.row_names(run, run.samples[0][1].read_bytes()) == ["s", "G(s)", "t", "G(t)"]
+    images.save(tmp_path / "odd.png", np.zeros((50, 50, 3), np.uint8))
+    assert live.row_names(run, (tmp_path / "odd.png").read_bytes()) == []
+    assert live.row_names(run, b"") == []
+    images.save(tmp_path / "f.png", grid(1, 2))
+    assert live.row_names(snapshot.snapshot(made / "00003-digits-f"), (tmp_path / "f.png").read_bytes()) == []
+
+
+def test_a_sample_that_is_gone(runs):
+    run = snapshot.snapshot(runs / "00001-folders-cpu")
+    run.samples[-1][1].unlink()
+    assert live.samples(run)["sides"][0]["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, ""), (40, "40 s"), (600, "10 min"), (12000, "3 h 20 min"), (7200, "2 h"), (400000, "4 days 15 h")],
+)
+def test_durations(seconds, words):
+    assert live.duration(seconds) == words
+
+
+def test_ages_and_sizes():
+    assert [live.ago(1000, 1000 + s) for s in (5, 65, 7300, 200000)] == ["just now", "1 min ago", "2 h ago", "2 d ago"]
+    assert [live.size(n) for n in (12, 5 << 10, 640 << 20, 3 << 29)] == ["12 bytes", "5 KB", "640 MB", "1.5 GB"]
+
+
+def test_a_check_in_words():
+    found = Check(
+        {"s": 512, "t": 300}, tuple((f"{i}.txt", "not a picture") for i in range(120)), np.zeros((8, 8, 3), np.uint8),
+        0.05, 4000, 600 << 20, 8 << 30, 50 << 20, 20 << 30, "the CPU, 2 cores", ("The disk is nearly full.",),
+    )  # fmt: skip
+    text = live.checked(found)
+    for words in (
+        "512 pictures",
+        "about 67 min",
+        "50 ms",
+        "600 MB",
+        "The disk is nearly full.",
+        "120 files are skipped",
+    ):
+        assert words in text
+    assert "… and 20 more" in text
+    assert "it can start" not in text
+    assert "it can start" in live.checked(Check({"s": 1}, (), None, 2.0, 10, 1, 1, 1, 1, "the CPU", ()))
+
+
+# ── what changes when ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_look_at_nothing_new_changes_nothing(made):
+    a_desk = Desk(made, "all")
+    changed, seen = train_watch.view(a_desk, "00001-folders-cpu", "", None, {})
+    assert {"runs", "status", "samples", "curves", "log", "exports", "notes", "buttons"} <= set(changed)
+    assert train_watch.view(a_desk, "00001-folders-cpu", "", None, seen) == ({}, seen)
+    again = train_watch.look(a_desk, "00001-folders-cpu", "", None, seen)
+    assert again == gr.skip()
+
+
+def test_only_what_is_new_is_sent(runs):
+    a_desk, path = Desk(runs, "all"), runs / "00004-digits-tiny"
+    with alive(path):
+        changed, seen = train_watch.view(a_desk, path.name, "", None, {})
+        assert changed["pace"] == train_watch.FAST
+        changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+        assert changed == {}
+        with (path / "events.jsonl").open("a") as file:
+            file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
+        changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+        assert set(changed) == {"curves", "status"}
+        images.save(path / "samples" / "000008.png", grid(8, 8))
+        with (path / "events.jsonl").open("a") as file:
+            file.write(events.encode(events.Stamped(events.Sampled(8, "samples/000008.png"))) + "\n")
+        changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+        assert set(changed) == {"samples", "status"}
+        assert changed["samples"]["follow"]
+    changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+    assert {"status", "buttons", "pace", "runs"} <= set(changed)
+    assert "Died" in changed["status"]
+    assert changed["pace"] == train_watch.SLOW
+
+
+def test_scrubbing_back_changes_the_samples_alone(made):
+    a_desk = Desk(made, "all")
+    _, seen = train_watch.view(a_desk, "00001-folders-cpu", "", None, {})
+    changed, seen = train_watch.view(a_desk, "00001-folders-cpu", "", 140, seen)
+    assert set(changed) == {"samples"}
+    assert not changed["samples"]["follow"]
+    assert train_watch.view(a_desk, "00001-folders-cpu", "", 140, seen)[0] == {}
+
+
+def test_comparing(made):
+    a_desk = Desk(made, "all")
+    _, seen = train_watch.view(a_desk, "00001-folders-cpu", "", None, {})
+    changed, _ = train_watch.view(a_desk, "00001-folders-cpu", "00002-folders-cpu", None, seen)
+    assert set(changed) == {"curves", "samples"}
+    assert "line-b" in changed["curves"]
+    assert "<th>alpha</th><td>5.0</td><td>9.0</td>" in changed["curves"]
+    same = train_watch.view(a_desk, "00001-folders-cpu", "00001-folders-cpu", None, seen)
+    assert same[0] == {}
+
+
+def test_which_run_is_watched(made, tmp_path):
+    a_desk = Desk(made, "all")
+    assert train_watch.view(a_desk, "", "", None, {})[0]["chosen"] == "00004-digits-tiny"
+    assert train_watch.view(a_desk, "gone", "", None, {})[0]["chosen"] == "00004-digits-tiny"
+    with alive(made / "00002-folders-cpu"):
+        assert train_watch.view(Desk(made, "all"), "", "", None, {})[0]["chosen"] == "00002-folders-cpu"
+    empty, _ = train_watch.view(Desk(tmp_path / "none", "all"), "00001-folders-cpu", "", None, {})
+    assert empty["empty"] is True
+    assert empty["chosen"] == ""
+    assert "status" not in empty
+
+
+def test_a_damaged_run_is_shown_as_one(runs):
+    (runs / "00004-digits-tiny" / "config.json").write_text("{")
+    changed, _ = train_watch.view(Desk(runs, "all"), "00004-digits-tiny", "", None, {})
+    assert "Unreadable" in changed["status"]
+    assert "00004" not in str(train_watch.view(Desk(runs, "tiny"), "", "", None, {})[0])
+
+
+def test_updates_fit_their_components(made):
+    with gr.Blocks():
+        watch = train_watch.make(train.memory())
+    updates = train_watch.look(Desk(made, "all"), "00001-folders-cpu", "", None, {})
+    assert len(updates) == len(watch.outputs())
+    by_part = dict(zip(map(id, watch.outputs()), updates))
+    assert by_part[id(watch.chosen)] == "00001-folders-cpu"
+    assert by_part[id(watch.exports)]["value"] == "final, best, step 400"
+    assert by_part[id(watch.stop)]["visible"] is False
+    assert by_part[id(watch.resume)]["visible"] is False
+    assert by_part[id(watch.delete)]["visible"] is True
+    assert by_part[id(watch.detail)]["visible"] is True
+    stopped = train_watch.look(Desk(made, "all"), "00003-digits-f", "", None, {})
+    assert dict(zip(map(id, watch.outputs()), stopped))[id(watch.resume)]["visible"] is True
+
+
+def test_said():
+    assert "message agree" in train_watch.said(lambda: "Good.")
+
+    def bad():
+        raise ValueError("no such thing.")
+
+    assert "message error" in train_watch.said(bad)
+    assert json.dumps(train_watch.REALLY)  # plain texts
