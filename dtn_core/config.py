@@ -15,6 +15,12 @@ from typing import Any, Literal
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
+_COUNTS = (
+    "steps", "batch", "log_every", "sample_every", "save_every", "exports", "width", "hidden", "base", "d_base",
+    "avatars", "views", "depth", "patch", "limit",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Training:
     """What every training has."""
@@ -36,8 +42,8 @@ class Training:
     clip: float = 0.0
     """Longest gradient of a step (its norm over all weights); longer ones are scaled down. 0: as they come."""
     keep: Literal["last", "best"] = "last"
-    """What is exported: the last step, or the best in the second half of the steps by the stage's validation figure. For
-    the transfer that is f-constancy on validation pictures, which needs no labels."""
+    """What is exported: the last step, or the best in the second half of the steps by the stage's validation figure,
+    for the transfer f-constancy on validation pictures, which needs no labels."""
     patience: int | None = None
     """With keep=best: stop after so many savings in the second half that brought nothing better. None: never."""
     exports: int = 5
@@ -50,9 +56,12 @@ class Training:
     """Steps between two checkpoints."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "log_every", "sample_every", "save_every", "exports"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name in _COUNTS:
+            count = getattr(self, name, None)
+            if count is not None and count < 1:
+                raise ValueError(f"{name} must be at least 1, not {count}.")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed}.")
         if not 0 < self.lr < 1:
             raise ValueError(f"lr must lie between 0 and 1, not {self.lr}.")
         if self.precision not in typing.get_args(Precision):
@@ -229,6 +238,12 @@ class TransferTraining(Training):
             raise ValueError(f"emphasis must lie between 0 and 10, not {self.emphasis}.")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be at least 0 and below 1, not {self.ema}.")
+        if not 1 <= self.d_upscale <= 8:
+            raise ValueError(f"d_upscale must lie between 1 and 8, not {self.d_upscale}.")
+        if not 0 < self.lr_d < 1:
+            raise ValueError(f"lr_d must lie between 0 and 1, not {self.lr_d}.")
+        if self.batch < 2:
+            raise ValueError("batch must be at least 2: batch norm has nothing to learn from one picture.")
 
 
 @dataclass(frozen=True)
@@ -313,8 +328,9 @@ PRESETS: dict[str, Config] = {
         base=16, d_base=24, ema=0.99, keep="best", save_every=200,
     ),
     "digits-best": TransferTraining(
-        task="digits", encoder="digits-f-adapted", steps=6000, batch=128, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0, gamma=0.0,
-        base=24, d_base=24, ema=0.995, keep="best", views=8, save_every=500, log_every=100, sample_every=1000,
+        task="digits", encoder="digits-f-adapted", steps=6000, batch=128, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0,
+        gamma=0.0, base=24, d_base=24, ema=0.995, keep="best", views=8, save_every=500, log_every=100,
+        sample_every=1000,
     ),
     "digits": TransferTraining(
         task="digits", encoder="digits-f", steps=20000, batch=128, lr=2e-4, lr_d=2e-4, alpha=15.0, beta=15.0, gamma=0.0,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import ClassifierTraining, Config, EncoderTraining, JudgeTraining, TransferTraining, UpscalerTraining
-from ..events import Failed
+from ..events import Failed, Noted
 
 if TYPE_CHECKING:  # torch takes seconds to import, and those who only read runs don't need it
     from accelerate import Accelerator
@@ -47,6 +47,8 @@ def run_training(
         if first:
             run = Run.create(runs, name, config, data)
         path = run.path if run else runs
+    if run:
+        run.tell(Noted(0, "Reads the pictures, and computes f of them where that isn't kept yet."))
     try:
         accelerator = make_accelerator(config, tracker, path)
         part(config.batch, accelerator)

@@ -7,6 +7,7 @@ error (but for the judge's dropout).
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,13 +33,12 @@ def make_accelerator(config: Training, tracker: str | None = None, folder: Path 
         precision = "fp32"
     if ":" in device:
         torch.cuda.set_device(device)
-    try:
-        return Accelerator(
-            cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision, log_with=tracker,
-            project_dir=folder,
-        )  # fmt: skip
-    except (ImportError, ValueError) as error:
-        raise ValueError(f"{error}. For --tracker {tracker}: pip install {tracker}.") from None
+    if tracker and importlib.util.find_spec(tracker) is None:
+        raise ValueError(f"--tracker {tracker} needs that package: pip install {tracker}.")
+    return Accelerator(
+        cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision, log_with=tracker,
+        project_dir=folder,
+    )  # fmt: skip
 
 
 def part(n: int, accelerator: Accelerator) -> slice:

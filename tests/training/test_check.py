@@ -18,7 +18,8 @@ def pictures(folder, count, side=40, seed=0):
     rng = np.random.default_rng(seed)
     for i in range(count):
         picture = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
-        cv2.circle(picture, (side // 2, side // 2), int(rng.integers(4, side // 2)), rng.integers(0, 256, 3).tolist(), -1)
+        colour = rng.integers(0, 256, 3).tolist()
+        cv2.circle(picture, (side // 2, side // 2), int(rng.integers(4, side // 2)), colour, -1)
         Image.fromarray(picture).save(folder / f"{i:03d}.png")
     return folder
 

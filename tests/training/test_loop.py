@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 from brief import train_briefly
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from dtn_core.checkpoint import weights_hash
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Noted, Sampled, Saved, Stepped, read
-from dtn_core.training import engine, loop
+from dtn_core.training import engine, loop, run_training
 from dtn_core.training.loop import train
 from dtn_core.training.runs import Run
 
@@ -183,6 +187,22 @@ def test_memory_is_this_process_own():
     assert loop.memory("cpu") > 50e6
 
 
+def test_a_tracker_gets_the_losses_too(few_digits, tmp_path):
+    config = replace(PRESETS["digits-f-tiny"], steps=4, limit=40, batch=4)
+    path, _ = run_training(config, "f", tmp_path, None, tracker="tensorboard")
+    (written,) = (path / "dtn-studio").glob("events.out.tfevents.*")
+    log = EventAccumulator(str(written)).Reload()
+    steps = [event.step for event in told(Run(path, config), Stepped) if "loss" in event.losses]
+    assert [scalar.step for scalar in log.Scalars("loss")] == steps
+    assert "val/accuracy" in log.Tags()["scalars"]
+
+
+def test_a_tracker_that_is_not_installed_is_one_line(monkeypatch):
+    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="^--tracker trackio needs that package: pip install trackio.$"):
+        engine.make_accelerator(PRESETS["digits-tiny"], "trackio")
+
+
 def curves(folder, *launcher):
     """The losses of digits-tiny, with gradients clipped, as `train` tells them."""
     command = [sys.executable, *launcher, "-m", "dtn_core", "train", "digits-tiny", "--runs", str(folder)]
@@ -195,6 +215,37 @@ def curves(folder, *launcher):
     assert (path / "export" / "config.json").exists()
     assert json.loads((path / "run.json").read_text())["preset"] == "digits-tiny"
     return told
+
+
+def test_a_run_killed_at_any_step_and_resumed_equals_an_unbroken_one(tmp_path):
+    """kill -9, twice, and what is made in the end is the same to the bit."""
+    sets = ("steps=24", "batch=8", "limit=32", "log_every=1", "save_every=5", "sample_every=100", "device=cpu")
+    command = [sys.executable, "-m", "dtn_core", "train"]
+    start = ["digits-tiny", *(word for pair in sets for word in ("--set", pair))]
+    environment = {k: v for k, v in os.environ.items() if k != "DTN_DATA"} | {"OMP_NUM_THREADS": "1"}
+
+    def go(*arguments):
+        return subprocess.Popen([*command, *arguments], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+
+    assert go(*start, "--runs", str(tmp_path / "whole")).wait() == 0
+    process = go(*start, "--runs", str(tmp_path / "killed"))
+    random = np.random.default_rng()
+    for low in (5, 12):
+        at = int(random.integers(low, low + 6))
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            steps = [e.event.step for p in tmp_path.glob("killed/*/events.jsonl") for e in read(p)[0]
+                     if isinstance(e.event, Stepped)]  # fmt: skip
+            if steps and steps[-1] >= at:
+                break
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        (path,) = (tmp_path / "killed").glob("0*")
+        process = go("--resume", str(path))
+    assert process.wait() == 0
+    (whole,) = (tmp_path / "whole").glob("0*")
+    assert weights_hash(path / "export") == weights_hash(whole / "export")
 
 
 def test_two_processes_train_as_one(tmp_path):
