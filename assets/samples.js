@@ -1,4 +1,5 @@
 // Runs once for the sample grids: shows what `props.value` says (dtn_core/ui/live.py, samples) and lets one scrub back.
+const LARGEST = 2.5;  // times its pixels: a grid of few columns would fill the page
 const find = (name) => element.querySelector(name);
 const range = find("input");
 const make = (kind, text) => {
@@ -15,6 +16,7 @@ const figure = (side) => {
   rows.append(...side.rows.map((name) => make("li", name)));
   const grid = make("div");
   const picture = make("img");
+  picture.addEventListener("load", () => { picture.style.maxWidth = LARGEST * picture.naturalWidth + "px"; });
   picture.src = side.url;
   picture.alt = "Samples of " + side.name + " at step " + side.step;
   grid.append(rows, picture);

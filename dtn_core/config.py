@@ -208,6 +208,8 @@ class TransferTraining(Training):
     """D's learning rate."""
     ema: float = 0.998
     """Decay of the moving average of g that is kept as the result."""
+    wobble: bool = False
+    """Turn, stretch and move G(s) at random before f reads it: constancy then rests on strokes, not on pixels."""
     emphasis: float = 1.0
     """Factor on what g hears when the result is used; training itself uses 1. Above 1 it commits more."""
     avatars: int = 12000

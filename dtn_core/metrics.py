@@ -37,3 +37,44 @@ def mean_pairwise_distance(pictures: NDArray[np.uint8], pairs: int = 4000, seed:
     return float(
         np.mean([np.sqrt(np.mean(((flat[i] / 255.0) - (flat[j] / 255.0)) ** 2)) for i, j in zip(a[keep], b[keep])])
     )
+
+
+def polynomial_mmd(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Squared maximum mean discrepancy under (x·y / d + 1)³, unbiased, so it can fall a little below 0.
+
+    a: (M, d), b: (N, d) features; M, N ≥ 2. Bińkowski et al., "Demystifying MMD GANs", ICLR 2018 (KID's kernel).
+    """
+
+    def kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (x @ y.T / x.shape[1] + 1) ** 3
+
+    def within(x: NDArray[np.float64]) -> float:
+        k = kernel(x, x)
+        return float((k.sum() - np.trace(k)) / (len(x) * (len(x) - 1)))  # a picture isn't compared with itself
+
+    return within(a) + within(b) - 2 * float(kernel(a, b).mean())
+
+
+def kid(a: ArrayLike, b: ArrayLike, subsets: int = 50, size: int = 500, seed: int = 0) -> tuple[float, float]:
+    """Kernel inception distance of (M, d) and (N, d) features: mean and standard deviation of `polynomial_mmd` over
+    random subsets of this size of each, or of all where there are fewer. NaN for fewer than two."""
+    x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    size = min(size, len(x), len(y))
+    if size < 2:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    drawn = [
+        polynomial_mmd(x[rng.choice(len(x), size, replace=False)], y[rng.choice(len(y), size, replace=False)])
+        for _ in range(subsets)
+    ]
+    return float(np.mean(drawn)), float(np.std(drawn))
+
+
+def ranks(similarities: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+    """Places of the sought among the gallery, 1 the best, ties counting half.
+
+    similarities: (Q, N), higher is more alike; targets: (Q,) the column each query seeks.
+    """
+    s, t = np.asarray(similarities, np.float64), np.asarray(targets, int)
+    sought = s[np.arange(len(s)), t][:, None]
+    return 1 + (s > sought).sum(1) + ((s == sought).sum(1) - 1) / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from contextlib import contextmanager
 
 import numpy as np
@@ -90,7 +91,9 @@ def write_export(directory, step):
 
 @contextmanager
 def alive(path):
-    """While this lasts, a process trains the run: its lock is held."""
+    """While this lasts, a process trains the run: its lock is held, and signed."""
     with (path / "lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{os.getpid()}\n0\n")
+        lock.flush()
         yield

@@ -225,9 +225,6 @@ def test_runs_that_ended_are_read_once(runs, monkeypatch):
     assert len(a_desk.list()) == 4
     read.clear()
     with alive(runs / "00004-digits-tiny"):
-        a_desk.list()
-        assert read == []  # nothing of its files says that it goes on: its trainer writes, as it starts, into the lock
-        (runs / "00004-digits-tiny" / "lock").write_text("1\n2\n")
         assert a_desk.list()[0].status in desk.ALIVE
         a_desk.list()
     assert read == ["00004-digits-tiny"] * 2
@@ -288,7 +285,8 @@ def test_old_zips_are_forgotten(tmp_path):
 
 def test_encoders_that_fit(made):
     of = {task: [value for _, value in Desk(made, "all").encoders(task)] for task in ("faces", "digits", "folders")}
-    assert of["faces"][:2] == ["encoder", "dlib"]
+    assert of["faces"][:3] == ["emoji", "encoder", "dlib"]
+    assert "digits" in of["digits"]
     assert "digits-f" in of["digits"]
     assert "encoder" not in of["digits"]
     assert {"encoder", "digits-f", "dlib"} <= set(of["folders"])
@@ -599,8 +597,9 @@ def test_a_look_at_nothing_new_changes_nothing(made):
     changed, seen = train_watch.view(a_desk, "00001-folders-cpu", "", None, {})
     assert {"runs", "status", "samples", "curves", "log", "exports", "notes", "buttons"} <= set(changed)
     assert train_watch.view(a_desk, "00001-folders-cpu", "", None, seen) == ({}, seen)
-    again = train_watch.look(a_desk, "00001-folders-cpu", "", None, seen)
-    assert again == gr.skip()
+    assert train_watch.news(a_desk, "00001-folders-cpu", "", None, seen) == set()
+    for again in (train_watch.look, train_watch.glance):
+        assert again(a_desk, "00001-folders-cpu", "", None, seen) == gr.skip()
 
 
 def test_only_what_is_new_is_sent(runs):
@@ -624,6 +623,22 @@ def test_only_what_is_new_is_sent(runs):
     assert {"status", "buttons", "pace", "runs"} <= set(changed)
     assert "Died" in changed["status"]
     assert changed["pace"] == train_watch.SLOW
+
+
+def test_a_tick_only_counts(runs):
+    a_desk, path = Desk(runs, "all"), runs / "00004-digits-tiny"
+    assert train_watch.listen(a_desk, None, path.name, "", None, {}) == [0, 1]
+    with alive(path):
+        _, seen = train_watch.view(a_desk, path.name, "", None, {})
+        assert train_watch.listen(a_desk, [3, 4], path.name, "", None, seen) == [3, 4]
+        with (path / "events.jsonl").open("a") as file:
+            file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
+        assert train_watch.listen(a_desk, [3, 4], path.name, "", None, seen) == [4, 4]
+        updates = train_watch.glance(a_desk, path.name, "", None, seen)
+        assert len(updates) == 1 + len(train_watch.OFTEN)
+        assert updates[0] == train_watch.view(a_desk, path.name, "", None, seen)[1]
+    assert train_watch.listen(a_desk, [4, 4], path.name, "", None, seen) == [4, 5]
+    assert train_watch.glance(a_desk, path.name, "", None, seen) == gr.skip()
 
 
 def test_scrubbing_back_changes_the_samples_alone(made):
@@ -668,6 +683,7 @@ def test_a_damaged_run_is_shown_as_one(runs):
 def test_updates_fit_their_components(made):
     with gr.Blocks():
         watch = train_watch.make(train.memory())
+    assert len(watch.lively()) == 1 + len(train_watch.OFTEN)
     updates = train_watch.look(Desk(made, "all"), "00001-folders-cpu", "", None, {})
     assert len(updates) == len(watch.outputs())
     by_part = dict(zip(map(id, watch.outputs()), updates))

@@ -238,8 +238,12 @@ def channels_first(x: Tensor) -> Tensor:
 
 def turned(x: Tensor, random: torch.Generator, angle: float = 11, scale: float = 0.15, shift: float = 0.12) -> Tensor:
     """Turn by up to ±angle degrees, stretch each side by ±scale, move by up to ±shift of it; (B, C, H, W)."""
+    return turned_by(x, 2 * torch.rand(len(x), 5, generator=random) - 1, angle, scale, shift)
+
+
+def turned_by(x: Tensor, draw: Tensor, angle: float, scale: float, shift: float) -> Tensor:
+    """`turned`, how far for each picture being told by draw: (B, 5) in [-1, 1]."""
     b = len(x)
-    draw = 2 * torch.rand(b, 5, generator=random) - 1
     turn, sx, sy = draw[:, 0] * math.radians(angle), 1 + draw[:, 1] * scale, 1 + draw[:, 2] * scale
     rows = [turn.cos() * sx, -turn.sin() * sy, 2 * shift * draw[:, 3], turn.sin() * sx, turn.cos() * sy]
     motion = torch.stack([*rows, 2 * shift * draw[:, 4]], 1).view(b, 2, 3).to(x.device)

@@ -21,6 +21,7 @@ from ..networks.discriminator import Discriminator
 from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator
 from ..types import Image
+from .classifier import turned_by
 from .engine import average, descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
 from .packs import Pack
 
@@ -101,8 +102,12 @@ class TransferStage:
         return loss
 
     def _moved(self, x: Tensor, step: int) -> Tensor:
-        """Shift by up to 1/32 of the side, so that no pattern that f sees at one place alone can stand for
+        """Shift by up to 1/32 of the side, or wobble, so that no pattern that f sees at one place alone can stand for
         constancy."""
+        if self.config.wobble:
+            random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 700_000)
+            draw = 2 * torch.rand(self.batch, 5, generator=random) - 1
+            return turned_by(x, draw[part(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08)
         h, w = x.shape[2:]
         far = h // 32
         dy, dx = np.random.default_rng([self.config.seed, step]).integers(0, 2 * far + 1, 2)

@@ -111,7 +111,8 @@ class Desk:
     def encoders(self, task: str) -> list[tuple[str, str]]:
         """(label, name or path) of each f that fits a task: those shipped, those of runs, and dlib's."""
         self.allow()
-        found = [(path.name, path.name) for path in sorted(checkpoint.SHIPPED.glob("*/")) if _fits(path, task)]
+        shipped = [path for path in sorted(checkpoint.SHIPPED.glob("*/")) if _fits(path, task)]
+        found = [(f"{path.name} ({_reads(path)})", path.name) for path in shipped]
         if task != "digits":
             found.append(("dlib (the paper’s f of faces)", "dlib"))
         if not self.tiny:
@@ -237,14 +238,20 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def _fits(path: Path, task: str) -> bool:
     """Whether a checkpoint's f can serve a task: digits want one that reads digits, faces one that reads faces."""
+    reads = _reads(path)
+    return bool(reads) and (task not in ("faces", "digits") or (reads == "reads digits") == (task == "digits"))
+
+
+def _reads(path: Path) -> str:
+    """What the f in a checkpoint reads, in words; "" where there is none."""
     try:
         info = checkpoint.read_config(path)
-        reads = info["encoder"]["name"]
-    except (ValueError, LookupError, TypeError):
-        return False
-    if info.get("kind") == "transfer" and (path.parent == checkpoint.SHIPPED):
-        return False  # the shipped f stand beside them under names of their own
-    return task not in ("faces", "digits") or (reads == "digits") == (task == "digits")
+        name, trained = info["encoder"]["name"], info.get("trained") or {}
+        if trained.get("domain") == "folder":
+            return "reads your classes"
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return "reads digits" if name.startswith("digits") else "reads faces"
 
 
 def export_name(run: Snapshot, path: Path) -> str:

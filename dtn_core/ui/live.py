@@ -141,11 +141,12 @@ def status(run: Snapshot) -> str:
 def _said(run: Snapshot) -> str:
     """Why a run ended, warnings with advice, and the last messages."""
     parts = []
-    why = run.why if run.status in ("failed", "died", "unreadable") else ""
-    if why or run.status in MEANING:
-        kind = "error" if run.status in ("failed", "died", "unreadable") else "hint"
-        text = " ".join(filter(None, [why, MEANING.get(run.status, "")]))
-        parts.append(f'<p class="message {kind}">{html.escape(text)}</p>')
+    meaning = MEANING.get(run.status, "")
+    if run.status in ("failed", "died", "unreadable"):
+        text = " ".join(filter(None, [run.why, meaning]))
+        parts.append(f'<p class="message error">{html.escape(text)}</p>')
+    elif meaning:
+        parts.append(quiet(meaning))
     for warning in health.warnings(run):
         text = f"<b>{html.escape(warning.what)}</b> {html.escape(warning.advice)}"
         parts.append(f'<p class="message hint">{text}</p>')
@@ -237,7 +238,7 @@ def row_names(run: Snapshot, png: bytes) -> list[str]:
 
 def checked(found: Check) -> str:
     """What a check found: problems first, then counts, pictures, time and room."""
-    problems = "".join(f'<p class="message error">{html.escape(problem)}</p>' for problem in found.problems)
+    problems = "".join(f'<p class="message hint">{html.escape(problem)}</p>' for problem in found.problems)
     good = "" if problems else '<p class="message agree">All well: it can start.</p>'
     cells = [(html.escape(name), f"{count:,} pictures") for name, count in found.counts.items()]
     step = found.seconds_per_step
@@ -267,6 +268,11 @@ def _skipped(files: Sequence[tuple[str, str]]) -> str:
     lines = "".join(f"<li>{html.escape(name)} <i>{html.escape(why)}</i></li>" for name, why in files[:100])
     more = f"<li>… and {len(files) - 100:,} more</li>" if len(files) > 100 else ""
     return f"<details><summary>{count} skipped</summary><ul>{lines}{more}</ul></details>"
+
+
+CHECKING = """<p class="message hint" role="status">Looking: it reads the pictures, and tries a few steps. That takes
+some seconds, or a minute where much is to be read.</p>"""
+"""Shown while a check goes on."""
 
 
 def all_settings(preset: str) -> str:

@@ -183,8 +183,8 @@ def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
     # A path that is pasted with the mouse is no "input" to gradio.
     touched = [part.change if isinstance(part, gr.Textbox) else part.input for part in others]
     gr.on(touched, **told, trigger_mode="always_last")
-    form.check.click(
-        check, form.inputs(), form.answer, api_visibility="private", concurrency_limit=1, show_progress_on=form.answer
+    form.check.click(lambda: live.CHECKING, None, form.answer, **quiet).then(
+        check, form.inputs(), form.answer, api_visibility="private", concurrency_limit=1, show_progress="hidden"
     )
     started = form.start.click(
         start, form.inputs(), [form.answer, watch.chosen, watch.pinned], api_visibility="private",

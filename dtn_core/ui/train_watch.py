@@ -48,22 +48,22 @@ def view(
     chosen, other: names of the runs to watch and to compare with, or ""; pinned: step of the sample that the viewer
     looks back at, None for the newest. With the policy "off" nothing is read, and a ValueError raised.
     """
+    parts = _parts(desk, chosen or "", other or "", pinned)
+    changed = {name: make() for name, key, make in parts if (seen or {}).get(name) != hash(key)}
+    return changed, {name: hash(key) for name, key, _ in parts}
+
+
+def news(desk: Desk, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> set[str]:
+    """Names of the parts that `view` would find changed, without making them."""
+    parts = _parts(desk, chosen or "", other or "", pinned)
+    return {name for name, key, _ in parts if (seen or {}).get(name) != hash(key)}
+
+
+def _parts(desk: Desk, chosen: str, other: str, pinned: int | None) -> list[tuple[str, Any, Callable[[], Any]]]:
+    """(name, a key that changes when the part does, how to make it) of every part of the live view."""
     found = desk.list()
     run = pick(found, chosen)
     beside = next((r for r in found if r.name == other and run is not None and r.name != run.name), None)
-    now: dict[str, int] = {}
-    changed: dict[str, Any] = {}
-    for part, key, make in _parts(desk, found, run, beside, pinned):
-        now[part] = hash(key)
-        if seen.get(part) != now[part]:
-            changed[part] = make()
-    return changed, now
-
-
-def _parts(
-    desk: Desk, found: list[Snapshot], run: Snapshot | None, beside: Snapshot | None, pinned: int | None
-) -> list[tuple[str, Any, Callable[[], Any]]]:
-    """(name, a key that changes when the part does, how to make it) of every part of the live view."""
     listed = tuple((r.name, r.status, r.step, r.notes) for r in found)
     name = run.name if run else ""
     pace = FAST if any(r.status in ALIVE for r in found) else SLOW
@@ -119,6 +119,7 @@ class Parts(NamedTuple):
     other: gr.Dropdown
     pinned: gr.State
     seen: gr.State
+    pulse: gr.HTML
     pace: gr.Timer
     runs: gr.HTML
     empty: gr.HTML
@@ -145,6 +146,7 @@ class Parts(NamedTuple):
     notes: gr.Textbox
     keep_notes: gr.Button
     noted: gr.HTML
+    made: gr.Column
     exports: gr.Dropdown
     use: gr.Button
     zip: gr.Button
@@ -156,13 +158,21 @@ class Parts(NamedTuple):
         return [self.chosen, self.other, self.pinned, self.seen]
 
     def outputs(self) -> list[Any]:
-        """What `as_updates` answers for, in its order."""
+        """What `as_updates` answers for, in its order; first what changes `OFTEN`."""
         buttons = [self.stop, self.sample, self.save, self.every, self.force, self.resume, self.delete]
         return [
-            self.chosen, self.seen, self.pace, self.runs, self.empty, self.detail, self.status, *buttons, self.sure,
-            self.samples, self.curves, self.log, self.exports, self.use, self.zip, self.other, self.notes,
-            self.interval, self.answer, self.used, self.noted,
+            *self.lively(), self.chosen, self.pace, self.empty, self.detail, *buttons, self.sure, self.exports,
+            self.made, self.other, self.notes, self.interval, self.answer, self.used, self.noted,
         ]  # fmt: skip
+
+    def lively(self) -> list[Any]:
+        """The first of `outputs`: those that change while a run trains."""
+        return [self.seen, self.runs, self.status, self.samples, self.curves, self.log]
+
+
+OFTEN = ("runs", "status", "samples", "curves", "log")
+"""Parts that change while a run trains. gradio builds every component that a handler could answer for anew, even where
+it skips it; so the others are left out as long as they can be."""
 
 
 def as_updates(changed: dict[str, Any], seen: dict[str, int]) -> list[Any]:
@@ -178,13 +188,12 @@ def as_updates(changed: dict[str, Any], seen: dict[str, int]) -> list[Any]:
     stop = when("buttons", lambda status: gr.update(visible=status in ALIVE, interactive=status != "stopping"))
     over = when("buttons", lambda status: gr.update(visible=status not in ALIVE))
     resume = when("buttons", lambda status: gr.update(visible=status in ("stopped", "failed", "died")))
-    some = when("exports", lambda names: gr.update(interactive=bool(names)))
     return [
-        plain("chosen"), seen, when("pace", gr.Timer), plain("runs"),
+        seen, *map(plain, OFTEN), plain("chosen"), when("pace", gr.Timer),
         when("empty", lambda none: gr.update(visible=none)), when("empty", lambda none: gr.update(visible=not none)),
-        plain("status"), stop, alive, alive, alive, alive, resume, over,
-        when("buttons", lambda _: gr.update(visible=False)), plain("samples"), plain("curves"), plain("log"),
-        when("exports", lambda names: gr.update(choices=names, value=names[-1] if names else None)), some, some,
+        stop, alive, alive, alive, alive, resume, over, when("buttons", lambda _: gr.update(visible=False)),
+        when("exports", lambda names: gr.update(choices=names, value=names[-1] if names else None)),
+        when("exports", lambda names: gr.update(visible=bool(names))),
         when("others", lambda names: gr.update(choices=[("nothing", ""), *names])), plain("notes"),
         plain("interval"), plain("answer"), when("notes", lambda _: ""), when("notes", lambda _: ""),
     ]  # fmt: skip
@@ -192,11 +201,12 @@ def as_updates(changed: dict[str, Any], seen: dict[str, int]) -> list[Any]:
 
 def make(chosen: gr.BrowserState) -> Parts:
     """The right column, empty until somebody looks."""
-    script = {name: (ASSETS / f"{name}.js").read_text("utf-8") for name in ("runs", "samples", "curves")}
+    script = {name: (ASSETS / f"{name}.js").read_text("utf-8") for name in ("runs", "samples", "curves", "pulse")}
     plain = {"apply_default_css": False}
     quiet = {"size": "sm", "elem_classes": "quiet-button"}
     parts: dict[str, Any] = {"chosen": chosen}
     parts["pinned"], parts["seen"], parts["asked"] = gr.State(None), gr.State({}), gr.State(("", ""))
+    parts["pulse"] = gr.HTML([0, 0], html_template="", js_on_load=script["pulse"], visible="hidden", **plain)
     parts["pace"] = gr.Timer(FAST)
     parts["runs"] = gr.HTML("", js_on_load=script["runs"], elem_id="train-runs", **plain)
     parts["empty"] = gr.HTML(live.NOTHING, elem_id="train-empty", **plain)
@@ -228,7 +238,7 @@ def make(chosen: gr.BrowserState) -> Parts:
         parts["curves"] = gr.HTML(js_on_load=script["curves"], elem_id="train-curves", **plain)
         with gr.Accordion("Log", open=False, elem_id="train-log", elem_classes="quiet-fold"):
             parts["log"] = gr.HTML(**plain)
-        with gr.Column(elem_id="train-exports"):
+        with gr.Column(elem_id="train-exports") as parts["made"]:
             gr.HTML(f"<h3>What it made</h3>{live.quiet(USING)}", **plain)
             parts["exports"] = gr.Dropdown([], label="Checkpoint", allow_custom_value=True, elem_id="train-export")
             with gr.Row():
@@ -245,8 +255,21 @@ def make(chosen: gr.BrowserState) -> Parts:
 
 def look(desk: Desk, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> Any:
     """Updates for `Parts.outputs`, or one that skips them all where nothing has changed."""
-    changed, now = view(desk, chosen or "", other or "", pinned, seen or {})
+    changed, now = view(desk, chosen, other, pinned, seen)
     return as_updates(changed, now) if changed else gr.skip()
+
+
+def glance(desk: Desk, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> Any:
+    """`look` for `Parts.lively` alone, where nothing else has changed."""
+    changed, now = view(desk, chosen, other, pinned, seen)
+    return as_updates(changed, now)[: 1 + len(OFTEN)] if changed and set(changed) <= set(OFTEN) else gr.skip()
+
+
+def listen(desk: Desk, heard: list[int] | None, *looked: Any) -> list[int]:
+    """At each tick: count up the first number where parts of `OFTEN` alone have changed, the second where others have
+    too. Numbers that stay cost nothing more; assets/pulse.js asks for the rest where one does not."""
+    names, (often, seldom) = news(desk, *looked), heard or (0, 0)
+    return [often, seldom + 1] if names - set(OFTEN) else [often + bool(names), seldom]
 
 
 def follow(desk: Desk, watch: Parts, event: Any) -> None:
@@ -259,7 +282,10 @@ _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 
 def wire(desk: Desk, watch: Parts, beside: gr.Checkbox) -> None:
     """What happens with time, and when somebody presses. beside: whether a run may go on beside others."""
-    watch.pace.tick(partial(look, desk), watch.inputs(), watch.outputs(), **_QUIET, trigger_mode="once")
+    inputs = watch.inputs()
+    watch.pace.tick(partial(listen, desk), [watch.pulse, *inputs], watch.pulse, **_QUIET, trigger_mode="once")
+    watch.pulse.often(partial(glance, desk), inputs, watch.lively(), **_QUIET)
+    watch.pulse.seldom(partial(look, desk), inputs, watch.outputs(), **_QUIET)
     _wire_choices(desk, watch)
     _wire_deeds(desk, watch, beside)
     _wire_sure(desk, watch)

@@ -125,7 +125,7 @@ def test_a_training_of_two_folders(browser, server, home):
         page.wait_for_selector("#train-answer .message.error >> text=Which pictures?")
         write(page, "#train-s", s)
         write(page, "#train-t", t)
-        choose(page, "#train-encoder", "digits-f")
+        choose(page, "#train-encoder", "digits-f (reads digits)")
         write(page, "#train-steps", 600)
         page.click("text=All settings")
         write(page, "#train-extra", "log_every=5\nsave_every=200, sample_every=200")
@@ -152,8 +152,7 @@ def test_a_training_of_two_folders(browser, server, home):
 
         page.click("#train-buttons >> text=Resume")
         badge(page, "Starting|Running")
-        page.reload()
-        at_train(page)
+        page.reload()  # comes back to this tab
         badge(page, "Starting|Running|Done")
         with open_page(browser, server, 390) as second:
             second.wait_for_selector("#train-status h3 >> text=00001-folders-tiny")
@@ -243,7 +242,6 @@ def test_the_chosen_run_and_its_note_are_remembered(page):
     page.click("text=Save the note")
     page.wait_for_selector("#train-noted .message.agree")
     page.reload()
-    at_train(page)
     page.wait_for_selector("#train-status h3 >> text=00100-one")
     page.wait_for_function("() => document.querySelector('#train-notes textarea').value === 'Second try.'")
 
@@ -268,8 +266,8 @@ def test_delete_asks_first(page, home):
     assert not (home / "runs" / "00103-gone").exists()
 
 
-def test_force_stop_asks_first(browser, server, home):
-    """A training that would go on for ever, ended without a word."""
+def test_force_stop_asks_first(browser, server, home, tiny_checkpoint):
+    """A training that would go on for ever, ended without a word, by another app than that which started it."""
     s, t = draw_shapes(home / "more" / "discs", "discs"), draw_shapes(home / "more" / "squares", "squares")
     with open_page(browser, server) as page:
         page.get_by_text("My own two folders", exact=True).click()
@@ -277,12 +275,16 @@ def test_force_stop_asks_first(browser, server, home):
         choose(page, "#train-preset", "folders-tiny")
         write(page, "#train-s", s)
         write(page, "#train-t", t)
-        choose(page, "#train-encoder", "digits-f")
+        choose(page, "#train-encoder", "digits-f (reads digits)")
         write(page, "#train-steps", 1_000_000)
         page.click("text=More settings")
         write(page, "#train-name", "endless")
         command(page, "steps=1000000")
         page.click("#train-start")
+        page.wait_for_selector("#train-status h3 >> text=endless")
+        badge(page, "Running")
+    again = home / "again"
+    with serve(tiny_checkpoint, again, "--runs", home / "runs") as other, open_page(browser, other) as page:
         page.wait_for_selector("#train-status h3 >> text=endless")
         badge(page, "Running")
         page.click("#train-force")
