@@ -398,6 +398,10 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many pictures")
     parser.add_argument("-o", "--output", metavar="FILE.json", help="write the figures here too")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
+    parser.add_argument_group("faces").add_argument(
+        "--compare", action="append", default=[], metavar="NAME|DIR",
+        help="a further checkpoint, measured in the same run and put in the same table; may be repeated",
+    )  # fmt: skip
     digits = parser.add_argument_group("digits")
     digits.add_argument(
         "--suite", default="all", help="all (default), table1, table2, table3, or a row, such as no_tid or swap"
@@ -423,7 +427,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         from .evaluation import faces
 
         data = data_folder(arguments.data)
-        figures = faces.evaluate(arguments.checkpoint or "emoji", data, split=arguments.split, limit=arguments.limit)
+        figures = faces.evaluate(
+            arguments.checkpoint or "emoji",
+            data,
+            split=arguments.split,
+            limit=arguments.limit,
+            compare=arguments.compare,
+        )
         text = faces.table(figures)
     else:
         from .evaluation import upscaling

@@ -330,9 +330,8 @@ PRESETS: dict[str, Config] = {
         base=16, d_base=24, ema=0.99, keep="best", save_every=200,
     ),
     "digits-best": TransferTraining(
-        task="digits", encoder="digits-f-adapted", steps=6000, batch=128, lr=5e-4, lr_d=5e-4, alpha=3.0, beta=15.0,
-        gamma=0.0, base=24, d_base=24, ema=0.995, keep="best", views=8, save_every=500, log_every=100,
-        sample_every=1000,
+        task="digits", encoder="digits-f-adapted", steps=2000, batch=32, lr=5e-4, lr_d=5e-4, alpha=5.0, beta=15.0,
+        gamma=0.0, base=16, d_base=24, ema=0.995, wobble=True, keep="best", save_every=200,
     ),
     "digits": TransferTraining(
         task="digits", encoder="digits-f", steps=20000, batch=128, lr=2e-4, lr_d=2e-4, alpha=15.0, beta=15.0, gamma=0.0,

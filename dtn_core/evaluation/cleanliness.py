@@ -1,5 +1,5 @@
-"""Cleanliness: do G(s) look like drawings by the artist's hand? Measured on features of the judge's last hidden layer,
-which has seen rendered avatars only and isn't f. Figures of different judges can't be compared."""
+"""Cleanliness: do G(s) look as if drawn by the artist's hand? Measured on what the judge sees: it has been trained on
+rendered avatars only and isn't f. Figures of different judges can't be compared."""
 
 from __future__ import annotations
 
@@ -11,18 +11,69 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..metrics import kid
+from ..networks.judge import Judge
 
 LEAST = 8
-"""Fewer pictures than this on a side are no ground for a classifier."""
+"""Fewer pictures than this on a side are no ground for figures."""
 
 
-def cleanliness(features: Tensor, pictures: Tensor, other: Tensor, rendered: Tensor, seed: int = 0) -> dict[str, Any]:
-    """KID (mean, standard deviation over subsets) of pictures to rendered avatars, and how many of them a classifier
-    takes for rendered. features, other: (N, d), (M, d); pictures, rendered: the same as (·, 3, 64, 64) in [-1, 1]."""
-    mean, deviation = kid(features.numpy(), other.numpy(), seed=seed)
-    known = not np.isnan(mean)
+@torch.no_grad()
+def looks(judge: Judge, x: Tensor, size: int = 64) -> tuple[Tensor, Tensor]:
+    """(N, 3, 64, 64) in [-1, 1] → the judge's last hidden layer (N, d), by which KID compares what is shown; and the
+    mean and deviation of every channel of its layers (N, e), which tell strokes and textures."""
+    hidden, textures = [], []
+    for h in x.split(size):
+        statistics = []
+        for layer in judge.body:
+            h = layer(h)
+            if isinstance(layer, nn.ReLU):
+                statistics += [h.mean((2, 3)), h.std((2, 3))]
+        hidden.append(h)
+        textures.append(torch.cat(statistics, 1))
+    return torch.cat(hidden), torch.cat(textures)
+
+
+def cleanliness(made: tuple[Tensor, Tensor], rendered: tuple[Tensor, Tensor], seed: int = 0) -> dict[str, Any]:
+    """How far `looks` of pictures are from those of rendered avatars.
+
+    kid, kid_std: mean and deviation over subsets; taken_for_rendered: the share of the pictures that a classifier
+    (`told_apart`) takes for rendered, .5 where it can't tell; rendered_recognised: the share of rendered ones that it
+    takes for what they are. None where there are too few pictures.
+    """
+    n = min(len(made[0]), len(rendered[0]))
+    if n < LEAST:
+        return dict.fromkeys(("kid", "kid_std", "taken_for_rendered", "rendered_recognised"))
+    # Subsets of half at most: were they everything, the deviation would say nothing.
+    mean, deviation = kid(made[0].numpy(), rendered[0].numpy(), size=min(500, n // 2), seed=seed)
+    mistaken, recognised = told_apart(made[1], rendered[1])
     return {
-        "kid": round(mean, 5) if known else None,
-        "kid_std": round(deviation, 5) if known else None,
-        **taken_for_rendered(pictures, rendered, seed),
+        "kid": round(mean, 5),
+        "kid_std": round(deviation, 5),
+        "taken_for_rendered": round(mistaken, 4),
+        "rendered_recognised": round(recognised, 4),
     }
+
+
+def told_apart(made: Tensor, rendered: Tensor) -> tuple[float, float]:
+    """A logistic regression learns made (N, e) from rendered (M, e) on every other of as many of each; the shares of
+    both that it calls rendered among those it hasn't seen. Nothing in it is random."""
+    n = min(len(made), len(rendered))
+    x = torch.stack([made[:n], rendered[:n]]).double()
+    seen, unseen = x[:, ::2], x[:, 1::2]
+    mean, deviation = seen.mean((0, 1)), seen.flatten(0, 1).std(0).clamp_min(1e-6)
+    seen, unseen = (seen - mean) / deviation, (unseen - mean) / deviation
+    labels = torch.tensor([0.0, 1.0], dtype=x.dtype)[:, None].expand(seen.shape[:2])
+    weights = torch.zeros(x.shape[2] + 1, dtype=x.dtype, requires_grad=True)
+    descent = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        descent.zero_grad()
+        fit = F.binary_cross_entropy_with_logits(seen @ weights[:-1] + weights[-1], labels)
+        total = fit + 0.01 * weights[:-1].square().sum()
+        total.backward()
+        return total
+
+    descent.step(loss)
+    said = (unseen @ weights[:-1] + weights[-1]).detach().numpy() > 0
+    shares = np.mean(said, axis=1)
+    return float(shares[0]), float(shares[1])

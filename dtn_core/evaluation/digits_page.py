@@ -180,12 +180,12 @@ def write(figures: Mapping[str, Any], found: Mapping[str, Checkpoint], output: P
     → translation. Returns what was written."""
     stem = output.with_suffix("")
     pictures = {"chart": chart(figures)}
-    if "dtn" in found:
-        pictures["pairs"] = pairs(found["dtn"])
-        absent = [row for row in ROWS if row.table == "table3" and row.key in found]
-        if absent:
-            captions = {"DTN": found["dtn"]} | {row.title: found[row.key] for row in absent}
-            pictures["unseen"] = panel(captions)
+    if shown := found.get("best") or found.get("dtn"):
+        pictures["pairs"] = pairs(shown)
+    absent = [row for row in ROWS if row.table == "table3" and row.key in figures["rows"]]
+    if absent and {"dtn", *(row.key for row in absent)} <= found.keys():
+        captions = {"DTN": found["dtn"]} | {row.title: found[row.key] for row in absent}
+        pictures["unseen"] = panel(captions)
     if "swap" in found:
         pictures["swap"] = backwards(found["swap"])
     paths = []

@@ -1,11 +1,15 @@
-"""How well faces become emoji: does G(x) show the person's attributes, and is it as varied as real avatars?
+"""How well faces become emoji, on held-out photos of CelebA and UTKFace and on LFW's pairs: does G(x) show the person's
+attributes, can the person be found again, is it drawn cleanly, does f stay the same, and for whom is it worse?
 
-Held-out CelebA photos, whose labels are used for nothing else here; the judge (`networks.judge`) has seen
-rendered avatars only. Two baselines in the same table: a random avatar, and the avatar whose f is nearest.
+The photos' labels are used for nothing else here; the judge (`networks.judge`) has seen rendered avatars only.
+Beside each checkpoint: a random avatar, the avatar whose f is nearest, and a supervised ceiling (`matching_avatars`).
 """
 
 from __future__ import annotations
 
+import csv
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +21,14 @@ from torch import Tensor
 from .. import checkpoint, images
 from ..checkpoint import Checkpoint
 from ..domains import avatars, portraits
-from ..domains.portraits import Split
+from ..domains.avatars import Attributes
+from ..domains.portraits import UNKNOWN, Split
 from ..metrics import auc, balanced_accuracy, mean_pairwise_distance
+from ..networks.encoders import ATTRIBUTES, CELEBA, AttributeEncoder, DlibEncoder, Standardise
+from ..networks.generator import FromPicture
 from ..networks.judge import JUDGED, Judge
+from .cleanliness import cleanliness, looks
+from .retrieval import chance, pairs, retrieval
 
 TOLD = {
     "glasses": "Eyeglasses", "bald": "Bald", "hat": "Wearing_Hat", "beard": "No_Beard", "male": "Male",
@@ -27,8 +36,35 @@ TOLD = {
 }  # fmt: skip
 """Judged attribute → CelebA's. No_Beard is turned round."""
 
+HAIR = ("hair_black", "hair_brown", "hair_blond", "hair_grey")
+
+QUESTIONS = {
+    "celeba": {**{name: (name,) for name in ("glasses", "bald", "hat", "beard", "male")}, "hair": HAIR},
+    "utkface": {name: (name,) for name in ("dark_skin", "old", "male")},
+}
+"""Set → what is asked of G(x) there → the attributes whose mean answers it."""
+
+EIGHT = (*(("celeba", name) for name in QUESTIONS["celeba"]), ("utkface", "dark_skin"), ("utkface", "old"))
+"""The questions whose mean balanced accuracy is the one number of a translation."""
+
+GROUPS = ("White", "Black", "Asian", "Indian", "others")
+"""UTKFace's, in the order of its numbers. dark_skin: Black and Indian against White and Asian; others are left out."""
+
+AGES = {"0-12": 0, "13-29": 13, "30-44": 30, "45-59": 45, "60+": 60}
+"""Band → its first year. old: the last band; G(x) says so by grey hair or a bald head."""
+
+FEWEST = 5
+"""A label that fewer people of a group have says nothing of the group."""
+
 SEEDS = 50_000_000
 """Seeds of the avatars used here start at this; training never draws from there."""
+_CLEAN, _MATCHING = SEEDS + 200_000, SEEDS + 400_000  # what cleanliness is compared with; what the ceiling picks from
+
+CEILING, NEAREST, RANDOM = "supervised_ceiling", "nearest_avatar", "random_avatar"
+BASELINES = {NEAREST: "nearest avatar", RANDOM: "random avatar", CEILING: "supervised ceiling"}
+
+Truth = dict[str, NDArray[np.float32]]
+"""Attribute → (N,) of 0, 1 or `UNKNOWN`; or its scores, above 0 meaning yes."""
 
 
 def evaluate(
@@ -38,51 +74,242 @@ def evaluate(
     split: Split = "test",
     limit: int | None = None,
     avatars_n: int = 6000,
+    compare: Sequence[str] = (),
+    seed: int = 0,
 ) -> dict[str, Any]:
     """All figures of a checkpoint as a JSON-ready dictionary, with n, seeds and hashes.
 
-    limit: at most so many photos; avatars_n: pool of the baselines. Raises ValueError for what is missing.
+    limit: at most so many photos of a set, and fewer avatars; avatars_n: pool of the baselines; compare: further
+    checkpoints, measured beside it. The figures under "measure" are the rows of all tables but the first.
+    Raises ValueError for what is missing or is no translation of faces.
     """
-    loaded, tell = checkpoint.load(name), load_judge(judge)
-    photos = portraits.celeba(data, split, tuple(TOLD.values()), limit)
-    labels = photos.labels.copy()
-    labels[:, list(TOLD).index("beard")] = 1 - labels[:, list(TOLD).index("beard")]
-    crops = np.stack([portraits.head_crop(p, photos.eyes, 128) for p in photos.pictures])
-    z = encode(loaded, images.to_tensor(crops))
-    made = generate(loaded, z)
-    (drawn,) = avatars.render_many(range(SEEDS, SEEDS + avatars_n))
-    pool = images.to_tensor(drawn)
-    z_pool = loaded.standardise_t(batched(loaded.f, pool[:, :3]))
-    pool_logits, made_logits = batched(tell, pool[:, :3]), batched(tell, made[:, :3])
-    rng = np.random.default_rng(0)
-    random_ones = torch.from_numpy(rng.integers(0, len(pool), len(z)))
-    nearest = torch.cat([torch.cdist(part, z_pool).argmin(1) for part in z.split(256)])
-    z_made = loaded.standardise_t(batched(loaded.f, made[:, :3]))
-    real = mean_pairwise_distance(images.to_images(pool[:, :3]))
+    if len({name, *compare}) <= len(compare) or {name, *compare} & set(BASELINES):
+        raise ValueError("--compare: name every checkpoint once, and none as a baseline is named.")
+    loaded = {given: _translation(given) for given in (name, *compare)}
+    first, tell = loaded[name], load_judge(judge)
+    sets = {"celeba": _celeba(data, split, limit), "utkface": portraits.utkface(data, split, (), limit)}
+    for which, photos in sets.items():
+        if not len(photos):
+            raise ValueError(f"{which}.zip: no pictures of the {split} part. Raise --limit or get the pack again.")
+    truth = {"celeba": _celeba_truth(sets["celeba"]), "utkface": utkface_truth(sets["utkface"].names)}
+    crops = {k: np.stack([portraits.head_crop(p, v.eyes, 128) for p in v.pictures]) for k, v in sets.items()}
+    people = pairs(data, split, limit)
+    if people:
+        crops["pairs"] = people.queries
+    pool_n, clean_n = (n if limit is None else min(n, 25 * limit) for n in (avatars_n, 2000))
+    pool, clean = (images.to_tensor(avatars.render_many(range(a, a + n))[0])[:, :3].clone()
+                   for a, n in ((SEEDS, pool_n), (_CLEAN, clean_n)))  # fmt: skip
+    reference, others = (looks(tell, part) for part in clean.chunk(2))
+
+    # dlib's embedding of photos and of avatars: what identity is found by, and an f that g never heard.
+    other = DlibEncoder().eval().requires_grad_(False)
+    photos_d = {k: seen(other, v) for k, v in crops.items()}
+    gallery = torch.cat([seen(other, people.targets), photos_d["celeba"], photos_d["utkface"]]) if people else None
+    other_s = Standardise.of(torch.cat([photos_d["celeba"], photos_d["utkface"]]) if gallery is None else gallery)
+    other_t = Standardise.of(batched(other, pool[:1000]))
+
+    real = mean_pairwise_distance(images.to_images(pool))
+    z_first = {k: first.standardise_s(seen(first.f, v)) for k, v in crops.items()}
+    logits, rows = {}, {}
+    for row, ckpt, pictures in _translations(loaded, first, crops, z_first, pool, data, seed):
+        judged = {k: batched(tell, pictures[k]) for k in truth}
+        said = {k: scores(v) for k, v in judged.items()}
+        logits[row] = judged["celeba"]
+        heard = ckpt or first
+        z = z_first["celeba"] if heard is first else heard.standardise_s(seen(heard.f, crops["celeba"]))
+        again = batched(other, pictures["celeba"])
+        spread = mean_pairwise_distance(images.to_images(pictures["celeba"]), seed=seed)
+        found = None
+        if gallery is not None:
+            found = retrieval(other_t(batched(other, pictures["pairs"])), other_s(gallery))
+        rows[row] = {
+            "hash": ckpt.hash if ckpt else None,
+            "emphasis": ckpt.emphasis if ckpt else None,
+            "dlib_is_in_f": bool(ckpt) and any(isinstance(m, DlibEncoder) for m in ckpt.f.modules()),
+            "agreement": answers(truth, said),
+            "people": by_people(truth, said),
+            "retrieval": found,
+            "cleanliness": cleanliness(looks(tell, pictures["celeba"]), reference, seed),
+            "diversity": round(spread, 4),
+            "diversity_share": round(spread / real, 3),
+            "f_constancy": _distance(heard.standardise_t(batched(heard.f, pictures["celeba"])), z),
+            "dlib_constancy": _distance(other_t(again), other_s(photos_d["celeba"])),
+        }
+        del pictures
     info = checkpoint.read_config(checkpoint.find(judge))
+    old = {"dtn": name, NEAREST: NEAREST, RANDOM: RANDOM}
+    nine = np.stack([truth["celeba"][f"only_{a}" if a == "beard" else a] for a in TOLD], 1)
+    n = {k: len(v) for k, v in crops.items()}
     return {
-        "checkpoint": loaded.name,
-        "hash": loaded.hash,
-        "emphasis": loaded.emphasis,
+        "checkpoint": first.name,
+        "hash": first.hash,
+        "emphasis": first.emphasis,
         "judge_hash": checkpoint.weights_hash(checkpoint.find(judge)),
         "judge_balanced_accuracy_on_held_out_avatars": info["trained"]["balanced_accuracy_on_held_out_avatars"],
-        "data": {"set": "CelebA", "split": split, "n": len(photos), "positives": _positives(labels)},
-        "seed": 0,
-        "avatar_pool": avatars_n,
-        "dtn": agreement(labels, made_logits),
-        "nearest_avatar": agreement(labels, pool_logits[nearest]),
-        "random_avatar": agreement(labels, pool_logits[random_ones]),
+        "data": {"set": "CelebA", "split": split, "n": n["celeba"], "positives": _positives(nine)},
+        "seed": seed,
+        "avatar_pool": pool_n,
+        **{key: agreement(nine, logits[row]) for key, row in old.items()},
         "diversity": {
-            "dtn": round(mean_pairwise_distance(images.to_images(made[:, :3])), 4),
+            "dtn": rows[name]["diversity"],
             "avatars": round(real, 4),
-            "share": round(mean_pairwise_distance(images.to_images(made[:, :3])) / real, 3),
+            "share": rows[name]["diversity_share"],
         },
-        "f_constancy": {
-            "dtn": round(float((z_made - z).square().mean()), 4),
-            "nearest_avatar": round(float((z_pool[nearest] - z).square().mean()), 4),
-            "random_avatar": round(float((z_pool[random_ones] - z).square().mean()), 4),
+        "f_constancy": {key: rows[row]["f_constancy"] for key, row in old.items()},
+        "measure": {
+            "n": {**n, "gallery": 0 if gallery is None else len(gallery)},
+            "pairs_without_a_face": people.missed if people else None,
+            "avatars_compared_with": len(reference[0]),
+            "rows": rows,
+            "real_avatars": {"cleanliness": cleanliness(others, reference, seed)},
+            "photo_itself": retrieval(other_s(photos_d["pairs"]), other_s(gallery)) if people else None,
+            "chance": chance(len(gallery)) if people else None,
         },
     }
+
+
+def _translation(given: str) -> Checkpoint:
+    """A checkpoint that makes emoji of heads. Raises ValueError if it makes anything else."""
+    loaded = checkpoint.load(given)
+    try:
+        shape = tuple(loaded.transfer(torch.zeros(1, 3, 128, 128)).shape[1:])
+    except RuntimeError:  # an f or a g that takes pictures of one size only
+        shape = ()
+    if shape not in ((3, 64, 64), (4, 64, 64)):
+        raise ValueError(f"{given}: doesn't make 64×64 emoji of faces. Choose a checkpoint that does.")
+    return loaded
+
+
+def _translations(
+    loaded: dict[str, Checkpoint],
+    first: Checkpoint,
+    crops: dict[str, NDArray[np.uint8]],
+    z_first: dict[str, Tensor],
+    pool: Tensor,
+    data: Path,
+    seed: int,
+) -> Iterator[tuple[str, Checkpoint | None, dict[str, Tensor]]]:
+    """Every row of the tables: its name, its checkpoint if it is one, and for each set the (N, 3, 64, 64) pictures it
+    puts in the photos' place. One at a time, so that memory holds one."""
+    for given, ckpt in loaded.items():
+        if isinstance(ckpt.g, FromPicture):
+            yield given, ckpt, {k: seen(ckpt.g, v)[:, :3] for k, v in crops.items()}
+        else:
+            heard = z_first if ckpt is first else {k: ckpt.standardise_s(seen(ckpt.f, v)) for k, v in crops.items()}
+            yield given, ckpt, {k: generate(ckpt, z)[:, :3] for k, z in heard.items()}
+    z_pool = first.standardise_t(batched(first.f, pool))
+    nearest = {k: torch.cat([torch.cdist(p, z_pool).argmin(1) for p in z.split(256)]) for k, z in z_first.items()}
+    yield NEAREST, None, {k: pool[index] for k, index in nearest.items()}
+    rng = np.random.default_rng(seed)
+    yield RANDOM, None, {k: pool[rng.integers(0, len(pool), len(v))] for k, v in crops.items()}
+    f = attribute_encoder(first)
+    limits = base_rates(data)
+    wanted = {k: wants(f.logits(seen(f, v)), limits) for k, v in crops.items()}
+    yield CEILING, None, {k: matching_avatars(v, seed, min(4000, len(pool))) for k, v in wanted.items()}
+
+
+# --- labels and answers ---------------------------------------------------------------------------------------
+
+
+def _celeba(data: Path, split: Split, limit: int | None) -> portraits.Portraits:
+    return portraits.celeba(data, split, (*TOLD.values(), "Mustache"), limit)
+
+
+def _celeba_truth(photos: portraits.Portraits) -> Truth:
+    """CelebA's labels as the judge names them. beard: a beard or a moustache, as in the avatars; only_beard: as the
+    first table has it."""
+    columns = dict(zip((*TOLD.values(), "Mustache"), photos.labels.T))
+    truth = {name: columns[label].copy() for name, label in TOLD.items()}
+    truth["only_beard"] = 1 - columns["No_Beard"]
+    truth["beard"] = np.maximum(truth["only_beard"], columns["Mustache"])
+    return truth
+
+
+def utkface_truth(names: Sequence[str]) -> Truth:
+    """Labels from file names ``age_sex_group_…``, and among them the numbers themselves: age, group."""
+    age, sex, group = np.array([[int(v) for v in name.split("_")[:3]] for name in names], np.float32).T
+    dark = np.where(group >= len(GROUPS) - 1, UNKNOWN, np.isin(group, (1, 3))).astype(np.float32)
+    old = (age >= AGES["60+"]).astype(np.float32)
+    return {"dark_skin": dark, "old": old, "male": (sex == 0).astype(np.float32), "age": age, "group": group}
+
+
+def scores(logits: Tensor) -> Truth:
+    """(N, len(JUDGED)) logits of the judge → each attribute's, and old: the surer of grey hair and a bald head."""
+    said = dict(zip(JUDGED, logits.numpy().T))
+    return {**said, "old": np.maximum(said["hair_grey"], said["bald"])}
+
+
+def answers(truth: dict[str, Truth], said: dict[str, Truth]) -> dict[str, Any]:
+    """AUC and balanced accuracy of `EIGHT` questions and their means. None where only one class is there; the means are
+    over what is known."""
+    rows: dict[str, Any] = {}
+    for which, question in EIGHT:
+        attributes = QUESTIONS[which][question]
+        both = []
+        for a in attributes:
+            known = truth[which][a] != UNKNOWN
+            y, s = truth[which][a][known], said[which][a][known]
+            both.append((auc(y, s), balanced_accuracy(y, s > 0), int(y.sum()), len(y)))
+        rows[question] = {
+            "auc": _mean([b[0] for b in both]),
+            "balanced_accuracy": _mean([b[1] for b in both]),
+            "positives": sum(b[2] for b in both),
+            "n": both[0][3],
+        }
+    means = {k: _mean([row[k] for row in rows.values()]) for k in ("auc", "balanced_accuracy")}
+    return {**means, "questions": rows}
+
+
+def by_people(truth: dict[str, Truth], said: dict[str, Truth]) -> dict[str, Any]:
+    """How well G(x) shows the people of each group: sex (CelebA), UTKFace's groups, age.
+
+    agreement: the mean, over what is asked of the set, of the share judged right, mean over the labels (yes, no) that
+    at least `FEWEST` of the group have; same_labels: what everybody with these labels gets, so their difference isn't
+    for a label's being hard; average: of the groups; largest_gap: how far the worst group falls below it.
+    """
+    male, age, group = truth["celeba"]["male"], truth["utkface"]["age"], truth["utkface"]["group"]
+    edges = [*AGES.values(), np.inf]
+    axes = {
+        "sex": ("celeba", {"female": male == 0, "male": male == 1}),
+        "group": ("utkface", {name: group == i for i, name in enumerate(GROUPS)}),
+        "age": ("utkface", {name: (age >= a) & (age < b) for name, a, b in zip(AGES, edges, edges[1:])}),
+    }
+    result: dict[str, Any] = {}
+    for axis, (which, members) in axes.items():
+        groups = {name: _group(truth[which], said[which], QUESTIONS[which], who) for name, who in members.items()}
+        known = {name: g["agreement"] for name, g in groups.items() if g["agreement"] is not None}
+        average = _mean(list(known.values()))
+        worst = min(known, key=known.__getitem__, default=None)
+        gap = {"group": worst, "gap": round(average - known[worst], 4)} if worst else None
+        result[axis] = {"set": which, "groups": groups, "average": average, "largest_gap": gap}
+    return result
+
+
+def _group(truth: Truth, said: Truth, questions: dict[str, tuple[str, ...]], who: NDArray[np.bool_]) -> dict[str, Any]:
+    theirs, everyones = [], []
+    for attributes in questions.values():
+        answers = []
+        for a in attributes:
+            cells = [(truth[a] == label, (said[a] > 0) == label) for label in (0, 1)]
+            told = [
+                (right[mask & who].mean(), right[mask].mean()) for mask, right in cells if (mask & who).sum() >= FEWEST
+            ]
+            if told:
+                answers.append(np.mean(told, axis=0))
+        if answers:
+            mine, all_of_them = np.mean(answers, axis=0)
+            theirs.append(float(mine))
+            everyones.append(float(all_of_them))
+    return {"n": int(who.sum()), "agreement": _mean(theirs), "same_labels": _mean(everyones)}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None and np.isfinite(v)]
+    return round(float(np.mean(known)), 4) if known else None
+
+
+def _distance(a: Tensor, b: Tensor) -> float:
+    return round(float((a - b).square().mean()), 4)
 
 
 def _positives(labels: NDArray[np.float32]) -> dict[str, int]:
@@ -91,16 +318,81 @@ def _positives(labels: NDArray[np.float32]) -> dict[str, int]:
 
 def agreement(labels: NDArray[np.float32], judged: Tensor) -> dict[str, Any]:
     """AUC and balanced accuracy of the judge's (N, len(JUDGED)) logits against (N, len(TOLD)) labels, each
-    attribute and their means."""
+    attribute and their means; None where only one class is there."""
     rows = {}
     for i, name in enumerate(TOLD):
-        scores = judged[:, JUDGED.index(name)].numpy()
+        s = judged[:, JUDGED.index(name)].numpy()
         rows[name] = {
-            "auc": round(auc(labels[:, i], scores), 4),
-            "balanced_accuracy": round(balanced_accuracy(labels[:, i], scores > 0), 4),
+            "auc": _mean([auc(labels[:, i], s)]),
+            "balanced_accuracy": _mean([balanced_accuracy(labels[:, i], s > 0)]),
         }
-    means = {k: round(float(np.nanmean([row[k] for row in rows.values()])), 4) for k in ("auc", "balanced_accuracy")}
+    means = {k: _mean([row[k] for row in rows.values()]) for k in ("auc", "balanced_accuracy")}
     return {**means, "attributes": rows}
+
+
+# --- the ceiling: attributes told by f, drawn by the artist ----------------------------------------------------
+
+WANTED = ("glasses", "bald", "hat", "beard", "male", *HAIR, "dark_skin", "old")
+"""What the ceiling reads off the photo and looks for in an avatar."""
+
+
+def attribute_encoder(loaded: Checkpoint) -> AttributeEncoder:
+    """The part of f that tells the named attributes, or the shipped encoder where f has none."""
+    for module in loaded.f.modules():
+        if isinstance(module, AttributeEncoder) and module.config["outputs"] == len(ATTRIBUTES):
+            return module
+    return checkpoint.load_encoder("encoder")
+
+
+def base_rates(data: Path) -> NDArray[np.float64]:
+    """(len(WANTED),) shares of the training photos that have each: the thresholds at which telling an attribute is
+    best in balanced accuracy."""
+    with (data / "celeba_attributes.csv").open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if portraits.split_of(r["file"]) == "train"]
+    celeba = {a: np.mean([float(r[a]) for r in rows]) for a in CELEBA}
+    with zipfile.ZipFile(data / "utkface.zip") as pack:
+        names = [n for n in pack.namelist() if portraits.split_of(n) == "train" and len(n.split("_")) == 4]
+    told = utkface_truth(names)
+    dark = told["dark_skin"][told["dark_skin"] != UNKNOWN].mean()
+    return np.array([*_as_wanted(celeba), dark, told["old"].mean()], np.float64)
+
+
+def _as_wanted(celeba: dict[str, Any]) -> list[Any]:
+    """CelebA's chances or shares in the order of `WANTED`."""
+    return [1 - celeba[label] if label == "No_Beard" else celeba[label] for label in TOLD.values()]
+
+
+def wants(logits: Tensor, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N, len(ATTRIBUTES)) logits of photos and base rates → (N, len(WANTED)): is it likelier than in any photo?"""
+    chances = dict(zip(ATTRIBUTES, logits.sigmoid().numpy().T))
+    dark = chances["race_Black"] + chances["race_Indian"]
+    return np.stack([*_as_wanted(chances), dark, chances["age_60"]], 1) > rates
+
+
+def shows(attributes: Attributes) -> list[float]:
+    """`WANTED` of an avatar: 0, 1, or .5 where the drawing leaves it open. Hair that isn't seen has no colour."""
+    a = attributes
+    hair = [float(a.hair == name.removeprefix("hair_")) for name in HAIR]
+    male = 0.5 if a.male is None else float(a.male)
+    old = float(bool(a.bald) or a.hair == "grey")
+    return [a.glasses, bool(a.bald), a.hat, a.beard, male, *hair, a.skin in ("brown", "dark"), old]
+
+
+def matching_avatars(wanted: NDArray[np.bool_], seed: int = 0, count: int = 4000) -> Tensor:
+    """For each of (N, len(WANTED)) wishes, of so many avatars with rare attributes made common, one of those that meet
+    most: (N, 3, 64, 64). A translation that knew what f's logits know, and drew as the artist does."""
+    there = np.array(
+        [shows(avatars.sample(s, avatars.BALANCED).attributes) for s in range(_MATCHING, _MATCHING + count)]
+    )
+    # |w − t| summed, for w of 0 and 1, without an (N, count, len(WANTED)) array.
+    misses = wanted @ (1 - there).T + (1 - wanted) @ there.T
+    ties = np.random.default_rng(seed).uniform(0, 0.01, misses.shape)
+    picked, index = np.unique((misses + ties).argmin(1), return_inverse=True)
+    (drawn,) = avatars.render_many(_MATCHING + picked, (64,), avatars.BALANCED)
+    return images.to_tensor(drawn)[index, :3]
+
+
+# --- networks ---------------------------------------------------------------------------------------------------
 
 
 def load_judge(name: str = "judge") -> Judge:
@@ -119,9 +411,10 @@ def batched(net: torch.nn.Module, x: Tensor, size: int = 64) -> Tensor:
     return torch.cat([net(part) for part in x.split(size)])
 
 
-def encode(loaded: Checkpoint, x: Tensor) -> Tensor:
-    """(N, 3, S, S) photos → (N, dim) standardised by s's statistics."""
-    return loaded.standardise_s(batched(loaded.f, x))
+@torch.no_grad()
+def seen(net: torch.nn.Module, pictures: NDArray[np.uint8], size: int = 64) -> Tensor:
+    """net on (N, S, S, 3) pictures in parts; as floats all of them would take four times the memory."""
+    return torch.cat([net(images.to_tensor(pictures[i : i + size])) for i in range(0, len(pictures), size)])
 
 
 def generate(loaded: Checkpoint, z: Tensor) -> Tensor:
@@ -129,19 +422,91 @@ def generate(loaded: Checkpoint, z: Tensor) -> Tensor:
     return batched(loaded.g, loaded.emphasis * z)
 
 
+# --- tables -----------------------------------------------------------------------------------------------------
+
+
 def table(figures: dict[str, Any]) -> str:
-    """The figures as a Markdown table."""
-    kinds = ("dtn", "nearest_avatar", "random_avatar")
+    """The figures as Markdown tables: the nine attributes, and, where they were measured, all the rest."""
+    kinds = ("dtn", NEAREST, RANDOM)
     lines = ["| AUC / balanced accuracy | DTN | nearest avatar | random avatar |", "|---|---|---|---|"]
     for name in TOLD:
         cells = [figures[k]["attributes"][name] for k in kinds]
-        lines.append(
-            f"| {name} | " + " | ".join(f"{c['auc']:.2f} / {c['balanced_accuracy']:.2f}" for c in cells) + " |"
-        )
-    means = " | ".join(f"**{figures[k]['auc']:.3f} / {figures[k]['balanced_accuracy']:.3f}**" for k in kinds)
+        lines.append(f"| {name} | " + " | ".join(_pair(c, ".2f") for c in cells) + " |")
+    means = " | ".join(f"**{_pair(figures[k], '.3f')}**" for k in kinds)
     lines.append(f"| **mean** | {means} |")
     constancy = " | ".join(f"{figures['f_constancy'][k]:.3f}" for k in kinds)
     lines.append(f"| f-constancy (lower is better) | {constancy} |")
     share = figures["diversity"]["share"]
     lines.append(f"| diversity, share of real avatars' | {share:.2f} | | 1.00 |")
+    if "measure" in figures:
+        lines += ["", *_measure_table(figures["measure"]), "", *_people_table(figures["measure"])]
     return "\n".join(lines)
+
+
+def _pair(row: dict[str, float | None], digits: str) -> str:
+    return f"{_shown(row['auc'], digits)} / {_shown(row['balanced_accuracy'], digits)}"
+
+
+def _shown(value: float | None, digits: str) -> str:
+    return "—" if value is None else f"{value:{digits}}"
+
+
+def _line(title: str, cells: Sequence[str]) -> str:
+    return f"| {title} | " + " | ".join(cells) + " |"
+
+
+def _measure_table(measure: dict[str, Any]) -> list[str]:
+    """A column for each translation; the last is what the figure is without one."""
+    rows, n, real = list(measure["rows"].values()), measure["n"], measure["real_avatars"]["cleanliness"]
+    columns = [*(BASELINES.get(name, name) for name in measure["rows"]), "reference"]
+    lines = [_line("AUC / balanced accuracy", columns), "|---" * (len(columns) + 1) + "|"]
+    for which, name in EIGHT:
+        cells = [row["agreement"]["questions"][name] for row in rows]
+        title = f"{name} ({'UTKFace' if which == 'utkface' else 'CelebA'}, {cells[0]['positives']} of {cells[0]['n']})"
+        lines.append(_line(title, [*(_pair(c, ".2f") for c in cells), ""]))
+    lines.append(_line("**mean of the eight**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"]))
+    if measure["chance"]:
+        found = [*(row["retrieval"] for row in rows), measure["chance"]]
+        lines += [
+            _line(
+                f"median rank of {n['pairs']} people among {n['gallery']} photos",
+                [f"{c['median_rank']:g} ({100 * c['share']:.1f}%)" for c in found],
+            ),
+            _line("found first / in five", [f"{100 * c['rank_1']:.1f}% / {100 * c['rank_5']:.1f}%" for c in found]),
+        ]
+    clean = [*(row["cleanliness"] for row in rows), real]
+    lines += [
+        _line("KID × 1000 to held-out avatars", [_kid(c) for c in clean]),
+        _line("taken for rendered (.5: can't be told)", [_shown(c["taken_for_rendered"], ".2f") for c in clean]),
+        _line("diversity, share of real avatars'", [*(f"{row['diversity_share']:.2f}" for row in rows), "1.00"]),
+        _line("f-constancy, f of the checkpoint", [*(f"{row['f_constancy']:.3f}" for row in rows), ""]),
+        _line("constancy of dlib's embedding", [*(f"{row['dlib_constancy']:.3f}" for row in rows), ""]),
+    ]
+    photo = measure["photo_itself"]
+    notes = ["Reference: chance, and other real avatars. Baselines' f is the first checkpoint's."]
+    if photo:
+        notes.append(
+            f"The photo itself, in place of its emoji: median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%."
+        )
+    if any(row["dlib_is_in_f"] for row in rows):
+        notes.append("A checkpoint's f holds dlib's embedding: its ranks and its dlib constancy aren't independent.")
+    return [*lines, "", " ".join(notes)]
+
+
+def _kid(row: dict[str, float | None]) -> str:
+    return "—" if row["kid"] is None else f"{1000 * row['kid']:.1f} ± {1000 * row['kid_std']:.1f}"
+
+
+def _people_table(measure: dict[str, Any]) -> list[str]:
+    """Agreement by group, and beside it what everybody with the same labels gets; checkpoints only."""
+    rows = {name: row["people"] for name, row in measure["rows"].items() if row["hash"]}
+    lines = [_line("agreement (same labels, everybody)", ["n", *rows]), "|---" * (len(rows) + 2) + "|"]
+    for axis, told in next(iter(rows.values())).items():
+        for group, cell in told["groups"].items():
+            cells = [people[axis]["groups"][group] for people in rows.values()]
+            shown = [f"{_shown(c['agreement'], '.3f')} ({_shown(c['same_labels'], '.3f')})" for c in cells]
+            lines.append(_line(f"{axis}: {group}", [str(cell["n"]), *shown]))
+        gaps = [people[axis]["largest_gap"] for people in rows.values()]
+        told_gaps = [f"**{g['gap']:.3f}** ({g['group']})" if g else "—" for g in gaps]
+        lines.append(_line(f"{axis}: largest gap below the average", ["", *told_gaps]))
+    return lines

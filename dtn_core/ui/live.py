@@ -151,7 +151,10 @@ def _said(run: Snapshot) -> str:
         text = f"<b>{html.escape(warning.what)}</b> {html.escape(warning.advice)}"
         parts.append(f'<p class="message hint">{text}</p>')
     if run.messages:
-        lines = "".join(f"<li><i>step {step:,}</i> {html.escape(text)}</li>" for step, text in run.messages[-5:])
+        lines = "".join(
+            f"<li>{f'<i>step {step:,}</i> ' if step else ''}{html.escape(text)}</li>"
+            for step, text in run.messages[-5:]
+        )
         parts.append(f'<ul class="said-by-run">{lines}</ul>')
     return "".join(parts)
 

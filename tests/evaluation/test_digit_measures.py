@@ -1,6 +1,7 @@
 """The digits' measures by hand: neighbours, what a perfect and a constant translation score, times, tables."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from dtn_core.checkpoint import Checkpoint
+from dtn_core.config import PRESETS
 from dtn_core.domains.digits import Digits
 from dtn_core.evaluation import digits, digits_page
 from dtn_core.events import Finished, Saved, Stamped, Started, Stepped, encode
@@ -179,6 +181,11 @@ def test_every_row_of_the_paper_is_in_its_table_once():
         13.71, 90.66, None, None, 88.40, 74.55, 36.90, 34.70, 5.28]  # fmt: skip
     assert [row.paper for row in digits.ROWS if row.table == "table3"] == [93.33, 40.13, 60.02, 4.52]
     assert {row.table for row in digits.ROWS} < set(digits.SUITES)
+
+
+def test_the_best_row_is_the_preset_of_that_name():
+    (best,) = (row for row in digits.ROWS if row.key == "best")
+    assert replace(PRESETS["digits-cpu"], **best.changes) == PRESETS["digits-best"]
 
 
 @pytest.mark.parametrize("rows", [{}, {"dtn": {"0": record(0.9)}}, {"swap": {"0": {"accuracy": 0.5}}}])
