@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from made_runs import alive, grid, make_run
 
+import app as script
 from dtn_core import config as configs
 from dtn_core import events, images
 from dtn_core.config import PRESETS
@@ -75,6 +76,12 @@ def test_another_word_is_refused(monkeypatch):
     monkeypatch.setenv("DTN_TRAINING", "yes")
     with pytest.raises(ValueError, match="DTN_TRAINING=yes: write all, tiny or off"):
         train.policy(False)
+
+
+def test_a_wrong_word_ends_the_app_at_once(monkeypatch, capsys):
+    monkeypatch.setenv("DTN_TRAINING", "yes")
+    assert script.main([]) == 2
+    assert capsys.readouterr().err == "app.py: DTN_TRAINING=yes: write all, tiny or off.\n"
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def evaluate(
     people = pairs(data, split, limit)
     if people:
         crops["pairs"] = people.queries
-    pool_n, clean_n = (n if limit is None else min(n, 25 * limit) for n in (avatars_n, 2000))
+    pool_n, clean_n = (n if limit is None else min(n, 10 * limit) for n in (avatars_n, 2000))
     pool, clean = (images.to_tensor(avatars.render_many(range(a, a + n))[0])[:, :3].clone()
                    for a, n in ((SEEDS, pool_n), (_CLEAN, clean_n)))  # fmt: skip
     reference, others = (looks(tell, part) for part in clean.chunk(2))
@@ -485,9 +485,8 @@ def _measure_table(measure: dict[str, Any]) -> list[str]:
     photo = measure["photo_itself"]
     notes = ["Reference: chance, and other real avatars. Baselines' f is the first checkpoint's."]
     if photo:
-        notes.append(
-            f"The photo itself, in place of its emoji: median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%."
-        )
+        found = f"median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%"
+        notes.append(f"The photo itself, in place of its emoji: {found}.")
     if any(row["dlib_is_in_f"] for row in rows):
         notes.append("A checkpoint's f holds dlib's embedding: its ranks and its dlib constancy aren't independent.")
     return [*lines, "", " ".join(notes)]

@@ -1,0 +1,260 @@
+"""What emoji of faces are measured by, on cases made by hand: answers, people, ranks, KID, the ceiling."""
+
+import json
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from dtn_core.__main__ import main
+from dtn_core.domains import avatars
+from dtn_core.domains.portraits import UNKNOWN
+from dtn_core.evaluation import cleanliness, faces, retrieval
+from dtn_core.metrics import kid, polynomial_mmd, ranks
+from dtn_core.networks.encoders import ATTRIBUTES
+from dtn_core.networks.judge import JUDGED, Judge
+
+# --- ranks --------------------------------------------------------------------------------------------------------
+
+
+def test_ranks_of_a_known_order_and_ties_count_half():
+    assert ranks([[0.9, 0.5, 0.1], [0.2, 0.2, 0.9], [0.9, 0.5, 0.1]], [0, 1, 2]).tolist() == [1, 2.5, 3]
+
+
+def test_ranks_are_summed_up_and_chance_is_the_middle():
+    figures = retrieval.summary(np.array([1, 3, 5, 11]), 20)
+    assert figures == {"median_rank": 4, "share": 0.2, "rank_1": 0.25, "rank_5": 0.75}
+    assert retrieval.chance(9) == {"median_rank": 5, "share": 0.5556, "rank_1": 0.1111, "rank_5": 0.5556}
+    assert retrieval.chance(3)["rank_5"] == 1
+
+
+def test_who_looks_the_same_is_found_first_and_who_looks_opposite_last():
+    gallery = torch.eye(6)
+    assert retrieval.retrieval(3 * gallery[:4], gallery)["rank_1"] == 1  # length doesn't matter
+    assert retrieval.retrieval(-gallery[:4], gallery)["median_rank"] == 6
+
+
+# --- pairs --------------------------------------------------------------------------------------------------------
+
+
+def _people(split, n):
+    return [p for p in (f"Person_{i}" for i in range(100)) if retrieval.half_of(p) == split][:n]
+
+
+def _pack(folder, pictures):
+    with zipfile.ZipFile(folder / "lfw_pairs.zip", "w") as pack:
+        for name, picture in pictures.items():
+            pack.writestr(name, cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes())
+
+
+def test_pairs_are_found_aligned_and_split_by_person(tmp_path, hopper, astronaut):
+    (one, blank), (other,) = _people("test", 2), _people("val", 1)
+    grey = np.full((250, 250, 3), 90, np.uint8)
+    pictures = {f"{one}_0001.jpg": hopper, f"{one}_0002.jpg": astronaut, f"{blank}_0001.jpg": hopper}
+    pictures |= {f"{blank}_0002.jpg": grey, f"{other}_0001.jpg": hopper, f"{other}_0002.jpg": hopper}
+    _pack(tmp_path, pictures)
+    found = retrieval.pairs(tmp_path, "test")
+    assert (len(found), found.missed) == (1, 1)
+    assert found.queries.shape == found.targets.shape == (1, 128, 128, 3)
+    assert np.abs(found.queries.astype(int) - found.targets).mean() > 10
+    same = retrieval.pairs(tmp_path, "val")
+    assert (same.queries == same.targets).all()
+    assert retrieval.pairs(tmp_path, "val", limit=0) is None
+
+
+def test_a_folder_without_pairs_has_none_and_a_damaged_pack_is_told(tmp_path):
+    assert retrieval.pairs(tmp_path, "test") is None
+    (tmp_path / "lfw_pairs.zip").write_bytes(b"no zip")
+    with pytest.raises(ValueError, match=r"^[^\n]*lfw_pairs.zip: damaged[^\n]*$"):
+        retrieval.pairs(tmp_path, "test")
+
+
+# --- cleanliness --------------------------------------------------------------------------------------------------
+
+
+def test_kid_as_reckoned_by_hand():
+    zeros, ones = np.zeros((2, 1)), np.ones((2, 1))
+    # within zeros (0·0 + 1)³ = 1, within ones (1·1 + 1)³ = 8, between (0·1 + 1)³ = 1
+    assert polynomial_mmd(zeros, ones) == 1 + 8 - 2 * 1
+    assert kid(zeros, ones) == (7, 0)
+    assert kid(ones, ones) == (0, 0)
+
+
+def test_kid_of_the_same_kind_is_nothing_and_grows_with_a_shift():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 400, 16))
+    same, deviation = kid(a, b, size=200)
+    assert abs(same) < 3 * deviation
+    assert kid(a, b + 0.5, size=200)[0] > 0.1
+    assert kid(a, b + 1, size=200)[0] > kid(a, b + 0.5, size=200)[0]
+    assert np.isnan(kid(a[:1], b)).all()
+
+
+def test_what_differs_is_told_apart_and_what_does_not_is_not():
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 100, 6, generator=rng)
+    assert cleanliness.told_apart(a, b + 20) == (0, 1)
+    mistaken, recognised = cleanliness.told_apart(a, a)
+    assert mistaken == recognised
+    assert 0.25 < cleanliness.told_apart(a, b)[0] < 0.75
+
+
+def test_looks_are_the_judges_last_hidden_layer_and_its_textures():
+    judge = Judge(4).eval()
+    x = torch.rand(5, 3, 64, 64) * 2 - 1
+    hidden, textures = cleanliness.looks(judge, x, size=2)
+    assert torch.allclose(hidden, judge.body(x), atol=1e-5)
+    assert textures.shape == (5, 2 * (4 + 8 + 16 + 32))
+    few = cleanliness.cleanliness((hidden, textures), (hidden, textures))
+    assert set(few.values()) == {None}
+
+
+# --- answers ------------------------------------------------------------------------------------------------------
+
+
+def _made_truth(n=40):
+    """Half women; every other label yes; UTKFace's groups and ages in turn."""
+    index = np.arange(n)
+    every_other = (index % 2).astype(np.float32)
+    names = ("glasses", "bald", "hat", "beard", *faces.HAIR)
+    celeba = {name: every_other.copy() for name in names} | {"male": (index >= n // 2).astype(np.float32)}
+    ages = [5, 20, 35, 50, 70]
+    utkface = faces.utkface_truth([f"{ages[i // 2 % 5]}_{i % 2}_{i // 2 % 5}_x.jpg" for i in index])
+    return {"celeba": celeba, "utkface": utkface}
+
+
+def _right(truth):
+    return {which: {a: 2 * y - 1 for a, y in told.items()} for which, told in truth.items()}
+
+
+def test_labels_of_utkface_are_read_from_names():
+    told = faces.utkface_truth(["34_0_1_a.jpg", "61_1_4_b.jpg", "60_1_0_c.jpg"])
+    assert told["male"].tolist() == [1, 0, 0]
+    assert told["dark_skin"].tolist() == [1, UNKNOWN, 0]
+    assert told["old"].tolist() == [0, 1, 1]
+    assert told["age"].tolist() == [34, 61, 60]
+
+
+def test_a_beard_is_a_beard_or_a_moustache():
+    from dtn_core.domains.portraits import Portraits
+
+    labels = np.zeros((3, 10), np.float32)
+    labels[:, list(faces.TOLD).index("beard")] = [0, 1, 1]  # No_Beard
+    labels[:, 9] = [0, 1, 0]  # Mustache
+    truth = faces._celeba_truth(Portraits(np.zeros((3, 1, 1, 3), np.uint8), (0, 1, 0), labels, ("",) * 3, False))
+    assert truth["beard"].tolist() == [1, 1, 0]
+    assert truth["only_beard"].tolist() == [1, 0, 0]
+
+
+def test_old_is_grey_or_bald():
+    logits = torch.full((3, len(JUDGED)), -1.0)
+    logits[0, JUDGED.index("bald")], logits[1, JUDGED.index("hair_grey")] = 2, 3
+    assert faces.scores(logits)["old"].tolist() == [2, 3, -1]
+
+
+def test_answers_are_means_over_eight_questions():
+    truth = _made_truth()
+    said = _right(truth)
+    perfect = faces.answers(truth, said)
+    assert perfect["auc"] == perfect["balanced_accuracy"] == 1
+    assert list(perfect["questions"]) == ["glasses", "bald", "hat", "beard", "male", "hair", "dark_skin", "old"]
+    assert perfect["questions"]["dark_skin"]["n"] == 32  # others are left out
+    said["celeba"]["glasses"] *= -1
+    said["celeba"]["hair_grey"] *= -1
+    worse = faces.answers(truth, said)
+    assert worse["questions"]["glasses"]["balanced_accuracy"] == 0
+    assert worse["questions"]["hair"]["balanced_accuracy"] == 0.75
+    assert worse["balanced_accuracy"] == round((6 + 0 + 0.75) / 8, 4)
+    truth["celeba"]["bald"][:] = 0
+    unknown = faces.answers(truth, said)
+    assert unknown["questions"]["bald"]["auc"] is None
+    assert unknown["balanced_accuracy"] == round((5 + 0 + 0.75) / 7, 4)
+
+
+def test_people_of_a_group_that_is_shown_worse_are_seen():
+    truth = _made_truth()
+    said = _right(truth)
+    women = truth["celeba"]["male"] == 0
+    said["celeba"]["glasses"][women] *= -1
+    told = faces.by_people(truth, said)
+    female, male = told["sex"]["groups"]["female"], told["sex"]["groups"]["male"]
+    assert female == {"n": 20, "agreement": 0.8333, "same_labels": 0.9167}  # one question of six; half of everybody
+    assert male == {"n": 20, "agreement": 1, "same_labels": 0.9167}
+    assert told["sex"]["average"] == pytest.approx(11 / 12, abs=1e-4)
+    assert told["sex"]["largest_gap"] == {"group": "female", "gap": pytest.approx(1 / 12, abs=2e-4)}
+    assert [g["n"] for g in told["group"]["groups"].values()] == [8] * 5
+    assert told["age"]["largest_gap"]["gap"] == 0
+    few = _made_truth(20)
+    told = faces.by_people(few, _right(few))
+    assert told["group"]["groups"]["others"] == {"n": 4, "agreement": None, "same_labels": None}
+    assert told["group"]["largest_gap"] is None
+
+
+# --- the ceiling --------------------------------------------------------------------------------------------------
+
+
+def test_wishes_are_what_is_likelier_than_in_any_photo():
+    logits = torch.full((2, len(ATTRIBUTES)), -9.0)
+    logits[:, ATTRIBUTES.index("No_Beard")] = torch.tensor([9.0, -9.0])
+    logits[0, ATTRIBUTES.index("Eyeglasses")] = -2  # .12, against a base rate of .06
+    logits[1, ATTRIBUTES.index("race_Indian")] = 1
+    wanted = faces.wants(logits, np.full(len(faces.WANTED), 0.06))
+    assert [name for name, w in zip(faces.WANTED, wanted[0]) if w] == ["glasses"]
+    assert [name for name, w in zip(faces.WANTED, wanted[1]) if w] == ["beard", "dark_skin"]
+
+
+def test_an_avatar_shows_what_it_was_drawn_with():
+    attributes = avatars.Attributes(True, True, False, True, True, False, None, "dark")
+    assert [n for n, v in zip(faces.WANTED, faces.shows(attributes)) if v] == [
+        "glasses", "bald", "beard", "male", "dark_skin", "old",
+    ]  # fmt: skip
+    hidden = attributes._replace(bald=None, hat=True, male=None, beard=False)
+    assert faces.shows(hidden)[faces.WANTED.index("male")] == 0.5
+
+
+def test_matching_avatars_show_what_is_wished():
+    wishes = [("male", "bald", "beard", "old"), ("glasses", "hair_blond"), ("male", "hair_black", "dark_skin")]
+    wanted = np.array([[name in wish for name in faces.WANTED] for wish in wishes])
+    pictures = faces.matching_avatars(wanted, count=400)
+    said = faces.scores(faces.load_judge()(pictures))
+    for i, wish in enumerate(wishes):
+        assert {name for name in faces.WANTED if said[name][i] > 0} == set(wish)
+    assert torch.equal(pictures, faces.matching_avatars(wanted, count=400))
+
+
+# --- all of it ----------------------------------------------------------------------------------------------------
+
+
+def test_few_pictures_give_dashes_and_the_same_figures_again(tiny_checkpoint, make_checkpoint, data_folder, tmp_path):
+    other = str(make_checkpoint(tmp_path / "other", seed=1))
+    call = {"split": "val", "limit": 3, "avatars_n": 30, "compare": [other]}
+    figures, again = (faces.evaluate(str(tiny_checkpoint), data_folder, **call) for _ in "ab")
+    assert figures == again
+    json.dumps(figures, allow_nan=False)
+    assert list(figures["measure"]["rows"]) == [str(tiny_checkpoint), other, *faces.BASELINES]
+    assert figures["measure"]["rows"][other]["hash"] != figures["hash"]
+    text = faces.table(figures)
+    assert "| — / — |" in text
+    assert "nan" not in text
+
+
+def test_old_figures_have_the_old_table_only():
+    cell = {"auc": 0.8, "balanced_accuracy": 0.7}
+    row = {**cell, "attributes": dict.fromkeys(faces.TOLD, cell)}
+    kinds = dict.fromkeys(("dtn", "nearest_avatar", "random_avatar"), row)
+    figures = {**kinds, "f_constancy": dict.fromkeys(kinds, 0.3), "diversity": {"share": 0.9}}
+    text = faces.table(figures)
+    assert text.count("\n") == len(faces.TOLD) + 4
+    assert "| glasses | 0.80 / 0.70 | 0.80 / 0.70 | 0.80 / 0.70 |" in text
+
+
+@pytest.mark.parametrize(
+    ("compare", "says"), [("emoji", "name every checkpoint once"), ("digits", "doesn't make"), ("no-such", "not found")]
+)
+def test_a_comparison_that_makes_no_sense_is_told_in_one_line(compare, says, tmp_path, capsys):
+    assert main(["evaluate", "faces", "--data", str(tmp_path), "--compare", compare]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
