@@ -96,44 +96,24 @@ def evaluate(
     people = pairs(data, split, limit)
     if people:
         crops["pairs"] = people.queries
-    pool_n, clean_n = (n if limit is None else min(n, 10 * limit) for n in (avatars_n, 2000))
-    pool, clean = (images.to_tensor(avatars.render_many(range(a, a + n))[0])[:, :3].clone()
-                   for a, n in ((SEEDS, pool_n), (_CLEAN, clean_n)))  # fmt: skip
+    pool_n, clean_n = (avatars_n, 2000) if limit is None else (min(avatars_n, 10 * limit), min(2000, 4 * limit))
+    (drawn,) = avatars.render_many([*range(SEEDS, SEEDS + pool_n), *range(_CLEAN, _CLEAN + clean_n)])
+    pool, clean = images.to_tensor(drawn)[:, :3].contiguous().split([pool_n, clean_n])
     reference, others = (looks(tell, part) for part in clean.chunk(2))
 
-    # dlib's embedding of photos and of avatars: what identity is found by, and an f that g never heard.
-    other = DlibEncoder().eval().requires_grad_(False)
-    photos_d = {k: seen(other, v) for k, v in crops.items()}
-    gallery = torch.cat([seen(other, people.targets), photos_d["celeba"], photos_d["utkface"]]) if people else None
-    other_s = Standardise.of(torch.cat([photos_d["celeba"], photos_d["utkface"]]) if gallery is None else gallery)
-    other_t = Standardise.of(batched(other, pool[:1000]))
-
-    real = mean_pairwise_distance(images.to_images(pool))
+    against = Against(truth, crops, people.targets if people else None, tell, pool, reference, seed)
     z_first = {k: first.standardise_s(seen(first.f, v)) for k, v in crops.items()}
     logits, rows = {}, {}
     for row, ckpt, pictures in _translations(loaded, first, crops, z_first, pool, data, seed):
-        judged = {k: batched(tell, pictures[k]) for k in truth}
-        said = {k: scores(v) for k, v in judged.items()}
-        logits[row] = judged["celeba"]
         heard = ckpt or first
         z = z_first["celeba"] if heard is first else heard.standardise_s(seen(heard.f, crops["celeba"]))
-        again = batched(other, pictures["celeba"])
-        spread = mean_pairwise_distance(images.to_images(pictures["celeba"]), seed=seed)
-        found = None
-        if gallery is not None:
-            found = retrieval(other_t(batched(other, pictures["pairs"])), other_s(gallery))
+        logits[row], measured = against.measure(pictures)
         rows[row] = {
             "hash": ckpt.hash if ckpt else None,
             "emphasis": ckpt.emphasis if ckpt else None,
             "dlib_is_in_f": bool(ckpt) and any(isinstance(m, DlibEncoder) for m in ckpt.f.modules()),
-            "agreement": answers(truth, said),
-            "people": by_people(truth, said),
-            "retrieval": found,
-            "cleanliness": cleanliness(looks(tell, pictures["celeba"]), reference, seed),
-            "diversity": round(spread, 4),
-            "diversity_share": round(spread / real, 3),
+            **measured,
             "f_constancy": _distance(heard.standardise_t(batched(heard.f, pictures["celeba"])), z),
-            "dlib_constancy": _distance(other_t(again), other_s(photos_d["celeba"])),
         }
         del pictures
     info = checkpoint.read_config(checkpoint.find(judge))
@@ -152,20 +132,70 @@ def evaluate(
         **{key: agreement(nine, logits[row]) for key, row in old.items()},
         "diversity": {
             "dtn": rows[name]["diversity"],
-            "avatars": round(real, 4),
+            "avatars": round(against.spread, 4),
             "share": rows[name]["diversity_share"],
         },
         "f_constancy": {key: rows[row]["f_constancy"] for key, row in old.items()},
         "measure": {
-            "n": {**n, "gallery": 0 if gallery is None else len(gallery)},
+            "n": {**n, "gallery": 0 if against.gallery is None else len(against.gallery)},
             "pairs_without_a_face": people.missed if people else None,
             "avatars_compared_with": len(reference[0]),
             "rows": rows,
             "real_avatars": {"cleanliness": cleanliness(others, reference, seed)},
-            "photo_itself": retrieval(other_s(photos_d["pairs"]), other_s(gallery)) if people else None,
-            "chance": chance(len(gallery)) if people else None,
+            "photo_itself": against.found(against.photos["pairs"]) if people else None,
+            "chance": chance(len(against.gallery)) if people else None,
         },
     }
+
+
+class Against:
+    """What every translation is held against: the labels, the gallery of photos, rendered avatars.
+
+    truth: set → labels; crops: set → (N, 128, 128, 3) photos; targets: further photos of those in "pairs", or None;
+    pool: (M, 3, 64, 64) avatars, whose statistics are those of t; reference: `looks` of other avatars.
+    """
+
+    def __init__(
+        self,
+        truth: dict[str, Truth],
+        crops: dict[str, NDArray[np.uint8]],
+        targets: NDArray[np.uint8] | None,
+        judge: Judge,
+        pool: Tensor,
+        reference: tuple[Tensor, Tensor],
+        seed: int,
+    ) -> None:
+        self.truth, self.judge, self.reference, self.seed = truth, judge, reference, seed
+        self.spread = mean_pairwise_distance(images.to_images(pool))
+        # dlib's embedding: what identity is found by, and an f that g never heard (unless its f holds it).
+        self.dlib = DlibEncoder().eval().requires_grad_(False)
+        self.to_t = Standardise.of(batched(self.dlib, pool[:1000]))
+        raw = {k: seen(self.dlib, v) for k, v in crops.items()}
+        photos = torch.cat([*([] if targets is None else [seen(self.dlib, targets)]), raw["celeba"], raw["utkface"]])
+        to_s = Standardise.of(photos)
+        self.photos = {k: to_s(v) for k, v in raw.items()}
+        self.gallery = None if targets is None else to_s(photos)
+
+    def found(self, queries: Tensor) -> dict[str, Any] | None:
+        """Retrieval by (Q, 128) standardised embeddings of the people in "pairs"; None without a gallery."""
+        return None if self.gallery is None else retrieval(queries, self.gallery)
+
+    def measure(self, pictures: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
+        """The judge's logits on CelebA and all figures of a translation that needn't know its f; pictures: set →
+        (N, 3, 64, 64) in the photos' places."""
+        judged = {k: batched(self.judge, pictures[k]) for k in self.truth}
+        said = {k: scores(v) for k, v in judged.items()}
+        z = {k: self.to_t(batched(self.dlib, v)) for k, v in pictures.items() if k != "utkface"}
+        spread = mean_pairwise_distance(images.to_images(pictures["celeba"]), seed=self.seed)
+        return judged["celeba"], {
+            "agreement": answers(self.truth, said),
+            "people": by_people(self.truth, said),
+            "retrieval": self.found(z["pairs"]) if "pairs" in z else None,
+            "cleanliness": cleanliness(looks(self.judge, pictures["celeba"]), self.reference, self.seed),
+            "diversity": round(spread, 4),
+            "diversity_share": round(spread / self.spread, 3),
+            "dlib_constancy": _distance(z["celeba"], self.photos["celeba"]),
+        }
 
 
 def _translation(given: str) -> Checkpoint:
@@ -483,7 +513,10 @@ def _measure_table(measure: dict[str, Any]) -> list[str]:
         _line("constancy of dlib's embedding", [*(f"{row['dlib_constancy']:.3f}" for row in rows), ""]),
     ]
     photo = measure["photo_itself"]
-    notes = ["Reference: chance, and other real avatars. Baselines' f is the first checkpoint's."]
+    notes = [
+        "Reference: chance, and other real avatars. Baselines' f is the first checkpoint's. KID and what tells "
+        "rendered from generated look through the judge's layers; ranks are by dlib's embedding."
+    ]
     if photo:
         found = f"median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%"
         notes.append(f"The photo itself, in place of its emoji: {found}.")

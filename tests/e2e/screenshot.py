@@ -1,4 +1,7 @@
-"""Make README's pictures of the app: python tests/e2e/screenshot.py [CHECKPOINT] [--tab Digits] [-o FILE.png]"""
+"""Make README's pictures of the app: python tests/e2e/screenshot.py [CHECKPOINT] [--tab Digits] [-o FILE.png]
+
+The tab Train shows the newest run of --runs.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,13 @@ def main():
     """Start the app, give a tab its first example, and photograph the page."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("checkpoint", nargs="?", default="emoji")
-    parser.add_argument("--tab", choices=("Emojify", "Digits"), default="Emojify")
+    parser.add_argument("--tab", choices=("Emojify", "Digits", "Train"), default="Emojify")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "assets" / "screenshot.png")
     flags = parser.parse_args()
     home = tempfile.TemporaryDirectory()
-    with home, serve(flags.checkpoint, Path(home.name)) as server, sync_playwright() as pw:
+    runs = "--runs", flags.runs.resolve()
+    with home, serve(flags.checkpoint, Path(home.name), *runs) as server, sync_playwright() as pw:
         browser = pw.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 980})
         page.goto(server.url)
@@ -30,8 +35,10 @@ def main():
         example, result = {
             "Emojify": (".photo-example", "#compare img[src^='data:']"),
             "Digits": ("#numbers button", "#reading .sides"),
+            "Train": ("", "#train-samples img"),
         }[flags.tab]
-        page.click(f"{example} >> nth=0")
+        if example:
+            page.click(f"{example} >> nth=0")
         page.wait_for_selector(result)
         page.wait_for_timeout(1500)
         page.screenshot(path=flags.output, full_page=True)
