@@ -72,12 +72,12 @@ def serve(checkpoint, home, *more):
         flags = ("--checkpoint", checkpoint, "--port", port, *more)
         process = subprocess.Popen(command(*flags), cwd=home, env=env, stdout=out, stderr=subprocess.STDOUT)
     try:
-        for _ in range(600):
+        for _ in range(1800):
             if found := re.search(r"listens on (\S+)/", said.read_text()):
                 break
             assert process.poll() is None, said.read_text()
             time.sleep(0.1)
-        assert found, "the app did not start within a minute"
+        assert found, "the app did not start within three minutes"
         Client(found[1], verbose=False).predict(BLANK, False, api_name="/emojify")  # whatever loads late, now
         yield Server(found[1], home)
     finally:

@@ -124,7 +124,8 @@ def look(config: Config, data: str | None, runs: Path) -> Check:
     if held > free:
         problems.append(f"About {held >> 20} MB of memory are wanted, {free >> 20} MB are free: use a smaller batch.")
     if skipped:
-        problems.append(f"{len(skipped)} files can't be used, first {skipped[0][0]} ({skipped[0][1]}).")
+        files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
+        problems.append(f"{files} can't be used, first {skipped[0][0]} ({skipped[0][1]}).")
     fewest = min((n for name, n in counts.items() if "held out" not in name), default=config.batch)
     if fewest < config.batch:
         problems.append(f"Only {fewest} pictures for a batch of {config.batch}: they are repeated within it.")

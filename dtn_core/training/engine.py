@@ -45,9 +45,7 @@ def part(n: int, accelerator: Accelerator) -> slice:
     """This process's part of a batch of n. Raises ValueError if it can't be dealt out evenly."""
     count = accelerator.num_processes
     if n % count:
-        raise ValueError(
-            f"a batch of {n} can't be dealt out evenly to {count} processes. Use a multiple of {count}."
-        )
+        raise ValueError(f"a batch of {n} can't be dealt out evenly to {count} processes. Use a multiple of {count}.")
     return slice(accelerator.process_index * (n // count), (accelerator.process_index + 1) * (n // count))
 
 

@@ -63,9 +63,7 @@ class JudgeStage:
         x = roughen(self.x[index.to(self.x.device)], random)[mine]
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.0, low=0.0))
         self.net.train()
-        torch.manual_seed(
-            self.config.seed * 1_000_003 + step
-        )  # of the dropout, which resuming must not change
+        torch.manual_seed(self.config.seed * 1_000_003 + step)  # of the dropout, which resuming must not change
         with self.accelerator.autocast():
             logits = self.net(x)
         labels = self.y[index[mine].to(self.y.device)]

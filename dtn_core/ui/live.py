@@ -150,11 +150,12 @@ def _said(run: Snapshot) -> str:
     for warning in health.warnings(run):
         text = f"<b>{html.escape(warning.what)}</b> {html.escape(warning.advice)}"
         parts.append(f'<p class="message hint">{text}</p>')
-    if run.messages:
-        lines = "".join(
-            f"<li>{f'<i>step {step:,}</i> ' if step else ''}{html.escape(text)}</li>"
-            for step, text in run.messages[-5:]
-        )
+    lines = "".join(
+        f"<li>{f'<i>step {step:,}</i> ' if step else ''}{html.escape(text)}</li>"
+        for step, text in run.messages[-5:]
+        if step or not run.step  # what was said before the first step is soon out of date
+    )
+    if lines:
         parts.append(f'<ul class="said-by-run">{lines}</ul>')
     return "".join(parts)
 

@@ -13,9 +13,9 @@ HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8
 <p>A Domain Transfer Network redraws one kind of picture as another. It was never shown a matching
 pair.</p></div></header>"""
 
-PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Pictures are worked on in memory by
-the computer that runs this app; none is written to its disk, kept or passed on. Show only people who agree
-to it.</footer>"""
+PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Pictures that you show are worked on in
+memory by the computer that runs this app; none is written to its disk, kept or passed on. A training keeps small copies
+of its own pictures beside its runs. Show only people who agree to it.</footer>"""
 
 
 def theme() -> gr.themes.Base:

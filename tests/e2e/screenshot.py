@@ -29,7 +29,7 @@ def main():
     runs = "--runs", flags.runs.resolve()
     with home, serve(flags.checkpoint, Path(home.name), *runs) as server, sync_playwright() as pw:
         browser = pw.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 980})
+        page = browser.new_page(viewport={"width": 1280, "height": 1640 if flags.tab == "Train" else 980})
         page.goto(server.url)
         page.get_by_role("tab", name=flags.tab).click()
         example, result = {
@@ -41,7 +41,7 @@ def main():
             page.click(f"{example} >> nth=0")
         page.wait_for_selector(result)
         page.wait_for_timeout(1500)
-        page.screenshot(path=flags.output, full_page=True)
+        page.screenshot(path=flags.output, full_page=flags.tab != "Train")
         browser.close()
 
 
