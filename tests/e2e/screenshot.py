@@ -26,8 +26,8 @@ def main():
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "assets" / "screenshot.png")
     flags = parser.parse_args()
     home = tempfile.TemporaryDirectory()
-    runs = "--runs", flags.runs.resolve()
-    with home, serve(flags.checkpoint, Path(home.name), *runs) as server, sync_playwright() as pw:
+    (Path(home.name) / "runs").symlink_to(flags.runs.resolve())  # the picture shows no path of this computer
+    with home, serve(flags.checkpoint, Path(home.name), "--runs", "runs") as server, sync_playwright() as pw:
         browser = pw.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 1640 if flags.tab == "Train" else 980})
         page.goto(server.url)
