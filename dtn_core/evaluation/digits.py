@@ -49,7 +49,7 @@ ROWS = (
     Row("baseline", "table1", "baseline of Sec. 3", {"contains_f": False, "binary": True, "beta": 0.0}, 13.71),
     Row("dtn", "table1", "DTN", {}, 90.66),
     Row("self_taught", "table1", "DTN, f also self-taught on t", {"encoder": "digits-f-adapted"}, None),
-    Row("best", "table1", "the same, wobbled, α = 5, twice the steps", {"encoder": "digits-f-adapted", **LONGER}, None),
+    Row("best", "table1", "our best: self-taught f, wobble, α = 5", {"encoder": "digits-f-adapted", **LONGER}, None),
     Row("no_tid", "table1", "DTN w/o L_TID", {"beta": 0.0}, 88.40),
     Row("no_const", "table1", "DTN w/o L_CONST", {"alpha": 0.0}, 74.55),
     Row("no_f", "table1", "DTN, G doesn't contain f", {"contains_f": False}, 36.90),

@@ -80,7 +80,9 @@ def _step(directory: Path) -> str:
 
 def dropdown(library: Library, **options: object) -> gr.Dropdown:
     """A list of the library's translations. It grows while the page is open: bring it up to date with `refresh`."""
-    return gr.Dropdown(library.choices(), value="", label="Translation", filterable=False, **options)
+    return gr.Dropdown(
+        library.choices(), value="", label="Translation", filterable=False, elem_classes="translation", **options
+    )
 
 
 def refresh(library: Library, value: str | None) -> dict:
