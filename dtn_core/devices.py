@@ -16,7 +16,7 @@ def pick_device(name: str) -> str:
         count = torch.cuda.device_count()
         number = name[5:]
         if int(number or 0) >= count:
-            raise ValueError(f"no CUDA device {number and number + ' '}is available ({count} found). Use cpu.")
+            raise ValueError(f"no CUDA device {number and number + ' '}is there ({count} found). Use the device cpu.")
         return name
     return "cuda" if name == "auto" and torch.cuda.is_available() else "cpu"
 

@@ -139,7 +139,7 @@ def test_the_hook_of_the_test_above_would_see_a_file(tmp_path):
 def test_devices():
     assert pick_device("cpu") == "cpu"
     assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+    with pytest.raises(ValueError, match="auto, cpu, cuda or cuda:N"):
         pick_device("gpu")
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="Use the device cpu"):
