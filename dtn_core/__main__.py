@@ -469,9 +469,12 @@ def _evaluate_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str
         checkpoint.find(arguments.checkpoint)  # a name that is mistyped would mean hours of training
     data, runs = _digit_data(arguments), Path(arguments.runs)
     tiny = "-tiny" * arguments.preset.endswith("-tiny")
+    taught = configs.PRESETS["digits-f-adapted"]
+    if tiny:
+        taught = replace(configs.PRESETS["digits-f-tiny"], unlabelled=1.0)
     setup = digits.Setup(
         config, replace(configs.PRESETS[f"digits-f{tiny}"], absent=digits.ABSENT, steps=8 if tiny else 3000),
-        configs.PRESETS[f"digits-adapted{tiny}"], arguments.judge, data, runs,
+        taught, configs.PRESETS[f"digits-adapted{tiny}"], arguments.judge, data, runs,
         partial(_train_for_suite, runs, arguments.data), arguments.checkpoint or "digits", _say,
         arguments.limit,
     )  # fmt: skip

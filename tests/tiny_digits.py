@@ -28,8 +28,8 @@ def write_digits(directory, channels=1, generator="upsample", contains_f=True):
     return checkpoint.save(directory, info, tensors)
 
 
-def write_judge(directory, outputs=10):
+def write_judge(directory, outputs=10, hidden=16):
     """A judge, or a net of other classes where outputs isn't 10."""
     torch.manual_seed(1)
-    judge = ClassEncoder(width=8, hidden=16, outputs=outputs)
+    judge = ClassEncoder(width=8, hidden=hidden, outputs=outputs)
     return checkpoint.save(directory, {"kind": "encoder", "encoder": judge.config}, {"encoder": judge.state_dict()})

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -32,24 +32,25 @@ ABSENT = 3
 
 class Row(NamedTuple):
     """One row of the paper's tables. key: its name in files; table: suite; changes: of the DTN's settings; paper: its
-    figure in %; f_absent: f's own training lacks the digit too."""
+    figure in %; f: the set-up's, one whose own training lacks the digit too, or the set-up's taught further on t
+    without labels."""
 
     key: str
     table: str
     title: str
     changes: dict[str, Any]
     paper: float | None
-    f_absent: bool = False
+    f: Literal["given", "absent", "taught"] = "given"
 
 
-LONGER = {"steps": 2000, "ema": 0.995, "alpha": 5.0, "wobble": True}
-"""Settings of the best row beside its f."""
+BEST = {"steps": 2000, "ema": 0.995, "alpha": 5.0, "wobble": True}
+"""Settings of the best row beside its f; with it, the preset digits-best."""
 
 ROWS = (
     Row("baseline", "table1", "baseline of Sec. 3", {"contains_f": False, "binary": True, "beta": 0.0}, 13.71),
     Row("dtn", "table1", "DTN", {}, 90.66),
-    Row("self_taught", "table1", "DTN, f also self-taught on t", {"encoder": "digits-f-adapted"}, None),
-    Row("best", "table1", "our best: self-taught f, wobble, α = 5", {"encoder": "digits-f-adapted", **LONGER}, None),
+    Row("self_taught", "table1", "DTN, f also self-taught on t", {}, None, "taught"),
+    Row("best", "table1", "our best: self-taught f, wobble, α = 5", BEST, None, "taught"),
     Row("no_tid", "table1", "DTN w/o L_TID", {"beta": 0.0}, 88.40),
     Row("no_const", "table1", "DTN w/o L_CONST", {"alpha": 0.0}, 74.55),
     Row("no_f", "table1", "DTN, G doesn't contain f", {"contains_f": False}, 36.90),
@@ -58,10 +59,15 @@ ROWS = (
     Row("no_3_s", "table3", "3 not in s", {"absent_s": ABSENT}, 93.33),
     Row("no_3_t", "table3", "3 not in t", {"absent_t": ABSENT}, 40.13),
     Row("no_3_st", "table3", "3 not in s or t", {"absent_s": ABSENT, "absent_t": ABSENT}, 60.02),
-    Row("no_3_stf", "table3", "3 not in s, t or f's training", {"absent_s": ABSENT, "absent_t": ABSENT}, 4.52, True),
+    Row(
+        "no_3_stf", "table3", "3 not in s, t or f's training", {"absent_s": ABSENT, "absent_t": ABSENT}, 4.52, "absent"
+    ),
     Row("swap", "swap", "t → s, handwritten → street", {"swap": True}, None),
 )  # fmt: skip
 """In the paper's order."""
+
+SHIPPED_TAUGHT = "digits-f-adapted"
+"""The checkpoint of the shipped f (`ClassifierTraining.start` of its preset) taught further."""
 
 TRANSLATIONS = ("dtn", "best")
 """The rows whose results Table 2 uses; one of them is shipped."""
@@ -76,12 +82,14 @@ PAPER = {"original": 40.06, "digit_3": 94.67, "adaptation": 84.44, "svhn_error":
 @dataclass(frozen=True)
 class Setup:
     """What a suite works with. config: the DTN's settings, of which a row changes some; judge: checkpoint; f_absent:
-    settings of the f that never saw the digit; shipped: translation that stands for the DTN of its own seed, so that
-    it needn't be trained; train: trains a configuration under a name, or goes on with a run directory, and returns the
-    run's directory; limit: at most so many pictures of a part are measured."""
+    settings of the f that never saw the digit; f_taught: of the one that is taught further on t; shipped: translation
+    that stands for the row and seed it was made by, so that it needn't be trained; train: trains a configuration under
+    a name, or goes on with a run directory, and returns the run's directory; limit: at most so many pictures of a part
+    are measured."""
 
     config: TransferTraining
     f_absent: ClassifierTraining
+    f_taught: ClassifierTraining
     adapted: ClassifierTraining
     judge: str
     data: Path | None
@@ -117,11 +125,12 @@ def run_suite(setup: Setup, suite: str, seeds: Sequence[int], output: Path) -> d
         figures["judge"] = {"hash": judge_hash, "mnist_accuracy": share_right(judge, _rgb(written), written.y)}
         figures["original"] = share_right(judge, _rgb(test), test.y)
         figures.setdefault("rows", {})
-    _measure_f(setup, test, written, output)
+    with _figures(output) as figures:
+        figures["f"] = measure_f(setup.config.encoder, test, written)
     for seed in seeds:
         for row in ROWS:
             if suite in ("all", row.table, row.key) or (row.key == "dtn" and suite.startswith("table")):
-                _do_row(setup, row, seed, judge, test, output)
+                _do_row(setup, row, seed, judge, test, written, output)
             if (row.key, suite) in (("dtn", "table2"), ("dtn", "all"), ("best", "best"), ("best", "all")):
                 _do_adaptation(setup, row, seed, written, output)
     return read_figures(output)
@@ -141,11 +150,31 @@ def trained(setup: Setup, figures: Mapping[str, Any]) -> dict[str, Checkpoint]:
     return found
 
 
-def _do_row(setup: Setup, row: Row, seed: int, judge: nn.Module, test: Digits, output: Path) -> None:
-    f = row.changes.get("encoder", setup.config.encoder)
-    if row.f_absent:
+def _config_of(setup: Setup, row: Row, seed: int) -> TransferTraining:
+    """A row's settings for the DTN; its f is trained if need be."""
+    f = setup.config.encoder
+    if row.f == "absent":
         f = str(_trained(setup, setup.f_absent, "digits-f-without-3") / "export")
-    config = replace(setup.config, **{**row.changes, "seed": seed, "encoder": f})
+    elif row.f == "taught":
+        f = _taught(setup)
+    return replace(setup.config, **{**row.changes, "seed": seed, "encoder": f})
+
+
+def _taught(setup: Setup) -> str:
+    """The set-up's f, taught further on t: the shipped one where that began with this very f."""
+    given = setup.config.encoder
+    start = setup.f_taught.start
+    if start and _hash(start) == _hash(given):
+        return SHIPPED_TAUGHT
+    net = checkpoint.read_config(checkpoint.find(given))["encoder"]
+    same = {"net": "paper"} if net["name"] == "digits-paper" else {"width": net["width"]}
+    return str(_trained(setup, replace(setup.f_taught, start=given, **same), "digits-f-adapted") / "export")
+
+
+def _do_row(setup: Setup, row: Row, seed: int, judge: nn.Module, test: Digits, written: Digits, output: Path) -> None:
+    config = _config_of(setup, row, seed)
+    f = config.encoder
+    _check_f(f, test)
     known = read_figures(output)["rows"].get(row.key, {}).get(str(seed))
     if known and known["f_hash"] == _hash(f) and known["changes"] == row.changes and known["steps"] == config.steps:
         return
@@ -163,6 +192,8 @@ def _do_row(setup: Setup, row: Row, seed: int, judge: nn.Module, test: Digits, o
     record |= {"kept_step": loaded.info["trained"]["step"]}
     record |= timing(run) if run else loaded.info["trained"].get("timing", {})
     with _figures(output) as figures:
+        if row.f == "taught":
+            figures["f_taught"] = measure_f(f, test, written)
         figures["rows"].setdefault(row.key, {})[str(seed)] = record
     setup.note(f"{row.title}, seed {seed}: {100 * record['accuracy']:.2f}% judged right")
 
@@ -171,7 +202,7 @@ def _do_adaptation(setup: Setup, row: Row, seed: int, written: Digits, output: P
     """Table 2: the transferred training split of s, with its labels, as training data for t."""
     if "adaptation" in read_figures(output)["rows"][row.key][str(seed)]:
         return
-    dtn = replace(setup.config, **{**row.changes, "seed": seed})
+    dtn = _config_of(setup, row, seed)
     if setup.shipped and _is_shipped(setup.shipped, dtn, setup.data):
         directory = str(checkpoint.find(setup.shipped))
     else:
@@ -192,33 +223,41 @@ def _do_adaptation(setup: Setup, row: Row, seed: int, written: Digits, output: P
     setup.note(f"Table 2, {row.title}, seed {seed}: {record}")
 
 
-def _measure_f(setup: Setup, test: Digits, written: Digits, output: Path) -> None:
-    info = checkpoint.read_config(checkpoint.find(setup.config.encoder))
-    if info.get("trained", {}).get("data", "").startswith("SVHN (pack)") and test.source == "SVHN (torchvision)":
-        raise ValueError(
-            f"f ({setup.config.encoder}) learnt a pack of SVHN's test part, by which it would be measured here. Train "
-            "another on this data, python -m dtn_core train digits-f, and use it: --set encoder=RUN/export"
-        )
-    f = checkpoint.load_encoder(setup.config.encoder)
-    record = {
-        "hash": _hash(setup.config.encoder),
+def measure_f(name: str, test: Digits, written: Digits) -> dict[str, Any]:
+    """What an f reads of held-out s, and of t, which it has no labels of. Raises ValueError if it learnt that part of
+    s."""
+    _check_f(name, test)
+    f = checkpoint.load_encoder(name)
+    return {
+        "hash": _hash(name),
         "net": f.config,
         "svhn_error": round(1 - share_right(f, _rgb(test), test.y), 4),
         "mnist_accuracy": share_right(f, _rgb(written), written.y),
     }
-    with _figures(output) as figures:
-        figures["f"] = record
+
+
+def _check_f(name: str, test: Digits) -> None:
+    info = checkpoint.read_config(checkpoint.find(name))
+    if info.get("trained", {}).get("data", "").startswith("SVHN (pack)") and test.source == "SVHN (torchvision)":
+        raise ValueError(
+            f"f ({name}) learnt a pack of SVHN's test part, by which it would be measured here. Train "
+            "another on this data, python -m dtn_core train digits-f, and use it: --set encoder=RUN/export"
+        )
 
 
 @torch.no_grad()
 def measure(loaded: Checkpoint, judge: nn.Module, test: Digits) -> dict[str, Any]:
-    """What the judge says of G(x): shares right of all and of each digit, mean confidence, and f-constancy."""
+    """What the judge says of G(x): shares right of all and of each digit, mean confidence, and f-constancy. Where the
+    errors arise: f_keeps is the share that f reads in G(x) as in x, judge_agrees the share that the judge reads in G(x)
+    as f does."""
     x = _rgb(test)
     made = _transfer(loaded, x)
     logits = logits_of(judge, made)
-    right = logits.argmax(1).numpy() == test.y
-    z = loaded.standardise_s(_batched(loaded.f, x))
-    z_made = loaded.standardise_t(_batched(loaded.f, (to_rgb(made))))
+    judged = logits.argmax(1).numpy()
+    right = judged == test.y
+    seen, seen_made = _batched(loaded.f, x), _batched(loaded.f, to_rgb(made))
+    read, read_made = (loaded.f.logits(features).argmax(1).numpy() for features in (seen, seen_made))
+    z, z_made = loaded.standardise_s(seen), loaded.standardise_t(seen_made)
     return {
         "n": len(x),
         "accuracy": round(float(right.mean()), 4),
@@ -226,6 +265,8 @@ def measure(loaded: Checkpoint, judge: nn.Module, test: Digits) -> dict[str, Any
         "n_digits": np.bincount(test.y, minlength=10).tolist(),
         "confidence": round(float(logits.softmax(1).amax(1).mean()), 4),
         "const": round(float((z_made - z).square().mean()), 4),
+        "f_keeps": round(float((read_made == read).mean()), 4),
+        "judge_agrees": round(float((judged == read_made).mean()), 4),
     }
 
 

@@ -185,7 +185,8 @@ def test_every_row_of_the_paper_is_in_its_table_once():
 
 def test_the_best_row_is_the_preset_of_that_name():
     (best,) = (row for row in digits.ROWS if row.key == "best")
-    assert replace(PRESETS["digits-cpu"], **best.changes) == PRESETS["digits-best"]
+    made = replace(PRESETS["digits-cpu"], **best.changes, encoder=digits.SHIPPED_TAUGHT)
+    assert made == PRESETS["digits-best"]
 
 
 @pytest.mark.parametrize("rows", [{}, {"dtn": {"0": record(0.9)}}, {"swap": {"0": {"accuracy": 0.5}}}])

@@ -28,12 +28,13 @@ class Suite:
         self.output = folder / "figures" / "digits.json"
         f = folder / "f"
         if not f.exists():
-            write_judge(f)
+            write_judge(f, hidden=128)  # as trainings make them
             write_judge(folder / "judge")
         config = replace(PRESETS["digits-tiny"], **TINY, encoder=str(f), keep="best")
         self.setup = digits.Setup(
             config,
             replace(PRESETS["digits-f-tiny"], **TINY, absent=digits.ABSENT),
+            replace(PRESETS["digits-f-tiny"], **TINY, unlabelled=1.0),
             replace(PRESETS["digits-adapted-tiny"], **TINY),
             str(folder / "judge"),
             None,
@@ -89,7 +90,8 @@ def whole(short, few_digits, tmp_path_factory):
 
 def test_all_rows_are_trained_once_and_measured(whole, few_digits):
     _, figures, trained = whole
-    names = [f"digits-{row.key}" for row in digits.ROWS] + ["digits-f-without-3", *["digits-adapted"] * 2]
+    names = [f"digits-{row.key}" for row in digits.ROWS] + ["digits-f-without-3", "digits-f-adapted"]
+    names += ["digits-adapted"] * 2
     assert sorted(trained) == sorted((name, False) for name in names)
     assert list(figures["rows"]) == [row.key for row in digits.ROWS]
     assert figures["data"] == {
@@ -106,6 +108,7 @@ def test_all_rows_are_trained_once_and_measured(whole, few_digits):
         assert record["steps"] == steps
         assert record["kept_step"] in range(1, steps + 1)
         assert record["samples_per_s"] > 0
+        assert row.key == "swap" or all(0 <= record[name] <= 1 for name in ("f_keeps", "judge_agrees"))
     assert len({record["0"]["hash"] for record in figures["rows"].values()}) == len(digits.ROWS)
     for key in ("dtn", "best"):
         adaptation = figures["rows"][key]["0"]["adaptation"]
@@ -120,7 +123,7 @@ def test_each_row_is_trained_with_its_switches(whole):
         config = json.loads((run / "config.json").read_text())
         assert {name: config[name] for name in row.changes} == row.changes
         assert (config["seed"], config["keep"]) == (0, "best")
-        assert (config["encoder"] == suite.setup.config.encoder) != (row.f_absent or "encoder" in row.changes)
+        assert (config["encoder"] == suite.setup.config.encoder) == (row.f == "given")
         assert figures["rows"][row.key]["0"]["hash"] == checkpoint.weights_hash(run / "export")
 
 
@@ -130,7 +133,11 @@ def test_the_f_that_never_saw_the_digit_is_another_f(whole):
     assert json.loads((run / "config.json").read_text())["absent"] == 3
     hashes = {key: record["0"]["f_hash"] for key, record in figures["rows"].items()}
     assert hashes["no_3_stf"] == digits.encoder_hash(run / "export")
-    assert hashes["best"] == hashes["self_taught"] == digits.encoder_hash(checkpoint.find("digits-f-adapted"))
+    (taught,) = suite.setup.runs.glob("*-digits-f-adapted")
+    settings = json.loads((taught / "config.json").read_text())
+    assert (settings["start"], settings["unlabelled"]) == (suite.setup.config.encoder, 1.0)
+    assert hashes["best"] == hashes["self_taught"] == digits.encoder_hash(taught / "export")
+    assert figures["f_taught"]["hash"] == hashes["best"]
     assert {hashes[key] for key in hashes.keys() - {"no_3_stf", "best", "self_taught"}} == {figures["f"]["hash"]}
 
 
@@ -310,6 +317,17 @@ def test_a_shipped_translation_stands_for_the_dtn_of_its_seed(whole, few_digits,
     suite.trained.clear()
     digits.run_suite(other, "table2", [0], tmp_path / "other.json")
     assert suite.trained == [("digits-dtn", False), ("digits-adapted", False)]
+
+
+def test_the_shipped_f_taught_further_serves_those_who_use_the_f_it_began_with(suite):
+    preset = PRESETS["digits-f-adapted"]
+    wanted = replace(suite.setup, f_taught=preset)
+    assert digits._taught(replace(wanted, config=replace(wanted.config, encoder=preset.start))) == "digits-f-adapted"
+    assert not suite.trained
+    own = replace(wanted, f_taught=replace(preset, **TINY, drawn=0.0, precision="fp32"))
+    made = digits._taught(own)
+    assert suite.trained == [("digits-f-adapted", False)]
+    assert checkpoint.read_config(checkpoint.find(made))["encoder"]["width"] == 8
 
 
 def test_what_was_made_of_other_data_is_neither_shipped_nor_done(suite, tmp_path):
