@@ -111,8 +111,9 @@ class ClassifierTraining(Training):
     stylise: float = 0.0
     """Share of a batch driven towards drawings: slanted, bent, thinner or thicker, grey with hard contrast."""
     unlabelled: float = 0.0
-    """Pictures of MNIST without labels for each picture of svhn: f learns what its own average is sure they are, the
-    ten digits being taken to be equally frequent there."""
+    """Pictures of MNIST without labels for each picture of svhn: f learns what its own average is sure they are."""
+    balanced: bool = True
+    """The digits of those pictures are taken to be equally frequent, and the average's answers corrected by that."""
     absent: int | None = None
     """A digit that is left out of training."""
     through: str | None = None
@@ -343,7 +344,7 @@ PRESETS: dict[str, Config] = {
 
 
 def kind_of(config: Config) -> str:
-    """The word for a configuration's class in files: encoder, judge, transfer, upscaler."""
+    """The word for a configuration's class in files: encoder, classifier, judge, transfer or upscaler."""
     return next(kind for kind, cls in KINDS.items() if type(config) is cls)
 
 

@@ -58,7 +58,7 @@ class Residual(nn.Module):
 
 class AttributeEncoder(nn.Module):
     """Our own f: a residual net at 64×64 on the whole head, trained to tell attributes of photos under heavy
-    stylisation (`training.stages.EncoderStage`), so that photos and drawings meet in one feature space.
+    stylisation (`training.encoder.EncoderStage`), so that photos and drawings meet in one feature space.
 
     width: channels of the first stage; hidden: length of the layer before the last ReLU (where the paper takes
     its feature). forward gives that layer and, after it, the attributes' logits, so that what the attributes say

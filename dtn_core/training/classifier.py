@@ -21,7 +21,7 @@ from ..domains.digits import Digits
 from ..images import to_float, to_rgb
 from ..networks.digits import ClassEncoder, PaperDigitEncoder
 from ..types import Image
-from .engine import average, descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
+from .engine import adamw, average, descend, flat_cosine, load_states, part, prepare, set_lr, states
 
 DRAWN = 60_000
 """How many street numbers are drawn where `ClassifierTraining.drawn` asks for some."""
@@ -77,13 +77,7 @@ class ClassifierStage:
             net.load_state_dict(start.state_dict())
         self.ema = copy.deepcopy(net).to(accelerator.device).eval().requires_grad_(False)
         self.net = prepare(net, accelerator, config.compile)
-        decayed = [p for p in self.net.parameters() if p.ndim > 1]
-        rest = [p for p in self.net.parameters() if p.ndim <= 1]
-        adam = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}],
-            lr=config.lr,
-        )
-        self.optimizer = prepare_optimizer(adam, accelerator)
+        self.optimizer = adamw(self.net, config.lr, config.weight_decay, accelerator)
         self.real = self.drawn = self._tensors(train)
         self.val = self._tensors(held)
         if config.through:
@@ -145,7 +139,8 @@ class ClassifierStage:
         mild = turned(x, random, angle=5, scale=0.05, shift=0.04)
         said = self.ema.logits(self.ema(mild)).softmax(1)
         self.shares.lerp_(said.mean(0), 0.02 if step > 50 else 0.1)
-        said = said / self.shares
+        if self.config.balanced:
+            said = said / self.shares
         share, y = (said / said.sum(1, keepdim=True)).max(1)
         hard = roughened(coloured(stylised(turned(x, random), random, 0.5), random), random)
         mine = part(n, self.accelerator)

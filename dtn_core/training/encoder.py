@@ -20,7 +20,7 @@ from ..domains.portraits import UNKNOWN, Portraits
 from ..metrics import auc
 from ..networks.encoders import ATTRIBUTES, AttributeEncoder
 from ..types import Image
-from .engine import descend, flat_cosine, known_mean, load_states, part, prepare, prepare_optimizer, set_lr, states
+from .engine import adamw, descend, flat_cosine, known_mean, load_states, part, prepare, set_lr, states
 
 
 class EncoderStage:
@@ -31,13 +31,7 @@ class EncoderStage:
         self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-auc"
         torch.manual_seed(config.seed)
         self.net = prepare(AttributeEncoder(config.width, config.hidden), accelerator, config.compile)
-        decayed = [p for p in self.net.parameters() if p.ndim > 1]
-        rest = [p for p in self.net.parameters() if p.ndim <= 1]
-        adam = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}],
-            lr=config.lr,
-        )
-        self.optimizer = prepare_optimizer(adam, accelerator)
+        self.optimizer = adamw(self.net, config.lr, config.weight_decay, accelerator)
         self.train_sets = [
             load(data, "train", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
         ]

@@ -20,13 +20,11 @@ from torch import Tensor, nn
 from ..config import Training
 from ..devices import has_bf16, pick_device
 
-TRACKERS = ("tensorboard", "trackio")
-
 
 def make_accelerator(config: Training, tracker: str | None = None, folder: Path | None = None) -> Accelerator:
     """accelerate's hold on the device of these settings. On a CPU that has no bf16 of its own, and in fp16 on any
-    CPU, fp32 is used. tracker: one of `TRACKERS`, whose logs go into the folder. Raises ValueError if there is no such
-    device or tracker."""
+    CPU, fp32 is used. tracker: "tensorboard" or "trackio", whose logs go into the folder. Raises ValueError if there is
+    no such device or tracker."""
     device = pick_device(config.device)
     precision = config.precision
     if (precision == "bf16" and not has_bf16(device)) or (precision == "fp16" and device == "cpu"):
@@ -64,6 +62,14 @@ def prepare(net: nn.Module, accelerator: Accelerator, compiled: bool = False) ->
 def prepare_optimizer(optimizer: torch.optim.Optimizer, accelerator: Accelerator) -> torch.optim.Optimizer:
     """An optimizer that knows of fp16's loss scaling."""
     return accelerator.prepare_optimizer(optimizer, device_placement=False)
+
+
+def adamw(net: nn.Module, lr: float, weight_decay: float, accelerator: Accelerator) -> torch.optim.Optimizer:
+    """AdamW that decays matrices and kernels, not biases and norms."""
+    decayed = [w for w in net.parameters() if w.ndim > 1]
+    rest = [w for w in net.parameters() if w.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+    return prepare_optimizer(torch.optim.AdamW(groups, lr=lr), accelerator)
 
 
 def descend(loss: Tensor, optimizer: torch.optim.Optimizer, accelerator: Accelerator, clip: float = 0.0) -> None:

@@ -229,7 +229,7 @@ class _Keeper:
         if self.config.keep != "best" or 2 * step <= self.config.steps or name not in figures:
             return False
         value = -figures[name] if self.stage.figure.startswith("-") else figures[name]
-        if self.best is not None and value >= self.best:
+        if not math.isfinite(value) or (self.best is not None and value >= self.best):
             self.stale += 1
             return False
         self.best, self.best_step, self.stale = value, step, 0

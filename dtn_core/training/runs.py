@@ -197,10 +197,6 @@ class Run:
         """Take back what was asked for."""
         (self.path / "control" / name).unlink(missing_ok=True)
 
-    def asked_to_stop(self) -> bool:
-        """Whether somebody put a file ``stop`` into control/."""
-        return "stop" in self.asked()
-
     def sample_every(self) -> int | None:
         """Steps between two sample grids, where the user changed it."""
         try:

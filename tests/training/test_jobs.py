@@ -102,7 +102,7 @@ from dtn_core.training.runs import Run
 run = Run.reopen(Path(sys.argv[-1]))
 run.tell(Started(0, 8, "cpu"))
 run.tell(Noted(0, f"{sorted(run.asked())} {os.environ.get('DTN_RUN_LOCK')}"))
-while not run.asked_to_stop():
+while "stop" not in run.asked():
     time.sleep(0.01)
 run.tell(Finished(1, "stopped"))
 """

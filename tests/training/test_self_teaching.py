@@ -82,6 +82,9 @@ def test_a_class_that_is_said_too_often_is_said_less():
     assert guessed.y.tolist() == [2] * 8
     assert guessed.sure.sum() == 8  # .2 / (.2 + .01) and more is sure
     assert 0.5 < CONFIDENT < 0.9
+    plain = make_stage(balanced=False)
+    plain.shares, plain.ema = stage.shares, stage.ema
+    assert plain._guessed(100).sure.sum() == 0  # undecided between the two
 
 
 def test_the_running_shares_follow_what_is_said():
