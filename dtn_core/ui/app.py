@@ -41,7 +41,7 @@ def build_app(
                     street = Library(numbers, ("digits",), partial(_with_judge, numbers), seen)
                     _keep_fresh(tab, street, digits.fill(street))
             with gr.Tab("Train", id="train"):
-                train.fill(Desk(runs, training, use), demo, chosen)
+                train.fill(Desk(runs, training, use if seen else use_elsewhere), demo, chosen)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
@@ -67,6 +67,11 @@ def use(directory: Path) -> str:
         raise ValueError("this is no translation but a network for one: choose it as f where a training is set up.")
     tab = "Digits" if sees(info) == "digits" else "Emojify"
     return f"It stands in the list of translations on the tab {tab} now."
+
+
+def use_elsewhere(directory: Path) -> str:
+    """As `use`, on a server whose lists hold only what is shipped."""
+    return "Download it as a zip, and use it on your own computer: here the lists hold only what is shipped."
 
 
 def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False) -> None:
