@@ -21,10 +21,11 @@ from .devices import pick_device
 from .faces.align import CROP, align, warp
 from .faces.compose import paste
 from .faces.detect import detect
+from .faces.quality import judge
 from .faces.track import smooth
 from .images import to_images, to_rgb, to_tensor
 from .networks.digits import ClassEncoder, PaperDigitEncoder
-from .types import AlignedFace, Box, Face, Image, Result, TransferredFace
+from .types import AlignedFace, Box, Face, Image, RefusedFace, Result, TransferredFace
 
 
 class Transferrer:
@@ -61,6 +62,7 @@ class Transferrer:
         previous: Sequence[Face] = (),
     ) -> Result:
         """Turn every face of an (H, W, 3) uint8 RGB frame into an emoji; where `sees_pictures`, its middle square.
+        Faces of which too little can be seen (`faces.quality`) stay as they are, and are told in `Result.refused`.
 
         mirror: flip the frame left to right first; the result is in the flipped frame. upscale: apply SR,
         else enlarge smoothly. max_side: longest side of the copy in which faces are sought; emoji and
@@ -72,15 +74,21 @@ class Transferrer:
             frame = np.ascontiguousarray(frame[:, ::-1])
         if self.sees_pictures:
             clock.lap("detect")
-            aligned = [centre(frame)]
+            aligned, seen, refused = [centre(frame)], [(None, None)], ()
         else:
             found = detect(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
             found = smooth(found, previous)
             clock.lap("detect")
             if not found:
                 return Result(frame, (), frame.copy(), clock.total())
-            aligned = [align(frame, face) for face in found]
+            heads = [align(frame, face) for face in found]
+            judged = [(head, judge(frame, head)) for head in heads]
+            refused = tuple(RefusedFace(head, *quality) for head, quality in judged if quality.refused)
+            aligned = [head for head, quality in judged if not quality.refused]
+            seen = [quality for _, quality in judged if not quality.refused]
         clock.lap("align")
+        if not aligned:
+            return Result(frame, (), frame.copy(), clock.total(), refused)
         with torch.no_grad():
             features = self.checkpoint.hears(to_tensor([a.image for a in aligned]).to(self.device))
             clock.lap("encode")
@@ -89,10 +97,10 @@ class Transferrer:
             raw = _with_alpha(to_images(y))
             large = _with_alpha(to_images(self.upscale(y))) if upscale else np.stack([_enlarge(r) for r in raw])
             clock.lap("upscale")
-        faces = tuple(TransferredFace(*parts) for parts in zip(aligned, raw, large))
+        faces = tuple(TransferredFace(*parts, *quality) for *parts, quality in zip(aligned, raw, large, seen))
         composed = paste(frame, faces)
         clock.lap("compose")
-        return Result(frame, faces, composed, clock.total())
+        return Result(frame, faces, composed, clock.total(), refused)
 
     def transfer(self, x: Tensor) -> Tensor:
         """G: (B, 3, S, S) head crops in [-1, 1] → (B, 4, 64, 64) in [-1, 1]. The tensor door for metrics."""

@@ -61,11 +61,26 @@ class AlignedFace:
 
 @dataclass(frozen=True)
 class TransferredFace:
-    """A face and its emoji. raw: (64, 64, 4) RGBA as g makes it; image: (256, 256, 4) RGBA after SR."""
+    """A face and its emoji. raw: (64, 64, 4) RGBA as g makes it; image: (256, 256, 4) RGBA after SR.
+
+    confidence: how well the face can be seen, 0..1 (`faces.quality`), None where no face was looked for; note: where
+    that is little, one sentence that says why and what to do.
+    """
 
     aligned: AlignedFace
     raw: Image
     image: Image
+    confidence: float | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class RefusedFace:
+    """A face of which too little can be seen to redraw it. confidence: 0..1; note: why, and what to do."""
+
+    aligned: AlignedFace
+    confidence: float
+    note: str
 
 
 @dataclass(frozen=True)
@@ -73,10 +88,13 @@ class Result:
     """What a frame became. No face gives ``faces == ()`` and ``composed`` equal to the frame; never None.
 
     composed: the frame (H, W, 3) with every emoji pasted over its face.
-    ms: milliseconds by stage: detect, align, encode, generate, upscale, compose, total.
+    ms: milliseconds by stage: detect, align (and look how well the face can be seen), encode, generate, upscale,
+    compose, total.
+    refused: the faces that stay as they are in the frame, the biggest first.
     """
 
     frame: Image
     faces: tuple[TransferredFace, ...]
     composed: Image
     ms: dict[str, float] = field(default_factory=dict)
+    refused: tuple[RefusedFace, ...] = ()

@@ -50,6 +50,18 @@ def astronaut():
 
 
 @pytest.fixture(scope="session")
+def dark(hopper):
+    """Hopper with a twelfth of the light: a face that is found, of which too little can be seen."""
+    return (hopper * 0.08).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def dim(hopper):
+    """Hopper with less than a third of the light: an emoji, and a note."""
+    return (hopper * 0.3).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
 def data_folder():
     """The folder of data packs, by DTN_DATA or beside the repository; the test is skipped where there is
     none."""

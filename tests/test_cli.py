@@ -59,6 +59,45 @@ def test_modes_and_sizes(emojify, hopper_path, tmp_path, mode, size, expected):
         assert (*picture.size, picture.mode) == expected
 
 
+def test_the_confidence_is_printed_of_every_face(emojify, two_faces, tmp_path):
+    code, out, err = emojify(two_faces, "-o", tmp_path / "out", "--all-faces", "--json")
+    shares = [f"{face['confidence']:.0%}" for face in json.loads(out)["inputs"][0]["faces"]]
+    assert code == 0
+    assert [line.split("(")[1] for line in err] == [f"confidence {share})" for share in shares]
+    _, _, err = emojify(two_faces, "-o", tmp_path / "two.jpg", "--all-faces", "--mode", "paste")
+    assert err[0].endswith(f"(confidence {', '.join(shares)})")
+
+
+def test_a_face_that_is_seen_badly_is_done_with_a_note(emojify, dim, tmp_path):
+    save(tmp_path / "dim.png", dim)
+    code, out, err = emojify(tmp_path / "dim.png", "-o", tmp_path / "out.png", "--json")
+    (face,) = json.loads(out)["inputs"][0]["faces"]
+    assert code == 0
+    assert "too dark" in face["note"]
+    assert err[0].endswith(f"(confidence {face['confidence']:.0%}) {face['note']}")
+
+
+def test_a_face_that_is_hardly_seen_is_refused(emojify, dark, tmp_path):
+    save(tmp_path / "dark.png", dark)
+    target = tmp_path / "out.png"
+    for mode in ("alone", "paste", "beside"):
+        refusal(emojify(tmp_path / "dark.png", "-o", target, "--mode", mode), "too dark; use more light")
+    assert not target.exists()
+    record = json.loads(emojify(tmp_path / "dark.png", "-o", target, "--json")[1])["inputs"][0]
+    assert record["faces"] == record["outputs"] == []
+    assert record["error"].endswith(record["refused"][0]["note"])
+    assert record["refused"][0]["confidence"] < 0.25
+
+
+def test_one_of_two_is_refused(emojify, dark, astronaut, tmp_path):
+    save(tmp_path / "two.png", np.concatenate([dark[:512], astronaut], axis=1))
+    code, out, err = emojify(tmp_path / "two.png", "-o", tmp_path / "out.png", "--all-faces", "--json")
+    record = json.loads(out)["inputs"][0]
+    assert (code, len(record["faces"]), len(record["refused"]), len(record["outputs"])) == (0, 1, 1, 1)
+    assert record["refused"][0]["box"][2] < 512 < record["faces"][0]["box"][0]
+    assert any("left as it is" in line and "too dark" in line for line in err)
+
+
 def test_json_is_one_object_and_nothing_else(emojify, two_faces, tmp_path, tiny):
     code, out, _ = emojify(two_faces, "-o", tmp_path / "out", "--all-faces", "--json")
     report = json.loads(out)

@@ -44,6 +44,7 @@ def test_whole_pictures_are_redrawn_without_looking_for_a_face(tmp_path, channel
     assert transferrer.sees_pictures
     result = transferrer(noise)
     (made,) = result.faces
+    assert (made.confidence, made.note, result.refused) == (None, None, ())
     assert made.raw.shape == (32, 32, 4)
     assert made.image.shape == (256, 256, 4)
     if channels < 4:

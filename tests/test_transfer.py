@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dtn_core.devices import pick_device
+from dtn_core.faces.quality import REFUSED, UNSURE
 from dtn_core.images import to_tensor
 from dtn_core.transfer import Transferrer
 
@@ -37,6 +38,42 @@ def test_no_face_gives_the_frame_back(tiny, noise):
     assert result.faces == ()
     assert (result.composed == noise).all()
     assert result.ms["total"] >= result.ms["detect"] > 0
+
+
+def test_a_face_that_is_seen_well_has_a_confidence_and_no_note(tiny, hopper):
+    result = tiny(hopper)
+    assert result.faces[0].confidence > 0.8
+    assert result.faces[0].note is None
+    assert result.refused == ()
+
+
+def test_a_face_that_is_seen_badly_is_redrawn_with_a_note(tiny, dim):
+    result = tiny(dim)
+    (face,) = result.faces
+    assert REFUSED <= face.confidence < UNSURE
+    assert "too dark" in face.note
+    assert result.refused == ()
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_face_that_is_hardly_seen_is_left_as_it_is(tiny, dark, thorough, monkeypatch):
+    monkeypatch.setattr(type(tiny.checkpoint), "hears", lambda *_: pytest.fail("f was asked about it"))
+    result = tiny(dark, thorough=thorough)
+    assert result.faces == ()
+    assert (result.composed == dark).all()
+    (face,) = result.refused
+    assert face.confidence < REFUSED
+    assert face.note == "Can't see enough of the face: it is too dark; use more light."
+    assert list(result.ms) == ["detect", "align", "total"]
+
+
+def test_one_of_two_is_refused(tiny, dark, astronaut):
+    result = tiny(np.concatenate([dark[:512], astronaut], axis=1))
+    (good,), (bad,) = result.faces, result.refused
+    assert good.confidence > 0.8
+    assert good.aligned.face.box.left > 512 > bad.aligned.face.box.right
+    assert (result.composed[:, :512] == dark[:512]).all()
+    assert (result.composed[:, 512:] != astronaut).any()
 
 
 def test_the_tensor_door_is_the_pipeline(tiny, hopper):

@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 
 from ..images import over
-from ..types import Image, TransferredFace
+from ..types import Image, RefusedFace, TransferredFace
 
 ACCENT = (255, 77, 109)
 """Colour of boxes and numbers, RGB."""
+
+GREY = (138, 138, 148)
+"""Colour of the boxes of faces that are left as they are, RGB."""
 
 PAPER = (248, 248, 250)
 """Colour behind emoji that stand beside a photo, RGB."""
@@ -59,16 +62,25 @@ def _paste_one(out: Image, face: TransferredFace) -> None:
     below[:] = np.clip(patch[..., :3] + below * (1 - patch[..., 3:] / 255), 0, 255).round().astype(np.uint8)
 
 
-def draw_boxes(frame: Image, faces: Sequence[TransferredFace]) -> Image:
-    """The frame with a box around every face, numbered from 1 where there are several."""
+def draw_boxes(frame: Image, faces: Sequence[TransferredFace], refused: Sequence[RefusedFace] = ()) -> Image:
+    """The frame with a box around every face, numbered from 1 where there are several; a grey one around those that are
+    left as they are."""
     out = frame.copy()
     thick = max(1, round(max(frame.shape[:2]) / 320))
+    for face in refused:
+        _box(out, face, GREY, thick)
     for number, face in enumerate(faces, 1):
-        left, top, right, bottom = (round(v) for v in face.aligned.face.box)
-        cv2.rectangle(out, (left, top), (right, bottom), ACCENT, thick)
+        left, top = _box(out, face, ACCENT, thick)
         if len(faces) > 1:
             _number(out, number, left - thick // 2, top, thick)
     return out
+
+
+def _box(out: Image, face: TransferredFace | RefusedFace, colour: tuple[int, int, int], thick: int) -> tuple[int, int]:
+    """Draw a face's box; returns its left and top."""
+    left, top, right, bottom = (round(v) for v in face.aligned.face.box)
+    cv2.rectangle(out, (left, top), (right, bottom), colour, thick)
+    return left, top
 
 
 def _number(out: Image, number: int, left: int, bottom: int, thick: int) -> None:
@@ -84,13 +96,13 @@ def _number(out: Image, number: int, left: int, bottom: int, thick: int) -> None
     )  # fmt: skip
 
 
-def beside(frame: Image, faces: Sequence[TransferredFace]) -> Image:
+def beside(frame: Image, faces: Sequence[TransferredFace], refused: Sequence[RefusedFace] = ()) -> Image:
     """The photo with its boxes on the left, the emoji on the right, both 256 to 1024 pixels high. Several
     emoji stand in a numbered grid. Without a face: the photo alone."""
     height = int(np.clip(frame.shape[0], 256, 1024))
     width = max(1, round(frame.shape[1] * height / frame.shape[0]))
     shrink = height < frame.shape[0]
-    photo = draw_boxes(frame, faces)
+    photo = draw_boxes(frame, faces, refused)
     photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
     if not faces:
         return photo

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import ACCENT, PAPER, beside, draw_boxes, paste
-from dtn_core.types import Box, Face, TransferredFace
+from dtn_core.faces.compose import ACCENT, GREY, PAPER, beside, draw_boxes, paste
+from dtn_core.types import Box, Face, RefusedFace, TransferredFace
 
 
 def transferred(frame, left, right, colour=(0, 200, 0, 255), size=256):
@@ -81,6 +81,17 @@ def test_boxes_are_drawn_and_numbered_where_there_are_several(frame):
     accents = [int((picture == ACCENT).all(2).sum()) for picture in (single, both)]
     assert accents[1] > accents[0] + 150  # a second box and two numbers
     assert (frame == 50).all()
+
+
+def test_faces_that_are_left_alone_have_a_grey_box_without_a_number(frame):
+    one = transferred(frame, (150, 150), (200, 150))
+    other = RefusedFace(transferred(frame, (300, 100), (320, 100)).aligned, 0.1, "Can't see it.")
+    both = draw_boxes(frame, [one], [other])
+    assert (both[90, 295:325] == GREY).all()
+    rest = both.copy()
+    rest[85:125, 285:335] = 50
+    assert (rest == draw_boxes(frame, [one])).all()
+    assert (beside(frame, [one], [other])[:, :400] == both).all()
 
 
 @pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (2, 2, 1), (3, 2, 2), (5, 3, 2)])
