@@ -5,6 +5,7 @@ overhead  the loop with its events, grids and checkpoints against the stage's ba
 ratio     pictures a second of our step against a naive one with the same networks, batch and losses, the way open
           replications write it: fp32, a DataLoader that decodes and transforms pictures, f(s) and f(t) anew each step
 events    milliseconds to read a run of 10,000 events
+process   seconds from a start, as the tab does it, to the first event, and from asking it to stop to the end
 
 Everything runs on noise of the right shapes, so no data is needed; on a GPU where there is one.
 """
@@ -22,7 +23,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ from torchvision import transforms
 from dtn_core import events, losses
 from dtn_core.config import PRESETS
 from dtn_core.images import to_rgb
-from dtn_core.training import snapshot
+from dtn_core.training import jobs, snapshot
 from dtn_core.training.engine import make_accelerator
 from dtn_core.training.loop import train
 from dtn_core.training.packs import Pack, make_encoder
@@ -170,6 +171,24 @@ def reading():
         return round(median(times), 1)
 
 
+def started_and_stopped():
+    """Seconds to the first event of a training that is a process of its own, and to its end once it is asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = replace(PRESETS["upscaler-tiny"], steps=10**6, device="cpu", log_every=1)
+        start = perf_counter()
+        path = jobs.start(config, "x", Path(folder))
+        while not events.read(path / "events.jsonl")[0]:
+            sleep(0.01)
+        first = perf_counter() - start
+        while not snapshot.snapshot(path).step:
+            sleep(0.05)
+        start = perf_counter()
+        jobs.ask(path, "stop")
+        while snapshot.snapshot(path).status != "stopped":
+            sleep(0.02)
+        return {"first_event_s": round(first, 1), "stop_s": round(perf_counter() - start, 2)}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--presets", default="digits-cpu,faces-cpu", help="with commas between them")
@@ -196,6 +215,7 @@ def main():
                 replace(config, steps=flags.loop_steps), f, accelerator, flags.loop_steps
             )
     figures["read_10000_events_ms"] = reading()
+    figures["process"] = started_and_stopped()
     figures["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps(figures, indent=1))
     if flags.output:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they know that they run
     from .config import Config
     from .transfer import DigitTransferrer, Transferrer
-    from .types import Image, Result
+    from .types import Image, RefusedFace, Result, TransferredFace
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     _add_join(commands)
     _add_evaluate(commands)
+    _add_gallery(commands)
     return parser
 
 
@@ -155,6 +156,7 @@ def _emojify_one(job: _Job, transferrer: Transferrer, arguments: argparse.Namesp
     record: dict[str, Any] = {
         "input": str(job.source),
         "faces": [],
+        "refused": [],
         "outputs": [],
         "ms": {},
         "error": job.error,
@@ -165,37 +167,55 @@ def _emojify_one(job: _Job, transferrer: Transferrer, arguments: argparse.Namesp
         frame = images.load(job.source)
         result = transferrer(frame, upscale=arguments.size == 256, max_faces=None if arguments.all_faces else 1)
         record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
+        record["faces"] = [_describe(face) for face in result.faces]
+        record["refused"] = [_describe(face) for face in result.refused]
         if not result.faces:
-            raise ValueError(f"{job.source}: no face found. Use a picture with a face that looks at the camera.")
-        record["faces"] = [_describe(face.aligned.face) for face in result.faces]
-        for path, image in _outputs(job.target, result, arguments.mode, arguments.size):
+            none = "no face found. Use a picture with a face that looks at the camera."
+            raise ValueError(f"{job.source}: {result.refused[0].note if result.refused else none}")
+        for path, image, faces in _outputs(job.target, result, arguments.mode, arguments.size):
             images.save(path, image)
             record["outputs"].append(str(path))
-            _say(f"{job.source} -> {path}")
+            _say(f"{job.source} -> {path}{_sureness(faces)}")
+        for face in result.refused:
+            _say(f"{job.source}: a face is left as it is. {face.note}")
     except ValueError as error:
         record["error"] = str(error)
         _say(f"error: {error}")
     return record
 
 
-def _outputs(target: Path, result: Result, mode: str, size: int) -> Iterator[tuple[Path, Image]]:
+def _outputs(
+    target: Path, result: Result, mode: str, size: int
+) -> Iterator[tuple[Path, Image, Sequence[TransferredFace]]]:
+    """Files, their pictures and the faces redrawn in them."""
     from .faces.compose import beside
 
     if mode == "paste":
-        yield target, result.composed
+        yield target, result.composed, result.faces
     elif mode == "beside":
-        yield target, beside(result.frame, result.faces)
+        yield target, beside(result.frame, result.faces, result.refused), result.faces
     else:
         for number, face in enumerate(result.faces, 1):
             path = target if len(result.faces) == 1 else target.with_stem(f"{target.stem}-{number}")
-            yield path, face.image if size == 256 else face.raw
+            yield path, face.image if size == 256 else face.raw, [face]
 
 
-def _describe(face: Any) -> dict[str, Any]:
+def _sureness(faces: Sequence[TransferredFace]) -> str:
+    """How well each face can be seen, in turn, and what is wrong; "" where no face was looked for."""
+    sure = [face for face in faces if face.confidence is not None]
+    shares = ", ".join(f"{face.confidence:.0%}" for face in sure)
+    notes = "".join(f" {note}" for note in dict.fromkeys(face.note for face in sure) if note)
+    return f" (confidence {shares}){notes}" if sure else ""
+
+
+def _describe(face: TransferredFace | RefusedFace) -> dict[str, Any]:
+    found = face.aligned.face
     return {
-        "box": [round(float(v), 1) for v in face.box],
-        "points": [[round(float(v), 1) for v in point] for point in face.points],
-        "score": round(float(face.score), 3),
+        "box": [round(float(v), 1) for v in found.box],
+        "points": [[round(float(v), 1) for v in point] for point in found.points],
+        "score": round(float(found.score), 3),
+        "confidence": None if face.confidence is None else round(face.confidence, 4),
+        "note": face.note,
     }
 
 
@@ -378,6 +398,44 @@ def _join(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise ValueError(f"{arguments.output}: cannot be written ({error.strerror}). Choose another.") from None
     _say(f"{made}: written")
+    return 0
+
+
+# --- gallery ------------------------------------------------------------------------------------------------
+
+
+def _add_gallery(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "gallery",
+        help="random faces and what becomes of them",
+        description="Write a sheet of random faces, none of them picked, and what every checkpoint makes of them. "
+        "Without --data: faces that anyone may show, from installed packages or drawn.",
+    )
+    parser.add_argument("checkpoint", nargs="*", default=["emoji"], metavar="NAME|DIR", help="default emoji")
+    parser.add_argument("--data", metavar="DIR", help="held-out photos of this data folder, not to be passed on")
+    parser.add_argument("-n", type=int, default=64, metavar="N", help="how many faces (default 64)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default 0)")
+    parser.add_argument("-o", "--output", default="gallery", metavar="DIR", help="for NAME.png (default gallery)")
+    parser.set_defaults(run=_gallery)
+
+
+def _gallery(arguments: argparse.Namespace) -> int:
+    if arguments.n < 1 or arguments.seed < 0:
+        raise ValueError("-n must be at least 1, --seed at least 0.")
+    from . import images
+    from .domains.portraits import data_folder
+    from .evaluation import gallery
+    from .transfer import Transferrer
+
+    translations = [Transferrer.from_checkpoint(name) for name in arguments.checkpoint]
+    if arguments.data:
+        heads = gallery.held_out(data_folder(arguments.data), arguments.n, arguments.seed)
+    else:
+        heads = gallery.free(arguments.n, arguments.seed)
+    for transferrer in translations:
+        path = Path(arguments.output) / f"{transferrer.checkpoint.name}.png"
+        images.save(path, gallery.sheet(transferrer, heads))
+        _say(f"{path}: {len(heads)} faces, seed {arguments.seed}, checkpoint {transferrer.checkpoint.hash}")
     return 0
 
 

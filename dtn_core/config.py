@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Style = Literal["avataaars", "toon-head", "cartoon-set"]
 
 
 _COUNTS = (
@@ -82,10 +83,16 @@ class EncoderTraining(Training):
     """Channels of the first stage."""
     hidden: int = 128
     """Length of the layer before the last ReLU."""
+    squash: bool = False
+    """Export f with its attributes' logits squashed (`networks.encoders.AttributeEncoder`)."""
     weight_decay: float = 0.05
     """AdamW's."""
     utkface: float = 0.35
     """Share of UTKFace in a batch."""
+    drawn: float = 0.0
+    """Share of faces drawn by other hands (`domains.other_hands`), with labels, in a batch. None is of a target."""
+    start: str | None = None
+    """A checkpoint of the same net to start from, instead of random weights."""
     limit: int | None = None
     """At most so many pictures a set; None: all."""
 
@@ -152,12 +159,14 @@ def _check_digit(name: str, digit: int | None) -> None:
 
 @dataclass(frozen=True)
 class JudgeTraining(Training):
-    """The judge: attributes of rendered avatars only; no part of training the transfer."""
+    """The judge: attributes of pictures of a style only; no part of training the transfer."""
 
+    style: Style = "avataaars"
+    """Whose pictures it judges, see `domains.styles`."""
     width: int = 24
     """Channels of the first layer."""
     avatars: int = 12000
-    """Rendered for training."""
+    """Rendered for training; of a style that comes as a pack, at most so many are learnt."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +206,10 @@ class TransferTraining(Training):
     """A digit left out of s."""
     absent_t: int | None = None
     """A digit left out of t."""
+    style: Style = "avataaars"
+    """The target domain of task=faces, see `domains.styles`."""
+    utkface: float = 0.0
+    """UTKFace's photos in s, for each of CelebA's (task=faces): more ages and skins, without hair."""
     generator: Literal["upsample", "deconv"] = "upsample"
     """`networks.generator.Generator` with a spectral-norm D, or the paper's g and D of digits."""
     base: int = 24
@@ -276,8 +289,14 @@ _TINY = {"log_every": 2, "sample_every": 4, "save_every": 4, "precision": "fp32"
 PRESETS: dict[str, Config] = {
     "encoder-tiny": EncoderTraining(steps=8, batch=8, width=8, hidden=16, limit=64, **_TINY),
     "encoder": EncoderTraining(steps=3000, batch=96, lr=3e-3, log_every=50, sample_every=1000, save_every=500),
+    "encoder-drawn": EncoderTraining(
+        steps=1200, batch=96, lr=1e-3, start="encoder", drawn=0.45, squash=True, log_every=50, sample_every=600,
+        save_every=200,
+    ),
     "judge-tiny": JudgeTraining(steps=8, batch=8, width=8, avatars=64, **_TINY),
     "judge": JudgeTraining(steps=1500, batch=96, lr=3e-3, save_every=500),
+    "judge-toon": JudgeTraining(style="toon-head", steps=1500, batch=96, lr=3e-3, save_every=500),
+    "judge-cartoon": JudgeTraining(style="cartoon-set", steps=1500, batch=96, lr=3e-3, save_every=500),
     "digits-f-tiny": ClassifierTraining(steps=8, batch=8, width=8, limit=64, **_TINY),
     "digits-f": ClassifierTraining(
         steps=6000, batch=96, lr=3e-3, drawn=0.45, stylise=0.35, weight_decay=0.1, save_every=500, sample_every=1000
@@ -315,9 +334,19 @@ PRESETS: dict[str, Config] = {
     "faces-tiny": TransferTraining(
         steps=8, batch=8, base=8, d_base=8, avatars=32, views=1, limit=32, ema=0.5, **_TINY
     ),
-    "faces-cpu": TransferTraining(steps=3440, batch=32, lr=5e-4, alpha=8.0, alpha_end=2.0, base=32, emphasis=1.4),
+    **{
+        name: TransferTraining(
+            steps=steps, batch=32, lr=5e-4, encoder="encoder-drawn", style=style, utkface=0.25, alpha=20.0,
+            alpha_end=8.0, wobble=True, base=base, avatars=avatars, views=3,
+        )
+        for name, style, steps, base, avatars in (
+            ("faces-cpu", "avataaars", 5000, 24, 10000), ("toon-cpu", "toon-head", 2500, 16, 6000),
+            ("cartoon-cpu", "cartoon-set", 2500, 16, 2000),
+        )
+    },
     "faces": TransferTraining(
-        steps=40000, batch=128, lr=5e-4, base=48, d_base=64, d_upscale=2.0, ema=0.999, avatars=30000, views=8,
+        steps=30000, batch=128, lr=5e-4, encoder="encoder-drawn", utkface=0.25, alpha=20.0,
+        alpha_end=8.0, wobble=True, base=64, d_base=64, d_upscale=2.0, ema=0.999, avatars=30000, views=8,
         log_every=100, sample_every=1000, save_every=1000,
     ),
     "faces-paper": TransferTraining(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from serving import command, environment, serve
 from tiny_digits import write_digits, write_judge
 
 import app as script
+from dtn_core.domains import portraits
 from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.evaluation import digits_page
 from dtn_core.transfer import DigitResult, DigitTransferrer, Transferrer
@@ -116,7 +118,7 @@ def test_decode_refuses_more_bytes_than_it_should_hold(monkeypatch):
 
 
 def test_examples_come_from_packages():
-    found = pictures.examples()
+    found = portraits.free()
     assert list(found) == ["Grace Hopper", "Eileen Collins"]
     assert all(picture.ndim == 3 and picture.shape[2] == 3 for picture in found.values())
 
@@ -138,6 +140,47 @@ def test_no_face_is_said(tiny, noise):
     shown = cards.steps(tiny(noise))
     assert cards.NO_FACE in shown
     assert "Detected" not in shown
+
+
+def test_the_confidence_of_every_face_is_shown(tiny, hopper, dim):
+    result = tiny(np.concatenate([hopper[:512], dim[:512]], axis=1))
+    good, doubtful = result.faces if result.faces[1].note else result.faces[::-1]
+    shown = cards.steps(result)
+    for face in result.faces:
+        assert shown.count(f"Confidence {face.confidence:.0%}<") == 1
+    parts = shown.split('data-face="')[1:]
+    assert [html.escape(doubtful.note) in part for part in parts] == [face is doubtful for face in result.faces]
+    assert good.note is None
+
+
+def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
+    shown = cards.steps(tiny(dark))
+    assert html.escape("Can't see enough of the face: it is too dark; use more light.") in shown
+    assert "Detected, 1 face" in shown
+    assert not any(words in shown for words in ("Refined", "download=", "Confidence", "data-pick"))
+    both = cards.steps(tiny(np.concatenate([dark[:512], astronaut], axis=1)))
+    assert html.escape("1 of 2 faces stays as it is. Can't see enough of the face") in both
+    assert both.count('class="face-steps"') == 1
+
+
+def test_live_says_how_well_faces_are_seen(tiny, hopper, dim, dark, noise):
+    said = emojify.hud(tiny(hopper, thorough=False), 9.0)
+    assert "message" not in said
+    assert said.index("Confidence ") < said.index("9.0 FPS")
+    doubtful = emojify.hud(tiny(dim, thorough=False), 9.0)
+    assert html.escape("Can't see the face well: it is too dark") in doubtful
+    assert "Confidence" in doubtful
+    refused = emojify.hud(tiny(dark, thorough=False), 9.0)
+    assert html.escape("Can't see enough of the face: it is too dark") in refused
+    assert "Confidence" not in refused
+    assert "9.0 FPS" in refused
+    assert "No face in view" in emojify.hud(tiny(noise, thorough=False), 9.0)
+
+
+def test_live_leaves_a_refused_face_as_it_is(tiny, dark):
+    result = tiny(dark, thorough=False)
+    for view in (emojify.VIEWS[0], emojify.VIEWS[2]):
+        assert (emojify.compose(result, view) == dark).all()
 
 
 def test_messages_cannot_carry_markup():
@@ -329,6 +372,9 @@ def test_endpoint(client, tiny_checkpoint, hopper_path, hopper):
     answer = client.predict(photo=as_url(hopper_path.read_bytes()), mirror=False, api_name="/emojify")
     assert (answer["width"], answer["height"]) == (hopper.shape[1], hopper.shape[0])
     (face,) = answer["faces"]
+    assert answer["refused"] == []
+    assert 0.8 < face["confidence"] <= 1
+    assert face["note"] is None
     left, top, right, bottom = face["box"]
     assert 0 < left < right < answer["width"]
     assert 0 < top < bottom < answer["height"]
@@ -342,6 +388,15 @@ def test_endpoint(client, tiny_checkpoint, hopper_path, hopper):
         "name": tiny_checkpoint.name,
         "hash": Transferrer.from_checkpoint(tiny_checkpoint).checkpoint.hash,
     }
+
+
+def test_endpoint_refuses_a_face_it_can_hardly_see(client, dark):
+    answer = client.predict(pictures.encode(dark, exact=True), False, api_name="/emojify")
+    assert answer["faces"] == []
+    (face,) = answer["refused"]
+    assert face["confidence"] < 0.25
+    assert "too dark" in face["note"]
+    assert len(face["box"]) == 4
 
 
 def test_endpoint_mirrors(client, hopper_path, hopper):

@@ -1,6 +1,7 @@
 """What is shipped works and is what its figures say."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from dtn_core import checkpoint
 from dtn_core.checkpoint import SHIPPED, weights_hash
 from dtn_core.domains import digits as domain
+from dtn_core.domains import styles
 from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.evaluation import digits, digits_page, faces, upscaling
 from dtn_core.images import to_tensor
+from dtn_core.networks.judge import JUDGED
 from dtn_core.transfer import DigitTransferrer, Transferrer
 
 ROOT = SHIPPED.parent
@@ -55,6 +58,25 @@ def test_it_beats_its_baselines_and_is_varied():
         assert METRICS["dtn"]["balanced_accuracy"] > METRICS[baseline]["balanced_accuracy"]
     assert METRICS["diversity"]["share"] >= 0.7
     assert min(METRICS["judge_balanced_accuracy_on_held_out_avatars"].values()) >= 0.97
+
+
+@pytest.mark.parametrize("style", styles.CREDITS)
+def test_every_style_has_a_judge_whose_card_says_how_good_it_is(style):
+    folder = SHIPPED / faces.JUDGES[style]
+    info, card = checkpoint.read_config(folder), (folder / "README.md").read_text(encoding="utf-8")
+    faces.load_judge(faces.JUDGES[style])
+    assert faces.style_of(info, style) == style
+    figures = info["trained"]["balanced_accuracy_on_held_out_avatars"]
+    told = set(JUDGED) - set(styles.UNTOLD[style])
+    assert set(figures) - {"mean"} == told
+    if style != "avataaars":  # all of whose are above the one figure that its card has
+        assert figures["mean"] > 0.95
+        assert {f"{v:.3f}".removeprefix("0") for k, v in figures.items() if k != "mean"} <= set(
+            re.findall(r"[01]?\.\d{3}", card)
+        )
+    author = styles.CREDITS[style].split(" by ")[1].split(",")[0]
+    assert author in " ".join(card.split())
+    assert ("CC BY 4.0" in card) == ("CC BY 4.0" in styles.CREDITS[style])
 
 
 def test_upscaling_gains_three_decibels():

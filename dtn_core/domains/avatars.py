@@ -1,8 +1,9 @@
 """The emoji domain t: seeded, labelled vector avatars of plausible people.
 
-Drawn by DiceBear's ``avataaars`` style (Pablo Stanley, free for personal and commercial use) and rasterised by
-resvg at any size. Head and hair are in frame and the eyes stand where `faces.align` puts those of people
-(`types.HEAD_EYE_DISTANCE`, `types.HEAD_EYE_HEIGHT`). The same seed and rates give the same avatar everywhere.
+Drawn by DiceBear in one of two styles, ``avataaars`` (Pablo Stanley, free for personal and commercial use) or
+``toon-head`` (Johan Melin, CC BY 4.0), and rasterised by resvg at any size. Head and hair are in frame and the eyes
+stand where `faces.align` puts those of people (`types.HEAD_EYE_DISTANCE`, `types.HEAD_EYE_HEIGHT`). The same seed and
+rates give the same avatar everywhere.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image as PILImage
@@ -42,10 +43,18 @@ HAIR_COLOURS = {
     "red": ("#c93305",),
     "grey": ("#e8e1e1", "#b9b4b1"),
 }
+HAT_COLOURS = ("#262e33", "#5199e4", "#25557c", "#929598", "#3c4f5c", "#ff5c5c", "#ffffff")
 SKINS = {"pale": "#ffdbb4", "light": "#edb98a", "tan": "#d08b5b", "brown": "#ae5d29", "dark": "#614335"}
 
-# The eyes on the 280-unit canvas, measured on a render; tests/domains/test_avatars.py measures them again.
-_EYES_X, _EYES_Y, _EYES_APART = 139.9, 111.9, 52.0
+TOON_SKINS = {"pale": "#f1c3a5", "light": "#dba98c", "tan": "#c68e7a", "brown": "#a36b4f", "dark": "#5c3829"}
+TOON_BEARDS = ("fullBeard", "longBeard", "chinMoustache", "chin", "moustacheTwirl")
+
+VectorStyle = Literal["avataaars", "toon-head"]
+"""Styles that are drawn; `domains.styles` knows all."""
+
+# x, y of the middle between the eyes and their distance on each style's canvas, measured on a render;
+# tests/domains/test_avatars.py measures them again.
+_EYES = {"avataaars": (139.9, 111.9, 52.0), "toon-head": (383.1, 407.0, 163.8)}
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,10 @@ class Rates:
 PEOPLE = Rates()
 """The default: near the rates of people in portrait photographs."""
 
+RICH = Rates(glasses=0.18, hat=0.12, bald=0.2, beard=0.42, hair=(0.17, 0.38, 0.26, 0.04, 0.15),
+             hair_of_darker=(0.62, 0.22, 0.02, 0.0, 0.14), skin=(0.22, 0.36, 0.16, 0.14, 0.12))  # fmt: skip
+"""What is rare among people made less so: for t, of which g learns nothing that it sees too seldom."""
+
 BALANCED = Rates(women=0.45, glasses=0.4, dark_glasses=0.3, hat=0.18, bald=0.3, beard=0.5, smile=0.5,
                  neutral_hair=0.05, hair=(0.24, 0.24, 0.22, 0.08, 0.22),
                  hair_of_darker=(0.24, 0.24, 0.22, 0.08, 0.22), skin=(0.2,) * 5)  # fmt: skip
@@ -96,11 +109,11 @@ BALANCED = Rates(women=0.45, glasses=0.4, dark_glasses=0.3, hat=0.18, bald=0.3, 
 
 
 class Attributes(NamedTuple):
-    """Exact labels of an avatar. None: the drawing doesn't say (hair under a hat, say)."""
+    """Exact labels of an avatar. None: the drawing doesn't say (hair under a hat, say), or its style can't."""
 
-    glasses: bool
+    glasses: bool | None
     bald: bool | None
-    hat: bool
+    hat: bool | None
     beard: bool
     male: bool | None
     smiling: bool
@@ -115,19 +128,14 @@ class Avatar:
     seed: int
     attributes: Attributes
     options: dict[str, Any]
+    style: VectorStyle = "avataaars"
 
 
-def sample(seed: int, rates: Rates = PEOPLE) -> Avatar:
-    """Draw the attributes of one avatar. The same (seed, rates) always gives the same avatar."""
-    rng = np.random.default_rng([seed, 0xE0])
-
-    def chance(p: float) -> bool:
-        return bool(rng.random() < p)
-
-    def pick(values: Iterable[Any], p: Iterable[float] | None = None) -> Any:
-        values = tuple(values)
-        return values[int(rng.choice(len(values), p=None if p is None else np.asarray(tuple(p))))]
-
+def sample(seed: int, rates: Rates = PEOPLE, style: VectorStyle = "avataaars") -> Avatar:
+    """Draw the attributes of one avatar. The same (seed, rates, style) always gives the same avatar."""
+    if style == "toon-head":
+        return _toon(seed, rates)
+    chance, pick = chances(np.random.default_rng([seed, 0xE0]))
     woman, hat = chance(rates.women), chance(rates.hat)
     skin = pick(SKINS, rates.skin)
     darker = skin in ("tan", "brown", "dark")
@@ -157,7 +165,7 @@ def sample(seed: int, rates: Rates = PEOPLE) -> Avatar:
         "skinColor": [SKINS[skin]],
         "topProbability": 100 if top else 0,
         "hairColor": [hair_hex],
-        "hatColor": [pick(("#262e33", "#5199e4", "#25557c", "#929598", "#3c4f5c", "#ff5c5c", "#ffffff"))],
+        "hatColor": [pick(HAT_COLOURS)],
         "facialHairProbability": 100 if beard else 0,
         "facialHairVariant": [pick(BEARDS, (0.3, 0.35, 0.15, 0.1, 0.1))],
         "facialHairColor": [hair_hex],
@@ -175,42 +183,109 @@ def sample(seed: int, rates: Rates = PEOPLE) -> Avatar:
     return Avatar(seed, attributes, options)
 
 
+def chances(rng: np.random.Generator) -> tuple[Callable[[float], bool], Callable[..., Any]]:
+    """Yes with a probability; one of several values, with probabilities where they aren't the same for all."""
+
+    def chance(p: float) -> bool:
+        return bool(rng.random() < p)
+
+    def pick(values: Iterable[Any], p: Iterable[float] | None = None) -> Any:
+        values = tuple(values)
+        return values[int(rng.choice(len(values), p=None if p is None else np.asarray(tuple(p))))]
+
+    return chance, pick
+
+
+def _toon(seed: int, rates: Rates) -> Avatar:
+    """`sample` for toon-head, which has neither glasses nor hats."""
+    chance, pick = chances(np.random.default_rng([seed, 0x700]))
+    woman, skin = chance(rates.women), pick(SKINS, rates.skin)
+    darker = skin in ("tan", "brown", "dark")
+    hair = pick(HAIR_COLOURS, rates.hair_of_darker if darker else rates.hair)
+    bald, beard = not woman and chance(rates.bald), not woman and chance(rates.beard)
+    neutral, smiling = not bald and chance(rates.neutral_hair), chance(rates.smile)
+    hair_hex = HAIR_COLOURS["brown"][0] if darker and hair == "brown" else pick(HAIR_COLOURS[hair])
+    if neutral:
+        front, rear = "sideComed", "neckHigh"
+    elif woman:
+        front = pick(("bun", "sideComed"))
+        rear = pick(("longStraight", "longWavy", "neckHigh", "shoulderHigh") + (("",) if front == "bun" else ()))
+    else:
+        front, rear = "" if bald else pick(("sideComed", "spiky", "undercut")), ""
+    male = True if beard else None if neutral else not woman
+    attributes = Attributes(None, bald, None, beard, male, smiling, None if bald else hair, skin)
+    options: dict[str, Any] = {
+        "seed": str(seed),
+        "skinColor": [TOON_SKINS[skin]],
+        "hairProbability": 100 if front else 0,
+        "rearHairProbability": 100 if rear else 0,
+        "hairColor": [hair_hex],
+        "beardProbability": 100 if beard else 0,
+        "beardVariant": [pick(TOON_BEARDS, (0.45, 0.2, 0.15, 0.1, 0.1))],
+        "eyesVariant": [pick(("wide", "happy"), (0.8, 0.2))],
+        "eyebrowsVariant": [pick(("neutral", "happy", "raised"))],
+        "mouthVariant": [pick(("smile", "laugh"), (0.6, 0.4)) if smiling else pick(("sad", "agape"), (0.75, 0.25))],
+        "clothesVariant": [pick(("openJacket", "shirt", "tShirt", "turtleNeck"))],
+        "clothesColor": [pick(("#151613", "#0b3286", "#545454", "#147f3c", "#b11f1f", "#e8e9e6", "#731ac3"))],
+    }
+    if front:
+        options["hairVariant"] = [front]
+    if rear:
+        options["rearHairVariant"] = [rear]
+    return Avatar(seed, attributes, options, "toon-head")
+
+
 @cache
-def _style() -> Any:
+def _style(name: str) -> Any:
     from dicebear import Style
 
-    return Style(json.loads(files("dicebear_styles").joinpath("avataaars.json").read_text("utf-8")))
+    return Style(json.loads(files("dicebear_styles").joinpath(f"{name}.json").read_text("utf-8")))
 
 
 def render(avatar: Avatar, size: int = 64) -> Image:
     """Rasterise: (size, size, 4) uint8 RGBA, straight alpha, transparent around the head and shoulders."""
+    return rasterise(avatar.style, avatar.options, _EYES[avatar.style], size)
+
+
+def rasterise(style: str, options: dict[str, Any], eyes: tuple[float, float, float], size: int) -> Image:
+    """A drawing of one of DiceBear's styles, its head crop cut out; eyes: x, y of the middle between them and their
+    distance on the style's canvas. As `render`."""
     import resvg_py
     from dicebear import Avatar as Drawing
 
-    side = _EYES_APART / HEAD_EYE_DISTANCE
-    left, top = _EYES_X - side / 2, _EYES_Y - side * HEAD_EYE_HEIGHT
-    svg = Drawing(_style(), avatar.options).to_string()
+    x, y, apart = eyes
+    side = apart / HEAD_EYE_DISTANCE
+    left, top = x - side / 2, y - side * HEAD_EYE_HEIGHT
+    svg = Drawing(_style(style), options).to_string()
     svg = re.sub(r'viewBox="[^"]*"', f'viewBox="{left:g} {top:g} {side:g} {side:g}"', svg, count=1)
     png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
     return np.array(PILImage.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
-def _render_seed(job: tuple[int, Rates, tuple[int, ...]]) -> tuple[Image, ...]:
-    seed, rates, sizes = job
-    return tuple(render(sample(seed, rates), size) for size in sizes)
+def _render_seed(job: tuple[int, Rates, tuple[int, ...], VectorStyle]) -> tuple[Image, ...]:
+    seed, rates, sizes, style = job
+    avatar = sample(seed, rates, style)
+    return tuple(render(avatar, size) for size in sizes)
 
 
 def render_many(
-    seeds: Iterable[int], sizes: tuple[int, ...] = (64,), rates: Rates = PEOPLE, workers: int = 2
+    seeds: Iterable[int],
+    sizes: tuple[int, ...] = (64,),
+    rates: Rates = PEOPLE,
+    workers: int = 2,
+    style: VectorStyle = "avataaars",
 ) -> tuple[Image, ...]:
     """Render many avatars on several processes: for each size an (N, size, size, 4) uint8 array."""
-    jobs = [(int(seed), rates, tuple(sizes)) for seed in seeds]
-    if workers > 1 and len(jobs) > 64:
-        import multiprocessing
-
-        # "spawn": forking a process that has used torch's threads can hang.
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            drawn = list(pool.map(_render_seed, jobs, chunksize=64))
-    else:
-        drawn = [_render_seed(job) for job in jobs]
+    drawn = parallel(_render_seed, [(int(seed), rates, tuple(sizes), style) for seed in seeds], workers)
     return tuple(np.stack([d[i] for d in drawn]) for i in range(len(sizes)))
+
+
+def parallel(draw: Callable[[Any], Any], jobs: list[Any], workers: int = 2) -> list[Any]:
+    """draw of every job, on several processes where there are many."""
+    if workers <= 1 or len(jobs) <= 64:
+        return [draw(job) for job in jobs]
+    import multiprocessing
+
+    # "spawn": forking a process that has used torch's threads can hang.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(draw, jobs, chunksize=64))

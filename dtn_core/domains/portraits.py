@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import images
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 
 Split = Literal["train", "val", "test"]
@@ -104,6 +105,30 @@ def utkface(data: Path, split: Split, attributes: tuple[str, ...], limit: int | 
             if attribute in index:
                 row[index[attribute]] = value
     return Portraits(_read(path, names, (100, 100)), (30.0, 68.1, 30.2), labels, names, tight=True)
+
+
+def free() -> dict[str, Image]:
+    """Portraits that are in the public domain and come with installed packages; those not installed are left
+    out."""
+    found = {}
+    for name, read in (("Grace Hopper", _hopper), ("Eileen Collins", _astronaut)):
+        try:
+            found[name] = read()
+        except (ImportError, OSError, ValueError):
+            continue
+    return found
+
+
+def _hopper() -> Image:
+    from matplotlib import cbook
+
+    return images.load(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+
+
+def _astronaut() -> Image:
+    from skimage import data
+
+    return data.astronaut()
 
 
 def _read(path: Path, names: tuple[str, ...], size: tuple[int, int]) -> Image:

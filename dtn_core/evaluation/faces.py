@@ -3,6 +3,8 @@ attributes, can the person be found again, is it drawn cleanly, does f stay the 
 
 The photos' labels are used for nothing else here; the judge (`networks.judge`) has seen rendered avatars only.
 Beside each checkpoint: a random avatar, the avatar whose f is nearest, and a supervised ceiling (`matching_avatars`).
+The avatars are of the checkpoint's style, and so is the judge. What a style can't show, or its pack doesn't tell
+(`styles.UNTOLD`), isn't asked, so means of different styles can't be compared.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import csv
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -20,9 +22,11 @@ from torch import Tensor
 
 from .. import checkpoint, images
 from ..checkpoint import Checkpoint
-from ..domains import avatars, portraits
+from ..config import Style
+from ..domains import avatars, portraits, styles
 from ..domains.avatars import Attributes
 from ..domains.portraits import UNKNOWN, Split
+from ..domains.styles import Drawn
 from ..metrics import auc, balanced_accuracy, mean_pairwise_distance
 from ..networks.encoders import ATTRIBUTES, CELEBA, AttributeEncoder, DlibEncoder, Standardise
 from ..networks.generator import FromPicture
@@ -56,6 +60,13 @@ AGES = {"0-12": 0, "13-29": 13, "30-44": 30, "45-59": 45, "60+": 60}
 FEWEST = 5
 """A label that fewer people of a group have says nothing of the group."""
 
+JUDGES: dict[Style, str] = {
+    "avataaars": "judge",
+    "toon-head": "judge-toon-head",
+    "cartoon-set": "judge-cartoon-set",
+}
+"""The shipped judge of each style."""
+
 SEEDS = 50_000_000
 """Seeds of the avatars used here start at this; training never draws from there."""
 _CLEAN, _MATCHING = SEEDS + 200_000, SEEDS + 400_000  # what cleanliness is compared with; what the ceiling picks from
@@ -64,13 +75,13 @@ CEILING, NEAREST, RANDOM = "supervised_ceiling", "nearest_avatar", "random_avata
 BASELINES = {NEAREST: "nearest avatar", RANDOM: "random avatar", CEILING: "supervised ceiling"}
 
 Truth = dict[str, NDArray[np.float32]]
-"""Attribute → (N,) of 0, 1 or `UNKNOWN`; or its scores, above 0 meaning yes."""
+"""Attribute → (N,) of 0, 1 or `UNKNOWN`; or its scores, above 0 meaning yes, without those that can't be asked."""
 
 
 def evaluate(
     name: str,
     data: Path,
-    judge: str = "judge",
+    judge: str | None = None,
     split: Split = "test",
     limit: int | None = None,
     avatars_n: int = 6000,
@@ -79,14 +90,28 @@ def evaluate(
 ) -> dict[str, Any]:
     """All figures of a checkpoint as a JSON-ready dictionary, with n, seeds and hashes.
 
-    limit: at most so many photos of a set, and fewer avatars; avatars_n: pool of the baselines; compare: further
-    checkpoints, measured beside it. The figures under "measure" are the rows of all tables but the first.
-    Raises ValueError for what is missing or is no translation of faces.
+    judge: None for the shipped one of the checkpoint's style; limit: at most so many photos of a set, and fewer
+    avatars; avatars_n: pool of the baselines; compare: further checkpoints of the same style, measured beside it. The
+    figures under "measure" are the rows of all tables but the first.
+
+    Of a drawn style, pool and reference are drawn for this alone, thousands of each. Of one that comes as a pack, the
+    pool, and what the ceiling picks from, are the pictures that g and the judge learnt; cleanliness is compared with
+    its last `styles.HELD_OUT`, which neither has seen, and with so few is noisier.
+    Raises ValueError for what is missing, is no translation of faces, or is of another style.
     """
     if len({name, *compare}) <= len(compare) or {name, *compare} & set(BASELINES):
         raise ValueError("--compare: name every checkpoint once, and none as a baseline is named.")
     loaded = {given: _translation(given) for given in (name, *compare)}
-    first, tell = loaded[name], load_judge(judge)
+    first = loaded[name]
+    style = style_of(first.info, name)
+    for given, other in loaded.items():
+        if (drawn := style_of(other.info, given)) != style:
+            raise ValueError(f"--compare {given}: draws {drawn}, but {name} draws {style}. Compare within one style.")
+    judge = judge or JUDGES[style]
+    tell, info = load_judge(judge), checkpoint.read_config(checkpoint.find(judge))
+    if (judged := style_of(info, judge)) != style:
+        raise ValueError(f"{judge}: judges {judged}, but {name} draws {style}. Use {JUDGES[style]}.")
+    untold = styles.UNTOLD[style]
     sets = {"celeba": _celeba(data, split, limit), "utkface": portraits.utkface(data, split, (), limit)}
     for which, photos in sets.items():
         if not len(photos):
@@ -97,14 +122,14 @@ def evaluate(
     if people:
         crops["pairs"] = people.queries
     pool_n, clean_n = (avatars_n, 2000) if limit is None else (min(avatars_n, 10 * limit), min(2000, 4 * limit))
-    (drawn,) = avatars.render_many([*range(SEEDS, SEEDS + pool_n), *range(_CLEAN, _CLEAN + clean_n)])
-    pool, clean = images.to_tensor(drawn)[:, :3].contiguous().split([pool_n, clean_n])
+    learnt, unseen = _drawn(style, data, pool_n, clean_n)
+    pool, clean = (images.to_tensor(part.pictures)[:, :3].contiguous() for part in (learnt, unseen))
     reference, others = (looks(tell, part) for part in clean.chunk(2))
 
-    against = Against(truth, crops, people.targets if people else None, tell, pool, reference, seed)
+    against = Against(truth, crops, people.targets if people else None, tell, pool, reference, seed, untold)
     z_first = {k: first.standardise_s(seen(first.f, v)) for k, v in crops.items()}
     logits, rows = {}, {}
-    for row, ckpt, pictures in _translations(loaded, first, crops, z_first, pool, data, seed):
+    for row, ckpt, pictures in _translations(loaded, first, crops, z_first, pool, data, seed, learnt):
         heard = ckpt or first
         z = z_first["celeba"] if heard is first else heard.standardise_s(seen(heard.f, crops["celeba"]))
         logits[row], measured = against.measure(pictures)
@@ -116,20 +141,20 @@ def evaluate(
             "f_constancy": _distance(heard.standardise_t(batched(heard.f, pictures["celeba"])), z),
         }
         del pictures
-    info = checkpoint.read_config(checkpoint.find(judge))
     old = {"dtn": name, NEAREST: NEAREST, RANDOM: RANDOM}
     nine = np.stack([truth["celeba"][f"only_{a}" if a == "beard" else a] for a in TOLD], 1)
     n = {k: len(v) for k, v in crops.items()}
     return {
         "checkpoint": first.name,
+        "style": style,
         "hash": first.hash,
         "emphasis": first.emphasis,
         "judge_hash": checkpoint.weights_hash(checkpoint.find(judge)),
         "judge_balanced_accuracy_on_held_out_avatars": info["trained"]["balanced_accuracy_on_held_out_avatars"],
         "data": {"set": "CelebA", "split": split, "n": n["celeba"], "positives": _positives(nine)},
         "seed": seed,
-        "avatar_pool": pool_n,
-        **{key: agreement(nine, logits[row]) for key, row in old.items()},
+        "avatar_pool": len(pool),
+        **{key: agreement(nine, logits[row], untold) for key, row in old.items()},
         "diversity": {
             "dtn": rows[name]["diversity"],
             "avatars": round(against.spread, 4),
@@ -152,7 +177,8 @@ class Against:
     """What every translation is held against: the labels, the gallery of photos, rendered avatars.
 
     truth: set → labels; crops: set → (N, 128, 128, 3) photos; targets: further photos of those in "pairs", or None;
-    pool: (M, 3, 64, 64) avatars, whose statistics are those of t; reference: `looks` of other avatars.
+    pool: (M, 3, 64, 64) avatars, whose statistics are those of t; reference: `looks` of other avatars; untold: what
+    the judge can't be asked.
     """
 
     def __init__(
@@ -164,8 +190,10 @@ class Against:
         pool: Tensor,
         reference: tuple[Tensor, Tensor],
         seed: int,
+        untold: Sequence[str] = (),
     ) -> None:
         self.truth, self.judge, self.reference, self.seed = truth, judge, reference, seed
+        self.untold = untold
         self.spread = mean_pairwise_distance(images.to_images(pool))
         # dlib's embedding: what identity is found by, and an f that g never heard (unless its f holds it).
         self.dlib = DlibEncoder().eval().requires_grad_(False)
@@ -184,7 +212,7 @@ class Against:
         """The judge's logits on CelebA and all figures of a translation that needn't know its f; pictures: set →
         (N, 3, 64, 64) in the photos' places."""
         judged = {k: batched(self.judge, pictures[k]) for k in self.truth}
-        said = {k: scores(v) for k, v in judged.items()}
+        said = {k: scores(v, self.untold) for k, v in judged.items()}
         z = {k: self.to_t(batched(self.dlib, v)) for k, v in pictures.items() if k != "utkface"}
         spread = mean_pairwise_distance(images.to_images(pictures["celeba"]), seed=self.seed)
         return judged["celeba"], {
@@ -196,6 +224,24 @@ class Against:
             "diversity_share": round(spread / self.spread, 3),
             "dlib_constancy": _distance(z["celeba"], self.photos["celeba"]),
         }
+
+
+def style_of(info: dict[str, Any], name: str) -> Style:
+    """The style that a checkpoint draws or judges, by its config.json; older ones name none and are of avataaars.
+    Raises ValueError if it is unknown."""
+    style = info.get("trained", {}).get("style", "avataaars")
+    if style not in get_args(Style):
+        raise ValueError(f"{name}: style {style!r} is unknown. Update DTN Studio.")
+    return style
+
+
+def _drawn(style: Style, data: Path, pool: int, clean: int) -> tuple[Drawn, Drawn]:
+    """At most so many pictures of a style for the baselines, and others that nothing has learnt."""
+    if style in styles.PACKS:
+        learnt, held_out = styles.parts(style, data)
+        return learnt.part(0, pool), held_out.part(0, clean)
+    drawn = styles.draw(style, [*range(SEEDS, SEEDS + pool), *range(_CLEAN, _CLEAN + clean)])
+    return drawn.part(0, pool), drawn.part(pool)
 
 
 def _translation(given: str) -> Checkpoint:
@@ -218,6 +264,7 @@ def _translations(
     pool: Tensor,
     data: Path,
     seed: int,
+    learnt: Drawn,
 ) -> Iterator[tuple[str, Checkpoint | None, dict[str, Tensor]]]:
     """Every row of the tables: its name, its checkpoint if it is one, and for each set the (N, 3, 64, 64) pictures it
     puts in the photos' place. One at a time, so that memory holds one."""
@@ -235,7 +282,10 @@ def _translations(
     f = attribute_encoder(first)
     limits = base_rates(data)
     wanted = {k: wants(f.logits(seen(f, v)), limits) for k, v in crops.items()}
-    yield CEILING, None, {k: matching_avatars(v, seed, min(4000, len(pool))) for k, v in wanted.items()}
+    style = style_of(first.info, first.name)
+    among = learnt if style in styles.PACKS else None
+    count = min(4000, len(pool))
+    yield CEILING, None, {k: matching_avatars(v, seed, count, style, among) for k, v in wanted.items()}
 
 
 # --- labels and answers ---------------------------------------------------------------------------------------
@@ -263,23 +313,29 @@ def utkface_truth(names: Sequence[str]) -> Truth:
     return {"dark_skin": dark, "old": old, "male": (sex == 0).astype(np.float32), "age": age, "group": group}
 
 
-def scores(logits: Tensor) -> Truth:
-    """(N, len(JUDGED)) logits of the judge → each attribute's, and old: the surer of grey hair and a bald head."""
+def scores(logits: Tensor, untold: Sequence[str] = ()) -> Truth:
+    """(N, len(JUDGED)) logits of the judge → each attribute's but the untold ones', and old: the surer of grey hair and
+    a bald head."""
     said = dict(zip(JUDGED, logits.numpy().T))
-    return {**said, "old": np.maximum(said["hair_grey"], said["bald"])}
+    told = {name: values for name, values in said.items() if name not in untold}
+    return {**told, "old": np.maximum(said["hair_grey"], said["bald"])}
 
 
 def answers(truth: dict[str, Truth], said: dict[str, Truth]) -> dict[str, Any]:
-    """AUC and balanced accuracy of `EIGHT` questions and their means. None where only one class is there; the means are
-    over what is known."""
+    """AUC and balanced accuracy of `EIGHT` questions and their means. None where only one class is there or nothing is
+    said; the means are over what is known."""
     rows: dict[str, Any] = {}
     for which, question in EIGHT:
         attributes = QUESTIONS[which][question]
         both = []
         for a in attributes:
             known = truth[which][a] != UNKNOWN
-            y, s = truth[which][a][known], said[which][a][known]
-            both.append((auc(y, s), balanced_accuracy(y, s > 0), int(y.sum()), len(y)))
+            y = truth[which][a][known]
+            figures: tuple[float | None, float | None] = (None, None)
+            if a in said[which]:
+                s = said[which][a][known]
+                figures = (auc(y, s), balanced_accuracy(y, s > 0))
+            both.append((*figures, int(y.sum()), len(y)))
         rows[question] = {
             "auc": _mean([b[0] for b in both]),
             "balanced_accuracy": _mean([b[1] for b in both]),
@@ -319,7 +375,7 @@ def _group(truth: Truth, said: Truth, questions: dict[str, tuple[str, ...]], who
     theirs, everyones = [], []
     for attributes in questions.values():
         answers = []
-        for a in attributes:
+        for a in (a for a in attributes if a in said):
             cells = [(truth[a] == label, (said[a] > 0) == label) for label in (0, 1)]
             told = [
                 (right[mask & who].mean(), right[mask].mean()) for mask, right in cells if (mask & who).sum() >= FEWEST
@@ -346,11 +402,14 @@ def _positives(labels: NDArray[np.float32]) -> dict[str, int]:
     return {name: int(labels[:, i].sum()) for i, name in enumerate(TOLD)}
 
 
-def agreement(labels: NDArray[np.float32], judged: Tensor) -> dict[str, Any]:
+def agreement(labels: NDArray[np.float32], judged: Tensor, untold: Sequence[str] = ()) -> dict[str, Any]:
     """AUC and balanced accuracy of the judge's (N, len(JUDGED)) logits against (N, len(TOLD)) labels, each
-    attribute and their means; None where only one class is there."""
-    rows = {}
+    attribute and their means; None for untold ones and where only one class is there."""
+    rows: dict[str, dict[str, float | None]] = {}
     for i, name in enumerate(TOLD):
+        if name in untold:
+            rows[name] = {"auc": None, "balanced_accuracy": None}
+            continue
         s = judged[:, JUDGED.index(name)].numpy()
         rows[name] = {
             "auc": _mean([auc(labels[:, i], s)]),
@@ -400,25 +459,42 @@ def wants(logits: Tensor, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def shows(attributes: Attributes) -> list[float]:
-    """`WANTED` of an avatar: 0, 1, or .5 where the drawing leaves it open. Hair that isn't seen has no colour."""
+    """`WANTED` of an avatar: 0, 1, or .5 where the drawing leaves it open. Hair under a hat has no colour."""
     a = attributes
-    hair = [float(a.hair == name.removeprefix("hair_")) for name in HAIR]
-    male = 0.5 if a.male is None else float(a.male)
-    old = float(bool(a.bald) or a.hair == "grey")
-    return [a.glasses, bool(a.bald), a.hat, a.beard, male, *hair, a.skin in ("brown", "dark"), old]
+    # Without a hat, a head of which it isn't told whether it is bald may have hair of any colour.
+    unseen = a.bald is None and not a.hat
+    told = (a.glasses, a.bald, a.hat, a.beard, a.male)
+    glasses, bald, hat, beard, male = (0.5 if v is None else float(v) for v in told)
+    hair = [0.5 if unseen else float(a.hair == name.removeprefix("hair_")) for name in HAIR]
+    old = 0.5 if unseen else float(bool(a.bald) or a.hair == "grey")
+    dark = 0.5 if a.skin is None else float(a.skin in ("brown", "dark"))
+    return [glasses, bald if unseen else float(bool(a.bald)), hat, beard, male, *hair, dark, old]
 
 
-def matching_avatars(wanted: NDArray[np.bool_], seed: int = 0, count: int = 4000) -> Tensor:
+def matching_avatars(
+    wanted: NDArray[np.bool_],
+    seed: int = 0,
+    count: int = 4000,
+    style: Style = "avataaars",
+    among: Drawn | None = None,
+) -> Tensor:
     """For each of (N, len(WANTED)) wishes, of so many avatars with rare attributes made common, one of those that meet
-    most: (N, 3, 64, 64). A translation that knew what f's logits know, and drew as the artist does."""
-    there = np.array(
-        [shows(avatars.sample(s, avatars.BALANCED).attributes) for s in range(_MATCHING, _MATCHING + count)]
-    )
+    most: (N, 3, 64, 64). A translation that knew what f's logits know, and drew as the artist does. among: pick from
+    these pictures instead, by what of them is told."""
+    seeds = range(_MATCHING, _MATCHING + count)
+    if among is None:
+        told = [avatars.sample(s, avatars.BALANCED, style).attributes for s in seeds]
+    else:
+        told = among.attributes[:count]
+    there = np.array([shows(attributes) for attributes in told])
     # |w − t| summed, for w of 0 and 1, without an (N, count, len(WANTED)) array.
     misses = wanted @ (1 - there).T + (1 - wanted) @ there.T
     ties = np.random.default_rng(seed).uniform(0, 0.01, misses.shape)
     picked, index = np.unique((misses + ties).argmin(1), return_inverse=True)
-    (drawn,) = avatars.render_many(_MATCHING + picked, (64,), avatars.BALANCED)
+    if among is None:
+        drawn = styles.draw(style, (_MATCHING + picked).tolist(), rates=avatars.BALANCED).pictures
+    else:
+        drawn = among.pictures[picked]
     return images.to_tensor(drawn)[index, :3]
 
 
@@ -469,7 +545,8 @@ def table(figures: dict[str, Any]) -> str:
     share = figures["diversity"]["share"]
     lines.append(f"| diversity, share of real avatars' | {share:.2f} | | 1.00 |")
     if "measure" in figures:
-        lines += ["", *_measure_table(figures["measure"]), "", *_people_table(figures["measure"])]
+        untold = styles.UNTOLD[figures.get("style", "avataaars")]
+        lines += ["", *_measure_table(figures["measure"], untold), "", *_people_table(figures["measure"])]
     return "\n".join(lines)
 
 
@@ -481,11 +558,14 @@ def _shown(value: float | None, digits: str) -> str:
     return "—" if value is None else f"{value:{digits}}"
 
 
+_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
+
+
 def _line(title: str, cells: Sequence[str]) -> str:
     return f"| {title} | " + " | ".join(cells) + " |"
 
 
-def _measure_table(measure: dict[str, Any]) -> list[str]:
+def _measure_table(measure: dict[str, Any], untold: Sequence[str]) -> list[str]:
     """A column for each translation; the last is what the figure is without one."""
     rows, n, real = list(measure["rows"].values()), measure["n"], measure["real_avatars"]["cleanliness"]
     columns = [*(BASELINES.get(name, name) for name in measure["rows"]), "reference"]
@@ -494,7 +574,9 @@ def _measure_table(measure: dict[str, Any]) -> list[str]:
         cells = [row["agreement"]["questions"][name] for row in rows]
         title = f"{name} ({'UTKFace' if which == 'utkface' else 'CelebA'}, {cells[0]['positives']} of {cells[0]['n']})"
         lines.append(_line(title, [*(_pair(c, ".2f") for c in cells), ""]))
-    lines.append(_line("**mean of the eight**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"]))
+    silent = [name for which, name in EIGHT if all(a in untold for a in QUESTIONS[which][name])]
+    many = _WORDS[len(EIGHT) - len(silent)]
+    lines.append(_line(f"**mean of the {many}**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"]))
     if measure["chance"]:
         found = [*(row["retrieval"] for row in rows), measure["chance"]]
         lines += [
@@ -517,6 +599,8 @@ def _measure_table(measure: dict[str, Any]) -> list[str]:
         "Reference: chance, and other real avatars. Baselines' f is the first checkpoint's. KID and what tells "
         "rendered from generated look through the judge's layers; ranks are by dlib's embedding."
     ]
+    if silent:
+        notes.append(f"Not asked, since the style can't show it or its pack doesn't tell: {', '.join(silent)}.")
     if photo:
         found = f"median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%"
         notes.append(f"The photo itself, in place of its emoji: {found}.")

@@ -63,14 +63,22 @@ class AttributeEncoder(nn.Module):
     width: channels of the first stage; hidden: length of the layer before the last ReLU (where the paper takes
     its feature). forward gives that layer and, after it, the attributes' logits, so that what the attributes say
     is a good part of any distance between features: dim = hidden + outputs.
+
+    squash: the logits as tanh(logit / 4). A photo that is very surely bald and a drawing that is sure enough are then
+    the same to g, which plain logits keep apart; and the layer before them counts for less (`weights`).
     """
 
     size = 64
 
-    def __init__(self, width: int = 32, hidden: int = 128, outputs: int = len(ATTRIBUTES)) -> None:
+    def __init__(
+        self, width: int = 32, hidden: int = 128, outputs: int = len(ATTRIBUTES), squash: bool = False
+    ) -> None:
         super().__init__()
         self.config = {"name": "attributes", "width": width, "hidden": hidden, "outputs": outputs}
-        self.hidden, self.dim = hidden, hidden + outputs
+        if squash:
+            self.config["squash"] = True
+        self.hidden, self.dim, self.squash = hidden, hidden + outputs, squash
+        self.weights = torch.cat([torch.full((hidden,), 0.25 if squash else 1.0), torch.ones(outputs)])
         w = width
         self.body = nn.Sequential(
             nn.Conv2d(3, w, 3, 2, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
@@ -84,11 +92,13 @@ class AttributeEncoder(nn.Module):
         if x.shape[-1] != self.size:
             x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         h = self.feature(self.body(x).mean((2, 3)))
-        return torch.cat([h, self.classify(F.relu(h))], 1)
+        logits = self.classify(F.relu(h))
+        return torch.cat([h, (logits / 4).tanh() if self.squash else logits], 1)
 
     def logits(self, features: Tensor) -> Tensor:
         """(B, dim) features → (B, outputs), the attributes' logits among them, in the order of `ATTRIBUTES`."""
-        return features[:, self.hidden :]
+        told = features[:, self.hidden :]
+        return 4 * told.clamp(-0.999999, 0.999999).atanh() if self.squash else told
 
 
 # --- dlib's face ResNet, rebuilt ----------------------------------------------------------------------------
@@ -361,6 +371,7 @@ class SideBySide(nn.Module):
         self.parts = nn.ModuleList(parts)
         self.config = {"name": "side-by-side", "parts": [part.config for part in parts]}
         self.dim = sum(part.dim for part in parts)
+        self.weights = torch.cat([weights_of(part) for part in parts])
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([part(x) for part in self.parts], 1)
@@ -368,7 +379,8 @@ class SideBySide(nn.Module):
 
 class Standardise(nn.Module):
     """z = (f − mean) / std, per dimension, of one domain: puts f(s) and f(t) on one scale, without which a
-    squared distance on unit-norm features is too small for the paper's α to matter."""
+    squared distance on unit-norm features is too small for the paper's α to matter. std: of z's parts that shall count
+    less than others, it is larger."""
 
     def __init__(self, mean: Tensor, std: Tensor) -> None:
         super().__init__()
@@ -376,12 +388,18 @@ class Standardise(nn.Module):
         self.register_buffer("std", std)
 
     @classmethod
-    def of(cls, features: Tensor) -> Standardise:
-        """Statistics of (N, dim) features."""
-        return cls(features.mean(0), features.std(0).clamp_min(1e-6))
+    def of(cls, features: Tensor, weights: Tensor | None = None) -> Standardise:
+        """Statistics of (N, dim) features; weights: (dim,) deviations that z shall have, 1 if not given."""
+        std = features.std(0).clamp_min(1e-6)
+        return cls(features.mean(0), std if weights is None else std / weights.to(std))
 
     def forward(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.std
+
+
+def weights_of(f: nn.Module) -> Tensor:
+    """(dim,) how much each part of f's representation counts, beside the others, in what g hears and in L_CONST."""
+    return getattr(f, "weights", torch.ones(f.dim))
 
 
 def build(config: dict[str, Any]) -> nn.Module:

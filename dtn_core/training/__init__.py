@@ -68,8 +68,9 @@ def run_training(
 def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
     """Complain before a directory is made."""
     from ..domains.portraits import data_folder
+    from ..domains.styles import PACKS
 
-    if isinstance(config, EncoderTraining):
+    if isinstance(config, EncoderTraining) or (isinstance(config, JudgeTraining) and config.style in PACKS):
         data_folder(data)
     if isinstance(config, TransferTraining) and pack is None:
         if config.task == "faces":
@@ -104,7 +105,7 @@ def make_stage(config: Config, data: str | None, accelerator: Accelerator, runs:
     if isinstance(config, JudgeTraining):
         from .judge import JudgeStage
 
-        return JudgeStage(config, None, accelerator)
+        return JudgeStage(config, optional_folder(data), accelerator)
     assert isinstance(config, UpscalerTraining)
     from .upscaler import UpscalerStage
 

@@ -23,9 +23,9 @@ from PIL import Image as PILImage
 
 from .. import config as configs
 from .. import images
-from ..config import ClassifierTraining, Config, EncoderTraining, TransferTraining
+from ..config import ClassifierTraining, Config, EncoderTraining, JudgeTraining, Style, TransferTraining
 from ..devices import pick_device
-from ..domains import avatars, digits, folders, portraits
+from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
 from ..types import Image
 from .loop import Stage
@@ -162,10 +162,21 @@ def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple
         rows = [np.stack([portraits.head_crop(p, photos.eyes, 128) for p in photos.pictures[:SHOWN]])]
         counts = {"s": len(photos), "s held out": len(held)}
         if isinstance(config, TransferTraining):
-            counts["t"] = config.avatars
-            rows.append(avatars.render_many(range(SHOWN))[0])
+            counts["t"], shown = _of_style(config.style, config.avatars, folder)
+            rows.append(shown)
         return counts, (), rows
+    if isinstance(config, JudgeTraining):
+        count, shown = _of_style(config.style, config.avatars, optional_folder(data))
+        return {"avatars": count}, (), [shown]
     return {"avatars": config.avatars}, (), [avatars.render_many(range(SHOWN))[0]]
+
+
+def _of_style(style: Style, count: int, folder: Path | None) -> tuple[int, Image]:
+    """How many pictures of a style are learnt of so many that are asked for, and some to show."""
+    if style in styles.PACKS:
+        learnt = styles.parts(style, folder)[0].pictures
+        return min(count, len(learnt)), learnt[:SHOWN]
+    return count, styles.draw(style, range(SHOWN)).pictures
 
 
 def _stage(config: Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:

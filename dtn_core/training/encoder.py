@@ -1,4 +1,4 @@
-"""Stage: pretrain f on attributes of photos under stylisation."""
+"""Stage: pretrain f on attributes of photos under stylisation, and of faces drawn by other hands than the target's."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from torch.nn import functional as F
 
 from .. import checkpoint, images
 from ..config import EncoderTraining
-from ..domains import portraits
+from ..domains import other_hands, portraits
 from ..domains.portraits import UNKNOWN, Portraits
 from ..metrics import auc
 from ..networks.encoders import ATTRIBUTES, AttributeEncoder
 from ..types import Image
 from .engine import adamw, descend, flat_cosine, known_mean, load_states, part, prepare, set_lr, states
+
+DRAWN = 2000
+"""Faces drawn by every other hand."""
 
 
 class EncoderStage:
@@ -30,12 +33,19 @@ class EncoderStage:
         self.config, self.accelerator = config, accelerator
         self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-auc"
         torch.manual_seed(config.seed)
-        self.net = prepare(AttributeEncoder(config.width, config.hidden), accelerator, config.compile)
+        net = AttributeEncoder(config.width, config.hidden)
+        if config.start:
+            start = checkpoint.load_encoder(config.start)
+            if {**start.config, "squash": False} != {**net.config, "squash": False}:
+                raise ValueError(f"start={config.start}: holds {start.config} instead of {net.config}.")
+            net.load_state_dict(start.state_dict())
+        self.net = prepare(net, accelerator, config.compile)
         self.optimizer = adamw(self.net, config.lr, config.weight_decay, accelerator)
         self.train_sets = [
             load(data, "train", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
         ]
         self.val_sets = [load(data, "val", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)]
+        self.drawn = _drawn(config.limit) if config.drawn else None
         # Augmentation in a thread, one batch ahead: OpenCV lets go of the interpreter's lock.
         self.thread = ThreadPoolExecutor(1)
         self.ahead: tuple[int, Future[tuple[Tensor, Tensor]]] | None = None
@@ -60,18 +70,28 @@ class EncoderStage:
     def _make_batch(self, step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng([self.config.seed, step])
         crops, labels = [], []
-        for i in range(self.batch):
-            pictures = self.train_sets[int(i < self.batch * self.config.utkface)]
+        n_drawn = round(self.batch * self.config.drawn)
+        photos = self.batch - n_drawn
+        for i in range(photos):
+            pictures = self.train_sets[int(i < photos * self.config.utkface)]
             crop, told = augmented(rng, pictures, int(rng.integers(len(pictures))))
             crops.append(crop)
             labels.append(told)
+        for _ in range(n_drawn):
+            i = int(rng.integers(len(self.drawn[0])))
+            crops.append(_moved_and_stylised(rng, self.drawn[0][i]))
+            labels.append(self.drawn[1][i])
         mine = part(self.batch, self.accelerator)
         return images.to_tensor(np.stack(crops[mine])), torch.from_numpy(np.stack(labels[mine]))
 
     def samples(self) -> Image:
         """Stylised training crops: what f is made to see through."""
         rng = np.random.default_rng(self.config.seed)
-        return images.grid([[augmented(rng, s, i)[0] for i in range(12)] for s in self.train_sets for _ in "ab"])
+        rows = [[augmented(rng, s, i)[0] for i in range(12)] for s in self.train_sets for _ in "ab"]
+        if self.drawn:
+            some = rng.integers(0, len(self.drawn[0]), (2, 12))
+            rows += [[_moved_and_stylised(rng, self.drawn[0][i]) for i in row] for row in some]
+        return images.grid(rows)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -94,7 +114,8 @@ class EncoderStage:
         load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
-        info = {"kind": "encoder", "encoder": self.net.config, "trained": {"step": step, **vars(self.config)}}
+        f = self.net.config | ({"squash": True} if self.config.squash else {})
+        info = {"kind": "encoder", "encoder": f, "trained": {"step": step, **vars(self.config)}}
         return checkpoint.save(directory, info, {"encoder": self.net.state_dict()})
 
 
@@ -110,9 +131,19 @@ def augmented(rng: np.random.Generator, part: Portraits, index: int, size: int =
     if part.tight or rng.random() < 0.2:
         crop = portraits.hide_context(rng, crop)
         labels[_HAIR] = UNKNOWN
-    motion = portraits.jitter(rng, size)
-    crop = cv2.warpAffine(crop, motion, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return portraits.stylise(rng, crop), labels
+    return _moved_and_stylised(rng, crop), labels
+
+
+def _moved_and_stylised(rng: np.random.Generator, crop: Image) -> Image:
+    motion = portraits.jitter(rng, len(crop))
+    crop = cv2.warpAffine(crop, motion, crop.shape[:2], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return portraits.stylise(rng, crop)
+
+
+def _drawn(limit: int | None) -> tuple[Image, np.ndarray]:
+    """Faces by other hands before mid-grey, as f sees drawings, and their labels."""
+    pictures, labels = other_hands.draw(min(limit or DRAWN, DRAWN), ATTRIBUTES)
+    return images.to_images(images.to_rgb(images.to_tensor(pictures))), labels
 
 
 _HAIR = [i for i, name in enumerate(ATTRIBUTES) if name in portraits.HAIR_LABELS]

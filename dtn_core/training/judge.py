@@ -1,4 +1,4 @@
-"""Stage: train the judge of attributes on rendered avatars."""
+"""Stage: train the judge of attributes on rendered avatars, or on the labelled pictures of a style's pack."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import checkpoint, images
-from ..config import JudgeTraining
-from ..domains import avatars
+from ..config import JudgeTraining, Style
+from ..domains import avatars, styles
 from ..domains.avatars import Attributes
 from ..domains.portraits import UNKNOWN
+from ..domains.styles import Drawn
 from ..metrics import balanced_accuracy
 from ..networks.judge import JUDGED, Judge
 from ..types import Image
@@ -27,23 +28,30 @@ SEEDS = 10_000_000
 
 
 def labels_of(attributes: Attributes) -> list[float]:
-    """`JUDGED` of an avatar: 0, 1 or `UNKNOWN`."""
+    """`JUDGED` of a picture: 0, 1 or `UNKNOWN`."""
     a = attributes
     hair = {f"hair_{c}": None if a.hair is None else a.hair == c for c in ("black", "brown", "blond", "grey")}
-    told = {**a._asdict(), **hair, "dark_skin": a.skin in ("brown", "dark")}
+    told = {**a._asdict(), **hair, "dark_skin": None if a.skin is None else a.skin in ("brown", "dark")}
     return [UNKNOWN if told[name] is None else float(told[name]) for name in JUDGED]
 
 
-def balanced_avatars(first: int, count: int) -> tuple[Tensor, Tensor]:
-    """Avatars with rare attributes made common: (N, 3, 64, 64) in [-1, 1] over mid-grey, (N, A) labels."""
-    seeds = range(first, first + count)
-    (drawn,) = avatars.render_many(seeds, (64,), avatars.BALANCED)
-    labels = [labels_of(avatars.sample(seed, avatars.BALANCED).attributes) for seed in seeds]
-    return images.to_tensor(drawn)[:, :3], torch.tensor(labels)
+def balanced_avatars(first: int, count: int, style: Style = "avataaars") -> tuple[Tensor, Tensor]:
+    """Avatars of a drawn style with rare attributes made common: (N, 3, 64, 64) in [-1, 1] over mid-grey, (N, A)
+    labels."""
+    return labelled(styles.draw(style, range(first, first + count), rates=avatars.BALANCED))
+
+
+def labelled(drawn: Drawn) -> tuple[Tensor, Tensor]:
+    """Pictures as the judge sees them, (N, 3, 64, 64) in [-1, 1] over mid-grey, and their (N, A) labels."""
+    return images.to_tensor(drawn.pictures)[:, :3], torch.tensor([labels_of(a) for a in drawn.attributes])
 
 
 class JudgeStage:
-    """Binary cross-entropy on exact labels, under the blur, noise and shifts that a generator's pictures have."""
+    """Binary cross-entropy on exact labels, under the blur, noise and shifts that a generator's pictures have.
+
+    Of a style that comes as a pack, its held-out pictures (`styles.parts`) validate, and the others are mirrored too:
+    there are few. data: folder of packs; only those styles need it.
+    """
 
     def __init__(self, config: JudgeTraining, data: Path | None, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
@@ -52,15 +60,24 @@ class JudgeStage:
         self.net = prepare(Judge(config.width), accelerator, config.compile)
         adam = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=0.01)
         self.optimizer = prepare_optimizer(adam, accelerator)
-        self.x, self.y = (v.to(accelerator.device) for v in balanced_avatars(SEEDS, config.avatars))
-        held_out = max(8, config.avatars // 8)
-        self.val = tuple(v.to(accelerator.device) for v in balanced_avatars(2 * SEEDS, held_out))
+        self.mirrors = config.style in styles.PACKS
+        if self.mirrors:
+            learnt, held_out = (labelled(part) for part in styles.parts(config.style, data))
+            learnt = tuple(v[: config.avatars] for v in learnt)
+        else:
+            learnt = balanced_avatars(SEEDS, config.avatars, config.style)
+            held_out = balanced_avatars(2 * SEEDS, max(8, config.avatars // 8), config.style)
+        self.x, self.y = (v.to(accelerator.device) for v in learnt)
+        self.val = tuple(v.to(accelerator.device) for v in held_out)
 
     def step(self, step: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         mine = part(self.batch, self.accelerator)
         index = torch.randint(len(self.x), (self.batch,), generator=random)
-        x = roughen(self.x[index.to(self.x.device)], random)[mine]
+        x = roughen(self.x[index.to(self.x.device)], random)
+        if self.mirrors:
+            x = mirrored(x, random)
+        x = x[mine]
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.0, low=0.0))
         self.net.train()
         torch.manual_seed(self.config.seed * 1_000_003 + step)  # of the dropout, which resuming must not change
@@ -78,7 +95,8 @@ class JudgeStage:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Balanced accuracy per attribute on held-out avatars, and their mean."""
+        """Balanced accuracy on held-out avatars of each attribute of which both answers are among them, and the mean
+        of these."""
         self.net.eval()
         x, y = self.val
         said = torch.cat([self.net(part) for part in x.split(256)]).cpu().numpy() > 0
@@ -87,7 +105,8 @@ class JudgeStage:
             name: balanced_accuracy(truth[truth[:, i] != UNKNOWN, i], said[truth[:, i] != UNKNOWN, i])
             for i, name in enumerate(JUDGED)
         }
-        return {"mean": float(np.nanmean(list(figures.values()))), **figures}
+        figures = {name: figure for name, figure in figures.items() if np.isfinite(figure)}
+        return {"mean": float(np.mean(list(figures.values()))), **figures} if figures else {}
 
     def state(self) -> dict[str, Any]:
         return states(self, ("net", "optimizer"))
@@ -100,6 +119,12 @@ class JudgeStage:
         trained = {"step": step, **vars(self.config), "balanced_accuracy_on_held_out_avatars": figures}
         info = {"kind": "judge", "judge": self.net.config, "trained": trained}
         return checkpoint.save(directory, info, {"judge": self.net.state_dict()})
+
+
+def mirrored(x: Tensor, random: torch.Generator) -> Tensor:
+    """Half of the pictures, at random, left to right; (B, C, H, W)."""
+    turned = (torch.rand(len(x), generator=random) < 0.5).view(-1, 1, 1, 1).to(x.device)
+    return torch.where(turned, x.flip(3), x)
 
 
 def roughen(x: Tensor, random: torch.Generator) -> Tensor:

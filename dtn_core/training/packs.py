@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from .. import checkpoint, images
 from ..config import TransferTraining
-from ..domains import avatars, digits, folders, portraits
+from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.folders import Pictures
 from ..images import to_float, to_rgb
 from ..networks import encoders
@@ -34,7 +34,7 @@ VAL = 1000
 VAL_T = 200
 """At most so many of t."""
 
-FORMAT = 2
+FORMAT = 3
 """Part of a kept pack's name: other packs are made anew."""
 
 
@@ -91,7 +91,8 @@ def pack_path(config: TransferTraining, f: nn.Module, data: Path | None, folder:
     digest = hashlib.sha256()
     settings: list[Any]
     if config.task == "faces":
-        settings = [FORMAT, config.views, config.limit, config.avatars, config.seed, repr(avatars.PEOPLE)]
+        settings = [FORMAT, config.views, config.limit, config.avatars, config.seed, repr(avatars.RICH)]
+        settings += [config.style, config.utkface]
     elif config.task == "folders":
         settings = [FORMAT, config.views, config.limit, config.size, config.heads]
         settings += [_fingerprint(path) for path in (config.s, config.t)]
@@ -113,12 +114,15 @@ def make_pack(config: TransferTraining, f: nn.Module, data: Path | None, device:
     if config.task == "folders":
         return _folders(config, f, device)
     data = portraits.data_folder(data)
-    photos = portraits.celeba(data, "train", (), config.limit)
+    sets = [portraits.celeba(data, "train", (), config.limit)]
+    if more := round(config.utkface * len(sets[0])):
+        sets.append(portraits.utkface(data, "train", (), more))
     held = portraits.celeba(data, "val", (), config.limit)
     rng = np.random.default_rng(config.seed)
     rows = []
-    for i in tqdm(range(len(photos)), desc="f(s)", unit="photo"):
-        crop = portraits.head_crop(photos.pictures[i], photos.eyes, CROP)
+    photos = [(picture, part.eyes) for part in sets for picture in part.pictures]
+    for picture, eyes in tqdm(photos, desc="f(s)", unit="photo"):
+        crop = portraits.head_crop(picture, eyes, CROP)
         views = [crop] + [
             cv2.warpAffine(
                 crop, portraits.jitter(rng, CROP, 0.4), (CROP, CROP), flags=cv2.INTER_LINEAR,
@@ -127,16 +131,17 @@ def make_pack(config: TransferTraining, f: nn.Module, data: Path | None, device:
             for _ in range(config.views - 1)
         ]  # fmt: skip
         rows.append(f(images.to_tensor(views).to(device)).cpu())
-    (drawn,) = avatars.render_many(range(config.avatars + min(VAL_T, config.avatars)))
-    t = _packed(drawn)
+    seeds = range(config.avatars + min(VAL_T, config.avatars))
+    t = _packed(styles.draw(config.style, seeds, data, avatars.RICH).pictures)
     f_t = _features(f, t, device)
     val = np.stack([portraits.head_crop(p, held.eyes, CROP) for p in held.pictures])
     f_val = [f(images.to_tensor(part).to(device)).cpu() for part in np.array_split(val, max(1, len(val) // 64))]
     small = np.stack([cv2.resize(p, (64, 64), interpolation=cv2.INTER_AREA) for p in val])
-    learnt, kept = slice(config.avatars), slice(config.avatars, None)
+    held_t = min(VAL_T, len(t) // 2)
+    learnt, kept = slice(len(t) - held_t), slice(len(t) - held_t, None)
     return Pack(
         torch.stack(rows), t[learnt], f_t[learnt], torch.cat(f_val), torch.from_numpy(small), t[kept], f_t[kept],
-        source="CelebA → avatars",
+        source=f"{' and '.join(['CelebA', 'UTKFace'][: len(sets)])} → {config.style}",
     )  # fmt: skip
 
 

@@ -44,8 +44,9 @@ class TransferStage:
         self.config, self.accelerator, self.f = config, accelerator, f
         device = accelerator.device
         self.device, self.batch, self.figure = str(device), config.batch, "const"
-        self.standardise_s = Standardise.of(pack.f_s.flatten(0, 1)).to(device)
-        self.standardise_t = Standardise.of(pack.f_t).to(device)
+        weights = encoders.weights_of(f)
+        self.standardise_s = Standardise.of(pack.f_s.flatten(0, 1), weights).to(device)
+        self.standardise_t = Standardise.of(pack.f_t, weights).to(device)
         self.z_s = self.standardise_s(pack.f_s.to(device))
         self.z_t = self.standardise_t(pack.f_t.to(device))
         self.z_val, self.val = self.standardise_s(pack.f_val.to(device)), pack.val

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import gradio as gr
 import numpy as np
 
+from ..domains import portraits
 from ..faces.compose import beside
 from ..transfer import Transferrer
-from ..types import Face, Image, Result
+from ..types import Face, Image, RefusedFace, Result, TransferredFace
 from . import cards, pictures
 from .library import Library, dropdown
 
@@ -51,7 +52,7 @@ def _photo(translations: Library[Transferrer], chosen: gr.Dropdown) -> None:
     script = (pictures.ASSETS / "story.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
-            photo = pictures.photo_input(pictures.examples(), elem_id="photo")
+            photo = pictures.photo_input(portraits.free(), elem_id="photo")
             mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
         with gr.Column(scale=7, min_width=320):
             story = gr.HTML(cards.WAITING, js_on_load=script, apply_default_css=False, elem_id="story")
@@ -70,7 +71,7 @@ def _photo(translations: Library[Transferrer], chosen: gr.Dropdown) -> None:
             result = translations.get(translation)(pictures.decode(url), mirror=mirrored)
         except ValueError as error:
             return cards.message(str(error)), gr.update(visible=False), None, None, None
-        pictured = (result.frame, result.composed), result.composed, beside(result.frame, result.faces)
+        pictured = (result.frame, result.composed), result.composed, beside(result.frame, result.faces, result.refused)
         return cards.steps(result), gr.update(visible=bool(result.faces)), *pictured
 
     gr.on(
@@ -106,10 +107,9 @@ def _live(translations: Library[Transferrer], chosen: gr.Dropdown) -> None:
             return frame, cards.message(str(error)), Live()
         # The browser sends what its preview shows, which is mirrored already.
         result = transferrer(frame, mirror=not mirrored, thorough=False, previous=live.faces)
-        faces = tuple(face.aligned.face for face in result.faces)
-        live = Live(faces, (*live.times, time.perf_counter())[-12:])
-        quiet = "" if faces else cards.message("No face in view.", "hint")
-        return compose(result, chosen), quiet + cards.timing(result.ms, live.fps()), live
+        faces = (*result.faces, *result.refused)
+        live = Live(tuple(face.aligned.face for face in faces), (*live.times, time.perf_counter())[-12:])
+        return compose(result, chosen), hud(result, live.fps()), live
 
     camera.stream(
         show, [camera, view, mirror, state, chosen], [shown, note, state],
@@ -118,11 +118,18 @@ def _live(translations: Library[Transferrer], chosen: gr.Dropdown) -> None:
     )  # fmt: skip
 
 
+def hud(result: Result, fps: float) -> str:
+    """What is said below a live frame: notes on its faces, how well they can be seen, and how fast it goes."""
+    faces = (*result.faces, *result.refused)
+    said = cards.notes(faces) if faces else cards.message("No face in view.", "hint")
+    return said + cards.timing(result.ms, fps, cards.confidence(result.faces))
+
+
 def compose(result: Result, view: str) -> Image:
-    """A live frame as the viewer chose to see it; the frame itself where there is no face."""
+    """A live frame as the viewer chose to see it; the frame itself where no face was redrawn."""
     if not result.faces or view == VIEWS[0]:
         return result.composed
-    return beside(result.frame, result.faces) if view == VIEWS[1] else result.faces[0].image
+    return beside(result.frame, result.faces, result.refused) if view == VIEWS[1] else result.faces[0].image
 
 
 def _endpoint(transferrer: Transferrer) -> None:
@@ -135,8 +142,10 @@ def _endpoint(transferrer: Transferrer) -> None:
 
         Returns:
             width, height: of the photo. faces: biggest first, each with its box (left, top, right, bottom in
-            pixels), emoji_64 and emoji_256 (transparent PNG as data URLs). pasted: the photo with the emoji
-            over the faces, a JPEG as data URL. ms: milliseconds by stage. checkpoint: its name and hash.
+            pixels), emoji_64 and emoji_256 (transparent PNG as data URLs), confidence (how well the face can be
+            seen, 0..1) and note (what is wrong where that is little, else null). refused: faces of which too
+            little can be seen, each with its box, confidence and note. pasted: the photo with the emoji over
+            the faces, a JPEG as data URL. ms: milliseconds by stage. checkpoint: its name and hash.
         """
         try:
             return _record(transferrer(pictures.decode(photo), mirror=mirror), transferrer)
@@ -148,18 +157,21 @@ def _endpoint(transferrer: Transferrer) -> None:
 
 def _record(result: Result, transferrer: Transferrer) -> dict[str, Any]:
     faces = [
-        {
-            "box": [round(float(v), 1) for v in face.aligned.face.box],
-            "emoji_64": pictures.encode(face.raw),
-            "emoji_256": pictures.encode(face.image),
-        }
+        {**_seen(face), "emoji_64": pictures.encode(face.raw), "emoji_256": pictures.encode(face.image)}
         for face in result.faces
     ]
     return {
         "width": result.frame.shape[1],
         "height": result.frame.shape[0],
         "faces": faces,
+        "refused": [_seen(face) for face in result.refused],
         "pasted": pictures.encode(result.composed, max_side=None),
         "ms": {stage: round(ms, 2) for stage, ms in result.ms.items()},
         "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
     }
+
+
+def _seen(face: TransferredFace | RefusedFace) -> dict[str, Any]:
+    box = [round(float(v), 1) for v in face.aligned.face.box]
+    sure = None if face.confidence is None else round(face.confidence, 4)
+    return {"box": box, "confidence": sure, "note": face.note}

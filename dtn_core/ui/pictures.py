@@ -114,27 +114,3 @@ def photo_input(examples: Mapping[str, Image], **options: Any) -> gr.HTML:
         for name, picture in examples.items()
     )
     return picture_input("photo", buttons, **options)
-
-
-def examples() -> dict[str, Image]:
-    """Portraits that are in the public domain and come with installed packages; those not installed are left
-    out."""
-    found = {}
-    for name, read in (("Grace Hopper", _hopper), ("Eileen Collins", _astronaut)):
-        try:
-            found[name] = read()
-        except (ImportError, OSError, ValueError):
-            continue
-    return found
-
-
-def _hopper() -> Image:
-    from matplotlib import cbook
-
-    return images.load(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-
-
-def _astronaut() -> Image:
-    from skimage import data
-
-    return data.astronaut()

@@ -227,6 +227,17 @@ def test_no_face_is_said(page, noise):
     page.locator("#story .message", has_text=cards.NO_FACE).wait_for()
 
 
+def test_a_face_that_is_hardly_seen_is_refused_and_the_next_has_a_confidence(page, dark, hopper_path):
+    data = jpeg(dark)
+    page.set_input_files(".photo-file", {"name": "dark.jpg", "mimeType": "image/jpeg", "buffer": data})
+    page.locator("#story .message", has_text="Can't see enough of the face").wait_for()
+    assert page.locator("#story .emoji").count() == 0
+    assert page.locator("#views").is_hidden()
+    page.set_input_files(".photo-file", hopper_path)
+    page.locator("#story .sure", has_text="Confidence").wait_for()
+    assert page.locator("#story .message").count() == 0
+
+
 def test_live_stream(page):
     start_live(page)
     page.locator("#live-note", has_text="FPS").wait_for()
@@ -242,6 +253,7 @@ def test_live_stream(page):
         page.wait_for_timeout(100)
     assert len(seen) > 3, "the stream stands still"
     assert page.locator("#live-note .message").count() == 0
+    assert "Confidence" in page.inner_text("#live-note .timing")
 
 
 def test_live_goes_on_without_a_face(playwright, server, tmp_path):

@@ -7,9 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from made_cartoons import write_cartoons
 
+from dtn_core import checkpoint, images
 from dtn_core.__main__ import main
-from dtn_core.domains import avatars
+from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.evaluation import cleanliness, faces, retrieval
 from dtn_core.metrics import kid, polynomial_mmd, ranks
@@ -192,6 +194,37 @@ def test_people_of_a_group_that_is_shown_worse_are_seen():
     assert told["group"]["largest_gap"] is None
 
 
+def test_what_a_style_can_not_say_is_left_out_of_the_means():
+    truth = _made_truth()
+    said = _right(truth)
+    said["celeba"]["beard"] *= -1
+    whole = faces.answers(truth, said)
+    assert whole["balanced_accuracy"] == round(7 / 8, 4)
+    for which, name in (("celeba", "glasses"), ("celeba", "male"), ("utkface", "male"), ("utkface", "dark_skin")):
+        del said[which][name]
+    figures = faces.answers(truth, said)
+    assert figures["questions"]["glasses"] == {**whole["questions"]["glasses"], "auc": None, "balanced_accuracy": None}
+    assert figures["balanced_accuracy"] == figures["auc"] == 0.8  # glasses, male and dark_skin aren't asked
+    people = faces.by_people(truth, said)
+    assert people["sex"]["groups"]["female"]["agreement"] == 0.75  # of bald, hat, beard, hair
+    assert people["age"]["average"] == 1  # old
+
+
+def test_scores_and_the_nine_attributes_leave_out_what_is_untold():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (50, len(faces.TOLD))).astype(np.float32)
+    logits = torch.zeros(50, len(JUDGED))
+    for i, name in enumerate(faces.TOLD):
+        logits[:, JUDGED.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
+    untold = ("hat", "beard", "dark_skin")
+    logits[:, JUDGED.index("hat")] *= -1  # were it asked, the means would fall
+    assert set(faces.scores(logits, untold)) == {*JUDGED, "old"} - set(untold)
+    figures = faces.agreement(labels, logits, untold)
+    assert figures["attributes"]["hat"] == figures["attributes"]["beard"] == {"auc": None, "balanced_accuracy": None}
+    assert figures["auc"] == figures["balanced_accuracy"] == 1
+    assert faces.agreement(labels, logits)["auc"] == round(8 / 9, 4)
+
+
 # --- the ceiling --------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +245,40 @@ def test_an_avatar_shows_what_it_was_drawn_with():
     ]  # fmt: skip
     hidden = attributes._replace(bald=None, hat=True, male=None, beard=False)
     assert faces.shows(hidden)[faces.WANTED.index("male")] == 0.5
+
+
+def test_what_a_style_leaves_open_is_neither_yes_nor_no():
+    nothing = avatars.Attributes(*[None] * 8)
+    assert faces.shows(nothing) == [0.5] * len(faces.WANTED)
+    cartoon = nothing._replace(glasses=True, bald=False, hair="grey")
+    assert dict(zip(faces.WANTED, faces.shows(cartoon))) == {
+        "glasses": 1, "bald": 0, "hat": 0.5, "beard": 0.5, "male": 0.5, "hair_black": 0, "hair_brown": 0,
+        "hair_blond": 0, "hair_grey": 1, "dark_skin": 0.5, "old": 1,
+    }  # fmt: skip
+
+
+def test_matching_cartoons_are_picked_by_what_is_told(tmp_path):
+    everything = styles.draw("cartoon-set", range(12), write_cartoons(tmp_path))
+    wishes = [("bald", "beard", "male", "old"), ("glasses", "hair_blond"), ("hat", "hair_grey", "old", "glasses")]
+    wanted = np.array([[name in wish for name in faces.WANTED] for wish in wishes])
+    picked = faces.matching_avatars(wanted, count=12, style="cartoon-set", among=everything)
+    pictures = images.to_tensor(everything.pictures)[:, :3]
+    index = [next(i for i, p in enumerate(pictures) if torch.equal(p, one)) for one in picked]
+    told = [everything.attributes[i] for i in index]
+    assert [(a.glasses, a.bald, a.hair) for a in told] == [
+        (False, True, None), (True, False, "blond"), (True, False, "grey"),
+    ]  # fmt: skip
+    few = faces.matching_avatars(wanted, count=2, style="cartoon-set", among=everything)
+    assert all(any(torch.equal(p, one) for p in pictures[:2]) for one in few)
+
+
+def test_matching_toons_are_toons():
+    wanted = np.array([[name in ("bald", "male", "old") for name in faces.WANTED]])
+    picked = faces.matching_avatars(wanted, count=50, style="toon-head")
+    seeds = range(faces._MATCHING, faces._MATCHING + 50)
+    bald = [s for s in seeds if avatars.sample(s, avatars.BALANCED, "toon-head").attributes.bald]
+    drawn = images.to_tensor(styles.draw("toon-head", bald, rates=avatars.BALANCED).pictures)[:, :3]
+    assert any(torch.equal(picked[0], one) for one in drawn)
 
 
 def test_matching_avatars_show_what_is_wished():
@@ -239,6 +306,75 @@ def test_few_pictures_give_dashes_and_the_same_figures_again(tiny_checkpoint, ma
     text = faces.table(figures)
     assert "| — / — |" in text
     assert "nan" not in text
+
+
+def _of_style(made, style):
+    """The checkpoint, said to be of a style."""
+    info = checkpoint.read_config(made)
+    (made / "config.json").write_text(json.dumps({**info, "trained": {"style": style}}))
+    return made
+
+
+def _row(text, start):
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def test_a_translation_to_toons_is_measured_by_their_judge(make_checkpoint, data_folder, tmp_path):
+    toons = _of_style(make_checkpoint(tmp_path / "toons"), "toon-head")
+    figures = faces.evaluate(str(toons), data_folder, split="val", limit=8, avatars_n=30)
+    json.dumps(figures, allow_nan=False)
+    assert figures["style"] == "toon-head"
+    assert figures["judge_hash"] == checkpoint.weights_hash(checkpoint.find("judge-toon-head"))
+    assert set(figures["dtn"]["attributes"]) == set(faces.TOLD)
+    questions = figures["measure"]["rows"][str(toons)]["agreement"]["questions"]
+    for name in ("glasses", "hat"):
+        assert figures["dtn"]["attributes"][name] == {"auc": None, "balanced_accuracy": None}
+        assert questions[name]["auc"] is None
+    assert questions["male"]["auc"] is not None
+    text = faces.table(figures)
+    assert _row(text, "| glasses | ") == "| glasses | — / — | — / — | — / — |"
+    assert _row(text, "| hat (CelebA, ").endswith(" of 8) | — / — | — / — | — / — | — / — |  |")
+    assert _row(text, "| **mean of the six** | ")
+    assert "pack doesn't tell: glasses, hat." in text
+    (drawn,) = avatars.render_many(range(faces.SEEDS, faces.SEEDS + 30), style="toon-head")
+    learnt, unseen = faces._drawn("toon-head", data_folder, 30, 4)
+    assert (learnt.pictures == drawn).all()
+    assert len(unseen.pictures) == 4
+
+
+def test_a_translation_to_cartoons_is_measured_against_their_pack(make_checkpoint, data_folder, tmp_path):
+    data = write_cartoons(tmp_path / "data", 44)
+    for name in ("celeba.zip", "celeba_attributes.csv", "utkface.zip"):
+        (data / name).symlink_to(data_folder / name)
+    made = _of_style(make_checkpoint(tmp_path / "cartoons"), "cartoon-set")
+    figures = faces.evaluate(str(made), data, split="val", limit=6)
+    json.dumps(figures, allow_nan=False)
+    assert figures["judge_hash"] == checkpoint.weights_hash(checkpoint.find("judge-cartoon-set"))
+    assert figures["avatar_pool"] == 22  # and the other half is held out
+    assert figures["measure"]["avatars_compared_with"] == 11
+    text = faces.table(figures)
+    assert _row(text, "| **mean of the four** | ")
+    assert "pack doesn't tell: hat, beard, male, dark_skin." in text
+    (data / "cartoonset.zip").unlink()
+    with pytest.raises(ValueError, match=r"^[^\n]*cartoonset.zip: missing[^\n]*$"):
+        faces.evaluate(str(made), data, split="val", limit=6)
+
+
+def test_what_is_of_another_style_is_refused_in_one_line(make_checkpoint, tiny_checkpoint, tmp_path):
+    toons = _of_style(make_checkpoint(tmp_path / "toons"), "toon-head")
+    other = _of_style(make_checkpoint(tmp_path / "other"), "crayons")
+    for call, says in (
+        (
+            {"name": str(tiny_checkpoint), "compare": [str(toons)]},
+            "--compare .*toons: draws toon-head, but .*avataaars",
+        ),
+        ({"name": str(toons), "compare": [str(tiny_checkpoint)]}, "draws avataaars, but .*toon-head"),
+        ({"name": str(toons), "judge": "judge"}, "judge: judges avataaars, but .* Use judge-toon-head"),
+        ({"name": str(tiny_checkpoint), "judge": "judge-toon-head"}, "judges toon-head, but .* Use judge\\."),
+        ({"name": str(other)}, "style 'crayons' is unknown"),
+    ):
+        with pytest.raises(ValueError, match=rf"^[^\n]*{says}[^\n]*$"):
+            faces.evaluate(data=tmp_path, **call)
 
 
 def test_old_figures_have_the_old_table_only():

@@ -22,6 +22,7 @@ from dtn_core.networks.encoders import (
     Standardise,
     build,
     crop_from_head,
+    weights_of,
 )  # fmt: skip
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 from dtn_core.weights import dlib_model_path
@@ -151,6 +152,24 @@ def test_attribute_encoder_takes_any_side_and_names_its_outputs():
     small = torch.nn.functional.interpolate(smooth, size=64, mode="bilinear", antialias=True)
     assert torch.allclose(f(smooth), f(small), atol=1e-4)
     assert f.logits(f(small)).shape == (1, len(ATTRIBUTES))
+
+
+def test_squashed_logits_come_back_and_the_layer_before_them_counts_less():
+    f = AttributeEncoder(width=8, hidden=16).eval()
+    g = AttributeEncoder(width=8, hidden=16, squash=True).eval()
+    g.load_state_dict(f.state_dict())
+    x = torch.rand(3, 3, 64, 64)
+    assert torch.allclose(f.logits(f(x)), g.logits(g(x)), atol=1e-4)
+    assert g(x)[:, 16:].abs().max() < 1
+    assert torch.equal(f(x)[:, :16], g(x)[:, :16])
+    assert build(g.config).squash
+    assert not build(f.config).squash
+    assert weights_of(f).eq(1).all()
+    assert weights_of(g)[0] < weights_of(g)[-1] == 1
+    both = SideBySide([g, f])
+    assert torch.equal(weights_of(both), torch.cat([weights_of(g), weights_of(f)]))
+    features = torch.randn(400, g.dim)
+    assert torch.allclose(Standardise.of(features, weights_of(g))(features).std(0), weights_of(g), atol=1e-4)
 
 
 def test_standardise():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from made_cartoons import write_cartoons
 from PIL import Image
 
 from dtn_core import __main__ as cli
@@ -68,6 +69,16 @@ def test_stages_that_need_no_data(few_digits, name, tmp_path):
     found = check.look(replace(PRESETS[name], steps=4), None, tmp_path)
     assert found.preview is not None
     assert all(count > 0 for count in found.counts.values())
+
+
+def test_the_judge_of_a_pack_counts_what_it_learns(tmp_path):
+    config = replace(PRESETS["judge-tiny"], style="cartoon-set")
+    found = check.look(config, str(write_cartoons(tmp_path / "data")), tmp_path)
+    assert found.counts == {"avatars": 6}
+    small = check.look(replace(config, avatars=4), str(tmp_path / "data"), tmp_path)
+    assert small.counts == {"avatars": 4}
+    with pytest.raises(ValueError, match="cartoonset.zip: missing"):
+        check.look(config, str(tmp_path), tmp_path)
 
 
 def test_labelled_folders_count_by_class(tmp_path):

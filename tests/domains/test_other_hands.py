@@ -1,0 +1,91 @@
+"""Faces by other hands, which f learns drawings by: labelled as they are drawn, and never of a target style."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from dtn_core.config import Style
+from dtn_core.domains import other_hands
+from dtn_core.domains.other_hands import HANDS, sample
+from dtn_core.domains.portraits import UNKNOWN
+from dtn_core.networks.encoders import ATTRIBUTES
+from dtn_core.types import HEAD_EYE_HEIGHT
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Three of each hand: (5, 3, 64, 64, 4), and their labels."""
+    pictures, labels = other_hands.draw(3, ATTRIBUTES)
+    return pictures.reshape(len(HANDS), 3, 64, 64, 4), labels.reshape(len(HANDS), 3, -1)
+
+
+def test_no_hand_is_of_a_target_style():
+    assert not set(HANDS) & set(get_args(Style))
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_a_drawing_is_a_face_with_nothing_around(hand, drawn):
+    pictures = drawn[0][list(HANDS).index(hand)]
+    assert pictures.dtype == np.uint8
+    assert pictures[:, 0, [0, -1], 3].max() == 0
+    # Between the eyes there is a face, and its halves reach as far to both sides.
+    assert pictures[:, round(64 * HEAD_EYE_HEIGHT), 32, 3].min() == 255
+    assert (pictures[0] != pictures[1]).any()
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_a_seed_is_a_drawing(hand, drawn):
+    assert sample(hand, 2) == sample(hand, 2)
+    assert sample(hand, 2) != sample(hand, 1)
+    again = other_hands._draw((hand, 2, 64))
+    assert (again == drawn[0][list(HANDS).index(hand), 2]).all()
+    assert other_hands._draw((hand, 2, 32)).shape == (32, 32, 4)
+
+
+def test_labels_are_yes_no_or_unknown(drawn):
+    labels = drawn[1]
+    assert labels.shape == (len(HANDS), 3, len(ATTRIBUTES))
+    assert labels.dtype == np.float32
+    assert set(np.unique(labels).tolist()) == {0.0, 1.0, UNKNOWN}
+    for row, hand in zip(labels, HANDS):
+        for seed in range(3):
+            told = {name: value for name, value in zip(ATTRIBUTES, row[seed].tolist()) if value != UNKNOWN}
+            assert told == sample(hand, seed)[1]
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_what_a_hand_can_draw_is_told_both_ways(hand):
+    told = [sample(hand, seed)[1] for seed in range(300)]
+    parts = {"No_Beard": HANDS[hand].beard, "Eyeglasses": HANDS[hand].glasses, "Bald": HANDS[hand].bald}
+    parts |= {"Wearing_Hat": HANDS[hand].hat, "Smiling": HANDS[hand].mouths[0], "Male": True}
+    for name, drawable in parts.items():
+        assert {t[name] for t in told if name in t} == ({0.0, 1.0} if drawable else set()), name
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_labels_of_a_drawing_agree(hand):
+    colours = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
+    for seed in range(300):
+        told = sample(hand, seed)[1]
+        if told.get("No_Beard") == 0 or told.get("Bald") == 1:
+            assert told["Male"] == 1
+        if told.get("Bald") == 1 or told.get("Wearing_Hat") == 1:
+            assert not set(colours) & set(told)  # hair that isn't seen has no colour
+        assert sum(told.get(name, 0) for name in colours) <= 1
+
+
+@pytest.mark.parametrize("label", ["No_Beard", "Eyeglasses"])
+def test_beards_and_glasses_are_drawn_where_they_are_told(label):
+    """The same drawing without its beard, or without its glasses, is another."""
+    for hand, h in HANDS.items():
+        part = h.beard if label == "No_Beard" else h.glasses
+        if part is None:
+            continue
+        worn = 0.0 if label == "No_Beard" else 1.0
+        options = next(o for o, told in (sample(hand, seed) for seed in range(300)) if told[label] == worn)
+        without = {**options, f"{part}Probability": 0}
+        if label == "Eyeglasses" and h.bare:
+            without = {**options, f"{part}Variant": [h.bare[0]]}
+        one, other = (other_hands.rasterise(hand, o, h.eyes, 64).astype(int) for o in (options, without))
+        assert (np.abs(one - other).max(2) > 40).mean() > 0.003, hand
