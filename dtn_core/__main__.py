@@ -308,6 +308,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", metavar="DIR", help="folder of the data packs (default: $DTN_DATA)")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default runs)")
     parser.add_argument("--pack", metavar="FILE", help="a ready training pack, instead of --data")
+    parser.add_argument("--write-pack", metavar="FILE", help="only make that pack, for another machine to train from")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run directory")
     parser.add_argument("--download", action="store_true", help="fetch SVHN and MNIST into --data first")
@@ -335,6 +336,8 @@ def _train(arguments: argparse.Namespace) -> int:
         _digit_data(arguments)
     if arguments.check:
         return _check(config, arguments)
+    if arguments.write_pack:
+        return _write_pack(config, arguments)
     resume = Path(arguments.resume) if arguments.resume else None
     pack = Path(arguments.pack) if arguments.pack else None
     run, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, pack, arguments.tracker)
@@ -350,6 +353,24 @@ def _check(config: Config | None, arguments: argparse.Namespace) -> int:
         raise ValueError("--check goes with a preset or a configuration file.")
     found = check.look(config, arguments.data, Path(arguments.runs))
     print(json.dumps(check.to_json(found)) if arguments.json else check.table(found))
+    return 0
+
+
+def _write_pack(config: Config | None, arguments: argparse.Namespace) -> int:
+    from .config import TransferTraining
+    from .domains.portraits import optional_folder
+
+    if not isinstance(config, TransferTraining):
+        raise ValueError("--write-pack goes with a translation's preset: faces, digits or folders.")
+    from .training.packs import make_encoder, make_pack
+
+    path = Path(arguments.write_pack)
+    try:
+        made = make_pack(config, make_encoder(config.encoder), optional_folder(arguments.data), "cpu")
+        made.write(path)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror}). Choose another.") from None
+    _say(f"{path}: {path.stat().st_size / 1e6:.0f} MB. Train from it with --pack {path}")
     return 0
 
 

@@ -341,12 +341,12 @@ PRESETS: dict[str, Config] = {
         )
         for name, style, steps, base, avatars in (
             ("faces-cpu", "avataaars", 5000, 24, 10000), ("toon-cpu", "toon-head", 2500, 16, 6000),
-            ("cartoon-cpu", "cartoon-set", 2500, 16, 2000),
+            ("cartoon-cpu", "cartoon-set", 1600, 16, 2000),
         )
     },
     "faces": TransferTraining(
         steps=30000, batch=128, lr=5e-4, encoder="encoder-drawn", utkface=0.25, alpha=20.0,
-        alpha_end=8.0, wobble=True, base=64, d_base=64, d_upscale=2.0, ema=0.999, avatars=30000, views=8,
+        alpha_end=8.0, wobble=True, base=64, d_base=64, d_upscale=2.0, ema=0.999, avatars=12000, views=4,
         log_every=100, sample_every=1000, save_every=1000,
     ),
     "faces-paper": TransferTraining(

@@ -12,6 +12,9 @@ from . import avatars
 from .avatars import PEOPLE, Attributes, Rates, VectorStyle
 from .cartoons import cartoons
 
+TITLES = {"avataaars": "Avataaars", "toon-head": "ToonHead", "cartoon-set": "Cartoon Set"}
+"""As people call them."""
+
 CREDITS = {
     "avataaars": "avataaars by Pablo Stanley, free for personal and commercial use, drawn by DiceBear",
     "toon-head": "ToonHead by Johan Melin, CC BY 4.0, drawn by DiceBear",

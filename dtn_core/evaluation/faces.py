@@ -532,7 +532,10 @@ def generate(loaded: Checkpoint, z: Tensor) -> Tensor:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as Markdown tables: the nine attributes, and, where they were measured, all the rest."""
+    """The figures as Markdown tables; of figures of an earlier version, without "measure", the nine attributes alone."""
+    if "measure" in figures:
+        untold = styles.UNTOLD[figures.get("style", "avataaars")]
+        return "\n".join([*_measure_table(figures["measure"], untold), "", *_people_table(figures["measure"])])
     kinds = ("dtn", NEAREST, RANDOM)
     lines = ["| AUC / balanced accuracy | DTN | nearest avatar | random avatar |", "|---|---|---|---|"]
     for name in TOLD:
@@ -544,9 +547,6 @@ def table(figures: dict[str, Any]) -> str:
     lines.append(f"| f-constancy (lower is better) | {constancy} |")
     share = figures["diversity"]["share"]
     lines.append(f"| diversity, share of real avatars' | {share:.2f} | | 1.00 |")
-    if "measure" in figures:
-        untold = styles.UNTOLD[figures.get("style", "avataaars")]
-        lines += ["", *_measure_table(figures["measure"], untold), "", *_people_table(figures["measure"])]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ VAL = 1000
 VAL_T = 200
 """At most so many of t."""
 
-FORMAT = 3
+FORMAT = 4
 """Part of a kept pack's name: other packs are made anew."""
 
 
@@ -59,12 +60,17 @@ class Pack:
     source: str = ""
 
     def write(self, path: Path) -> None:
-        """Write as one safetensors file, whole or not at all; features as fp16."""
+        """Write as one safetensors file, whole or not at all; features as fp16, targets deflated."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
         halved = {k: (v.half() if v.is_floating_point() else v).contiguous().clone() for k, v in tensors.items()}
-        save_file(halved, temporary, metadata={"source": self.source})
+        shapes = {}
+        for key in ("t", "t_val"):  # drawings shrink to a sixth, so that a pack can be carried to a GPU
+            squeezed = zlib.compress(halved[key].numpy().tobytes())
+            shapes[key] = json.dumps(list(halved[key].shape))
+            halved[key] = torch.frombuffer(bytearray(squeezed), dtype=torch.uint8)
+        save_file(halved, temporary, metadata={"source": self.source, **shapes})
         temporary.replace(path)
 
     @classmethod
@@ -72,7 +78,11 @@ class Pack:
         """The inverse of `write`."""
         with safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
-            source = (file.metadata() or {}).get("source", "")
+            told = file.metadata() or {}
+        for key in ("t", "t_val"):
+            raw = bytearray(zlib.decompress(tensors[key].numpy().tobytes()))
+            tensors[key] = torch.frombuffer(raw, dtype=torch.uint8).view(json.loads(told[key]))
+        source = told.get("source", "")
         return cls(**{k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, source=source)
 
 

@@ -37,7 +37,7 @@ def warm_up(transferrer: Transferrer) -> None:
 
 def fill(translations: Library[Transferrer]) -> gr.Dropdown:
     """Fill the tab, inside a gr.Tab. Returns the list of translations."""
-    chosen = dropdown(translations, elem_id="translation")
+    chosen = dropdown(translations, "Style", elem_id="translation")
     with gr.Tabs(elem_classes="modes"):
         with gr.Tab("Photo", id="photo"):
             _photo(translations, chosen)

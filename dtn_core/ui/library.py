@@ -12,6 +12,7 @@ import gradio as gr
 
 from .. import checkpoint
 from ..checkpoint import SHIPPED
+from ..domains.styles import TITLES
 
 T = TypeVar("T")
 
@@ -31,10 +32,11 @@ class Library(Generic[T]):
 
     def choices(self) -> list[tuple[str, str]]:
         """(words, value) of all there are now, the newest run first."""
-        found = [(f"{self.first.checkpoint.name} · {self.first.checkpoint.hash}", "")]
+        first = self.first.checkpoint
+        found = [(_titled(first.info, f"{first.name} · {first.hash}"), "")]
         for directory in sorted(p.parent for p in SHIPPED.glob("*/config.json")):
-            if self._fits(directory) and directory.name != self.first.checkpoint.name:
-                found.append((directory.name, str(directory)))
+            if self._fits(directory) and directory.name != first.name:
+                found.append((_titled(checkpoint.read_config(directory), directory.name), str(directory)))
         for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
             for directory in (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True)):
                 if self._fits(directory):
@@ -71,6 +73,13 @@ def sees(info: dict) -> str:
     return info.get("sees", older)
 
 
+def _titled(info: dict, name: str) -> str:
+    """A shipped translation's name, and its style's before it where it has one."""
+    trained = info.get("trained", {})
+    title = TITLES.get(trained.get("style")) if trained.get("task") == "faces" else None
+    return f"{title} · {name}" if title else name
+
+
 def _step(directory: Path) -> str:
     if directory.name != "export":
         return f"step {int(directory.name):,}"
@@ -78,10 +87,10 @@ def _step(directory: Path) -> str:
     return f"finished, step {step:,}" if isinstance(step, int) else "finished"
 
 
-def dropdown(library: Library, **options: object) -> gr.Dropdown:
+def dropdown(library: Library, label: str = "Translation", **options: object) -> gr.Dropdown:
     """A list of the library's translations. It grows while the page is open: bring it up to date with `refresh`."""
     return gr.Dropdown(
-        library.choices(), value="", label="Translation", filterable=False, elem_classes="translation", **options
+        library.choices(), value="", label=label, filterable=False, elem_classes="translation", **options
     )
 
 

@@ -332,7 +332,6 @@ def test_a_translation_to_toons_is_measured_by_their_judge(make_checkpoint, data
         assert questions[name]["auc"] is None
     assert questions["male"]["auc"] is not None
     text = faces.table(figures)
-    assert _row(text, "| glasses | ") == "| glasses | — / — | — / — | — / — |"
     assert _row(text, "| hat (CelebA, ").endswith(" of 8) | — / — | — / — | — / — | — / — |  |")
     assert _row(text, "| **mean of the six** | ")
     assert "pack doesn't tell: glasses, hat." in text

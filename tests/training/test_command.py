@@ -11,7 +11,7 @@ from dtn_core.__main__ import main
 from dtn_core.config import PRESETS
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
-from dtn_core.training.packs import Pack
+from dtn_core.training.packs import Pack, make_encoder, make_pack
 
 
 @pytest.fixture
@@ -117,3 +117,20 @@ def test_a_configuration_file_is_a_preset_of_ones_own(encoder, pack, tmp_path):
     path.write_text(json.dumps(to_dict(PRESETS["faces-tiny"]) | {"steps": 1, "encoder": str(encoder)}))
     assert main(["train", str(path), "--pack", str(pack), "--runs", str(tmp_path / "runs")]) == 0
     assert (tmp_path / "runs" / "00001-mine" / "export" / "generator.safetensors").exists()
+
+
+def test_a_pack_is_written_read_and_trained_from(tmp_path, capsys):
+    """Of digits, which need no data folder: targets come back as they were, and no data is asked for again."""
+    file = tmp_path / "digits.pack"
+    assert main(["train", "digits-tiny", "--write-pack", str(file)]) == 0
+    assert "MB" in capsys.readouterr().err
+    config = PRESETS["digits-tiny"]
+    made = make_pack(config, make_encoder(config.encoder), None, "cpu")
+    read = Pack.read(file)
+    assert torch.equal(read.t, made.t)
+    assert torch.equal(read.t_val, made.t_val)
+    assert torch.allclose(read.f_s, made.f_s, atol=0.02)
+    assert read.source == made.source
+    assert main(["train", "digits-tiny", "--pack", str(file), "--runs", str(tmp_path / "runs")]) == 0
+    assert main(["train", "judge-tiny", "--write-pack", str(file)]) == 2
+    assert "goes with a translation" in capsys.readouterr().err
