@@ -35,7 +35,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A translation, loaded: G(x) = g(emphasis · standardise_s(f(x))), then SR. All frozen, in eval mode, float32.
+    """A translation, loaded: G(x) = g(stress(standardise_s(f(x)))), then SR. All frozen, in eval mode, float32.
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
     g: see `networks.generator.build`; upscaler: `Upscaler` or None; emphasis: how much more than in training g
@@ -56,7 +56,12 @@ class Checkpoint:
     def hears(self, x: Tensor) -> Tensor:
         """(B, 3, S, S) pictures of s in [-1, 1] → what g takes: (B, dim) features, or the pictures themselves where G
         doesn't contain f."""
-        return x if isinstance(self.g, FromPicture) else self.emphasis * self.standardise_s(self.f(x))
+        return x if isinstance(self.g, FromPicture) else self.stress(self.standardise_s(self.f(x)))
+
+    def stress(self, z: Tensor) -> Tensor:
+        """(B, dim) standardised features, those that count in full (`encoders.weights_of`) times the emphasis, others
+        by less."""
+        return z * (1 + (self.emphasis - 1) * encoders.weights_of(self.f).to(z))
 
     @torch.no_grad()
     def transfer(self, x: Tensor) -> Tensor:

@@ -341,7 +341,7 @@ PRESETS: dict[str, Config] = {
         )
         for name, style, steps, base, avatars in (
             ("faces-cpu", "avataaars", 5000, 24, 10000), ("toon-cpu", "toon-head", 2500, 16, 6000),
-            ("cartoon-cpu", "cartoon-set", 1600, 16, 2000),
+            ("cartoon-cpu", "cartoon-set", 3200, 16, 2000),
         )
     },
     "faces": TransferTraining(

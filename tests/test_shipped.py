@@ -137,4 +137,4 @@ def test_weights_fit_the_budget():
     files = list(SHIPPED.rglob("*.safetensors"))
     assert max(f.stat().st_size for f in files) < 20e6
     assert sum(f.stat().st_size for f in files) < 60e6
-    assert checkpoint.load_encoder("encoder").config == checkpoint.load("emoji").f.config
+    assert checkpoint.load_encoder("encoder-drawn").config == checkpoint.load("emoji").f.config

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
@@ -40,7 +41,7 @@ def cartoons(data: Path, size: int = 64, limit: int | None = None) -> tuple[Imag
                 if cut is not None:
                     drawn.append(head(cut, size))
                     told.append(_attributes(row))
-    except (OSError, KeyError, TypeError, zipfile.BadZipFile, cv2.error) as error:
+    except (OSError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, cv2.error) as error:
         raise ValueError(f"{path}: damaged ({error}). Get the pack again.") from None
     if not drawn:
         raise ValueError(f"{path}: no cartoon before plain white is in it. Get the pack again.")

@@ -525,14 +525,14 @@ def seen(net: torch.nn.Module, pictures: NDArray[np.uint8], size: int = 64) -> T
 
 def generate(loaded: Checkpoint, z: Tensor) -> Tensor:
     """(N, dim) standardised → (N, 4, 64, 64), with the checkpoint's emphasis."""
-    return batched(loaded.g, loaded.emphasis * z)
+    return batched(loaded.g, loaded.stress(z))
 
 
 # --- tables -----------------------------------------------------------------------------------------------------
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as Markdown tables; of figures of an earlier version, without "measure", the nine attributes alone."""
+    """The figures as Markdown tables; of an earlier version's, without "measure", the nine attributes alone."""
     if "measure" in figures:
         untold = styles.UNTOLD[figures.get("style", "avataaars")]
         return "\n".join([*_measure_table(figures["measure"], untold), "", *_people_table(figures["measure"])])

@@ -47,7 +47,9 @@ EXPLAINED = {
 
 ABOUT = {
     "faces-tiny": "A try-out with a few pictures: seconds, and too short to learn anything.",
-    "faces-cpu": "The shipped emoji: about 45 minutes on two CPU cores.",
+    "faces-cpu": "The shipped emoji: about 70 minutes on one CPU core.",
+    "toon-cpu": "The shipped ToonHead: about 25 minutes on one CPU core.",
+    "cartoon-cpu": "The shipped Cartoon Set: about 40 minutes on one CPU core.",
     "faces": "A larger g and D, for a CUDA GPU. Check tells how long.",
     "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05, with dlib’s f, for a GPU.",
     "digits-tiny": "A try-out with a few pictures: seconds, and too short to learn anything.",
@@ -61,8 +63,11 @@ ABOUT = {
     "folder-f": "An f of 64 pixels, driven towards drawings. Check tells how long.",
     "encoder-tiny": "f of faces, a try-out: seconds.",
     "encoder": "f of faces, from CelebA’s attributes and UTKFace. Check tells how long.",
+    "encoder-drawn": "f of faces, going on from the shipped one with faces drawn by other hands: it reads drawings.",
     "judge-tiny": "The judge of emoji, a try-out: seconds.",
     "judge": "The judge of emoji reads attributes off avatars; it measures, and trains nothing.",
+    "judge-toon": "The judge of ToonHead.",
+    "judge-cartoon": "The judge of the Cartoon Set.",
     "upscaler-tiny": "SR from 64 to 256 pixels, a try-out: seconds.",
     "upscaler": "SR: emoji from 64 to 256 pixels.",
     "digits-f-tiny": "f of digits, a try-out: seconds.",
