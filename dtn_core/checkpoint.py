@@ -61,6 +61,8 @@ class Checkpoint:
     def stress(self, z: Tensor) -> Tensor:
         """(B, dim) standardised features, those that count in full (`encoders.weights_of`) times the emphasis, others
         by less."""
+        if self.emphasis == 1:
+            return z
         return z * (1 + (self.emphasis - 1) * encoders.weights_of(self.f).to(z))
 
     @torch.no_grad()

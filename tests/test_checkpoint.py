@@ -121,3 +121,18 @@ def test_an_interrupted_save_leaves_the_old_one_whole(own, monkeypatch):
         checkpoint.save(own, {"kind": "transfer"}, {"generator": {"w": torch.zeros(1)}})
     assert checkpoint.load(own).hash == before
     assert [p.name for p in own.parent.iterdir()] == ["own"]
+
+
+def test_what_f_names_is_stressed_in_full_and_the_rest_by_its_weight(tmp_path, make_checkpoint):
+    made = make_checkpoint(tmp_path / "x")
+    info = checkpoint.read_config(made)
+    (made / "config.json").write_text(
+        json.dumps({**info, "emphasis": 1.5, "encoder": {**info["encoder"], "squash": True}})
+    )
+    loaded = checkpoint.load(made)
+    hidden = loaded.f.hidden
+    z = torch.ones(1, loaded.f.dim)
+    assert torch.allclose(loaded.stress(z)[:, hidden:], torch.tensor(1.5))
+    assert torch.allclose(loaded.stress(z)[:, :hidden], torch.tensor(1.125))
+    (made / "config.json").write_text(json.dumps({**info, "emphasis": 1.0}))
+    assert torch.equal(checkpoint.load(made).stress(z), z)
