@@ -292,7 +292,7 @@ def test_old_zips_are_forgotten(tmp_path):
 
 def test_encoders_that_fit(made):
     of = {task: [value for _, value in Desk(made, "all").encoders(task)] for task in ("faces", "digits", "folders")}
-    assert of["faces"][:3] == ["emoji", "encoder", "dlib"]
+    assert of["faces"][:6] == ["cartoon-set", "emoji", "encoder", "encoder-drawn", "toon-head", "dlib"]
     assert "digits" in of["digits"]
     assert "digits-f" in of["digits"]
     assert "encoder" not in of["digits"]

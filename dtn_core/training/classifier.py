@@ -21,7 +21,7 @@ from ..domains.digits import Digits
 from ..images import to_float, to_rgb
 from ..networks.digits import ClassEncoder, PaperDigitEncoder
 from ..types import Image
-from .engine import adamw, average, descend, flat_cosine, load_states, part, prepare, set_lr, states
+from .engine import adamw, average, descend, flat_cosine, layout, load_states, part, prepare, set_lr, states
 
 DRAWN = 60_000
 """How many street numbers are drawn where `ClassifierTraining.drawn` asks for some."""
@@ -144,7 +144,7 @@ class ClassifierStage:
         share, y = (said / said.sum(1, keepdim=True)).max(1)
         hard = roughened(coloured(stylised(turned(x, random), random, 0.5), random), random)
         mine = part(n, self.accelerator)
-        hard = hard[mine].contiguous(memory_format=torch.channels_last)
+        hard = hard[mine].contiguous(memory_format=layout(self.net, self.device))
         return Guessed(hard, y[mine], (share[mine] >= CONFIDENT).float())
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
@@ -164,7 +164,7 @@ class ClassifierStage:
         if street:
             x = roughened(coloured(x, random, 0.0 if self.config.domain == "folder" else 0.3), random)
         mine = part(n, self.accelerator)
-        return x[mine].contiguous(memory_format=torch.channels_last), y[mine]
+        return x[mine].contiguous(memory_format=layout(self.net, self.device)), y[mine]
 
     def samples(self) -> Image:
         """Training pictures as f is shown them."""

@@ -22,7 +22,7 @@ from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator
 from ..types import Image
 from .classifier import turned_by
-from .engine import average, descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
+from .engine import average, descend, flat_cosine, layout, load_states, part, prepare, prepare_optimizer, set_lr, states
 from .packs import Pack
 
 
@@ -88,7 +88,7 @@ class TransferStage:
         source = torch.randint(len(self.z_s), (n,), generator=random)[mine].to(device)
         view = torch.randint(self.z_s.shape[1], (n,), generator=random)[mine].to(device)
         target = torch.randint(len(self.t), (n,), generator=random)[mine]
-        t = to_float(self.t[target.to(self.t.device)].to(device)).contiguous(memory_format=torch.channels_last)
+        t = to_float(self.t[target.to(self.t.device)].to(device)).contiguous(memory_format=layout(self.d, device))
         z_s = self.z_s[source, view]
         if self.x_s is None:
             return z_s, torch.cat([z_s, self.z_t[target.to(device)]]), t
