@@ -119,8 +119,9 @@ def test_a_configuration_file_is_a_preset_of_ones_own(encoder, pack, tmp_path):
     assert (tmp_path / "runs" / "00001-mine" / "export" / "generator.safetensors").exists()
 
 
-def test_a_pack_is_written_read_and_trained_from(tmp_path, capsys):
+def test_a_pack_is_written_read_and_trained_from(tmp_path, capsys, monkeypatch):
     """Of digits, which need no data folder: targets come back as they were, and no data is asked for again."""
+    monkeypatch.delenv("DTN_DATA", raising=False)
     file = tmp_path / "digits.pack"
     assert main(["train", "digits-tiny", "--write-pack", str(file)]) == 0
     assert "MB" in capsys.readouterr().err
