@@ -2,7 +2,7 @@
 
 The house, floor by floor; imports point down only (tests/test_floors.py keeps it so):
 
-floor 0  config, types, images, events,
+floor 0  config, types, images, colours, events,
          devices, metrics, weights                words everyone uses
 floor 1  networks/, losses, faces/, domains/      parts; siblings don't know each other
 floor 2  checkpoint                               directories of weights that explain themselves

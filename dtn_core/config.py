@@ -85,16 +85,37 @@ class EncoderTraining(Training):
     """Length of the layer before the last ReLU."""
     squash: bool = False
     """Export f with its attributes' logits squashed (`networks.encoders.AttributeEncoder`)."""
+    size: int = 64
+    """Side of the pictures that f looks at."""
     weight_decay: float = 0.05
     """AdamW's."""
     utkface: float = 0.35
-    """Share of UTKFace in a batch."""
+    """Share of UTKFace among a batch's photos."""
+    celebahq: float = 0.0
+    """Share of CelebA-HQ among the photos with whole heads; the rest is CelebA."""
+    relight: float = 0.0
+    """Share of a batch under strong changes of exposure, white balance and shade (`domains.portraits.relight`)."""
+    focus: float = 1.0
+    """Weight in the loss of the attributes that an avatar can show, expressions among them; others have 1."""
+    skin: float = 0.0
+    """Weight of the loss of a head of its own for the skin's colour; 0: no such head."""
     drawn: float = 0.0
     """Share of faces drawn by other hands (`domains.other_hands`), with labels, in a batch. None is of a target."""
     start: str | None = None
     """A checkpoint of the same net to start from, instead of random weights."""
     limit: int | None = None
     """At most so many pictures a set; None: all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("utkface", "celebahq", "relight", "drawn"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share: it must lie between 0 and 1, not {getattr(self, name)}.")
+        if not 32 <= self.size <= 256:
+            raise ValueError(f"size must lie between 32 and 256, not {self.size}.")
+        for name in ("focus", "skin"):
+            if not 0 <= getattr(self, name) <= 100:
+                raise ValueError(f"{name} is a weight: it must lie between 0 and 100, not {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
@@ -288,10 +309,13 @@ KINDS: dict[str, type[Config]] = {
 _TINY = {"log_every": 2, "sample_every": 4, "save_every": 4, "precision": "fp32"}
 PRESETS: dict[str, Config] = {
     "encoder-tiny": EncoderTraining(steps=8, batch=8, width=8, hidden=16, limit=64, **_TINY),
-    "encoder": EncoderTraining(steps=3000, batch=96, lr=3e-3, log_every=50, sample_every=1000, save_every=500),
+    "encoder": EncoderTraining(
+        steps=9000, batch=96, lr=3e-3, size=80, celebahq=0.75, utkface=0.3, relight=0.5, focus=2.0, skin=0.5,
+        log_every=50, sample_every=3000, save_every=500,
+    ),
     "encoder-drawn": EncoderTraining(
-        steps=1200, batch=96, lr=1e-3, start="encoder", drawn=0.45, squash=True, log_every=50, sample_every=600,
-        save_every=200,
+        steps=4000, batch=96, lr=1.5e-3, start="encoder", size=80, celebahq=0.75, utkface=0.3, relight=0.5, focus=2.0,
+        skin=0.5, drawn=0.3, squash=True, log_every=50, sample_every=2000, save_every=500,
     ),
     "judge-tiny": JudgeTraining(steps=8, batch=8, width=8, avatars=64, **_TINY),
     "judge": JudgeTraining(steps=1500, batch=96, lr=3e-3, save_every=500),

@@ -1,7 +1,8 @@
-"""The photo domain s: portraits of CelebA and UTKFace from their packs, split, cropped and stylised.
+"""The photo domain s: portraits of CelebA, CelebA-HQ and UTKFace from their packs, split, cropped and stylised.
 
-Packs are zips of JPEGs in a data folder (``--data`` or the environment variable ``DTN_DATA``): ``celeba.zip`` with
-``celeba_attributes.csv`` and ``utkface.zip``. Both sets are aligned already, so the eyes stand at one place each.
+Packs are zips of JPEGs in a data folder (``--data`` or the environment variable ``DTN_DATA``): ``celeba.zip`` and
+``celebahq.zip``, each with a table of attributes, and ``utkface.zip``. All are aligned already, so the eyes stand at
+one place in each.
 """
 
 from __future__ import annotations
@@ -73,9 +74,26 @@ def optional_folder(given: str | os.PathLike[str] | None) -> Path | None:
 
 def celeba(data: Path, split: Split, attributes: tuple[str, ...], limit: int | None = None) -> Portraits:
     """CelebA's part of a split: whole heads, 109×89, its 40 attributes."""
-    table = data / "celeba_attributes.csv"
+    return _with_attributes(data, "celeba", split, attributes, limit, (89, 109), (34.6, 54.0, 56.5))
+
+
+def celebahq(data: Path, split: Split, attributes: tuple[str, ...], limit: int | None = None) -> Portraits:
+    """CelebA-HQ's part of a split: whole heads, 104×104, CelebA's 40 attributes."""
+    return _with_attributes(data, "celebahq", split, attributes, limit, (104, 104), (39.5, 64.7, 50.4))
+
+
+def _with_attributes(
+    data: Path,
+    stem: str,
+    split: Split,
+    attributes: tuple[str, ...],
+    limit: int | None,
+    size: tuple[int, int],
+    eyes: tuple[float, float, float],
+) -> Portraits:
+    table = data / f"{stem}_attributes.csv"
     if not table.is_file():
-        raise ValueError(f"{table}: missing. The data folder needs celeba.zip and celeba_attributes.csv.")
+        raise ValueError(f"{table}: missing. The data folder needs {stem}.zip and {stem}_attributes.csv.")
     with table.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if split_of(row["file"]) == split][:limit]
     labels = np.full((len(rows), len(attributes)), UNKNOWN, np.float32)
@@ -83,8 +101,7 @@ def celeba(data: Path, split: Split, attributes: tuple[str, ...], limit: int | N
         if rows and name in rows[0]:
             labels[:, i] = [float(row[name]) for row in rows]
     names = tuple(row["file"] for row in rows)
-    pictures = _read(data / "celeba.zip", names, (89, 109))
-    return Portraits(pictures, (34.6, 54.0, 56.5), labels, names, tight=False)
+    return Portraits(_read(data / f"{stem}.zip", names, size), eyes, labels, names, tight=False)
 
 
 def utkface(data: Path, split: Split, attributes: tuple[str, ...], limit: int | None = None) -> Portraits:
@@ -206,6 +223,20 @@ def stylise(rng: np.random.Generator, image: Image) -> Image:
         image[y : y + h, x : x + w] = image[y : y + h, x : x + w].mean((0, 1))
     tint = rng.uniform(0.8, 1.25) * (1 + rng.uniform(-0.07, 0.07, 3))
     return np.clip(image * tint + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
+
+
+def relight(rng: np.random.Generator, image: Image) -> Image:
+    """Strong changes of light: exposure .4 to 1.9, gamma .75 to 1.35, warm to cold, shade from one side. What f says of
+    a person, skin above all, shouldn't move with them. (S, S, 3) uint8 → the same."""
+    lit = (image.astype(np.float32) / 255) ** rng.uniform(0.75, 1.35)
+    warm, green = rng.uniform(-0.18, 0.18), rng.uniform(-0.05, 0.05)
+    lit *= 2 ** rng.uniform(-1.3, 0.95) * np.array([1 + warm, 1 + green, 1 - warm], np.float32)
+    if rng.random() < 0.4:
+        angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.6)
+        ramp = np.linspace(-1, 1, len(image), dtype=np.float32)
+        side = np.clip(np.cos(angle) * ramp[None] + np.sin(angle) * ramp[:, None], -1, 1)
+        lit *= (1 - depth * (side + 1) / 2)[..., None]
+    return (np.clip(lit, 0, 1) * 255).astype(np.uint8)
 
 
 def hide_context(rng: np.random.Generator, image: Image) -> Image:

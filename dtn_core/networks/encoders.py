@@ -40,6 +40,10 @@ ATTRIBUTES = (*CELEBA, *UTKFACE)
 """What `AttributeEncoder` is trained to tell: CelebA's forty, then skin (by UTKFace's groups) and age."""
 
 
+SKIN_MEAN, SKIN_SPREAD = (62.0, 14.0, 17.0), (13.0, 6.0, 7.0)
+"""Of cheeks in photos, CIELAB: the scale of the skin's head."""
+
+
 class Residual(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -66,17 +70,25 @@ class AttributeEncoder(nn.Module):
 
     squash: the logits as tanh(logit / 4). A photo that is very surely bald and a drawing that is sure enough are then
     the same to g, which plain logits keep apart; and the layer before them counts for less (`weights`).
+
+    size: side of the pictures it looks at; others are resampled. skin: with a head of its own for the colour of the
+    skin (`skin_lab`), which forward doesn't give.
     """
 
-    size = 64
-
     def __init__(
-        self, width: int = 32, hidden: int = 128, outputs: int = len(ATTRIBUTES), squash: bool = False
+        self,
+        width: int = 32,
+        hidden: int = 128,
+        outputs: int = len(ATTRIBUTES),
+        squash: bool = False,
+        size: int = 64,
+        skin: bool = False,
     ) -> None:
         super().__init__()
         self.config = {"name": "attributes", "width": width, "hidden": hidden, "outputs": outputs}
-        if squash:
-            self.config["squash"] = True
+        # What earlier checkpoints don't have is left out where it is as theirs.
+        self.config |= {k: v for k, v in (("squash", squash), ("size", size), ("skin", skin)) if v not in (False, 64)}
+        self.size = size
         self.hidden, self.dim, self.squash = hidden, hidden + outputs, squash
         self.weights = torch.cat([torch.full((hidden,), 0.25 if squash else 1.0), torch.ones(outputs)])
         w = width
@@ -87,6 +99,7 @@ class AttributeEncoder(nn.Module):
         )  # fmt: skip
         self.feature = nn.Linear(8 * w, hidden)
         self.classify = nn.Linear(hidden, outputs)
+        self.skin = nn.Linear(hidden, 3) if skin else None
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1] != self.size:
@@ -99,6 +112,13 @@ class AttributeEncoder(nn.Module):
         """(B, dim) features → (B, outputs), the attributes' logits among them, in the order of `ATTRIBUTES`."""
         told = features[:, self.hidden :]
         return 4 * told.clamp(-0.999999, 0.999999).atanh() if self.squash else told
+
+    def skin_lab(self, features: Tensor) -> Tensor:
+        """(B, dim) features → (B, 3), the cheeks' colour in CIELAB as it would be in ordinary light."""
+        assert self.skin is not None
+        return self.skin(F.relu(features[:, : self.hidden])) * features.new_tensor(SKIN_SPREAD) + features.new_tensor(
+            SKIN_MEAN
+        )
 
 
 # --- dlib's face ResNet, rebuilt ----------------------------------------------------------------------------

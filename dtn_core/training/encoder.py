@@ -4,26 +4,46 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import checkpoint, images
+from .. import checkpoint, colours, images
 from ..config import EncoderTraining
 from ..domains import other_hands, portraits
 from ..domains.portraits import UNKNOWN, Portraits
 from ..metrics import auc
-from ..networks.encoders import ATTRIBUTES, AttributeEncoder
+from ..networks.encoders import ATTRIBUTES, SKIN_MEAN, SKIN_SPREAD, AttributeEncoder
 from ..types import Image
 from .engine import adamw, descend, flat_cosine, known_mean, load_states, part, prepare, set_lr, states
 
 DRAWN = 2000
 """Faces drawn by every other hand."""
+
+SHOWN = frozenset(
+    (
+        "5_o_Clock_Shadow", "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Eyeglasses", "Goatee",
+        "Gray_Hair", "Male", "Mouth_Slightly_Open", "Mustache", "No_Beard", "Smiling", "Wavy_Hair", "Wearing_Hat", "race_White",
+        "race_Black", "race_Asian", "race_Indian", "age_60",
+    )
+)  # fmt: skip
+"""What an avatar can show."""
+
+_NO_SKIN = np.zeros(3, np.float32)
+
+
+class Batch(NamedTuple):
+    """x: (B, 3, S, S) in [-1, 1]; labels: (B, A) of 0, 1 or `UNKNOWN`; skin: (B, 3), see `skin_of`."""
+
+    x: Tensor
+    labels: Tensor
+    skin: Tensor
 
 
 class EncoderStage:
@@ -33,79 +53,116 @@ class EncoderStage:
         self.config, self.accelerator = config, accelerator
         self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-auc"
         torch.manual_seed(config.seed)
-        net = AttributeEncoder(config.width, config.hidden)
+        net = AttributeEncoder(config.width, config.hidden, size=config.size, skin=config.skin > 0)
         if config.start:
             start = checkpoint.load_encoder(config.start)
-            if {**start.config, "squash": False} != {**net.config, "squash": False}:
+            # Another size is no other net, and a head for the skin can be new.
+            same = ("name", "width", "hidden", "outputs")
+            if any(start.config.get(k) != net.config[k] for k in same):
                 raise ValueError(f"start={config.start}: holds {start.config} instead of {net.config}.")
-            net.load_state_dict(start.state_dict())
+            net.load_state_dict(start.state_dict(), strict=False)
         self.net = prepare(net, accelerator, config.compile)
         self.optimizer = adamw(self.net, config.lr, config.weight_decay, accelerator)
-        self.train_sets = [
-            load(data, "train", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)
-        ]
-        self.val_sets = [load(data, "val", ATTRIBUTES, config.limit) for load in (portraits.celeba, portraits.utkface)]
-        self.drawn = _drawn(config.limit) if config.drawn else None
+        loaders = [portraits.celeba, portraits.utkface] + [portraits.celebahq] * (config.celebahq > 0)
+        self.train_sets = [load(data, "train", ATTRIBUTES, config.limit) for load in loaders]
+        self.val_sets = [load(data, "val", ATTRIBUTES, config.limit) for load in loaders]
+        self.skins = [skin_of(part) for part in self.train_sets] if config.skin else None
+        self.drawn = _drawn(config.limit, config.size) if config.drawn else None
+        if config.skin and self.drawn:
+            self.skins.append(np.stack([_scaled(colours.cheek(picture)) for picture in self.drawn[0]]))
+        shown = [config.focus if name in SHOWN else 1.0 for name in ATTRIBUTES]
+        self.weights = torch.tensor(shown, device=accelerator.device)
         # Augmentation in a thread, one batch ahead: OpenCV lets go of the interpreter's lock.
         self.thread = ThreadPoolExecutor(1)
-        self.ahead: tuple[int, Future[tuple[Tensor, Tensor]]] | None = None
+        self.ahead: tuple[int, Future[Batch]] | None = None
 
     def step(self, step: int) -> dict[str, Tensor]:
-        x, labels = self._batch(step)
+        batch = self._batch(step)
         self.net.train()
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0))
         with self.accelerator.autocast():
-            logits = self.net.logits(self.net(x))
-        loss = attribute_loss(logits.float(), labels, self.accelerator)
+            features = self.net(batch.x)
+            logits = self.net.logits(features)
+            skin = self.net.skin(F.relu(features[:, : self.net.hidden])) if self.skins else None
+        told = {"attributes": attribute_loss(logits.float(), batch.labels, self.accelerator, self.weights)}
+        if skin is not None:
+            told["skin"] = F.smooth_l1_loss(skin.float(), batch.skin)
+        loss = told["attributes"] + self.config.skin * told.get("skin", 0.0)
         descend(loss, self.optimizer, self.accelerator, self.config.clip)
-        return {"loss": loss}
+        return {"loss": loss, **told}
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def _batch(self, step: int) -> Batch:
         if self.ahead is None or self.ahead[0] != step:
             self.ahead = (step, self.thread.submit(self._make_batch, step))
-        x, labels = self.ahead[1].result()
+        batch = self.ahead[1].result()
         self.ahead = (step + 1, self.thread.submit(self._make_batch, step + 1))
-        return x.to(self.accelerator.device), labels.to(self.accelerator.device)
+        return Batch(*(part.to(self.accelerator.device) for part in batch))
 
-    def _make_batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def _make_batch(self, step: int) -> Batch:
         rng = np.random.default_rng([self.config.seed, step])
-        crops, labels = [], []
         n_drawn = round(self.batch * self.config.drawn)
         photos = self.batch - n_drawn
-        for i in range(photos):
-            pictures = self.train_sets[int(i < photos * self.config.utkface)]
-            crop, told = augmented(rng, pictures, int(rng.integers(len(pictures))))
+        n_tight = round(photos * self.config.utkface)
+        n_hq = round((photos - n_tight) * self.config.celebahq)
+        which = [1] * n_tight + [2] * n_hq + [0] * (photos - n_tight - n_hq)
+        crops, labels, skins = [], [], []
+        for k in which:
+            i = int(rng.integers(len(self.train_sets[k])))
+            crop, told = augmented(rng, self.train_sets[k], i, self.config.size, self.config.relight)
             crops.append(crop)
             labels.append(told)
+            skins.append(self.skins[k][i] if self.skins else _NO_SKIN)
         for _ in range(n_drawn):
             i = int(rng.integers(len(self.drawn[0])))
-            crops.append(_moved_and_stylised(rng, self.drawn[0][i]))
+            crops.append(_moved_and_stylised(rng, self.drawn[0][i], self.config.relight))
             labels.append(self.drawn[1][i])
+            skins.append(self.skins[-1][i] if self.skins else _NO_SKIN)
         mine = part(self.batch, self.accelerator)
-        return images.to_tensor(np.stack(crops[mine])), torch.from_numpy(np.stack(labels[mine]))
+        arrays = (torch.from_numpy(np.stack(rows[mine])) for rows in (labels, skins))
+        return Batch(images.to_tensor(np.stack(crops[mine])), *arrays)
 
     def samples(self) -> Image:
         """Stylised training crops: what f is made to see through."""
         rng = np.random.default_rng(self.config.seed)
-        rows = [[augmented(rng, s, i)[0] for i in range(12)] for s in self.train_sets for _ in "ab"]
+        size, relight = self.config.size, self.config.relight
+        rows = [[augmented(rng, s, i, size, relight)[0] for i in range(12)] for s in self.train_sets for _ in "ab"]
         if self.drawn:
             some = rng.integers(0, len(self.drawn[0]), (2, 12))
-            rows += [[_moved_and_stylised(rng, self.drawn[0][i]) for i in row] for row in some]
+            rows += [[_moved_and_stylised(rng, self.drawn[0][i], relight) for i in row] for row in some]
         return images.grid(rows)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Mean AUC over attributes on unstylised validation pictures."""
+        """Mean AUC over attributes on unstylised validation pictures of every set; of the skin's head, how far L* is
+        from the cheek's on average (skin_error) and how far it moves between half and 1.6 times the light
+        (skin_drift)."""
         self.net.eval()
         scores: dict[str, float] = {}
-        for pictures in self.val_sets:
-            logits = self.net.logits(self.net(images.to_tensor(crops(pictures)).to(self.accelerator.device))).cpu()
+        skin: dict[str, list[float]] = {"skin_error": [], "skin_drift": []}
+        for pictures, suffix in zip(self.val_sets, ("", "@utk", "@hq")):
+            if not len(pictures):
+                continue
+            heads = crops(pictures, self.config.size)
+            features = self._seen(heads)
+            logits = self.net.logits(features)
             for i, name in enumerate(ATTRIBUTES):
                 known = pictures.labels[:, i] != UNKNOWN
                 if len(set(pictures.labels[known, i])) == 2:
-                    suffix = "@utk" if pictures.tight else ""
                     scores[f"{name}{suffix}"] = auc(pictures.labels[known, i], logits[known, i])
-        return {"auc": float(np.mean(list(scores.values()))), **scores} if scores else {}
+            if self.skins:
+                lightness = self.net.skin_lab(features.to(self.accelerator.device))[:, 0].cpu().numpy()
+                cheeks = np.stack([colours.cheek(head)[0] for head in heads])
+                skin["skin_error"].append(float(np.abs(lightness - cheeks).mean()))
+                lit = [np.clip(heads[:200] * gain, 0, 255).astype(np.uint8) for gain in (0.5, 1.6)]
+                ends = [self.net.skin_lab(self._seen(x).to(self.accelerator.device))[:, 0].cpu() for x in lit]
+                skin["skin_drift"].append(float((ends[1] - ends[0]).abs().mean()))
+        means = {name: float(np.mean(values)) for name, values in skin.items() if values}
+        return {"auc": float(np.mean(list(scores.values()))), **means, **scores} if scores else {}
+
+    def _seen(self, heads: Image) -> Tensor:
+        """f of (N, S, S, 3) crops, on the CPU."""
+        parts = [heads[i : i + 128] for i in range(0, len(heads), 128)]
+        return torch.cat([self.net(images.to_tensor(x).to(self.accelerator.device)).cpu() for x in parts])
 
     def state(self) -> dict[str, Any]:
         return states(self, ("net", "optimizer"))
@@ -119,37 +176,54 @@ class EncoderStage:
         return checkpoint.save(directory, info, {"encoder": self.net.state_dict()})
 
 
-def crops(part: Portraits, size: int = 64) -> Image:
+def crops(part: Portraits, size: int) -> Image:
     """(N, size, size, 3) head crops of a whole set, as they are."""
     return np.stack([portraits.head_crop(picture, part.eyes, size) for picture in part.pictures])
 
 
-def augmented(rng: np.random.Generator, part: Portraits, index: int, size: int = 64) -> tuple[Image, np.ndarray]:
-    """A jittered, stylised head crop and its labels; what hidden context would tell becomes unknown."""
+def augmented(
+    rng: np.random.Generator, part: Portraits, index: int, size: int = 64, relit: float = 0.0
+) -> tuple[Image, np.ndarray]:
+    """A jittered, stylised head crop and its labels; what hidden context would tell becomes unknown. relit: with this
+    probability under strong light."""
     labels = part.labels[index].copy()
     crop = portraits.head_crop(part.pictures[index], part.eyes, size)
     if part.tight or rng.random() < 0.2:
         crop = portraits.hide_context(rng, crop)
         labels[_HAIR] = UNKNOWN
-    return _moved_and_stylised(rng, crop), labels
+    return _moved_and_stylised(rng, crop, relit), labels
 
 
-def _moved_and_stylised(rng: np.random.Generator, crop: Image) -> Image:
+def _moved_and_stylised(rng: np.random.Generator, crop: Image, relit: float = 0.0) -> Image:
     motion = portraits.jitter(rng, len(crop))
     crop = cv2.warpAffine(crop, motion, crop.shape[:2], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if relit and rng.random() < relit:
+        crop = portraits.relight(rng, crop)
     return portraits.stylise(rng, crop)
 
 
-def _drawn(limit: int | None) -> tuple[Image, np.ndarray]:
+def _drawn(limit: int | None, size: int) -> tuple[Image, np.ndarray]:
     """Faces by other hands before mid-grey, as f sees drawings, and their labels."""
-    pictures, labels = other_hands.draw(min(limit or DRAWN, DRAWN), ATTRIBUTES)
-    return images.to_images(images.to_rgb(images.to_tensor(pictures))), labels
+    pictures, labels = other_hands.draw(min(limit or DRAWN, DRAWN), ATTRIBUTES, size)
+    parts = [pictures[i : i + 512] for i in range(0, len(pictures), 512)]
+    return np.concatenate([images.to_images(images.to_rgb(images.to_tensor(part))) for part in parts]), labels
+
+
+def skin_of(part: Portraits) -> NDArray[np.float32]:
+    """(N, 3) colours of the cheeks on the scale of the skin's head: what the photos themselves tell, no label."""
+    return np.stack([_scaled(colours.cheek(portraits.head_crop(p, part.eyes, 64))) for p in part.pictures])
+
+
+def _scaled(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    return ((lab - SKIN_MEAN) / SKIN_SPREAD).astype(np.float32)
 
 
 _HAIR = [i for i, name in enumerate(ATTRIBUTES) if name in portraits.HAIR_LABELS]
 
 
-def attribute_loss(logits: Tensor, labels: Tensor, accelerator: Accelerator) -> Tensor:
-    """Mean binary cross-entropy over known labels; logits and labels (B, A), unknown ones are `UNKNOWN`."""
+def attribute_loss(logits: Tensor, labels: Tensor, accelerator: Accelerator, weights: Tensor | None = None) -> Tensor:
+    """Mean binary cross-entropy over known labels; logits and labels (B, A), unknown ones are `UNKNOWN`; weights: (A,)
+    of the attributes, None for equal ones."""
     each = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    return known_mean(each, labels != UNKNOWN, accelerator)
+    known = (labels != UNKNOWN).float()
+    return known_mean(each, known if weights is None else known * weights, accelerator)
