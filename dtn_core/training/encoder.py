@@ -29,8 +29,8 @@ DRAWN = 2000
 SHOWN = frozenset(
     (
         "5_o_Clock_Shadow", "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Eyeglasses", "Goatee",
-        "Gray_Hair", "Male", "Mouth_Slightly_Open", "Mustache", "No_Beard", "Smiling", "Wavy_Hair", "Wearing_Hat", "race_White",
-        "race_Black", "race_Asian", "race_Indian", "age_60",
+        "Gray_Hair", "Male", "Mouth_Slightly_Open", "Mustache", "No_Beard", "Smiling", "Wavy_Hair", "Wearing_Hat",
+        "race_White", "race_Black", "race_Asian", "race_Indian", "age_60",
     )
 )  # fmt: skip
 """What an avatar can show."""

@@ -1,0 +1,130 @@
+"""R as a differentiable function of soft choices: exact, with nothing learnt.
+
+A drawing is layers laid over one another in a fixed order; a layer is one variant of one slot, coloured by one or two
+palettes. Premultiplied, layer = base + Σ colour × mask, and the picture is the layers composed by "over", so probabilities
+over variants and any RGB go through by linearity. One exception: the lenses of avataaars' sunglasses and wayfarers lie by
+`screen` over what is behind them; here they lie over nothing. tests/avatars/test_atlas.py holds this and resvg together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..colours import to_rgb
+from .engine import View, options, raster, svg
+from .parameters import SPECS, Parameters
+
+
+class Atlas(nn.Module):
+    """All layers of a style at one size, as buffers; made by resvg in seconds.
+
+    forward: {slot: (B, variants) probabilities}, {colour: (B, 3) RGB in [0, 1]} → (B, 4, size, size) in [0, 1],
+    premultiplied.
+    """
+
+    def __init__(self, style: str, size: int = 64, view: View = "head") -> None:
+        super().__init__()
+        self.style, self.size, self.spec = style, size, SPECS[style]
+        self.painted: dict[str, list[str]] = {}
+        for layer in self.spec.layers:
+            bases, masks = [], {name: [] for name in self.spec.colours}
+            for variant in self.spec.slots.get(layer, ("only",)):
+                text = "" if variant == "" else _alone(_marked(style, layer, variant), style, view).get(layer, "")
+                base = self._paint(text, None)
+                bases.append(base)
+                for name, mask in masks.items():
+                    there = text and _mark(style, name) in text
+                    mask.append((self._paint(text, name) - base)[..., 0] if there else np.zeros((size, size), np.float32))
+            self.register_buffer(f"{layer}_base", torch.from_numpy(np.stack(bases).transpose(0, 3, 1, 2).copy()))
+            self.painted[layer] = [name for name, mask in masks.items() if any(m.any() for m in mask)]
+            for name in self.painted[layer]:
+                self.register_buffer(f"{layer}_{name}", torch.from_numpy(np.stack(masks[name])))
+
+    def _paint(self, text: str, white: str | None) -> np.ndarray:
+        """(size, size, 4) float32 in [0, 1], premultiplied: all palettes black but one."""
+        if not text:
+            return np.zeros((self.size, self.size, 4), np.float32)
+        for name in self.spec.colours:
+            text = text.replace(_mark(self.style, name), "#ffffff" if name == white else "#000000")
+        rgba = raster(text, self.size).astype(np.float32) / 255
+        rgba[..., :3] *= rgba[..., 3:]
+        return rgba
+
+    def forward(self, chosen: Mapping[str, Tensor], colours: Mapping[str, Tensor]) -> Tensor:
+        n, side, out = len(next(iter(chosen.values()))), self.size, None
+        for name in self.spec.layers:
+            base = getattr(self, f"{name}_base")
+            weight = chosen[name] if name in chosen else base.new_ones(n, 1)
+            layer = (weight @ base.flatten(1)).view(n, 4, side, side)
+            rgb, alpha = layer[:, :3], layer[:, 3:]
+            for colour in self.painted[name]:
+                mask = (weight @ getattr(self, f"{name}_{colour}").flatten(1)).view(n, 1, side, side)
+                rgb = rgb + mask * colours[colour][:, :, None, None]
+            layer = torch.cat([rgb, alpha], 1)
+            out = layer if out is None else layer + (1 - alpha) * out
+        return out
+
+    def encode(self, many: list[Parameters]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Hard choices as forward takes them."""
+        device = self.get_buffer(f"{self.spec.layers[0]}_base").device
+        chosen = {
+            slot: nn.functional.one_hot(torch.tensor([v.index(p.variants[slot]) for p in many]), len(v)).float().to(device)
+            for slot, v in self.spec.slots.items()
+        }
+        colours = {
+            name: torch.tensor([to_rgb(p.colours[name]) for p in many], device=device) / 255.0
+            for name in self.spec.colours
+        }
+        return chosen, colours
+
+    def draw(self, many: list[Parameters]) -> Tensor:
+        """(B, 4, size, size) in [0, 1], premultiplied."""
+        return self(*self.encode(many))
+
+
+@lru_cache(maxsize=4)
+def atlas(style: str, size: int = 64, view: View = "head") -> Atlas:
+    """A style's atlas, made once for a size and a view. Shared: on the CPU, not to be moved."""
+    return Atlas(style, size, view)
+
+
+def to_tensor(premultiplied: Tensor) -> Tensor:
+    """(B, 4, S, S) in [0, 1], premultiplied → the tensor of `images`: over mid-grey in [-1, 1], alpha likewise."""
+    colour, alpha = premultiplied[:, :3], premultiplied[:, 3:]
+    return torch.cat([2 * colour - alpha, 2 * alpha - 1], 1)
+
+
+def _mark(style: str, colour: str) -> str:
+    """A colour that stands for a palette in the SVG, and is nobody's."""
+    return f"#01020{list(SPECS[style].colours).index(colour)}"
+
+
+def _marked(style: str, layer: str, variant: str) -> Parameters:
+    """Everything there is drawn, so that no layer is missing, the one in question as this variant."""
+    spec = SPECS[style]
+    shown = {slot: next(v for v in variants if v) for slot, variants in spec.slots.items()}
+    if layer in spec.slots:
+        shown[layer] = variant
+    return Parameters(style, shown, {name: _mark(style, name) for name in spec.colours})
+
+
+def _alone(parameters: Parameters, style: str, view: View) -> dict[str, str]:
+    """Layer → an SVG of it alone. What DiceBear refers to by <use> is named after the slot; the rest is the canvas's own
+    and belongs to the first layer."""
+    text = svg(parameters, view)
+    assert options(parameters)
+    cut = text.index("</defs>") + len("</defs>")
+    head, definitions = text[: text.index("<metadata")], text[text.index("<defs>") : cut]
+    inner = re.match(r'<g clip-path="[^"]*">(.*)</g></svg>', text[cut:], re.S).group(1)
+    layers: dict[str, str] = {}
+    for part in re.findall(r"<use [^>]*/>|<path [^>]*/>|<g .*?</g>", inner, re.S):
+        named = re.search(r'href="#([A-Za-z]+)-', part)
+        name = named.group(1) if named else SPECS[style].layers[0]
+        layers[name] = layers.get(name, "") + part
+    return {name: head + definitions + body + "</svg>" for name, body in layers.items()}

@@ -1,0 +1,89 @@
+"""The artist's engine R: parameters → SVG → pixels. DiceBear composes the SVG, resvg rasterises it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image as PILImage
+
+from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
+from .parameters import SPECS, Parameters
+
+View = Literal["bust", "head"]
+"""bust: the artist's whole canvas, shoulders and hats included; head: the crop in which eyes stand as in `faces.align`."""
+
+SIZES = (16, 4096)
+"""Smallest and largest side of a picture in pixels."""
+
+
+def svg(parameters: Parameters, view: View = "bust") -> str:
+    """The drawing as SVG, the artist's credit among its metadata."""
+    from dicebear import Avatar
+
+    return _framed(Avatar(definition(parameters.style), options(parameters)).to_string(), parameters.style, view)
+
+
+def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:
+    """Rasterise: (size, size, 4) uint8 RGBA, straight alpha. Raises ValueError for a size outside `SIZES`."""
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(f"size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
+    return raster(svg(parameters, view), size)
+
+
+def options(parameters: Parameters) -> dict[str, Any]:
+    """DiceBear's options, each pinned to one value."""
+    spec = parameters.spec
+    made: dict[str, Any] = {"seed": "0"}
+    for slot, variants in spec.slots.items():
+        variant = parameters.variants[slot]
+        made[f"{slot}Probability"] = 100 if variant else 0
+        made[f"{slot}Variant"] = [variant or next(v for v in variants if v)]
+    return made | {spec.options[name]: [code] for name, code in parameters.colours.items()}
+
+
+def parameters_of(style: str, pinned: dict[str, Any]) -> Parameters:
+    """The inverse of `options`: parameters of DiceBear's options, each pinned to one value."""
+    spec = SPECS[style]
+    variants = {
+        slot: pinned[f"{slot}Variant"][0] if f"{slot}Variant" in pinned and pinned.get(f"{slot}Probability", 100) else ""
+        for slot in spec.slots
+    }
+    colours = {name: pinned[option][0] for name, option in spec.options.items() if option in pinned}
+    return Parameters(style, variants, colours)
+
+
+def frame(style: str, view: View) -> tuple[float, float, float]:
+    """left, top and side of a view on a style's canvas."""
+    spec = SPECS[style]
+    if view == "bust":
+        return 0.0, 0.0, spec.canvas
+    x, y, apart = spec.eyes
+    side = apart / HEAD_EYE_DISTANCE
+    return x - side / 2, y - side * HEAD_EYE_HEIGHT, side
+
+
+def _framed(text: str, style: str, view: View) -> str:
+    left, top, side = frame(style, view)
+    return re.sub(r'viewBox="[^"]*"', f'viewBox="{left:g} {top:g} {side:g} {side:g}"', text, count=1)
+
+
+@cache
+def definition(style: str) -> Any:
+    """DiceBear's definition of a style."""
+    from dicebear import Style
+
+    return Style(json.loads(files("dicebear_styles").joinpath(f"{style}.json").read_text("utf-8")))
+
+
+def raster(text: str, size: int) -> Image:
+    """An SVG of ours as (size, size, 4) uint8 RGBA, straight alpha."""
+    import resvg_py
+
+    png = resvg_py.svg_to_bytes(svg_string=text, width=size, height=size, skip_system_fonts=True)
+    return np.array(PILImage.open(io.BytesIO(bytes(png))).convert("RGBA"))

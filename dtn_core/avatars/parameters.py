@@ -1,0 +1,201 @@
+"""What can be chosen of an avatar: a variant for every slot, a colour for every palette. Nothing else reaches the SVG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
+
+DrawnStyle = Literal["avataaars", "toon-head"]
+"""Styles that an engine draws from parameters."""
+
+NONE = ""
+"""The variant of an optional slot that draws nothing."""
+
+
+class Spec(NamedTuple):
+    """What a style's engine can draw.
+
+    slots: name → variants, in the order of drawing; `NONE` where nothing may be drawn. layers: order of drawing of slots and
+    of the fixed parts. colours: name → the artist's palette; any other colour may be given too. options: colour → the
+    name of DiceBear's option. eyes: x, y of the middle between the eyes and their distance on the canvas. canvas: its side.
+    kinds: slot → kind → the variants that show it; what people ask of a face ("hat") is a kind.
+    """
+
+    slots: dict[str, tuple[str, ...]]
+    layers: tuple[str, ...]
+    colours: dict[str, tuple[str, ...]]
+    options: dict[str, str]
+    eyes: tuple[float, float, float]
+    canvas: float
+    kinds: dict[str, dict[str, tuple[str, ...]]]
+
+
+HAIR_COLOURS = {
+    "black": ("#2c1b18",),
+    "brown": ("#4a312c", "#724133", "#a55728"),
+    "blond": ("#b58143", "#d6b370", "#ecdcbf"),
+    "red": ("#c93305",),
+    "grey": ("#e8e1e1", "#b9b4b1"),
+}
+"""What people call hair colours, and the artists' colours that are called so."""
+
+_HAIR = tuple(code for codes in HAIR_COLOURS.values() for code in codes)
+
+_TOP = {
+    "bald": (NONE, "sides"),
+    "long": (
+        "bigHair", "bob", "bun", "curly", "curvy", "frida", "longButNotTooLong", "miaWallace", "shavedSides",
+        "straight01", "straight02", "straightAndStrand",
+    ),
+    "short": (
+        "dreads01", "dreads02", "frizzle", "shaggy", "shortCurly", "shortFlat", "shortRound", "shortWaved", "theCaesar",
+        "theCaesarAndSidePart",
+    ),
+    "either": ("fro", "froBand", "dreads", "shaggyMullet"),
+    "hat": ("hat", "winterHat1", "winterHat02", "winterHat03", "winterHat04", "turban", "hijab"),
+}  # fmt: skip
+
+SPECS: dict[str, Spec] = {
+    "avataaars": Spec(
+        slots={
+            "clothes": (
+                "shirtCrewNeck", "shirtVNeck", "shirtScoopNeck", "blazerAndShirt", "blazerAndSweater",
+                "collarAndSweater", "hoodie", "overall",
+            ),
+            "mouth": (
+                "serious", "twinkle", "smile", "default", "disbelief", "screamOpen", "concerned", "sad", "grimace",
+                "tongue",
+            ),
+            "eyes": ("default", "happy", "closed", "squint", "surprised", "side", "wink"),
+            "eyebrows": (
+                "default", "defaultNatural", "flatNatural", "raisedExcited", "raisedExcitedNatural", "frownNatural",
+                "sadConcerned", "sadConcernedNatural", "angry", "angryNatural", "upDown", "upDownNatural",
+            ),
+            "top": tuple(variant for variants in _TOP.values() for variant in variants),
+            "facialHair": (NONE, "beardLight", "beardMedium", "beardMajestic", "moustacheFancy", "moustacheMagnum"),
+            "accessories": (NONE, "prescription01", "prescription02", "round", "sunglasses", "wayfarers", "kurt"),
+        },
+        layers=("body", "clothes", "mouth", "nose", "eyes", "eyebrows", "top", "facialHair", "accessories"),
+        colours={
+            "skin": ("#ffdbb4", "#edb98a", "#d08b5b", "#ae5d29", "#614335"),
+            "hair": _HAIR,
+            "beard": _HAIR,
+            "hat": ("#262e33", "#5199e4", "#25557c", "#929598", "#3c4f5c", "#ff5c5c", "#ffffff"),
+            "clothes": ("#262e33", "#65c9ff", "#5199e4", "#25557c", "#929598", "#3c4f5c", "#ff5c5c"),
+            "glasses": ("#262e33", "#3c4f5c", "#25557c"),
+        },
+        options={
+            "skin": "skinColor", "hair": "hairColor", "beard": "facialHairColor", "hat": "hatColor",
+            "clothes": "clothesColor", "glasses": "accessoriesColor",
+        },
+        eyes=(139.9, 111.9, 52.0),
+        canvas=280,
+        kinds={
+            "top": _TOP,
+            "facialHair": {
+                "none": (NONE,), "beard": ("beardLight", "beardMedium", "beardMajestic"),
+                "moustache": ("moustacheFancy", "moustacheMagnum"),
+            },
+            "accessories": {
+                "none": (NONE,), "clear": ("prescription01", "prescription02", "round"),
+                "dark": ("sunglasses", "wayfarers", "kurt"),
+            },
+            "mouth": {
+                "neutral": ("serious",), "smile": ("twinkle",), "laugh": ("smile",), "open": ("disbelief",),
+            },
+        },
+    ),
+    "toon-head": Spec(
+        slots={
+            "rearHair": (NONE, "longStraight", "longWavy", "neckHigh", "shoulderHigh"),
+            "clothes": ("tShirt", "shirt", "turtleNeck", "openJacket", "dress"),
+            "mouth": ("sad", "smile", "laugh", "agape", "angry"),
+            "beard": (NONE, "fullBeard", "longBeard", "chinMoustache", "chin", "moustacheTwirl"),
+            "eyes": ("wide", "happy", "bow", "humble", "wink"),
+            "eyebrows": ("neutral", "happy", "raised", "sad", "angry"),
+            "hair": (NONE, "sideComed", "undercut", "spiky", "bun"),
+        },
+        layers=("rearHair", "body", "head", "clothes", "mouth", "beard", "eyes", "eyebrows", "hair"),
+        colours={
+            "skin": ("#f1c3a5", "#dba98c", "#c68e7a", "#a36b4f", "#5c3829"),
+            "hair": _HAIR,
+            "clothes": ("#151613", "#0b3286", "#545454", "#147f3c", "#b11f1f", "#e8e9e6", "#731ac3"),
+        },
+        options={"skin": "skinColor", "hair": "hairColor", "clothes": "clothesColor"},
+        eyes=(383.1, 407.0, 163.8),
+        canvas=768,
+        kinds={
+            "hair": {"bald": (NONE,), "hair": ("sideComed", "undercut", "spiky", "bun")},
+            "rearHair": {"short": (NONE,), "long": ("longStraight", "longWavy", "neckHigh", "shoulderHigh")},
+            "beard": {
+                "none": (NONE,), "beard": ("fullBeard", "longBeard", "chin"),
+                "moustache": ("chinMoustache", "moustacheTwirl"),
+            },
+            "mouth": {"neutral": ("sad",), "smile": ("smile",), "laugh": ("laugh",), "open": ("agape",)},
+        },
+    ),
+}  # fmt: skip
+"""By style. Left out are variants that no ordinary portrait calls for (tears, hearts, dizzy eyes, a mouth that vomits)."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """One avatar: all that its engine needs.
+
+    style: of `SPECS`; variants: slot → variant; colours: name → "#rrggbb". What isn't given is the style's first.
+    Raises ValueError, one line that names what is known, for anything else: no text from outside reaches the SVG.
+    """
+
+    style: str
+    variants: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.style not in SPECS:
+            raise ValueError(f"style {self.style!r} can't be drawn; known: {', '.join(get_args(DrawnStyle))}.")
+        spec = SPECS[self.style]
+        for given, known, what in ((self.variants, spec.slots, "slot"), (self.colours, spec.colours, "colour")):
+            if not isinstance(given, Mapping):
+                raise ValueError(f"{what}s must be an object of names and values, not {type(given).__name__}.")
+            for name in given:
+                if name not in known:
+                    raise ValueError(f"{self.style} has no {what} {name!r}; known: {', '.join(known)}.")
+        for slot, variant in self.variants.items():
+            if variant not in spec.slots[slot]:
+                names = ", ".join(v or '"" (none)' for v in spec.slots[slot])
+                raise ValueError(f"{slot} can't be {variant!r}; known: {names}.")
+        for name, code in self.colours.items():
+            if not isinstance(code, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", code):
+                raise ValueError(f"colour {name} must be written #rrggbb, not {code!r}.")
+        full = {slot: self.variants.get(slot, variants[0]) for slot, variants in spec.slots.items()}
+        object.__setattr__(self, "variants", full)
+        paint = {name: self.colours.get(name, codes[0]).lower() for name, codes in spec.colours.items()}
+        object.__setattr__(self, "colours", paint)
+
+    @property
+    def spec(self) -> Spec:
+        """What its style can draw."""
+        return SPECS[self.style]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `from_dict` takes them."""
+        return {"style": self.style, "variants": dict(self.variants), "colours": dict(self.colours)}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Parameters:
+        """The inverse of `to_dict`; anything else is a ValueError of one line."""
+        if not isinstance(values, Mapping):
+            raise ValueError("an avatar is an object with style, variants and colours.")
+        for name in values:
+            if name not in ("style", "variants", "colours"):
+                raise ValueError(f"unknown entry {name!r}; an avatar has style, variants and colours.")
+        return cls(str(values.get("style", "")), values.get("variants", {}), values.get("colours", {}))
+
+    def shows(self, slot: str) -> str | None:
+        """The kind of what a slot shows ("hat"); None where the style has no such slot or names no kind."""
+        for kind, variants in self.spec.kinds.get(slot, {}).items():
+            if self.variants[slot] in variants:
+                return kind
+        return None
