@@ -1,9 +1,10 @@
 """R as a differentiable function of soft choices: exact, with nothing learnt.
 
 A drawing is layers laid over one another in a fixed order; a layer is one variant of one slot, coloured by one or two
-palettes. Premultiplied, layer = base + Σ colour × mask, and the picture is the layers composed by "over", so probabilities
-over variants and any RGB go through by linearity. One exception: the lenses of avataaars' sunglasses and wayfarers lie by
-`screen` over what is behind them; here they lie over nothing. tests/avatars/test_atlas.py holds this and resvg together.
+palettes. Premultiplied, layer = base + Σ colour × mask, and the picture is the layers composed by "over", so
+probabilities over variants and any RGB go through by linearity. One exception: the lenses of avataaars' sunglasses and
+wayfarers lie by `screen` over what is behind them; here they lie over nothing. tests/avatars/test_atlas.py holds this
+and resvg together.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Atlas(nn.Module):
                 bases.append(base)
                 for name, mask in masks.items():
                     there = text and _mark(style, name) in text
-                    mask.append((self._paint(text, name) - base)[..., 0] if there else np.zeros((size, size), np.float32))
+                    mask.append(
+                        (self._paint(text, name) - base)[..., 0] if there else np.zeros((size, size), np.float32)
+                    )
             self.register_buffer(f"{layer}_base", torch.from_numpy(np.stack(bases).transpose(0, 3, 1, 2).copy()))
             self.painted[layer] = [name for name, mask in masks.items() if any(m.any() for m in mask)]
             for name in self.painted[layer]:
@@ -74,7 +77,9 @@ class Atlas(nn.Module):
         """Hard choices as forward takes them."""
         device = self.get_buffer(f"{self.spec.layers[0]}_base").device
         chosen = {
-            slot: nn.functional.one_hot(torch.tensor([v.index(p.variants[slot]) for p in many]), len(v)).float().to(device)
+            slot: nn.functional.one_hot(torch.tensor([v.index(p.variants[slot]) for p in many]), len(v))
+            .float()
+            .to(device)
             for slot, v in self.spec.slots.items()
         }
         colours = {
@@ -115,8 +120,8 @@ def _marked(style: str, layer: str, variant: str) -> Parameters:
 
 
 def _alone(parameters: Parameters, style: str, view: View) -> dict[str, str]:
-    """Layer → an SVG of it alone. What DiceBear refers to by <use> is named after the slot; the rest is the canvas's own
-    and belongs to the first layer."""
+    """Layer → an SVG of it alone. What DiceBear refers to by <use> is named after the slot; the rest is the canvas's
+    own and belongs to the first layer."""
     text = svg(parameters, view)
     assert options(parameters)
     cut = text.index("</defs>") + len("</defs>")

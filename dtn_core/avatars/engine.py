@@ -16,7 +16,7 @@ from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 from .parameters import SPECS, Parameters
 
 View = Literal["bust", "head"]
-"""bust: the artist's whole canvas, shoulders and hats included; head: the crop in which eyes stand as in `faces.align`."""
+"""bust: the artist's whole canvas, shoulders and hats included; head: the crop whose eyes stand as in `faces.align`."""
 
 SIZES = (16, 4096)
 """Smallest and largest side of a picture in pixels."""
@@ -24,9 +24,7 @@ SIZES = (16, 4096)
 
 def svg(parameters: Parameters, view: View = "bust") -> str:
     """The drawing as SVG, the artist's credit among its metadata."""
-    from dicebear import Avatar
-
-    return _framed(Avatar(definition(parameters.style), options(parameters)).to_string(), parameters.style, view)
+    return compose(parameters.style, options(parameters), frame(parameters.style, view))
 
 
 def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:
@@ -51,7 +49,9 @@ def parameters_of(style: str, pinned: dict[str, Any]) -> Parameters:
     """The inverse of `options`: parameters of DiceBear's options, each pinned to one value."""
     spec = SPECS[style]
     variants = {
-        slot: pinned[f"{slot}Variant"][0] if f"{slot}Variant" in pinned and pinned.get(f"{slot}Probability", 100) else ""
+        slot: pinned[f"{slot}Variant"][0]
+        if f"{slot}Variant" in pinned and pinned.get(f"{slot}Probability", 100)
+        else ""
         for slot in spec.slots
     }
     colours = {name: pinned[option][0] for name, option in spec.options.items() if option in pinned}
@@ -61,15 +61,23 @@ def parameters_of(style: str, pinned: dict[str, Any]) -> Parameters:
 def frame(style: str, view: View) -> tuple[float, float, float]:
     """left, top and side of a view on a style's canvas."""
     spec = SPECS[style]
-    if view == "bust":
-        return 0.0, 0.0, spec.canvas
-    x, y, apart = spec.eyes
+    return (0.0, 0.0, spec.canvas) if view == "bust" else head_frame(spec.eyes)
+
+
+def head_frame(eyes: tuple[float, float, float]) -> tuple[float, float, float]:
+    """left, top and side of the head crop of a canvas where the eyes are so; eyes: see `Spec`."""
+    x, y, apart = eyes
     side = apart / HEAD_EYE_DISTANCE
     return x - side / 2, y - side * HEAD_EYE_HEIGHT, side
 
 
-def _framed(text: str, style: str, view: View) -> str:
-    left, top, side = frame(style, view)
+def compose(style: str, pinned: dict[str, Any], framed: tuple[float, float, float]) -> str:
+    """The SVG that DiceBear makes of one of its styles. pinned: its options; framed: left, top and side of what is
+    seen."""
+    from dicebear import Avatar
+
+    left, top, side = framed
+    text = Avatar(definition(style), pinned).to_string()
     return re.sub(r'viewBox="[^"]*"', f'viewBox="{left:g} {top:g} {side:g} {side:g}"', text, count=1)
 
 

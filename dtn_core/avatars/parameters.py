@@ -1,4 +1,4 @@
-"""What can be chosen of an avatar: a variant for every slot, a colour for every palette. Nothing else reaches the SVG."""
+"""What can be chosen of an avatar: a variant a slot and a colour a palette. Nothing else reaches the SVG."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ NONE = ""
 class Spec(NamedTuple):
     """What a style's engine can draw.
 
-    slots: name → variants, in the order of drawing; `NONE` where nothing may be drawn. layers: order of drawing of slots and
-    of the fixed parts. colours: name → the artist's palette; any other colour may be given too. options: colour → the
-    name of DiceBear's option. eyes: x, y of the middle between the eyes and their distance on the canvas. canvas: its side.
-    kinds: slot → kind → the variants that show it; what people ask of a face ("hat") is a kind.
+    slots: name → variants, in the order of drawing; `NONE` where nothing may be drawn. layers: order of drawing of
+    slots and of the fixed parts. colours: name → the artist's palette; any other colour may be given too. options:
+    colour → the name of DiceBear's option. eyes: x, y of the middle between the eyes and their distance on the canvas,
+    measured on a render. canvas: its side. kinds: slot → kind → the variants that show it; what people ask of a face
+    ("hat") is a kind.
     """
 
     slots: dict[str, tuple[str, ...]]
@@ -137,7 +138,7 @@ SPECS: dict[str, Spec] = {
         },
     ),
 }  # fmt: skip
-"""By style. Left out are variants that no ordinary portrait calls for (tears, hearts, dizzy eyes, a mouth that vomits)."""
+"""By style. Left out are variants that no ordinary portrait calls for (tears, hearts, a mouth that vomits)."""
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,16 @@ rates give the same avatar everywhere.
 
 from __future__ import annotations
 
-import io
-import json
-import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
-from functools import cache
-from importlib.resources import files
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image as PILImage
 
-from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
+from ..avatars import engine
+from ..avatars.parameters import HAIR_COLOURS, DrawnStyle
+from ..types import Image
 
 LONG_HAIR = (
     "bigHair", "bob", "bun", "curly", "longButNotTooLong", "miaWallace", "straight01", "straight02",
@@ -36,25 +32,14 @@ HATS = ("hat", "winterHat1", "winterHat02", "winterHat03", "turban", "hijab")
 BEARDS = ("beardLight", "beardMedium", "beardMajestic", "moustacheFancy", "moustacheMagnum")
 CLEAR_GLASSES = ("prescription01", "prescription02", "round")
 DARK_GLASSES = ("sunglasses", "wayfarers")
-HAIR_COLOURS = {
-    "black": ("#2c1b18",),
-    "brown": ("#4a312c", "#724133", "#a55728"),
-    "blond": ("#b58143", "#d6b370", "#ecdcbf"),
-    "red": ("#c93305",),
-    "grey": ("#e8e1e1", "#b9b4b1"),
-}
 HAT_COLOURS = ("#262e33", "#5199e4", "#25557c", "#929598", "#3c4f5c", "#ff5c5c", "#ffffff")
 SKINS = {"pale": "#ffdbb4", "light": "#edb98a", "tan": "#d08b5b", "brown": "#ae5d29", "dark": "#614335"}
 
 TOON_SKINS = {"pale": "#f1c3a5", "light": "#dba98c", "tan": "#c68e7a", "brown": "#a36b4f", "dark": "#5c3829"}
 TOON_BEARDS = ("fullBeard", "longBeard", "chinMoustache", "chin", "moustacheTwirl")
 
-VectorStyle = Literal["avataaars", "toon-head"]
+VectorStyle = DrawnStyle
 """Styles that are drawn; `domains.styles` knows all."""
-
-# x, y of the middle between the eyes and their distance on each style's canvas, measured on a render;
-# tests/domains/test_avatars.py measures them again.
-_EYES = {"avataaars": (139.9, 111.9, 52.0), "toon-head": (383.1, 407.0, 163.8)}
 
 
 @dataclass(frozen=True)
@@ -235,31 +220,9 @@ def _toon(seed: int, rates: Rates) -> Avatar:
     return Avatar(seed, attributes, options, "toon-head")
 
 
-@cache
-def _style(name: str) -> Any:
-    from dicebear import Style
-
-    return Style(json.loads(files("dicebear_styles").joinpath(f"{name}.json").read_text("utf-8")))
-
-
 def render(avatar: Avatar, size: int = 64) -> Image:
     """Rasterise: (size, size, 4) uint8 RGBA, straight alpha, transparent around the head and shoulders."""
-    return rasterise(avatar.style, avatar.options, _EYES[avatar.style], size)
-
-
-def rasterise(style: str, options: dict[str, Any], eyes: tuple[float, float, float], size: int) -> Image:
-    """A drawing of one of DiceBear's styles, its head crop cut out; eyes: x, y of the middle between them and their
-    distance on the style's canvas. As `render`."""
-    import resvg_py
-    from dicebear import Avatar as Drawing
-
-    x, y, apart = eyes
-    side = apart / HEAD_EYE_DISTANCE
-    left, top = x - side / 2, y - side * HEAD_EYE_HEIGHT
-    svg = Drawing(_style(style), options).to_string()
-    svg = re.sub(r'viewBox="[^"]*"', f'viewBox="{left:g} {top:g} {side:g} {side:g}"', svg, count=1)
-    png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
-    return np.array(PILImage.open(io.BytesIO(bytes(png))).convert("RGBA"))
+    return engine.raster(engine.compose(avatar.style, avatar.options, engine.frame(avatar.style, "head")), size)
 
 
 def _render_seed(job: tuple[int, Rates, tuple[int, ...], VectorStyle]) -> tuple[Image, ...]:

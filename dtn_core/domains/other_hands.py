@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..avatars import engine
+from ..avatars.parameters import HAIR_COLOURS
 from ..types import Image
-from .avatars import HAIR_COLOURS, HAT_COLOURS, SKINS, chances, parallel, rasterise
+from .avatars import HAT_COLOURS, SKINS, chances, parallel
 from .portraits import UNKNOWN
 
 
@@ -156,7 +158,11 @@ def _shifted(colour: str, by: int) -> str:
 
 def render(hand: str, seed: int, size: int = 64) -> Image:
     """One portrait: (size, size, 4) uint8 RGBA, straight alpha."""
-    return rasterise(hand, sample(hand, seed)[0], HANDS[hand].eyes, size)
+    return _raster(hand, sample(hand, seed)[0], size)
+
+
+def _raster(hand: str, options: dict[str, Any], size: int) -> Image:
+    return engine.raster(engine.compose(hand, options, engine.head_frame(HANDS[hand].eyes)), size)
 
 
 def _draw(job: tuple[str, int, int]) -> Image:

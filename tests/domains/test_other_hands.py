@@ -87,5 +87,5 @@ def test_beards_and_glasses_are_drawn_where_they_are_told(label):
         without = {**options, f"{part}Probability": 0}
         if label == "Eyeglasses" and h.bare:
             without = {**options, f"{part}Variant": [h.bare[0]]}
-        one, other = (other_hands.rasterise(hand, o, h.eyes, 64).astype(int) for o in (options, without))
+        one, other = (other_hands._raster(hand, o, 64).astype(int) for o in (options, without))
         assert (np.abs(one - other).max(2) > 40).mean() > 0.003, hand
