@@ -5,7 +5,7 @@ The house, floor by floor; imports point down only (tests/test_floors.py keeps i
 floor 0  config, types, images, colours, events,
          devices, metrics, weights                words everyone uses
 floor 1  networks/, losses, faces/, avatars/      parts; siblings don't know each other
-floor 2  checkpoint, domains/                     weights that explain themselves; where pictures come from
+floor 2  checkpoint, drawer, domains/             weights that explain themselves; where pictures come from
 floor 3  transfer, training/, evaluation/         the pipeline; the loop; the figures
 floor 4  ui/, __main__                            the app and the command line
 """

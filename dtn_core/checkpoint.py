@@ -2,7 +2,8 @@
 
 ``config.json`` (format, what f, g and SR are, how it was trained), ``encoder.safetensors`` (f's own weights, if
 it has any), ``statistics.safetensors`` (f's mean and deviation per domain), ``generator.safetensors``,
-``upscaler.safetensors``, ``README.md`` (model card), ``metrics.json``. Tensors and JSON only, never pickle.
+``upscaler.safetensors``, ``avatar.safetensors`` (c; where it reads another f than g does, ``avatar-encoder.safetensors``
+is that), ``README.md`` (model card), ``metrics.json``. Tensors and JSON only, never pickle.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from .avatars.choose import Decisions
+from .avatars.parameters import SPECS
+from .drawer import Drawer
 from .networks import encoders
+from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
 from .networks.generator import FromPicture
 from .networks.generator import build as build_generator
@@ -39,8 +44,8 @@ class Checkpoint:
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
     g: see `networks.generator.build`; upscaler: `Upscaler` or None; emphasis: how much more than in training g
-    hears what sets a face apart from the mean (1: not more); info: config.json's content; hash: 12 hex digits over all
-    weights, quoted beside every measured figure.
+    hears what sets a face apart from the mean (1: not more); drawer: c, which draws avatars, or None; info: config.json's
+    content; hash: 12 hex digits over all weights, quoted beside every measured figure.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Checkpoint:
     emphasis: float
     info: dict[str, Any]
     hash: str
+    drawer: Drawer | None = None
 
     def hears(self, x: Tensor) -> Tensor:
         """(B, 3, S, S) pictures of s in [-1, 1] → what g takes: (B, dim) features, or the pictures themselves where G
@@ -112,13 +118,67 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     emphasis = info.get("emphasis", 1.0)
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
         raise ValueError(f"{directory}: config.json's 'emphasis' is damaged ({emphasis!r}). Get the checkpoint again.")
-    return Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory))
+    drawer = _drawer(directory, info, f, device) if info.get("avatar") else None
+    return Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer)
 
 
 def load_encoder(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> nn.Module:
     """The frozen f of any checkpoint directory that holds one (kind "encoder" or "transfer")."""
     directory = find(name_or_dir)
     return _encoder(directory, read_config(directory)).to(device).eval().requires_grad_(False)
+
+
+def load_drawer(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> Drawer:
+    """c of any checkpoint directory that holds one (kind "avatar" or "transfer"). Raises ValueError if it has none."""
+    directory = find(name_or_dir)
+    info = read_config(directory)
+    if not info.get("avatar"):
+        raise ValueError(
+            f"{directory}: can't draw avatars: it has no c. Train one: python -m dtn_core train avatar-cpu"
+        )
+    return _drawer(directory, info, _encoder(directory, info).to(device).eval().requires_grad_(False), device)
+
+
+def describe(drawer: Drawer) -> dict[str, Any]:
+    """What config.json says of c, under "avatar"."""
+    return {
+        "style": drawer.style,
+        "head": drawer.head and drawer.head.config,
+        "picture": drawer.picture and drawer.picture.config,
+        "decisions": drawer.decisions._asdict(),
+    }
+
+
+def drawer_tensors(drawer: Drawer) -> dict[str, Tensor]:
+    """c's weights and f's statistics on photos, as ``avatar.safetensors`` keeps them."""
+    parts = {"standardise": drawer.standardise, "head": drawer.head, "picture": drawer.picture}
+    return {f"{name}.{k}": v for name, net in parts.items() if net for k, v in net.state_dict().items()}
+
+
+def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device) -> Drawer:
+    told = _entry(directory, info, "avatar")
+    try:
+        if told.get("encoder"):
+            f = fill(encoders.build(told["encoder"]), directory, "avatar-encoder")
+        head = AvatarHead(**told["head"]) if told["head"] else None
+        picture = PictureHead(**told["picture"]) if told["picture"] else None
+        size = f.dim
+        parts = {"standardise": Standardise(torch.zeros(size), torch.ones(size)), "head": head, "picture": picture}
+        nets = nn.ModuleDict({name: net for name, net in parts.items() if net is not None})
+        if told["style"] not in SPECS or not isinstance(f, encoders.AttributeEncoder) or f.skin is None:
+            raise ValueError(
+                f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again."
+            )
+        decisions = Decisions.from_dict(told["decisions"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(
+            f"{directory}: config.json's 'avatar' is damaged ({error}). Get the checkpoint again."
+        ) from None
+    fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
+    f = f.to(device).eval().requires_grad_(False)
+    return Drawer(
+        told["style"], f, nets["standardise"], head, picture, decisions, weights_hash(directory, "avatar*.safetensors")
+    )
 
 
 def save(
@@ -159,19 +219,36 @@ def save(
     return directory
 
 
-def join(
-    translation: str | os.PathLike[str], upscaler: str | os.PathLike[str], directory: str | os.PathLike[str]
-) -> Path:
-    """Write a translation together with an upscaler trained apart (kind "upscaler") as one checkpoint."""
-    source, large = find(translation), find(upscaler)
-    info, config = read_config(source), read_config(large)
-    if info.get("kind") != "transfer" or config.get("kind") != "upscaler":
-        raise ValueError(f"a translation and an upscaler are wanted, not {info.get('kind')} and {config.get('kind')}.")
-    stems = [stem for stem in ("encoder", "statistics", "generator") if (source / f"{stem}.safetensors").exists()]
-    tensors = {stem: read_tensors(source, stem) for stem in stems} | {"upscaler": read_tensors(large, "upscaler")}
-    info |= {"upscaler": config["upscaler"], "upscaler_trained": config["trained"]}
+def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:
+    """Write a translation together with an upscaler (kind "upscaler") or c (kind "avatar"), trained apart, as one
+    checkpoint."""
+    source, other = find(translation), find(part)
+    info, config = read_config(source), read_config(other)
+    if info.get("kind") != "transfer" or config.get("kind") not in ("upscaler", "avatar"):
+        raise ValueError(
+            f"a translation and an upscaler or an avatar's c are wanted, not {info.get('kind')} and {config.get('kind')}."
+        )
+    tensors = {path.stem: read_tensors(source, path.stem) for path in source.glob("*.safetensors")}
+    if config["kind"] == "upscaler":
+        tensors["upscaler"] = read_tensors(other, "upscaler")
+        info |= {"upscaler": config["upscaler"], "upscaler_trained": config["trained"]}
+    else:
+        tensors.pop("avatar-encoder", None)
+        tensors["avatar"] = read_tensors(other, "avatar")
+        info |= {"avatar": config["avatar"], "avatar_trained": config["trained"]}
+        f = read_tensors(other, "encoder")
+        if config["encoder"] != info["encoder"] or not _same(f, tensors.get("encoder", {})):
+            tensors["avatar-encoder"] = f
+            info["avatar"] = {**config["avatar"], "encoder": config["encoder"]}
     info.pop("format")
-    return save(directory, info, tensors)
+    target = save(directory, info, tensors)
+    if "avatar-encoder" not in tensors:
+        (target / "avatar-encoder.safetensors").unlink(missing_ok=True)
+    return target
+
+
+def _same(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
 def _kept(tensor: Tensor, half: bool) -> Tensor:

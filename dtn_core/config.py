@@ -284,6 +284,52 @@ class TransferTraining(Training):
 
 
 @dataclass(frozen=True)
+class AvatarTraining(Training):
+    """c: chooses the parameters of avatars, which the artist's engine draws (`training.avatar`)."""
+
+    style: Literal["avataaars", "toon-head"] = "avataaars"
+    """Whose engine draws."""
+    encoder: str = "encoder-drawn"
+    """f: a checkpoint's name or folder."""
+    reader: Literal["f", "g", "both"] = "f"
+    """What c reads: f(x), the painted G(x), or both, their log-probabilities added."""
+    through: str = "emoji"
+    """The translation whose G(x) is read (reader=g or both)."""
+    mlp: int = 0
+    """Width of c's two hidden layers; 0: c is linear."""
+    logits_only: bool = True
+    """c reads f's attributes alone, without the hidden layer."""
+    noise: float = 0.8
+    """Deviation of the noise on the standardised features of drawings."""
+    sparsity: float = 0.0
+    """Weight of the mean absolute weight of c."""
+    agree: float = 1.0
+    """Weight of constancy in f's own words: c's answers of a photo against f's reading of it."""
+    alpha: float = 0.0
+    """Weight of L_CONST through the engine, by straight-through choices."""
+    prior: float = 0.0
+    """Weight of the KL of a batch's mean answers from f's mean."""
+    adversary: float = 0.0
+    """Weight of a D that tells photos' parameters from drawings'."""
+    weight_decay: float = 0.01
+    """AdamW's."""
+    avatars: int = 12000
+    """Drawings to learn from."""
+    celebahq: int = 8000
+    """Photos of CelebA-HQ beside CelebA's; 0: none."""
+    limit: int | None = None
+    """At most so many of CelebA's photos; None: all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("noise", "sparsity", "agree", "alpha", "prior", "adversary", "weight_decay"):
+            if not 0 <= getattr(self, name) < 1000:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}.")
+        if self.mlp < 0 or self.celebahq < 0:
+            raise ValueError("mlp and celebahq must be 0 or more.")
+
+
+@dataclass(frozen=True)
 class UpscalerTraining(Training):
     """SR: 64 → 256 on vector renders, with the blur and noise that g makes."""
 
@@ -297,12 +343,13 @@ class UpscalerTraining(Training):
     """Side of a training patch at low resolution."""
 
 
-Config = EncoderTraining | ClassifierTraining | JudgeTraining | TransferTraining | UpscalerTraining
+Config = EncoderTraining | ClassifierTraining | JudgeTraining | TransferTraining | AvatarTraining | UpscalerTraining
 KINDS: dict[str, type[Config]] = {
     "encoder": EncoderTraining,
     "classifier": ClassifierTraining,
     "judge": JudgeTraining,
     "transfer": TransferTraining,
+    "avatar": AvatarTraining,
     "upscaler": UpscalerTraining,
 }
 
@@ -337,6 +384,12 @@ PRESETS: dict[str, Config] = {
     "digits-judge": ClassifierTraining(steps=1800, batch=96, lr=3e-3, domain="mnist", save_every=600, sample_every=600),
     "digits-judge-paper": ClassifierTraining(
         steps=6000, batch=128, lr=2e-3, domain="mnist", net="paper", save_every=1000, sample_every=1000
+    ),
+    "avatar-tiny": AvatarTraining(steps=8, batch=8, avatars=600, celebahq=0, limit=32, **_TINY),
+    "avatar-cpu": AvatarTraining(steps=3000, batch=256, lr=5e-3, log_every=100, sample_every=1000, save_every=1000),
+    "avatar": AvatarTraining(
+        steps=20000, batch=1024, lr=5e-3, avatars=60000, celebahq=30000, log_every=100, sample_every=2000,
+        save_every=2000,
     ),
     "upscaler-tiny": UpscalerTraining(steps=8, batch=4, width=8, depth=2, avatars=8, **_TINY),
     "upscaler": UpscalerTraining(steps=4000, batch=16, lr=1e-3, save_every=500),

@@ -7,7 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import ClassifierTraining, Config, EncoderTraining, JudgeTraining, TransferTraining, UpscalerTraining
+from ..config import (
+    AvatarTraining,
+    ClassifierTraining,
+    Config,
+    EncoderTraining,
+    JudgeTraining,
+    TransferTraining,
+    UpscalerTraining,
+)
 from ..events import Failed, Noted
 
 if TYPE_CHECKING:  # torch takes seconds to import, and those who only read runs don't need it
@@ -70,7 +78,9 @@ def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
     from ..domains.portraits import data_folder
     from ..domains.styles import PACKS
 
-    if isinstance(config, EncoderTraining) or (isinstance(config, JudgeTraining) and config.style in PACKS):
+    if isinstance(config, EncoderTraining | AvatarTraining) or (
+        isinstance(config, JudgeTraining) and config.style in PACKS
+    ):
         data_folder(data)
     if isinstance(config, TransferTraining) and pack is None:
         if config.task == "faces":
@@ -106,6 +116,12 @@ def make_stage(config: Config, data: str | None, accelerator: Accelerator, runs:
         from .judge import JudgeStage
 
         return JudgeStage(config, optional_folder(data), accelerator)
+    if isinstance(config, AvatarTraining):
+        from .avatar import AvatarStage
+        from .packs import make_encoder
+
+        f = make_encoder(config.encoder, str(accelerator.device))
+        return AvatarStage(config, data_folder(data), f, accelerator)
     assert isinstance(config, UpscalerTraining)
     from .upscaler import UpscalerStage
 

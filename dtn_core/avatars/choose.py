@@ -1,0 +1,294 @@
+"""From beliefs to choices. c gives a probability for every variant; what people ask of a face is a *question* over them
+(glasses: is any variant drawn?), and where to draw the line between yes and no is a decision of its own.
+
+Probabilities learnt on drawings aren't those of photos: c ranks photos well and misjudges how often. So each question's
+log-odds are mapped to f's own reading by a line (Platt scaling against f's probabilities on unlabelled photos), and an
+*operating point* says from which probability on it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..colours import from_lab, to_hex, to_lab, to_rgb
+from .parameters import HAIR_COLOURS, SPECS, Parameters
+
+Beliefs = Mapping[str, NDArray[np.float32]]
+"""Head → (N, choices) log-probabilities; heads are a style's slots, and "colour:NAME" for its palettes."""
+
+Point = Literal["sure", "balanced"]
+"""sure: drawn from a probability of one half on, so that little is invented; balanced: from the photos' base rate on."""
+
+
+class Question(NamedTuple):
+    """yes, no: slot → kinds (`Spec.kinds`) between which c's log-odds decide; reads: f's attributes that tell it, "-"
+    before one that tells the opposite; the surest counts."""
+
+    yes: dict[str, tuple[str, ...]]
+    no: dict[str, tuple[str, ...]]
+    reads: tuple[str, ...]
+
+
+_AVATAAARS_HAIR = ("long", "short", "either")
+QUESTIONS: dict[str, dict[str, Question]] = {
+    "avataaars": {
+        "hat": Question({"top": ("hat",)}, {"top": ("bald", *_AVATAAARS_HAIR)}, ("Wearing_Hat",)),
+        "bald": Question({"top": ("bald",)}, {"top": _AVATAAARS_HAIR}, ("Bald",)),
+        "male": Question({"top": ("short",)}, {"top": ("long",)}, ("Male",)),
+        "beard": Question({"facialHair": ("beard", "moustache")}, {"facialHair": ("none",)}, ("-No_Beard", "Mustache")),
+        "glasses": Question({"accessories": ("clear", "dark")}, {"accessories": ("none",)}, ("Eyeglasses",)),
+    },
+    "toon-head": {
+        "bald": Question({"hair": ("bald",)}, {"hair": ("hair",)}, ("Bald",)),
+        "male": Question({"rearHair": ("short",)}, {"rearHair": ("long",)}, ("Male",)),
+        "beard": Question({"beard": ("beard", "moustache")}, {"beard": ("none",)}, ("-No_Beard", "Mustache")),
+    },
+}
+HAIR_READS = {"black": "Black_Hair", "brown": "Brown_Hair", "blond": "Blond_Hair", "grey": "Gray_Hair"}
+
+EXPRESSIONS = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
+"""Told by f's own logits; no drawing is asked."""
+
+
+class Decisions(NamedTuple):
+    """What is learnt from unlabelled photos, plain values for config.json.
+
+    lines: question → (slope, offset) from c's log-odds to those of f's reading; rates: question → mean probability;
+    hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: (slope, offset)
+    from f's L* of the cheek to the drawing's.
+    """
+
+    lines: dict[str, tuple[float, float]]
+    rates: dict[str, float]
+    hair: dict[str, tuple[float, float]]
+    hair_rates: dict[str, float]
+    skin: tuple[float, float]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Decisions:
+        """The inverse of `_asdict` after JSON. Raises KeyError or TypeError if something is missing."""
+        pairs = {k: {n: (float(a), float(b)) for n, (a, b) in values[k].items()} for k in ("lines", "hair")}
+        shares = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates")}
+        return cls(**pairs, **shares, skin=(float(values["skin"][0]), float(values["skin"][1])))
+
+
+def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
+    """The places of all variants of these kinds among a slot's."""
+    spec = SPECS[style]
+    return [spec.slots[slot].index(v) for kind in kinds for v in spec.kinds[slot][kind]]
+
+
+def log_odds(style: str, question: Question, beliefs: Beliefs) -> NDArray[np.float64]:
+    """(N,) log-odds of yes against no."""
+
+    def log_sum(side: dict[str, tuple[str, ...]]) -> NDArray[np.float64]:
+        ((slot, kinds),) = side.items()
+        return np.logaddexp.reduce(beliefs[slot][:, kind_index(style, slot, kinds)].astype(np.float64), axis=1)
+
+    return log_sum(question.yes) - log_sum(question.no)
+
+
+def hair_scores(style: str, beliefs: Beliefs) -> NDArray[np.float64]:
+    """(N, len(HAIR_READS)) log-probabilities of the named hair colours."""
+    palette, said = SPECS[style].colours["hair"], beliefs["colour:hair"].astype(np.float64)
+    return np.stack(
+        [np.logaddexp.reduce(said[:, [palette.index(c) for c in HAIR_COLOURS[name]]], axis=1) for name in HAIR_READS], 1
+    )
+
+
+def reading(told: Mapping[str, NDArray[np.float64]], reads: tuple[str, ...]) -> NDArray[np.float64]:
+    """(N,) f's probability of a question: of its attributes the surest."""
+    return np.max([1 - told[name[1:]] if name.startswith("-") else told[name] for name in reads], axis=0)
+
+
+def hair_reading(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(N, len(HAIR_READS)) f's probabilities of the hair colours, summing to 1."""
+    each = np.stack([told[name] for name in HAIR_READS.values()], 1) + 1e-6
+    return each / each.sum(1, keepdims=True)
+
+
+def learn(
+    style: str, beliefs: Beliefs, told: Mapping[str, NDArray[np.float64]], skin: tuple[float, float]
+) -> Decisions:
+    """Decisions from unlabelled photos: c's beliefs and f's probabilities of its attributes (name → (N,))."""
+    lines, rates = {}, {}
+    for name, question in QUESTIONS[style].items():
+        wanted = reading(told, question.reads)
+        lines[name] = _line(log_odds(style, question, beliefs), wanted)
+        rates[name] = round(float(wanted.mean()), 4)
+    wanted = hair_reading(told)
+    fitted = _lines_of_classes(hair_scores(style, beliefs), wanted)
+    hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
+    hair_rates = {name: round(float(wanted[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
+    return Decisions(lines, rates, hair, hair_rates, skin)
+
+
+def _line(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and offset of the logistic curve through (scores, probabilities): Newton's steps on the cross-entropy."""
+    x = np.stack([scores, np.ones_like(scores)], 1)
+    w = np.zeros(2)
+    for _ in range(50):
+        p = _sigmoid(x @ w)
+        hessian = (x * (p * (1 - p))[:, None]).T @ x / len(x) + 1e-6 * np.eye(2)
+        step = np.linalg.solve(hessian, x.T @ (p - wanted) / len(x))
+        w -= np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-7:
+            break
+    return round(float(w[0]), 4), round(float(w[1]), 4)
+
+
+def _lines_of_classes(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, list[float]]:
+    """One slope and an offset a class of the softmax through (scores, probabilities): gradient steps."""
+    slope, offsets = 1.0, np.zeros(scores.shape[1])
+    x = scores - scores.mean(1, keepdims=True)
+    scale = max(float(x.std()), 1e-6)
+    for _ in range(2000):
+        logits = slope * x / scale + offsets
+        p = np.exp(logits - logits.max(1, keepdims=True))
+        miss = p / p.sum(1, keepdims=True) - wanted
+        slope -= 1.0 * float((miss * x / scale).sum(1).mean())
+        offsets -= 1.0 * miss.mean(0)
+    return slope / scale, [float(v) for v in offsets - offsets.mean()]
+
+
+def chances(style: str, beliefs: Beliefs, decisions: Decisions) -> dict[str, NDArray[np.float64]]:
+    """Question → (N,) probability of yes, and "hair:NAME" → that of a colour."""
+    made = {}
+    for name, question in QUESTIONS[style].items():
+        slope, offset = decisions.lines[name]
+        made[name] = _sigmoid(slope * log_odds(style, question, beliefs) + offset)
+    lines = np.array([decisions.hair[name] for name in HAIR_READS])
+    logits = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    return made | {f"hair:{name}": p[:, i] for i, name in enumerate(HAIR_READS)}
+
+
+def threshold(decisions: Decisions, question: str, point: Point) -> float:
+    """From which probability on the answer is yes."""
+    return 0.5 if point == "sure" else decisions.rates[question]
+
+
+def choose(
+    style: str,
+    beliefs: Beliefs,
+    decisions: Decisions,
+    told: Mapping[str, NDArray[np.float64]],
+    skin: NDArray[np.float32],
+    point: Point = "sure",
+) -> list[tuple[Parameters, dict[str, float]]]:
+    """N avatars and how sure each choice is: what is shown → probability.
+
+    told: f's probabilities, name → (N,), for expressions; skin: (N, 3) CIELAB of the cheeks as f reads it.
+    """
+    likely = chances(style, beliefs, decisions)
+    say = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
+    made = []
+    for i in range(len(skin)):
+        yes = {name: bool(say[name][i]) for name in say}
+        # A beard on long hair: of the two that can't both be drawn the surer one stays.
+        if yes["beard"] and not yes["male"]:
+            if likely["beard"][i] > 1 - likely["male"][i]:
+                yes["male"] = True
+            else:
+                yes["beard"] = False
+        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes)
+        variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
+        hair = _hair_name(
+            {n: likely[f"hair:{n}"][i] / (1 if point == "sure" else decisions.hair_rates[n]) for n in HAIR_READS}
+        )
+        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, skin[i], decisions.skin)
+        parameters = Parameters(style, variants, colours)
+        made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, told, i)))
+    return made
+
+
+def _variants(style: str, beliefs: Beliefs, yes: dict[str, bool]) -> dict[str, str]:
+    """The likeliest variant of every slot among those that the answers leave."""
+    kinds: dict[str, tuple[str, ...]] = {}
+    if style == "avataaars":
+        if yes["hat"]:
+            kinds["top"] = ("hat",)
+        elif yes["bald"]:
+            kinds["top"] = ("bald",)
+        else:
+            kinds["top"] = ("short",) if yes["male"] else ("long",)
+        kinds["facialHair"] = ("beard", "moustache") if yes["beard"] else ("none",)
+        kinds["accessories"] = ("clear", "dark") if yes["glasses"] else ("none",)
+    else:
+        kinds["hair"] = ("bald",) if yes["bald"] else ("hair",)
+        kinds["rearHair"] = ("short",) if yes["male"] or yes["bald"] else ("long",)
+        kinds["beard"] = ("beard", "moustache") if yes["beard"] else ("none",)
+    made = {}
+    for slot, variants in SPECS[style].slots.items():
+        if slot == "mouth" or slot not in beliefs:
+            continue
+        allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
+        made[slot] = variants[max(allowed, key=lambda j: beliefs[slot][j])]
+    if style == "toon-head" and yes["male"] and made["hair"] == "bun":
+        others = [j for j, v in enumerate(SPECS[style].slots["hair"]) if v not in ("", "bun")]
+        made["hair"] = SPECS[style].slots["hair"][max(others, key=lambda j: beliefs["hair"][j])]
+    return made
+
+
+def _mouth(style: str, smiling: float, parted: float) -> str:
+    """A smiling face smiles, an open mouth is open; neutral otherwise."""
+    kinds = SPECS[style].kinds["mouth"]
+    if smiling > 0.5:
+        return kinds["laugh" if parted > 0.5 else "smile"][0]
+    return kinds["open" if parted > 0.8 else "neutral"][0]
+
+
+def _hair_name(likely: dict[str, float]) -> str:
+    return max(likely, key=likely.__getitem__)
+
+
+def _colours(
+    style: str, beliefs: Beliefs, hair: str, skin: NDArray[np.float32], line: tuple[float, float]
+) -> dict[str, str]:
+    """The skin's from f's own head; the hair's a mixture of the artist's colours of its name; others the likeliest."""
+    spec, made = SPECS[style], {}
+    for name, palette in spec.colours.items():
+        head = beliefs.get(f"colour:{name}")
+        if name == "skin":
+            made[name] = skin_colour(style, line[0] * float(skin[0]) + line[1])
+        elif name in ("hair", "beard"):
+            codes = HAIR_COLOURS[hair]
+            weights = np.exp(beliefs["colour:hair"][[spec.colours["hair"].index(c) for c in codes]])
+            lab = np.average(to_lab(np.array([to_rgb(c) for c in codes])), axis=0, weights=weights + 1e-9)
+            made[name] = to_hex(from_lab(lab))
+        elif head is not None:
+            made[name] = palette[int(head.argmax())]
+    return made
+
+
+def skin_colour(style: str, lightness: float) -> str:
+    """The artist's skin of this L*: the palette's colours, and all between them in CIELAB."""
+    lab = to_lab(np.array([to_rgb(code) for code in SPECS[style].colours["skin"]]))
+    lab = lab[np.argsort(lab[:, 0])]
+    lightness = float(np.clip(lightness, lab[0, 0], lab[-1, 0]))
+    return to_hex(from_lab(np.array([np.interp(lightness, lab[:, 0], lab[:, k]) for k in range(3)])))
+
+
+def _sure(
+    yes: dict[str, bool], hair: str, likely: dict[str, float], told: Mapping[str, NDArray[np.float64]], i: int
+) -> dict[str, float]:
+    """What is drawn → its probability, in words for people."""
+    words = {"male": ("short hair or beard", "long hair")}
+    made = {}
+    for name, answer in yes.items():
+        label = words.get(name, (name, f"no {name}" if name != "bald" else "not bald"))[0 if answer else 1]
+        made[label] = likely[name] if answer else 1 - likely[name]
+    if not yes.get("hat") and not yes.get("bald"):
+        made[f"{hair} hair"] = likely[f"hair:{hair}"]
+    smiling = float(told["Smiling"][i])
+    made["smiling" if smiling > 0.5 else "not smiling"] = max(smiling, 1 - smiling)
+    return {label: round(p, 3) for label, p in made.items()}
+
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-np.clip(x, -40, 40)))

@@ -1,0 +1,73 @@
+"""c made callable: head crops → avatars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .avatars.avatar import Avatar
+from .avatars.choose import Beliefs, Decisions, Point, choose
+from .avatars.parameters import DrawnStyle, Parameters
+from .networks.avatar_head import added
+from .networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise
+
+Reader = Literal["f", "g", "both"]
+"""What c reads: f(x), the painted G(x), or both."""
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """f tells attributes, c chooses parameters, the artist's engine draws. All frozen, in eval mode, float32.
+
+    f: an `AttributeEncoder` with a head for the skin; standardise: f's statistics on photos; head: `AvatarHead` on
+    features, or None; picture: `PictureHead` on G(x), or None; decisions: see `avatars.choose`; hash: of c's weights.
+    """
+
+    style: DrawnStyle
+    f: AttributeEncoder
+    standardise: Standardise
+    head: nn.Module | None
+    picture: nn.Module | None
+    decisions: Decisions
+    hash: str = ""
+
+    @property
+    def reader(self) -> Reader:
+        """What must be given: features, painted pictures, or both."""
+        return "both" if self.head and self.picture else "f" if self.head else "g"
+
+    @torch.no_grad()
+    def beliefs(self, features: Tensor, painted: Tensor | None = None) -> Beliefs:
+        """(N, dim) f of photos and, where `reader` wants it, (N, 3, 64, 64) G(x) in [-1, 1] → {head: (N, choices)
+        log-probabilities}."""
+        of_f = self.head(self.standardise(features)) if self.head else None
+        of_g = self.picture(painted) if self.picture else None
+        return {name: said.cpu().numpy() for name, said in added(of_f, of_g).items()}
+
+    @torch.no_grad()
+    def told(self, features: Tensor) -> dict[str, NDArray[np.float64]]:
+        """f's own reading: attribute → (N,) probability."""
+        chances = self.f.logits(features).sigmoid().cpu().numpy().astype(np.float64)
+        return dict(zip(ATTRIBUTES, chances.T))
+
+    def choose(self, features: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:
+        """(N, dim) f of photos (and G(x), see `beliefs`) → N avatars."""
+        with torch.no_grad():
+            skin = self.f.skin_lab(features).cpu().numpy()
+        chosen = choose(self.style, self.beliefs(features, painted), self.decisions, self.told(features), skin, point)
+        return [Avatar(parameters, sure) for parameters, sure in chosen]
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:
+        """(N, 3, S, S) head crops in [-1, 1] → N avatars."""
+        return self.choose(self.f(x), painted, point)
+
+
+def parameters(avatars: list[Avatar]) -> list[Parameters]:
+    """What is drawn, without how sure it is."""
+    return [avatar.parameters for avatar in avatars]

@@ -1,0 +1,357 @@
+"""Stage: train c, which chooses an avatar's parameters (after Wolf, Taigman, Polyak, "Unsupervised Creation of
+Parameterized Avatars", ICCV 2017). R, the artist's engine, needs no learnt imitator: `avatars.atlas` is it, exactly.
+
+c learns from drawings, whose parameters are known, and from photos, of which nothing is known but what f says:
+
+- cross-entropy of c(f(R(u))) against u, with noise on the features;
+- constancy in f's own words (`agree`): what c draws is what f reads in the photo, e.g. glasses as often and on whom;
+- L_CONST through R (`alpha`): ‖f(x) − f(R(c(f(x))))‖² with straight-through choices;
+- the batch's marginals held to f's (`prior`); a D on parameters (`adversary`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from .. import checkpoint, colours, images
+from ..avatars import choose
+from ..avatars.atlas import atlas, to_tensor
+from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
+from ..avatars.engine import parameters_of
+from ..avatars.parameters import HAIR_COLOURS, SPECS, Parameters
+from ..config import AvatarTraining
+from ..domains import avatars, portraits
+from ..drawer import Drawer
+from ..networks.avatar_head import AvatarHead, PictureHead, added
+from ..networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise, weights_of
+from ..types import Image
+from .engine import adamw, descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
+from .judge import roughen
+
+SEEDS = 30_000_000
+"""Seeds of c's avatars start here: none is among g's, a judge's or those of an evaluation."""
+
+HELD_OUT = 500
+"""Avatars that c is tested on."""
+
+FURTHER = {"long": ("curvy",), "short": ("dreads02",)}
+"""Tops that c may draw beside those of `domains.avatars`; the rest of `SPECS` is for people to choose."""
+
+CROP = 128
+
+
+class AvatarStage:
+    """c from f(R(u)) and unlabelled photos; the switches are the settings of `config.AvatarTraining`."""
+
+    def __init__(self, config: AvatarTraining, data: Path, f: nn.Module, accelerator: Accelerator) -> None:
+        if not isinstance(f, AttributeEncoder) or f.skin is None:
+            raise ValueError(f"encoder={config.encoder}: c needs an attribute encoder with a head for the skin.")
+        self.config, self.accelerator, self.f = config, accelerator, f
+        device = self.accelerator.device
+        self.device, self.batch, self.figure = str(device), config.batch, "miss"
+        self.spec = SPECS[config.style]
+        made = sample_parameters(config.style, config.avatars, config.seed)
+        self.heads = {slot: len(v) for slot, v in self.spec.slots.items() if slot != "mouth"}
+        self.heads |= {f"colour:{n}": len(v) for n, v in self.spec.colours.items() if n not in ("skin", "beard")}
+        self.labels = {k: v.to(device) for k, v in encode(self.spec, made, self.heads).items()}
+        self.pictures, f_t = drawn_features(made, f, config.seed, device)
+        photos = portraits.celeba(data, "train", (), config.limit)
+        heads = [portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures]
+        if config.celebahq:
+            more = portraits.celebahq(data, "train", (), config.celebahq)
+            heads += [portraits.head_crop(p, more.eyes, CROP) for p in more.pictures]
+        self.shown = np.stack([cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in heads[:12]])
+        f_s = photo_features(heads, f, device)
+        self.cheeks = np.stack([colours.cheek(head) for head in heads[: len(photos)]])
+        weights = weights_of(f).clone()
+        if config.logits_only:
+            weights[: f.hidden] = 0
+        self.standardise_s = Standardise.of(f_s[: len(photos)], weights).to(device)
+        self.standardise_t = Standardise.of(f_t, weights).to(device)
+        self.f_s, self.z_s, self.z_t = (
+            f_s.to(device),
+            self.standardise_s(f_s.to(device)),
+            self.standardise_t(f_t.to(device)),
+        )
+        self.counted = len(photos)
+        self.painted = self._painted(heads, device) if config.reader != "f" else None
+        torch.manual_seed(config.seed)
+        self.nets = nn.ModuleDict()
+        if config.reader != "g":
+            self.nets["head"] = AvatarHead(f.dim, self.heads, config.mlp)
+        if config.reader != "f":
+            self.nets["picture"] = PictureHead(self.heads)
+        self.nets = prepare(self.nets, accelerator, config.compile)
+        self.optimizer = adamw(self.nets, config.lr, config.weight_decay, accelerator)
+        if config.adversary:
+            self.d = nn.Sequential(nn.Linear(sum(self.heads.values()), 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
+            self.d = self.d.to(device)
+            self.adam_d = prepare_optimizer(torch.optim.Adam(self.d.parameters(), config.lr), accelerator)
+        self.wanted = self._wanted()
+
+    def _painted(self, heads: list[Image], device: torch.device) -> Tensor:
+        """(N, 3, 64, 64) G(x) of the photos, by the translation that c is to read."""
+        translation = checkpoint.load(self.config.through, device)
+        parts = [heads[i : i + 64] for i in range(0, len(heads), 64)]
+        rows = [translation.transfer(images.to_tensor(x).to(device))[:, :3] for x in tqdm(parts, desc="G(s)")]
+        return torch.cat(rows)
+
+    def _wanted(self) -> dict[str, Tensor]:
+        """What f says of every photo: question → (N,) probability; "hair" → (N, colours)."""
+        with torch.no_grad():
+            chances = self.f.logits(self.f_s).sigmoid().cpu().numpy().astype(np.float64)
+        self.told = dict(zip(ATTRIBUTES, chances.T))
+        made = {name: choose.reading(self.told, q.reads) for name, q in QUESTIONS[self.config.style].items()}
+        made["hair"] = choose.hair_reading(self.told)
+        return {k: torch.from_numpy(v).float().to(self.f_s.device) for k, v in made.items()}
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+        set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.3))
+        mine = part(self.batch, self.accelerator)
+        drawn = torch.randint(HELD_OUT, len(self.z_t), (self.batch,), generator=random)[mine].to(self.z_t.device)
+        photo = torch.randint(len(self.z_s), (self.batch,), generator=random)[mine].to(self.z_s.device)
+        noise = torch.randn(self.batch, self.z_t.shape[1], generator=random)[mine].to(self.z_t.device)
+        self.nets.train()
+        with self.accelerator.autocast():
+            said_t = self._say(self.z_t[drawn] + self.config.noise * noise, self.pictures, drawn, random)
+            said_s = self._say(self.z_s[photo], self.painted, photo, None)
+        told = {"drawn": classified(said_t, {k: v[drawn] for k, v in self.labels.items()})}
+        if self.config.agree:
+            told["agree"] = self._agree(said_s, photo)
+        if self.config.prior:
+            told["prior"] = self._prior(said_s)
+        if self.config.alpha:
+            told["const"] = self._const(said_s, photo, random)
+        if self.config.adversary:
+            told["adversary"] = self._adversary(said_s, drawn)
+        weights = {"drawn": 1.0, **{k: getattr(self.config, k) for k in ("agree", "prior", "adversary")}}
+        loss = sum(value * weights.get(name, self.config.alpha) for name, value in told.items())
+        if self.config.sparsity and "head" in self.nets:
+            loss = loss + self.config.sparsity * self.nets["head"].choose.weight.abs().mean()
+        descend(loss, self.optimizer, self.accelerator, self.config.clip)
+        return {"loss": loss, **told}
+
+    def _say(
+        self, z: Tensor, pictures: Tensor | None, index: Tensor, random: torch.Generator | None
+    ) -> dict[str, Tensor]:
+        """c's log-probabilities; drawings are roughened first, so that they look painted."""
+        of_g = None
+        if "picture" in self.nets:
+            x = pictures[index.to(pictures.device)]
+            x = images.to_float(x) if x.dtype == torch.uint8 else x
+            of_g = self.nets["picture"](roughen(x, random) if random else x)
+            of_g = {k: v.float() for k, v in of_g.items()}
+        of_f = {k: v.float() for k, v in self.nets["head"](z).items()} if "head" in self.nets else None
+        return added(of_f, of_g)
+
+    def _odds(self, said: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Question → (B,) log-odds of yes, as `avatars.choose.log_odds`; "hair" → (B, colours) log-probabilities."""
+        made = {}
+        for name, question in QUESTIONS[self.config.style].items():
+            sides = []
+            for side in (question.yes, question.no):
+                ((slot, kinds),) = side.items()
+                sides.append(said[slot][:, kind_index(self.config.style, slot, kinds)].logsumexp(1))
+            made[name] = sides[0] - sides[1]
+        palette = self.spec.colours["hair"]
+        named = [[palette.index(code) for code in HAIR_COLOURS[name]] for name in HAIR_READS]
+        made["hair"] = torch.stack([said["colour:hair"][:, index].logsumexp(1) for index in named], 1)
+        return made
+
+    def _agree(self, said: dict[str, Tensor], photo: Tensor) -> Tensor:
+        """Constancy in f's own words: the cross-entropy of c's answers against f's probabilities."""
+        odds = self._odds(said)
+        losses = [
+            F.binary_cross_entropy_with_logits(odds[name], self.wanted[name][photo])
+            for name in QUESTIONS[self.config.style]
+        ]
+        losses.append(F.cross_entropy(odds["hair"], self.wanted["hair"][photo]))
+        return torch.stack(losses).sum()
+
+    def _prior(self, said: dict[str, Tensor]) -> Tensor:
+        """KL of the batch's mean answers from f's mean over all photos."""
+        odds = self._odds(said)
+        losses = []
+        for name in QUESTIONS[self.config.style]:
+            p, q = odds[name].sigmoid().mean().clamp(1e-4, 1 - 1e-4), self.wanted[name].mean()
+            losses.append(q * (q / p).log() + (1 - q) * ((1 - q) / (1 - p)).log())
+        p, q = odds["hair"].softmax(1).mean(0), self.wanted["hair"].mean(0)
+        return torch.stack([*losses, (q * (q / p).log()).sum()]).sum()
+
+    def _const(self, said: dict[str, Tensor], photo: Tensor, random: torch.Generator) -> Tensor:
+        """L_CONST through R: straight-through Gumbel choices, drawn by the atlas, read by f."""
+        few = slice(0, min(24, len(photo)))
+        chosen = {}
+        for slot, options in self.spec.slots.items():
+            if slot in said:
+                uniform = torch.rand(said[slot][few].shape, generator=random).clamp(1e-6, 1 - 1e-6)
+                gumbel = -(-uniform.log()).log()
+                soft = (said[slot][few] + gumbel.to(said[slot].device)).softmax(1)
+                chosen[slot] = F.one_hot(soft.argmax(1), len(options)).float() + soft - soft.detach()
+            else:
+                chosen[slot] = F.one_hot(torch.zeros(few.stop, dtype=torch.long), len(options)).float()
+                chosen[slot] = chosen[slot].to(self.z_s.device)
+        shades = {}
+        for name, palette in self.spec.colours.items():
+            rgb = torch.tensor([colours.to_rgb(code) for code in palette], device=self.z_s.device) / 255.0
+            head = said.get(f"colour:{'hair' if name == 'beard' else name}")
+            shades[name] = rgb[:1].expand(few.stop, 3) if head is None else head[few].exp() @ rgb
+        with torch.no_grad():
+            lab = self.f.skin_lab(self.f_s[photo[few]]).cpu().numpy()
+        slope, offset = self._skin_line()
+        codes = [choose.skin_colour(self.config.style, slope * float(v[0]) + offset) for v in lab]
+        shades["skin"] = torch.tensor([colours.to_rgb(code) for code in codes], device=self.z_s.device) / 255.0
+        x = to_tensor(atlas(self.config.style).to(self.z_s.device)(chosen, shades))[:, :3]
+        return F.mse_loss(self.standardise_t(self.f(x)), self.z_s[photo[few]])
+
+    def _adversary(self, said: dict[str, Tensor], drawn: Tensor) -> Tensor:
+        """A binary D on parameters: photos' probabilities against drawings' choices, smoothed."""
+        fake = torch.cat([said[name].exp() for name in self.heads], 1)
+        real = [0.9 * F.one_hot(self.labels[n][drawn].clamp_min(0), k).float() + 0.1 / k for n, k in self.heads.items()]
+        ones, zeros = fake.new_ones(len(fake), 1), fake.new_zeros(len(fake), 1)
+        loss = F.binary_cross_entropy_with_logits(self.d(torch.cat(real, 1)), ones)
+        loss = loss + F.binary_cross_entropy_with_logits(self.d(fake.detach()), zeros)
+        descend(loss, self.adam_d, self.accelerator)
+        return F.binary_cross_entropy_with_logits(self.d(fake), ones)
+
+    def _skin_line(self) -> tuple[float, float]:
+        """From f's L* of the cheek to the drawing's: spread as cheeks are, whose extremes f is shy of, and somewhat
+        lighter, as artists draw; skin in a photo is shaded, in a drawing it isn't."""
+        with torch.no_grad():
+            said = self.f.skin_lab(self.f_s[: self.counted])[:, 0].cpu().numpy()
+        slope = float(np.clip(self.cheeks[:, 0].std() / max(said.std(), 1e-3), 1.0, 1.4))
+        middle = float(np.median(said))
+        return round(slope, 3), round(middle + LIGHTER - slope * middle, 2)
+
+    def drawer(self) -> Drawer:
+        """c as it stands, its decisions learnt from the photos."""
+        nets = {name: net.eval() for name, net in self.nets.items()}
+        made = Drawer(
+            self.config.style, self.f, self.standardise_s, nets.get("head"), nets.get("picture"),
+            Decisions({}, {}, {}, {}, (1.0, 0.0)),
+        )  # fmt: skip
+        n = self.counted
+        beliefs = made.beliefs(self.f_s[:n], None if self.painted is None else self.painted[:n])
+        told = {name: values[:n] for name, values in self.told.items()}
+        return Drawer(
+            made.style, made.f, made.standardise, made.head, made.picture,
+            choose.learn(made.style, beliefs, told, self._skin_line()),
+        )  # fmt: skip
+
+    def samples(self) -> Image:
+        """Photos and what is drawn of them."""
+        n = len(self.shown)
+        made = self.drawer().choose(self.f_s[:n], None if self.painted is None else self.painted[:n])
+        drawn = [images.over(avatar.image(64, "head"), (128, 128, 128)) for avatar in made]
+        return images.grid([list(self.shown), drawn])
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Of held-out drawings, the share of parameters read wrongly (miss); of photos, how far c's answers are from
+        f's (agree), which needs no labels."""
+        self.nets.eval()
+        held = torch.arange(HELD_OUT, device=self.z_t.device)
+        said = self._say(self.z_t[:HELD_OUT], self.pictures, held, None)
+        known = {k: v[:HELD_OUT] for k, v in self.labels.items()}
+        right = [(said[k].argmax(1) == v)[v >= 0].float().mean() for k, v in known.items() if len(v[v >= 0])]
+        first = torch.arange(min(1000, len(self.z_s)), device=self.z_s.device)
+        photos = self._say(self.z_s[first], self.painted, first, None)
+        return {"miss": 1 - float(torch.stack(right).mean()), "agree": float(self._agree(photos, first))}
+
+    def state(self) -> dict[str, Any]:
+        kept = states(self, ("nets", "optimizer"))
+        return kept | states(self, ("d", "adam_d")) if self.config.adversary else kept
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        load_states(self, state)
+
+    def export(self, directory: Path, step: int) -> Path:
+        """f and c as a checkpoint that `checkpoint.load_drawer` reads and `join` puts into a translation."""
+        made = self.drawer()
+        trained = {"step": step, **vars(self.config)}
+        info = {"kind": "avatar", "encoder": self.f.config, "avatar": checkpoint.describe(made), "trained": trained}
+        tensors = {"encoder": self.f.state_dict(), "avatar": checkpoint.drawer_tensors(made)}
+        return checkpoint.save(directory, info, tensors)
+
+
+LIGHTER = 8.0
+"""By how much, in L*, the median drawn skin is lighter than the median cheek in a photo."""
+
+
+def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:
+    """Avatars with rare attributes made common, some with a variant or a shade that `domains.avatars` doesn't draw."""
+    rng, made = np.random.default_rng([seed, 0xC]), []
+    for i in range(count):
+        drawn = parameters_of(style, avatars.sample(SEEDS + i, avatars.BALANCED, style).options)
+        variants, shades = dict(drawn.variants), dict(drawn.colours)
+        more = FURTHER.get(drawn.shows("top") or "", ())
+        if more and rng.random() < 0.1:
+            variants["top"] = str(rng.choice(more))
+        a, b = rng.uniform(25, 92, 2)
+        shades["skin"] = choose.skin_colour(style, a if rng.random() < 0.5 else max(a, b))
+        made.append(Parameters(style, variants, shades))
+    return made
+
+
+def encode(spec: Any, many: list[Parameters], heads: dict[str, int]) -> dict[str, Tensor]:
+    """{head: (N,) index}, -1 where the drawing doesn't show it."""
+    made = {}
+    for head in heads:
+        if not head.startswith("colour:"):
+            made[head] = [spec.slots[head].index(p.variants[head]) for p in many]
+            continue
+        name = head.removeprefix("colour:")
+        palette = spec.colours[name]
+        made[head] = [palette.index(p.colours[name]) if _seen(p, name) else -1 for p in many]
+    return {head: torch.tensor(index) for head, index in made.items()}
+
+
+def _seen(p: Parameters, colour: str) -> bool:
+    """Whether a drawing shows a colour: hats hide hair, bald heads have none."""
+    if colour == "hat":
+        return p.shows("top") == "hat"
+    if colour == "glasses":
+        return p.shows("accessories") not in (None, "none")
+    if colour == "hair":
+        return p.shows("top") not in ("hat", "bald") and p.shows("hair") != "bald"
+    return True
+
+
+@torch.no_grad()
+def drawn_features(many: list[Parameters], f: nn.Module, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Drawings, (N, 3, 64, 64) uint8 over mid-grey, and f of them, each moved a little: (N, dim)."""
+    random = torch.Generator().manual_seed(seed)
+    draw, pictures, features = atlas(many[0].style), [], []
+    for i in tqdm(range(0, len(many), 128), desc="f(R(u))", unit="batch"):
+        x = to_tensor(draw.draw(many[i : i + 128]))[:, :3]
+        pictures.append(((x + 1) * 127.5).round().to(torch.uint8))
+        move = torch.rand(len(x), 4, generator=random) * 2 - 1
+        angle, scale = 0.07 * move[:, 0], 1 + 0.05 * move[:, 1]
+        rows = [scale * angle.cos(), -scale * angle.sin(), 0.06 * move[:, 2], scale * angle.sin(), scale * angle.cos()]
+        matrix = torch.stack([*rows, 0.06 * move[:, 3]], 1).view(-1, 2, 3)
+        grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
+        features.append(f(F.grid_sample(x, grid, padding_mode="border", align_corners=False).to(device)).cpu())
+    return torch.cat(pictures), torch.cat(features)
+
+
+@torch.no_grad()
+def photo_features(heads: list[Image], f: nn.Module, device: torch.device) -> Tensor:
+    """(N, dim) f of head crops."""
+    parts = [heads[i : i + 128] for i in range(0, len(heads), 128)]
+    return torch.cat([f(images.to_tensor(x).to(device)).cpu() for x in tqdm(parts, desc="f(s)", unit="batch")])
+
+
+def classified(said: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+    """Mean over heads of the cross-entropy, where the drawing shows the choice."""
+    losses = [F.nll_loss(said[k], v, ignore_index=-1) for k, v in labels.items() if (v >= 0).any()]
+    return torch.stack(losses).mean()
