@@ -1,0 +1,152 @@
+"""The artist's engine: exact SVG with its credit, and pixels that equal those of the emoji domain."""
+
+import json
+import re
+from importlib.resources import files
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, svg
+from dtn_core.avatars.parameters import SPECS, Parameters
+from dtn_core.domains import avatars
+from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+
+STYLES = tuple(SPECS)
+CREATORS = {"avataaars": "Pablo Stanley", "toon-head": "Johan Melin"}
+EVERYTHING = {
+    "avataaars": Parameters(
+        "avataaars",
+        {"top": "winterHat02", "facialHair": "beardMedium", "accessories": "sunglasses", "mouth": "smile"},
+        {"skin": "#0102aa", "beard": "#0102bb", "hat": "#0102cc", "clothes": "#0102dd", "glasses": "#0102ee"},
+    ),
+    "toon-head": Parameters(
+        "toon-head",
+        {"rearHair": "longWavy", "beard": "fullBeard", "hair": "spiky", "clothes": "openJacket"},
+        {"skin": "#0102aa", "hair": "#0102bb", "clothes": "#0102cc"},
+    ),
+}
+
+
+def sampled(style, count=25):
+    return [avatars.sample(seed, avatars.BALANCED, style) for seed in range(count)]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("view", ["bust", "head"])
+def test_the_artists_credit_is_in_the_svg(style, view):
+    root = ElementTree.fromstring(svg(Parameters(style), view))
+    (metadata,) = [child for child in root if child.tag.endswith("metadata")]
+    told = {element.tag.rpartition("}")[2]: element.text for element in metadata.iter() if element.text}
+    assert told["creator"] == CREATORS[style]
+    assert told["license"].startswith("https://")
+    assert CREATORS[style] in told["rights"]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_view_is_a_square_of_the_canvas(style):
+    def seen(view):
+        box = ElementTree.fromstring(svg(Parameters(style), view)).attrib["viewBox"]
+        return [float(v) for v in box.split()]
+
+    assert seen("bust") == [0, 0, SPECS[style].canvas, SPECS[style].canvas]
+    assert seen("head") == pytest.approx([*frame(style, "head"), frame(style, "head")[2]], abs=0.01)
+    x, y, apart = SPECS[style].eyes
+    left, top, side = frame(style, "head")
+    assert (x - left) / side == pytest.approx(0.5)
+    assert (y - top) / side == pytest.approx(HEAD_EYE_HEIGHT)
+    assert apart / side == pytest.approx(HEAD_EYE_DISTANCE)
+
+
+def words(node):
+    """Every text in a JSON tree, its keys included."""
+    if isinstance(node, dict):
+        return [word for pair in node.items() for part in pair for word in words(part)]
+    if isinstance(node, list):
+        return [word for part in node for word in words(part)]
+    return [str(node)]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_nothing_but_colours_is_added_to_the_artists_own_drawing(style):
+    chosen = EVERYTHING[style]
+    text = svg(chosen)
+    plain = Parameters(style, chosen.variants)
+    assert text != svg(plain)
+    for name, code in chosen.colours.items():
+        assert code in text or (style, name) == ("avataaars", "hair"), name  # which the hat hides
+    # With one colour for all, both are the same text.
+    swapped = re.sub("#[0-9a-f]{6}", "#", text)
+    assert swapped == re.sub("#[0-9a-f]{6}", "#", svg(plain))
+
+    definition = " ".join(words(json.loads(files("dicebear_styles").joinpath(f"{style}.json").read_text("utf-8"))))
+    root = ElementTree.fromstring(text)
+    drawing = [element for child in root if not child.tag.endswith("metadata") for element in child.iter()]
+    tags = {element.tag.rpartition("}")[2] for element in drawing}
+    assert tags <= {
+        "defs",
+        "g",
+        "path",
+        "use",
+        "clipPath",
+        "rect",
+        "circle",
+        "ellipse",
+        "mask",
+        "linearGradient",
+        "stop",
+    }
+    for element in drawing:
+        assert not (element.text or "").strip()
+        for name, value in element.attrib.items():
+            assert not name.lower().startswith("on")
+            if name == "href":
+                assert re.fullmatch(r"#[A-Za-z]+-[A-Za-z0-9]+-[0-9a-f]+", value)
+            if name == "d":
+                assert value in definition
+
+
+@pytest.mark.parametrize("size", [0, -1, 15, 4097, 100_000])
+def test_sizes_beyond_reason_are_refused_in_a_line(size):
+    with pytest.raises(ValueError, match=f"between 16 and 4096 pixels, not {size}") as caught:
+        image(Parameters("avataaars"), size)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(("size", "view"), [(16, "head"), (64, "head"), (200, "bust")])
+def test_pictures_are_square_rgba_before_nothing(style, size, view):
+    made = image(Parameters(style), size, view)
+    assert (made.shape, made.dtype) == ((size, size, 4), np.uint8)
+    assert made[0, [0, -1], 3].max() == 0
+    assert made[size // 2, size // 2, 3] == 255
+    assert SIZES == (16, 4096)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_options_and_parameters_are_each_others_inverse(style):
+    for avatar in sampled(style):
+        parameters = parameters_of(style, avatar.options)
+        assert parameters_of(style, options(parameters)) == parameters
+        for slot in SPECS[style].slots:
+            shown = avatar.options.get(f"{slot}Probability", 100) and avatar.options.get(f"{slot}Variant", [""])[0]
+            assert parameters.variants[slot] == (shown or ""), slot
+        for name, option in SPECS[style].options.items():
+            if option in avatar.options:
+                assert [parameters.colours[name]] == avatar.options[option]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_head_view_is_the_emoji_domains_picture(style):
+    """Whatever seed the domain gave DiceBear: nothing is left to it."""
+    for avatar in sampled(style):
+        assert (image(parameters_of(style, avatar.options), 64, "head") == avatars.render(avatar, 64)).all()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_variant_is_another_drawing(style):
+    full = EVERYTHING[style].variants
+    for slot, variants in SPECS[style].slots.items():
+        seen = {image(Parameters(style, full | {slot: variant}), 96, "bust").tobytes() for variant in variants}
+        assert len(seen) == len(variants), slot
