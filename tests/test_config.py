@@ -111,6 +111,21 @@ def test_a_classifier_through_a_translation_learns_its_pictures_alone(change):
         ClassifierTraining(through="digits", **change)
 
 
+@pytest.mark.parametrize("name", ["utkface", "celebahq", "relight", "drawn"])
+def test_shares_of_fs_batch_lie_between_none_and_all(name):
+    for share in ("-0.01", "1.01", "nan"):
+        with pytest.raises(ValueError, match=f"^{name} "):
+            parse_set(PRESETS["encoder-tiny"], [f"{name}={share}"])
+    for share in (0.0, 1.0):
+        assert getattr(parse_set(PRESETS["encoder-tiny"], [f"{name}={share}"]), name) == share
+
+
+@pytest.mark.parametrize("assignment", ["size=31", "size=257", "focus=-1", "skin=101", "skin=nan"])
+def test_fs_size_and_weights_have_bounds(assignment):
+    with pytest.raises(ValueError, match=f"^{assignment.split('=')[0]} "):
+        parse_set(PRESETS["encoder-tiny"], [assignment])
+
+
 @pytest.mark.parametrize("assignment", ["drawn=1", "stylise=-0.1", "smoothing=1.5", "net=resnet", "domain=usps"])
 def test_a_classifiers_shares_and_choices_are_checked(assignment):
     with pytest.raises(ValueError, match=assignment.split("=")[0]):
@@ -122,4 +137,4 @@ def test_every_tiny_preset_has_channels_enough():
     for name, preset in PRESETS.items():
         if name.endswith("-tiny"):
             widths = [getattr(preset, key) for key in ("width", "base", "d_base") if hasattr(preset, key)]
-            assert min(widths) >= 8, name
+            assert min(widths, default=8) >= 8, name

@@ -125,7 +125,8 @@ class EncoderStage:
         """Stylised training crops: what f is made to see through."""
         rng = np.random.default_rng(self.config.seed)
         size, relight = self.config.size, self.config.relight
-        rows = [[augmented(rng, s, i, size, relight)[0] for i in range(12)] for s in self.train_sets for _ in "ab"]
+        sets = [s for s in self.train_sets for _ in "ab"]
+        rows = [[augmented(rng, s, i % len(s), size, relight)[0] for i in range(12)] for s in sets]
         if self.drawn:
             some = rng.integers(0, len(self.drawn[0]), (2, 12))
             rows += [[_moved_and_stylised(rng, self.drawn[0][i], relight) for i in row] for row in some]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dtn_core.domains import portraits
+from dtn_core.faces.detect import detect
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 
@@ -51,6 +52,64 @@ def test_utkface_names_become_labels_and_hair_stays_unknown(tmp_path):
     assert part.tight
 
 
+def test_celebahq_is_read_as_celeba_is(tmp_path):
+    _, jpeg = cv2.imencode(".jpg", np.full((104, 104, 3), 90, np.uint8))
+    with zipfile.ZipFile(tmp_path / "celebahq.zip", "w") as pack:
+        for i in range(100):
+            pack.writestr(f"{i}.jpg", jpeg.tobytes())
+    rows = "".join(f"{i}.jpg,{i % 2},1\n" for i in range(100))
+    (tmp_path / "celebahq_attributes.csv").write_text(f"file,Bald,Male\n{rows}")
+    parts = {
+        split: portraits.celebahq(tmp_path, split, ("Male", "Bald", "age_60")) for split in ("train", "val", "test")
+    }
+    assert sum(len(part) for part in parts.values()) == 100
+    for split, part in parts.items():
+        assert {portraits.split_of(name) for name in part.names} == {split}
+        assert part.pictures.shape == (len(part), 104, 104, 3)
+        assert part.labels.tolist() == [[1, int(name[:-4]) % 2, portraits.UNKNOWN] for name in part.names]
+        assert not part.tight
+    assert len(portraits.celebahq(tmp_path, "train", (), 5)) == 5
+
+
+@pytest.mark.parametrize("name", ["celeba", "celebahq"])
+def test_eyes_stand_where_the_sets_are_said_to_have_them(data_folder, name):
+    part = getattr(portraits, name)(data_folder, "val", (), 12)
+    found = []
+    for picture in part.pictures:
+        for face in detect(cv2.resize(picture, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), max_faces=1):
+            right, left = face.points[:2].mean(0) / 4, face.points[2:4].mean(0) / 4
+            found.append((left[0], right[0], (left[1] + right[1]) / 2))
+    assert len(found) >= 9
+    assert np.median(found, 0) == pytest.approx(np.array(part.eyes), abs=1)
+
+
+def test_relighting_changes_the_light_and_nothing_else():
+    rng = np.random.default_rng(0)
+    crop = rng.integers(40, 200, (64, 64, 3)).astype(np.uint8)
+    crop[0] = 0
+    means = []
+    for seed in range(100):
+        made = portraits.relight(np.random.default_rng(seed), crop)
+        assert (made.shape, made.dtype) == (crop.shape, np.uint8)
+        assert (made != crop).any()
+        assert (made == portraits.relight(np.random.default_rng(seed), crop)).all()
+        assert made[0].max() == 0  # black stays black
+        means.append(made.mean() / crop.mean())
+    assert min(means) < 0.5
+    assert max(means) > 1.5
+    grey, white = (np.full((64, 64, 3), level, np.uint8) for level in (120, 255))
+    lit = [
+        [portraits.relight(np.random.default_rng(seed), picture) for seed in range(100)] for picture in (grey, white)
+    ]
+    assert all((lighter >= darker).all() for darker, lighter in zip(*lit))  # nothing wraps round
+    assert max(picture.max() for picture in lit[1]) == 255
+    shaded = [picture for picture in lit[0] if np.ptp(picture[..., 1]) > 2]
+    assert 20 < len(shaded) < 60  # from one side
+    tints = np.array([picture[..., 0].mean() / picture[..., 2].mean() for picture in lit[0]])
+    assert tints.min() < 0.8  # colder
+    assert tints.max() > 1.2  # warmer
+
+
 def test_missing_and_damaged_packs_are_named(tmp_path, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
     with pytest.raises(ValueError, match="--data DIR or set DTN_DATA"):
@@ -63,3 +122,5 @@ def test_missing_and_damaged_packs_are_named(tmp_path, monkeypatch):
     (tmp_path / "celeba.zip").write_bytes(b"PK nonsense")
     with pytest.raises(ValueError, match="celeba.zip"):
         portraits.celeba(tmp_path, "train", ("Bald",))
+    with pytest.raises(ValueError, match=r"celebahq_attributes.csv: missing. [^\n]*celebahq.zip[^\n]*$"):
+        portraits.celebahq(tmp_path, "train", ())

@@ -172,6 +172,34 @@ def test_squashed_logits_come_back_and_the_layer_before_them_counts_less():
     assert torch.allclose(Standardise.of(features, weights_of(g))(features).std(0), weights_of(g), atol=1e-4)
 
 
+def test_the_size_it_looks_at_and_the_skins_head_are_settings():
+    plain = AttributeEncoder(width=8, hidden=16)
+    assert plain.config == {"name": "attributes", "width": 8, "hidden": 16, "outputs": len(ATTRIBUTES)}
+    assert plain.skin is None
+    f = AttributeEncoder(width=8, hidden=16, size=80, skin=True).eval()
+    assert f.config == plain.config | {"size": 80, "skin": True}
+    assert build(f.config).config == f.config
+    seen = []
+    f.body.register_forward_pre_hook(lambda _, x: seen.append(x[0].shape[-1]))
+    x = torch.rand(2, 3, 128, 128)
+    assert f(x).shape == (2, f.dim)  # the head's answer isn't part of it
+    f(torch.rand(1, 3, 80, 80))
+    assert seen == [80, 80]
+    assert f.dim == plain.dim
+
+
+def test_the_skins_head_answers_in_cielab_whether_squashed_or_not():
+    f = AttributeEncoder(width=8, hidden=16, skin=True).eval()
+    g = AttributeEncoder(width=8, hidden=16, skin=True, squash=True).eval()
+    g.load_state_dict(f.state_dict())
+    x = torch.rand(3, 3, 64, 64)
+    assert f.skin_lab(f(x)).shape == (3, 3)
+    assert torch.allclose(f.skin_lab(f(x)), g.skin_lab(g(x)))
+    torch.nn.init.zeros_(f.skin.weight)
+    f.skin.bias.data = torch.tensor([1.0, 0.0, -1.0])
+    assert torch.allclose(f.skin_lab(f(x)), torch.tensor([[75.0, 14.0, 10.0]]).expand(3, 3))
+
+
 def test_standardise():
     features = torch.randn(500, 8) * 3 + 5
     z = Standardise.of(features)(features)

@@ -16,11 +16,12 @@ from dtn_core.config import PRESETS, replace
 from dtn_core.domains import other_hands, styles
 from dtn_core.domains.avatars import BALANCED, render_many, sample
 from dtn_core.domains.portraits import UNKNOWN
+from dtn_core.events import Stepped, read
 from dtn_core.images import to_tensor
-from dtn_core.networks.encoders import ATTRIBUTES, CELEBA
+from dtn_core.networks.encoders import ATTRIBUTES, CELEBA, SKIN_MEAN, SKIN_SPREAD
 from dtn_core.networks.judge import JUDGED
 from dtn_core.training import run_training
-from dtn_core.training.encoder import EncoderStage, attribute_loss
+from dtn_core.training.encoder import SHOWN, EncoderStage, attribute_loss
 from dtn_core.training.judge import JudgeStage, balanced_avatars, labels_of, mirrored
 from dtn_core.training.upscaler import UpscalerStage, as_generated, psnr
 
@@ -30,17 +31,18 @@ def data(tmp_path_factory):
     """A data folder with made pictures: Bald ones are bright."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
-    with (
-        zipfile.ZipFile(folder / "celeba.zip", "w") as pack,
-        (folder / "celeba_attributes.csv").open("w") as table,
-    ):
-        writer = csv.writer(table)
-        writer.writerow(["file", *CELEBA])
-        for i in range(150):
-            bald = i % 2
-            picture = np.clip(rng.normal(200 if bald else 50, 10, (109, 89, 3)), 0, 255).astype(np.uint8)
-            pack.writestr(f"{i}.jpg", cv2.imencode(".jpg", picture)[1].tobytes())
-            writer.writerow([f"{i}.jpg", *(bald if name == "Bald" else int(i % 3 == 0) for name in CELEBA)])
+    for stem, shape in (("celeba", (109, 89, 3)), ("celebahq", (104, 104, 3))):
+        with (
+            zipfile.ZipFile(folder / f"{stem}.zip", "w") as pack,
+            (folder / f"{stem}_attributes.csv").open("w") as table,
+        ):
+            writer = csv.writer(table)
+            writer.writerow(["file", *CELEBA])
+            for i in range(150):
+                bald = i % 2
+                picture = np.clip(rng.normal(200 if bald else 50, 10, shape), 0, 255).astype(np.uint8)
+                pack.writestr(f"{i}.jpg", cv2.imencode(".jpg", picture)[1].tobytes())
+                writer.writerow([f"{i}.jpg", *(bald if name == "Bald" else int(i % 3 == 0) for name in CELEBA)])
     with zipfile.ZipFile(folder / "utkface.zip", "w") as pack:
         for i in range(150):
             picture = cv2.imencode(".jpg", rng.integers(0, 255, (200, 200, 3), np.uint8))[1].tobytes()
@@ -64,12 +66,12 @@ def test_every_kind_trains_from_its_tiny_preset_and_resumes(data, tmp_path):
 
 def test_f_learns_from_other_hands_and_goes_on_from_a_checkpoint(data, tmp_path):
     _, first = run_training(PRESETS["encoder-tiny"], "encoder", tmp_path, str(data))
-    config = replace(PRESETS["encoder-tiny"], limit=20, drawn=0.5, squash=True, start=str(first))
+    config = replace(PRESETS["encoder-tiny"], limit=12, drawn=0.5, squash=True, start=str(first))
     stage = EncoderStage(config, data, Accelerator(cpu=True))
     begun = checkpoint.load_encoder(first)
     assert torch.allclose(next(stage.net.parameters()), next(begun.parameters()), atol=1e-3)
-    assert len(stage.drawn[0]) == 20 * len(other_hands.HANDS)
-    _, labels = stage._make_batch(1)
+    assert len(stage.drawn[0]) == 12 * len(other_hands.HANDS)
+    labels = stage._make_batch(1).labels
     blurry = labels[:, ATTRIBUTES.index("Blurry")]
     assert (blurry[4:] == -1).all()
     assert (blurry[:4] != -1).any()
@@ -79,6 +81,103 @@ def test_f_learns_from_other_hands_and_goes_on_from_a_checkpoint(data, tmp_path)
     run_training(replace(config, start=str(made)), "encoder", tmp_path, str(data))  # squashed or not
     with pytest.raises(ValueError, match="instead of"):
         EncoderStage(replace(config, hidden=8), data, Accelerator(cpu=True))
+
+
+RICH = replace(
+    PRESETS["encoder-tiny"], celebahq=0.5, relight=0.5, focus=2.0, skin=0.5, size=80, drawn=0.25, limit=12
+)  # fmt: skip
+
+
+def test_f_learns_from_both_sets_of_heads_under_any_light_and_the_skin_too(data, tmp_path):
+    run, made = run_training(RICH, "encoder", tmp_path, str(data))
+    config = checkpoint.read_config(made)["encoder"]
+    assert (config["size"], config["skin"]) == (80, True)
+    f = checkpoint.load_encoder(made)
+    features = f(torch.rand(2, 3, 64, 64))
+    assert features.shape == (2, 16 + len(ATTRIBUTES))
+    assert f.skin_lab(features).shape == (2, 3)
+    steps = [stamped.event for stamped in read(run / "events.jsonl")[0] if isinstance(stamped.event, Stepped)]
+    assert {"loss", "attributes", "skin"} <= set(steps[0].losses)
+    told = {name for step in steps for name in step.losses}
+    assert {"val/auc", "val/skin_error", "val/skin_drift", "val/Bald", "val/Bald@hq", "val/Male@utk"} <= told
+    assert run_training(None, "encoder", tmp_path, str(data), resume=run)[0] == run
+
+
+def test_a_batch_has_its_shares_of_every_set(data):
+    stage = EncoderStage(replace(RICH, batch=40, utkface=0.2), data, Accelerator(cpu=True))
+    assert [len(part) > 0 for part in stage.train_sets] == [True] * 3
+    batch = stage._make_batch(1)
+    assert batch.x.shape == (40, 3, 80, 80)
+    assert batch.labels.shape == (40, len(ATTRIBUTES))
+    assert batch.skin.shape == (40, 3)
+    tight = batch.labels[:, ATTRIBUTES.index("race_White")] != UNKNOWN
+    whole = batch.labels[:, ATTRIBUTES.index("Attractive")] != UNKNOWN
+    assert tight[:6].all()  # a fifth of 30 photos
+    assert whole[6:30].all()
+    assert not whole[[*range(6), *range(30, 40)]].any()
+    same = stage._make_batch(1)
+    assert all(torch.equal(one, other) for one, other in zip(batch, same))
+    assert not torch.equal(batch.x, stage._make_batch(2).x)
+    plain = EncoderStage(replace(RICH, celebahq=0.0, skin=0.0, drawn=0.0), data, Accelerator(cpu=True))
+    assert len(plain.train_sets) == 2
+    assert plain.net.skin is None
+    assert set(plain.step(1)) == {"loss", "attributes"}
+
+
+def test_the_skins_colour_is_learnt_from_the_cheeks(data):
+    stage = EncoderStage(
+        replace(RICH, utkface=0.0, relight=0.0, drawn=0.0, skin=5.0, lr=1e-2, steps=60, batch=16), data,
+        Accelerator(cpu=True),
+    )  # fmt: skip
+    for skins, part in zip(stage.skins, stage.train_sets):
+        assert skins.shape == (len(part), 3)
+    bald = stage.train_sets[0].labels[:, ATTRIBUTES.index("Bald")] == 1
+    lightness = stage.skins[0][:, 0] * SKIN_SPREAD[0] + SKIN_MEAN[0]
+    assert lightness[bald].mean() == pytest.approx(80, abs=3)  # grey 200
+    assert lightness[~bald].mean() == pytest.approx(21, abs=3)  # grey 50
+    first = float(stage.step(1)["skin"])
+    for step in range(2, 61):
+        last = float(stage.step(step)["skin"])
+    assert last < 0.5 * first
+    figures = stage.validate()
+    assert figures["skin_error"] < 15
+    assert figures["skin_drift"] >= 0
+
+
+def test_what_an_avatar_shows_may_count_more(data):
+    stage = EncoderStage(replace(RICH, limit=4), data, Accelerator(cpu=True))
+    weights = dict(zip(ATTRIBUTES, stage.weights.tolist()))
+    assert set(ATTRIBUTES) >= SHOWN
+    assert {name for name, weight in weights.items() if weight == 2} == SHOWN
+    assert {weight for name, weight in weights.items() if name not in SHOWN} == {1}
+    logits, labels = torch.tensor([[0.0, 3.0, 0.0]]), torch.tensor([[1.0, 0.0, UNKNOWN]])
+    even = attribute_loss(logits, labels, Accelerator(cpu=True))
+    first = attribute_loss(logits, labels, Accelerator(cpu=True), torch.tensor([3.0, 1.0, 1.0]))
+    a, b = np.log(2), np.log1p(np.exp(3))
+    assert even.item() == pytest.approx((a + b) / 2)
+    assert first.item() == pytest.approx((3 * a + b) / 4)
+
+
+@pytest.mark.parametrize("before", [{}, {"skin": 0.0}, {"size": 64}, {"skin": 0.0, "size": 64, "squash": True}])
+@pytest.mark.parametrize("after", [{}, {"skin": 0.0}])
+def test_f_goes_on_from_another_size_and_without_a_skin_head(data, tmp_path, before, after):
+    short = replace(RICH, steps=1, drawn=0.0, limit=8)
+    _, first = run_training(replace(short, **before), "encoder", tmp_path, str(data))
+    stage = EncoderStage(replace(short, start=str(first), **after), data, Accelerator(cpu=True))
+    begun, now = checkpoint.load_encoder(first).state_dict(), stage.net.state_dict()
+    shared = set(begun) & set(now)
+    assert {name for name in set(begun) ^ set(now) if not name.startswith("skin.")} == set()
+    assert all(torch.equal(now[name], begun[name]) for name in shared)
+    stage.step(1)
+
+
+def test_a_missing_set_is_named_in_a_line(data, tmp_path):
+    for name in ("celeba.zip", "celeba_attributes.csv", "utkface.zip"):
+        (tmp_path / name).symlink_to(data / name)
+    EncoderStage(replace(RICH, celebahq=0.0, limit=4), tmp_path, Accelerator(cpu=True))
+    with pytest.raises(ValueError, match=r"celebahq_attributes.csv: missing.*celebahq.zip") as caught:
+        EncoderStage(RICH, tmp_path, Accelerator(cpu=True))
+    assert "\n" not in str(caught.value)
 
 
 def test_the_judges_labels_follow_the_drawing():
