@@ -91,6 +91,13 @@ def mnist(data: Path | None, split: Literal["train", "test"], limit: int | None 
     return Digits(np.pad(x[:limit], ((0, 0), (2, 2), (2, 2))), y[:limit], source)
 
 
+def files(data: Path) -> list[Path]:
+    """Those files of a data folder that digits are read from."""
+    torchvision = [_svhn_file(data, part) for part in ("train", "test", "extra")]
+    torchvision += [_mnist_raw(data) / name for name in MNIST_FILES]
+    return [path for path in [*(data / name for name in PACKS), *torchvision] if path.is_file()]
+
+
 def download(data: Path, extra: bool = False) -> None:
     """Fetch SVHN (its train and test part; extra: its 1.3 GB of further digits too) and MNIST through torchvision.
 

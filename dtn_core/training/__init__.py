@@ -82,7 +82,11 @@ def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
         isinstance(config, JudgeTraining) and config.style in PACKS
     ):
         data_folder(data)
-    if isinstance(config, TransferTraining) and pack is None:
+    if isinstance(config, TransferTraining) and pack is not None:
+        from .packs import check_pack, make_encoder
+
+        check_pack(pack, make_encoder(config.encoder))
+    elif isinstance(config, TransferTraining):
         if config.task == "faces":
             data_folder(data)
         if config.task == "folders" and not (config.s and config.t):
@@ -96,12 +100,12 @@ def make_stage(config: Config, data: str | None, accelerator: Accelerator, runs:
     from ..domains.portraits import data_folder, optional_folder
 
     if isinstance(config, TransferTraining):
-        from .packs import Pack, get_pack, make_encoder
+        from .packs import get_pack, make_encoder, read_pack
         from .transfer import TransferStage
 
         f = make_encoder(config.encoder, str(accelerator.device))
         if pack is not None:
-            return TransferStage(config, Pack.read(pack), f, accelerator)
+            return TransferStage(config, read_pack(pack, f), f, accelerator)
         made = get_pack(config, f, optional_folder(data), str(accelerator.device), runs / "packs")
         return TransferStage(config, made, f, accelerator)
     if isinstance(config, EncoderTraining):

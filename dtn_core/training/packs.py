@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -35,7 +36,7 @@ VAL = 1000
 VAL_T = 200
 """At most so many of t."""
 
-FORMAT = 4
+FORMAT = 5
 """Part of a kept pack's name: other packs are made anew."""
 
 
@@ -46,7 +47,8 @@ class Pack:
     f_s: (N, views, dim) f of jittered views of the source pictures; t: (M, C, S, S) uint8 target pictures, RGBA ones
     premultiplied, see `images`; f_t: (M, dim); f_val: (K, dim) f of validation pictures of s; val: (K, S, S, 3) uint8
     those pictures; t_val, f_t_val: as t and f_t, of held-out target pictures; x_s: (N, views, 3, S, S) uint8, the views
-    themselves, for a G that doesn't contain f (digits only); source: where both domains come from, in words.
+    themselves, for a G that doesn't contain f (digits only); source: where both domains come from, in words; made_by:
+    the `identity` of f.
     """
 
     f_s: Tensor
@@ -58,11 +60,11 @@ class Pack:
     f_t_val: Tensor
     x_s: Tensor | None = None
     source: str = ""
+    made_by: str = ""
 
     def write(self, path: Path) -> None:
-        """Write as one safetensors file, whole or not at all; features as fp16, targets deflated."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
+        """Write as one safetensors file, whole or not at all; features as fp16, targets deflated. Raises ValueError
+        with one line if it can't be written."""
         tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
         halved = {k: (v.half() if v.is_floating_point() else v).contiguous().clone() for k, v in tensors.items()}
         shapes = {}
@@ -70,20 +72,29 @@ class Pack:
             squeezed = zlib.compress(halved[key].numpy().tobytes())
             shapes[key] = json.dumps(list(halved[key].shape))
             halved[key] = torch.frombuffer(bytearray(squeezed), dtype=torch.uint8)
-        save_file(halved, temporary, metadata={"source": self.source, **shapes})
-        temporary.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pack-") as folder:
+                temporary = Path(folder, path.name)
+                save_file(halved, temporary, metadata={"source": self.source, "f": self.made_by, **shapes})
+                temporary.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise ValueError(f"{path}: cannot be written ({_why(error)}). Free space, or choose another.") from None
 
     @classmethod
     def read(cls, path: Path) -> Pack:
-        """The inverse of `write`."""
-        with safe_open(path, "pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
-            told = file.metadata() or {}
-        for key in ("t", "t_val"):
-            raw = bytearray(zlib.decompress(tensors[key].numpy().tobytes()))
-            tensors[key] = torch.frombuffer(raw, dtype=torch.uint8).view(json.loads(told[key]))
-        source = told.get("source", "")
-        return cls(**{k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, source=source)
+        """The inverse of `write`. Raises ValueError with one line if it is missing, damaged or no pack."""
+        told = _told(path)
+        try:
+            with safe_open(path, "pt") as file:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+            for key in ("t", "t_val"):
+                raw = bytearray(zlib.decompress(tensors[key].numpy().tobytes()))
+                tensors[key] = torch.frombuffer(raw, dtype=torch.uint8).view(json.loads(told[key]))
+            wide = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+            return cls(**wide, source=told.get("source", ""), made_by=told.get("f", ""))
+        except (OSError, SafetensorError, zlib.error, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
 
 
 def make_encoder(name: str, device: str = "cpu") -> nn.Module:
@@ -96,23 +107,77 @@ def make_encoder(name: str, device: str = "cpu") -> nn.Module:
     return f.to(device).eval().requires_grad_(False)
 
 
+def identity(f: nn.Module) -> str:
+    """16 hex digits that tell an f from any other: SHA-256 over its settings and its weights."""
+    digest = hashlib.sha256(json.dumps(f.config).encode())
+    for key, value in sorted(f.state_dict().items()):
+        digest.update(key.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def check_pack(path: Path, f: nn.Module) -> None:
+    """Look at the head of a pack's file. Raises ValueError with one line if it isn't one, or if another f made it."""
+    made_by = _told(path).get("f")
+    if not made_by:
+        raise ValueError(f"{path}: made by an earlier version, which didn't say with which f. Make it again.")
+    if made_by != identity(f):
+        raise ValueError(f"{path}: made with another f. Give the encoder it was made with, or make it again.")
+
+
+def read_pack(path: Path, f: nn.Module) -> Pack:
+    """The pack of a file, to train with this very f. Raises ValueError as `check_pack` and `Pack.read`."""
+    check_pack(path, f)
+    return Pack.read(path)
+
+
+def _told(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself. Raises ValueError with one line if there is no such file."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such training pack. Make one with --write-pack.")
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
+
+
+def _why(error: Exception) -> str:
+    """An error's reason in one line."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason.splitlines()[0]
+
+
 def pack_path(config: TransferTraining, f: nn.Module, data: Path | None, folder: Path) -> Path:
-    """Where the pack of these settings and this very f is kept."""
-    digest = hashlib.sha256()
+    """Where the pack of these settings, these pictures and this very f is kept."""
     settings: list[Any]
     if config.task == "faces":
-        settings = [FORMAT, config.views, config.limit, config.avatars, config.seed, repr(avatars.RICH)]
-        settings += [config.style, config.utkface]
+        settings = [config.views, config.limit, config.avatars, config.seed, repr(avatars.RICH)]
+        settings += [config.style, config.utkface, _contents(config, data)]
     elif config.task == "folders":
-        settings = [FORMAT, config.views, config.limit, config.size, config.heads]
+        settings = [config.views, config.limit, config.size, config.heads]
         settings += [_fingerprint(path) for path in (config.s, config.t)]
     else:
         # A digit that is to be absent is taken out of the whole pack, so it has no part in the name.
-        settings = [FORMAT, config.task, config.views, config.limit, str(data and data.resolve()), config.swap]
-    digest.update(json.dumps([f.config, settings]).encode())
-    for key, value in sorted(f.state_dict().items()):
-        digest.update(key.encode() + value.cpu().numpy().tobytes())
-    return folder / f"{digest.hexdigest()[:12]}.safetensors"
+        settings = [config.views, config.limit, config.swap, _contents(config, data)]
+    name = hashlib.sha256(json.dumps([FORMAT, config.task, identity(f), settings]).encode()).hexdigest()
+    return folder / f"{name[:12]}.safetensors"
+
+
+def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, str]]:
+    """(name, SHA-256) of each file in the data folder that a pack of these settings is made of."""
+    if data is None:
+        return []
+    if config.task == "digits":
+        files = digits.files(data)
+    else:
+        names = ["celeba.zip", "celeba_attributes.csv"] + ["utkface.zip"] * bool(config.utkface)
+        names += ["cartoonset.zip", "cartoonset.csv"] * (config.style in styles.PACKS)
+        files = [path for path in (data / name for name in names) if path.is_file()]
+    told = []
+    for path in files:
+        with path.open("rb") as file:
+            told.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
+    return told
 
 
 @torch.no_grad()
@@ -120,10 +185,16 @@ def make_pack(config: TransferTraining, f: nn.Module, data: Path | None, device:
     """Read or draw both domains and compute f once on all. Labels of neither are looked at, except to leave out a
     digit where the settings ask for it."""
     if config.task == "digits":
-        return _digits(config, f, data, device)
-    if config.task == "folders":
-        return _folders(config, f, device)
-    data = portraits.data_folder(data)
+        made = _digits(config, f, data, device)
+    elif config.task == "folders":
+        made = _folders(config, f, device)
+    else:
+        made = _faces(config, f, portraits.data_folder(data), device)
+    return replace(made, made_by=identity(f))
+
+
+def _faces(config: TransferTraining, f: nn.Module, data: Path, device: str) -> Pack:
+    """Photos → drawings."""
     sets = [portraits.celeba(data, "train", (), config.limit)]
     if more := round(config.utkface * len(sets[0])):
         sets.append(portraits.utkface(data, "train", (), more))

@@ -11,7 +11,7 @@ from dtn_core.__main__ import main
 from dtn_core.config import PRESETS
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
-from dtn_core.training.packs import Pack, make_encoder, make_pack
+from dtn_core.training.packs import Pack, identity, make_encoder, make_pack
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def encoder(tmp_path):
 
 
 @pytest.fixture
-def pack(tmp_path):
+def pack(encoder, tmp_path):
     random = torch.Generator().manual_seed(0)
     made = Pack(
         f_s=torch.randn(12, 1, 64, generator=random),
@@ -31,6 +31,7 @@ def pack(tmp_path):
         val=torch.zeros(12, 64, 64, 3, dtype=torch.uint8),
         t_val=torch.randint(0, 256, (4, 4, 64, 64), dtype=torch.uint8, generator=random),
         f_t_val=torch.randn(4, 64, generator=random),
+        made_by=identity(make_encoder(str(encoder))),
     )
     made.write(tmp_path / "pack.safetensors")
     return tmp_path / "pack.safetensors"
@@ -58,6 +59,17 @@ def test_g_trains_from_a_pack_on_a_machine_with_only_torch(encoder, pack, tmp_pa
     assert "00001-faces-tiny: done" in done.stderr.splitlines()[-1]
     made = checkpoint.load(tmp_path / "runs" / "00001-faces-tiny" / "export")
     assert made.info["trained"]["steps"] == 2
+
+
+def test_a_pack_of_another_f_is_refused_before_there_is_a_run(encoder, pack, tmp_path, capsys):
+    f = AttributeEncoder(8, 16)
+    other = checkpoint.save(tmp_path / "other", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})
+    runs = tmp_path / "runs"
+    assert main(["train", "faces-tiny", "--pack", str(pack), "--set", f"encoder={other}", "--runs", str(runs)]) == 2
+    said = capsys.readouterr().err
+    assert "made with another f" in said
+    assert said.count("\n") == 1
+    assert not runs.exists()
 
 
 def test_a_run_that_is_resumed_keeps_its_settings(encoder, pack, tmp_path, capsys):
@@ -94,6 +106,8 @@ def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
         (["train", "faces-tiny", "--set", "alpha=x"], "float is wanted"),
         (["train", "faces-tiny", "--set", "encoder=nosuch"], "no data folder"),
         (["train", "faces-tiny", "--data", "/nowhere"], "no such folder"),
+        (["train", "faces-tiny", "--pack", "/nope"], "/nope: no such training pack"),
+        (["train", "faces-tiny", "--pack", "."], ".: no such training pack"),
         (["train", "--resume", "/nowhere"], "not a run directory"),
         (["join", "nosuch", "nosuch", "-o", "x"], "not found"),
     ],
