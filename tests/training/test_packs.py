@@ -220,8 +220,8 @@ def test_two_processes_may_write_the_same_pack(pack, f, tmp_path, monkeypatch):
 
     def interrupted(*arguments, **named):
         monkeypatch.undo()
-        pack.write(path)  # another process begins and ends while this one writes
         save_file(*arguments, **named)
+        pack.write(path)  # another process begins and ends before this one has replaced the file
 
     monkeypatch.setattr(packs, "save_file", interrupted)
     pack.write(path)
