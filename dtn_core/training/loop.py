@@ -208,10 +208,9 @@ class _Keeper:
 
     def save(self, step: int, must: bool = False) -> None:
         """Write the state, and a checkpoint to use. A full disk is noted; must: it is an OSError."""
-        better = False
         if self.run:
             figures = self.stage.validate()
-            better = self._is_better(figures, step)
+            better = self._better(figures, step)
             try:
                 self._write(step, figures, better, must)
             except (OSError, SafetensorError, ValueError) as error:
@@ -223,28 +222,28 @@ class _Keeper:
             broadcast_object_list(shared)
             self.best, self.best_step, self.stale = shared[0]
 
-    def _is_better(self, figures: dict[str, float], step: int) -> bool:
-        """Whether this is the best step so far of the second half; in the first, what is hardly drawn may do well."""
+    def _better(self, figures: dict[str, float], step: int) -> float | None:
+        """The figure, lower being better, if this is the best step so far of the second half; in the first, what is
+        hardly drawn may do well."""
         name = self.stage.figure.removeprefix("-")
         if self.config.keep != "best" or 2 * step <= self.config.steps or name not in figures:
-            return False
+            return None
         value = -figures[name] if self.stage.figure.startswith("-") else figures[name]
         if not math.isfinite(value) or (self.best is not None and value >= self.best):
             self.stale += 1
-            return False
-        self.best, self.best_step, self.stale = value, step, 0
-        return True
+            return None
+        return value
 
-    def _write(self, step: int, figures: dict[str, float], better: bool, last: bool) -> None:
+    def _write(self, step: int, figures: dict[str, float], better: float | None, last: bool) -> None:
         scaler = self.accelerator.scaler
         state = {
-            "step": step, "stage": self.stage.state(), "validation": figures, "best": self.best,
-            "best_step": self.best_step, "stale": self.stale, "batch": self.stage.batch,
+            "step": step, "stage": self.stage.state(), "validation": figures, "batch": self.stage.batch,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }  # fmt: skip
-        if better:
-            self.run.save_state(state, "best")
-        self.run.save_state(state)
+        if better is not None:
+            self.run.save_state({**state, "best": better, "best_step": step, "stale": 0}, "best")
+            self.best, self.best_step, self.stale = better, step, 0  # now that it is on disk
+        self.run.save_state({**state, "best": self.best, "best_step": self.best_step, "stale": self.stale})
         if figures:
             self.run.tell(Stepped(step, {f"val/{k}": v for k, v in figures.items()}, 0.0))
             self.accelerator.log({f"val/{k}": v for k, v in figures.items()}, step)
@@ -253,15 +252,14 @@ class _Keeper:
             where = f"exports/{step:06d}"
             self.stage.export(self.run.path / where, step)
             self.run.prune_exports(self.config.exports, self.best_step)
-        self.run.tell(Saved(step, where, better))
+        self.run.tell(Saved(step, where, better is not None))
 
     def is_stale(self) -> bool:
         return self.config.patience is not None and self.stale >= self.config.patience
 
     def finish(self, step: int, why: str) -> Path | None:
         """Export the last step, or the best one, and say so."""
-        if self.best is not None and self.best_step != step:
-            kept = self._read("best")
+        if self.best is not None and self.best_step != step and (kept := self._read("best")):
             self.stage.load_state(kept["stage"])
             step = kept["step"]
         exported = None

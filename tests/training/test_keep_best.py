@@ -8,7 +8,7 @@ import torch
 from accelerate import Accelerator
 
 from dtn_core.config import PRESETS
-from dtn_core.events import Finished, Saved, Started, read
+from dtn_core.events import Finished, Noted, Saved, Started, read
 from dtn_core.training.loop import train
 from dtn_core.training.runs import Run
 
@@ -125,3 +125,53 @@ def test_a_finished_run_that_is_resumed_exports_the_same(run):
     figures = [9, 5, 3, 4, 5, 4, 7]
     go(Scripted(figures), run)
     assert go(Scripted(figures), run) == (5, 5)
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A disk that is full when states of these names and steps are written."""
+
+    def make(*refused):
+        original = Run.save_state
+
+        def save_state(self, state, name="last"):
+            if (name, state["step"]) in refused:
+                raise OSError("no space left")
+            original(self, state, name)
+
+        monkeypatch.setattr(Run, "save_state", save_state)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("refused", "exported"),
+    [
+        ([("best", 4), ("best", 5)], 6),  # none could be kept: the last
+        ([("best", 5)], 4),  # the best of those on disk
+        ([("best", 4)], 5),
+        ([("last", 5)], 5),  # the best one was written
+        ([("last", 4), ("best", 5)], 4),
+    ],
+)
+def test_the_best_is_the_best_that_could_be_written(run, full, refused, exported):
+    full(*refused)
+    figures = [9, 9, 9, 9, 4, 3, 7]
+    assert go(Scripted(figures), run) == (exported, exported)
+    assert told(run, Finished) == [Finished(exported, "done")]
+    assert len([e for e in told(run, Noted) if "couldn't be saved" in e.message]) == len({step for _, step in refused})
+    assert go(Scripted(figures), run) == (exported, exported)  # resumed
+
+
+def test_a_best_that_was_not_written_is_not_remembered_over_a_break(run, full):
+    full(("best", 4))
+    assert stopped_after(run, [9, 9, 9, 9, 1, 3, 2], 5) == (5, 5)
+    assert run.load_state()["best_step"] == 5
+    assert go(Scripted([9, 9, 9, 9, 1, 3, 2]), run) == (6, 6)
+
+
+def test_a_run_whose_best_is_gone_exports_its_last(run):
+    figures = [9, 9, 9, 9, 4, 3, 7]
+    go(Scripted(figures), run)
+    (run.path / "checkpoints" / "best.safetensors").unlink()
+    assert go(Scripted(figures), run) == (6, 6)
