@@ -2,7 +2,7 @@
 
 ``config.json`` (format, what f, g and SR are, how it was trained), ``encoder.safetensors`` (f's own weights, if
 it has any), ``statistics.safetensors`` (f's mean and deviation per domain), ``generator.safetensors``,
-``upscaler.safetensors``, ``avatar.safetensors`` (c; where it reads another f than g does, ``avatar-encoder.safetensors``
+``upscaler.safetensors``, ``avatar.safetensors`` (c; where it reads another f than g, ``avatar-encoder.safetensors``
 is that), ``README.md`` (model card), ``metrics.json``. Tensors and JSON only, never pickle.
 """
 
@@ -44,8 +44,8 @@ class Checkpoint:
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
     g: see `networks.generator.build`; upscaler: `Upscaler` or None; emphasis: how much more than in training g
-    hears what sets a face apart from the mean (1: not more); drawer: c, which draws avatars, or None; info: config.json's
-    content; hash: 12 hex digits over all weights, quoted beside every measured figure.
+    hears what sets a face apart from the mean (1: not more); drawer: c, which draws avatars, or None; info: content of
+    config.json; hash: 12 hex digits over all weights, quoted beside every measured figure.
     """
 
     name: str
@@ -59,10 +59,12 @@ class Checkpoint:
     hash: str
     drawer: Drawer | None = None
 
-    def hears(self, x: Tensor) -> Tensor:
+    def hears(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         """(B, 3, S, S) pictures of s in [-1, 1] → what g takes: (B, dim) features, or the pictures themselves where G
-        doesn't contain f."""
-        return x if isinstance(self.g, FromPicture) else self.stress(self.standardise_s(self.f(x)))
+        doesn't contain f. features: f(x), where it is known."""
+        if isinstance(self.g, FromPicture):
+            return x
+        return self.stress(self.standardise_s(self.f(x) if features is None else features))
 
     def stress(self, z: Tensor) -> Tensor:
         """(B, dim) standardised features, those that count in full (`encoders.weights_of`) times the emphasis, others
@@ -88,6 +90,14 @@ def find(name_or_dir: str | os.PathLike[str]) -> Path:
         f"checkpoint '{name_or_dir}' not found: no config.json in it. "
         f"Give a checkpoint's folder or one of: {', '.join(known) or '(none is shipped)'}."
     )
+
+
+def sees(info: Mapping[str, Any]) -> str:
+    """What a translation with this config.json takes: "heads", "pictures" or "digits". Those of earlier versions don't
+    say."""
+    encoder = info.get("encoder")
+    older = "digits" if isinstance(encoder, dict) and str(encoder.get("name")).startswith("digits") else "heads"
+    return info.get("sees", older)
 
 
 def is_one(name_or_dir: str | os.PathLike[str]) -> bool:
@@ -170,7 +180,7 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
                 f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again."
             )
         decisions = Decisions.from_dict(told["decisions"])
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{directory}: config.json's 'avatar' is damaged ({error}). Get the checkpoint again."
         ) from None
@@ -226,7 +236,7 @@ def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], dire
     info, config = read_config(source), read_config(other)
     if info.get("kind") != "transfer" or config.get("kind") not in ("upscaler", "avatar"):
         raise ValueError(
-            f"a translation and an upscaler or an avatar's c are wanted, not {info.get('kind')} and {config.get('kind')}."
+            f"a translation and an upscaler or an avatar are wanted, not {info.get('kind')} and {config.get('kind')}."
         )
     tensors = {path.stem: read_tensors(source, path.stem) for path in source.glob("*.safetensors")}
     if config["kind"] == "upscaler":

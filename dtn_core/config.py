@@ -229,6 +229,12 @@ class TransferTraining(Training):
     """A digit left out of t."""
     style: Style = "avataaars"
     """The target domain of task=faces, see `domains.styles`."""
+    start: str | None = None
+    """A translation whose g goes on learning, instead of random weights."""
+    tie: float = 0.0
+    """Weight of ‖G(s) − R(c(f(s)))‖²: the painted picture held to what is drawn (Tied Output Synthesis); 0: without."""
+    avatar: str | None = None
+    """With tie: a checkpoint that holds c."""
     utkface: float = 0.0
     """UTKFace's photos in s, for each of CelebA's (task=faces): more ages and skins, without hair."""
     generator: Literal["upsample", "deconv"] = "upsample"
@@ -267,6 +273,10 @@ class TransferTraining(Training):
             raise ValueError(f"{', '.join(digits_only)} belong to task=digits.")
         if self.task != "digits" and (self.generator == "deconv" or not self.contains_f):
             raise ValueError("generator=deconv and contains_f=False belong to task=digits.")
+        if not 0 <= self.tie < 1e4 or bool(self.tie) != bool(self.avatar):
+            raise ValueError("tie is a weight, 0 or more, and goes with avatar=CHECKPOINT, whose c draws.")
+        if self.tie and self.task != "faces":
+            raise ValueError("tie and avatar belong to task=faces.")
         if self.task != "folders" and (self.s or self.t or self.heads or self.size != 64):
             raise ValueError("s, t, heads and size belong to task=folders.")
         if self.binary and self.beta:

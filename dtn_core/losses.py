@@ -32,6 +32,7 @@ class GeneratorLoss(NamedTuple):
     const: Tensor
     tid: Tensor
     tv: Tensor
+    tie: Tensor | None = None
 
 
 def log_d(logits: Tensor, kind: int) -> Tensor:
@@ -80,8 +81,24 @@ def tv(z: Tensor) -> Tensor:
     return (dx.square() + dy.square() + 1e-8).sqrt().mean()
 
 
+def tie(g_s: Tensor, drawn: Tensor) -> Tensor:
+    """L_c = E_s ‖G(s) − R(c(f(s)))‖²: the painted picture against what the artist's engine draws of the same person
+    (Wolf, Taigman, Polyak, ICCV 2017, where c reads G(s)); pictures in [-1, 1]."""
+    return F.mse_loss(g_s.float(), drawn.float())
+
+
 def generator(
-    gang: Tensor, const: Tensor, tid: Tensor, tv: Tensor, alpha: float, beta: float, gamma: float, delta: float = 1
+    gang: Tensor,
+    const: Tensor,
+    tid: Tensor,
+    tv: Tensor,
+    alpha: float,
+    beta: float,
+    gamma: float,
+    delta: float = 1,
+    tie: Tensor | None = None,
+    tied: float = 0,
 ) -> GeneratorLoss:
-    """L_G = δ L_GANG + α L_CONST + β L_TID + γ L_TV   (Sec. 4; the paper has δ = 1)."""
-    return GeneratorLoss(delta * gang + alpha * const + beta * tid + gamma * tv, gang, const, tid, tv)
+    """L_G = δ L_GANG + α L_CONST + β L_TID + γ L_TV (Sec. 4; the paper has δ = 1), and tied × L_c where g is tied."""
+    total = delta * gang + alpha * const + beta * tid + gamma * tv
+    return GeneratorLoss(total if tie is None else total + tied * tie, gang, const, tid, tv, tie)

@@ -21,7 +21,7 @@ Beliefs = Mapping[str, NDArray[np.float32]]
 """Head → (N, choices) log-probabilities; heads are a style's slots, and "colour:NAME" for its palettes."""
 
 Point = Literal["sure", "balanced"]
-"""sure: drawn from a probability of one half on, so that little is invented; balanced: from the photos' base rate on."""
+"""sure: drawn from a probability of one half on, so that little is invented; balanced: from the base rate on."""
 
 
 class Question(NamedTuple):
@@ -50,6 +50,28 @@ QUESTIONS: dict[str, dict[str, Question]] = {
 }
 HAIR_READS = {"black": "Black_Hair", "brown": "Brown_Hair", "blond": "Blond_Hair", "grey": "Gray_Hair"}
 
+RESERVED = frozenset(
+    (
+        "turban", "hijab", "frida", "froBand", "shavedSides", "shaggyMullet", "dreads02", "winterHat04", "kurt",
+        "blazerAndSweater", "collarAndSweater", "overall", "sad", "squint", "closed", "surprised", "side", "wink",
+        "raisedExcited", "frownNatural", "sadConcerned", "sadConcernedNatural", "angry", "angryNatural", "upDown",
+        "upDownNatural", "bow", "humble", "dress", "longBeard", "beardMajestic", "winterHat1",
+        "winterHat02", "flatNatural",
+    )
+)  # fmt: skip
+"""What only people choose: no network should guess a creed or a mood, and rare cuts and hats would be invented."""
+
+LIFT = {"clothes": 1.0, "eyebrows": 1.0}
+"""How much a variant's being usual counts against it, `_LIFT` where nothing is said; 0: the likeliest is drawn."""
+
+_LIFT = 0.7
+
+SKIN_LIGHTNESS = {"race_White": 81.0, "race_Black": 45.0, "race_Asian": 80.0, "race_Indian": 57.0}
+"""f's group → the L* that its skin is drawn with on average, within the artists' palettes."""
+
+OWN_SHARE = 0.25
+"""How much of a cheek's deviation from its group's mean is drawn."""
+
 EXPRESSIONS = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
 """Told by f's own logits; no drawing is asked."""
 
@@ -58,22 +80,23 @@ class Decisions(NamedTuple):
     """What is learnt from unlabelled photos, plain values for config.json.
 
     lines: question → (slope, offset) from c's log-odds to those of f's reading; rates: question → mean probability;
-    hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: (slope, offset)
-    from f's L* of the cheek to the drawing's.
+    hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: group, as f
+    reads it, → the mean L* of its cheeks; usual: slot → the mean probability of each variant.
     """
 
     lines: dict[str, tuple[float, float]]
     rates: dict[str, float]
     hair: dict[str, tuple[float, float]]
     hair_rates: dict[str, float]
-    skin: tuple[float, float]
+    skin: dict[str, float]
+    usual: dict[str, list[float]]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Decisions:
         """The inverse of `_asdict` after JSON. Raises KeyError or TypeError if something is missing."""
         pairs = {k: {n: (float(a), float(b)) for n, (a, b) in values[k].items()} for k in ("lines", "hair")}
-        shares = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates")}
-        return cls(**pairs, **shares, skin=(float(values["skin"][0]), float(values["skin"][1])))
+        shares = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates", "skin")}
+        return cls(**pairs, **shares, usual={k: [float(p) for p in v] for k, v in values["usual"].items()})
 
 
 def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
@@ -111,6 +134,28 @@ def hair_reading(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]
     return each / each.sum(1, keepdims=True)
 
 
+def groups(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(N, len(SKIN_LIGHTNESS)) f's probabilities of the groups, summing to 1."""
+    each = np.stack([told[name] for name in SKIN_LIGHTNESS], 1) + 1e-6
+    return each / each.sum(1, keepdims=True)
+
+
+def skin_means(told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32]) -> dict[str, float]:
+    """Group → the mean of f's (N,) L* of the cheek over those that f counts to it."""
+    p = groups(told)
+    return {name: round(float(p[:, i] @ lightness / p[:, i].sum()), 2) for i, name in enumerate(SKIN_LIGHTNESS)}
+
+
+def skin_lightness(
+    told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32], means: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """(N,) L* of the skin to draw: what f's reading of the group lets expect, and a share of how far the cheek lies
+    from the mean of that group. Light moves the cheek far more than people differ, and hardly moves the group."""
+    p = groups(told)
+    expected = p @ np.array([means[name] for name in SKIN_LIGHTNESS])
+    return p @ np.array(list(SKIN_LIGHTNESS.values())) + OWN_SHARE * (lightness - expected)
+
+
 def learn(
     style: str, beliefs: Beliefs, told: Mapping[str, NDArray[np.float64]], skin: tuple[float, float]
 ) -> Decisions:
@@ -124,7 +169,8 @@ def learn(
     fitted = _lines_of_classes(hair_scores(style, beliefs), wanted)
     hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
     hair_rates = {name: round(float(wanted[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
-    return Decisions(lines, rates, hair, hair_rates, skin)
+    usual = {slot: np.exp(beliefs[slot]).mean(0).round(5).tolist() for slot in SPECS[style].slots if slot in beliefs}
+    return Decisions(lines, rates, hair, hair_rates, skin, usual)
 
 
 def _line(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float]:
@@ -186,6 +232,7 @@ def choose(
     told: f's probabilities, name → (N,), for expressions; skin: (N, 3) CIELAB of the cheeks as f reads it.
     """
     likely = chances(style, beliefs, decisions)
+    lightness = skin_lightness(told, skin[:, 0], decisions.skin)
     say = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
     made = []
     for i in range(len(skin)):
@@ -196,19 +243,23 @@ def choose(
                 yes["male"] = True
             else:
                 yes["beard"] = False
-        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes)
+        moustache = told["Mustache"][i] > 0.5 and told["No_Beard"][i] > 0.5
+        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, decisions.usual)
         variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
-        hair = _hair_name(
-            {n: likely[f"hair:{n}"][i] / (1 if point == "sure" else decisions.hair_rates[n]) for n in HAIR_READS}
-        )
-        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, skin[i], decisions.skin)
+        weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] for n in HAIR_READS}
+        hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
+        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]))
         parameters = Parameters(style, variants, colours)
         made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, told, i)))
     return made
 
 
-def _variants(style: str, beliefs: Beliefs, yes: dict[str, bool]) -> dict[str, str]:
-    """The likeliest variant of every slot among those that the answers leave."""
+def _variants(
+    style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool, usual: Mapping[str, list[float]]
+) -> dict[str, str]:
+    """The variant of every slot that stands out most among those that the answers leave: the likeliest, measured by how
+    likely it is of anybody, or else all men would wear one haircut."""
+    beard = "moustache" if moustache else "beard"
     kinds: dict[str, tuple[str, ...]] = {}
     if style == "avataaars":
         if yes["hat"]:
@@ -217,18 +268,20 @@ def _variants(style: str, beliefs: Beliefs, yes: dict[str, bool]) -> dict[str, s
             kinds["top"] = ("bald",)
         else:
             kinds["top"] = ("short",) if yes["male"] else ("long",)
-        kinds["facialHair"] = ("beard", "moustache") if yes["beard"] else ("none",)
+        kinds["facialHair"] = (beard,) if yes["beard"] else ("none",)
         kinds["accessories"] = ("clear", "dark") if yes["glasses"] else ("none",)
     else:
         kinds["hair"] = ("bald",) if yes["bald"] else ("hair",)
         kinds["rearHair"] = ("short",) if yes["male"] or yes["bald"] else ("long",)
-        kinds["beard"] = ("beard", "moustache") if yes["beard"] else ("none",)
+        kinds["beard"] = (beard,) if yes["beard"] else ("none",)
     made = {}
     for slot, variants in SPECS[style].slots.items():
         if slot == "mouth" or slot not in beliefs:
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
-        made[slot] = variants[max(allowed, key=lambda j: beliefs[slot][j])]
+        allowed = [j for j in allowed if variants[j] not in RESERVED]
+        score = beliefs[slot] - LIFT.get(slot, _LIFT) * np.log(np.maximum(usual[slot], 1e-3))
+        made[slot] = variants[max(allowed, key=lambda j: score[j])]
     if style == "toon-head" and yes["male"] and made["hair"] == "bun":
         others = [j for j, v in enumerate(SPECS[style].slots["hair"]) if v not in ("", "bun")]
         made["hair"] = SPECS[style].slots["hair"][max(others, key=lambda j: beliefs["hair"][j])]
@@ -243,19 +296,13 @@ def _mouth(style: str, smiling: float, parted: float) -> str:
     return kinds["open" if parted > 0.8 else "neutral"][0]
 
 
-def _hair_name(likely: dict[str, float]) -> str:
-    return max(likely, key=likely.__getitem__)
-
-
-def _colours(
-    style: str, beliefs: Beliefs, hair: str, skin: NDArray[np.float32], line: tuple[float, float]
-) -> dict[str, str]:
-    """The skin's from f's own head; the hair's a mixture of the artist's colours of its name; others the likeliest."""
+def _colours(style: str, beliefs: Beliefs, hair: str, lightness: float) -> dict[str, str]:
+    """The skin's by its L*; the hair's a mixture of the artist's colours of its name; others the likeliest."""
     spec, made = SPECS[style], {}
     for name, palette in spec.colours.items():
         head = beliefs.get(f"colour:{name}")
         if name == "skin":
-            made[name] = skin_colour(style, line[0] * float(skin[0]) + line[1])
+            made[name] = skin_colour(style, lightness)
         elif name in ("hair", "beard"):
             codes = HAIR_COLOURS[hair]
             weights = np.exp(beliefs["colour:hair"][[spec.colours["hair"].index(c) for c in codes]])
@@ -278,7 +325,7 @@ def _sure(
     yes: dict[str, bool], hair: str, likely: dict[str, float], told: Mapping[str, NDArray[np.float64]], i: int
 ) -> dict[str, float]:
     """What is drawn → its probability, in words for people."""
-    words = {"male": ("short hair or beard", "long hair")}
+    words = {"male": ("drawn masculine", "drawn feminine")}
     made = {}
     for name, answer in yes.items():
         label = words.get(name, (name, f"no {name}" if name != "bald" else "not bald"))[0 if answer else 1]

@@ -104,7 +104,7 @@ SPECS: dict[str, Spec] = {
                 "dark": ("sunglasses", "wayfarers", "kurt"),
             },
             "mouth": {
-                "neutral": ("serious",), "smile": ("twinkle",), "laugh": ("smile",), "open": ("disbelief",),
+                "neutral": ("serious",), "smile": ("twinkle",), "laugh": ("smile",), "open": ("default", "disbelief"),
             },
         },
     ),

@@ -43,8 +43,11 @@ SEEDS = 30_000_000
 HELD_OUT = 500
 """Avatars that c is tested on."""
 
-FURTHER = {"long": ("curvy",), "short": ("dreads02",)}
+FURTHER = {"long": ("curvy",)}
 """Tops that c may draw beside those of `domains.avatars`; the rest of `SPECS` is for people to choose."""
+
+SKINS = 3000
+"""Photos of UTKFace that tell how light f sees the cheeks of its groups."""
 
 CROP = 128
 
@@ -71,7 +74,7 @@ class AvatarStage:
             heads += [portraits.head_crop(p, more.eyes, CROP) for p in more.pictures]
         self.shown = np.stack([cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in heads[:12]])
         f_s = photo_features(heads, f, device)
-        self.cheeks = np.stack([colours.cheek(head) for head in heads[: len(photos)]])
+        self.skin_means = self._skin_means(data, device)
         weights = weights_of(f).clone()
         if config.logits_only:
             weights[: f.hidden] = 0
@@ -90,6 +93,8 @@ class AvatarStage:
             self.nets["head"] = AvatarHead(f.dim, self.heads, config.mlp)
         if config.reader != "f":
             self.nets["picture"] = PictureHead(self.heads)
+        for net in self.nets.values():
+            self._silence(net.choose)
         self.nets = prepare(self.nets, accelerator, config.compile)
         self.optimizer = adamw(self.nets, config.lr, config.weight_decay, accelerator)
         if config.adversary:
@@ -97,6 +102,25 @@ class AvatarStage:
             self.d = self.d.to(device)
             self.adam_d = prepare_optimizer(torch.optim.Adam(self.d.parameters(), config.lr), accelerator)
         self.wanted = self._wanted()
+
+    def _skin_means(self, data: Path, device: torch.device) -> dict[str, float]:
+        """From UTKFace's photos, among which all groups are frequent; its labels aren't looked at."""
+        photos = portraits.utkface(data, "train", (), min(SKINS, self.config.limit or SKINS))
+        features = photo_features([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures], self.f, device)
+        with torch.no_grad():
+            chances = self.f.logits(features.to(device)).sigmoid().cpu().numpy().astype(np.float64)
+            lightness = self.f.skin_lab(features.to(device))[:, 0].cpu().numpy()
+        return choose.skin_means(dict(zip(ATTRIBUTES, chances.T)), lightness)
+
+    @torch.no_grad()
+    def _silence(self, choose: nn.Linear) -> None:
+        """What no drawing shows is never chosen: without a word against it, `agree` would raise it with its kind."""
+        start = 0
+        for head, count in self.heads.items():
+            unseen = torch.bincount(self.labels[head].clamp_min(0), minlength=count).cpu() == 0
+            choose.weight[start : start + count][unseen] = 0
+            choose.bias[start : start + count][unseen] = -20
+            start += count
 
     def _painted(self, heads: list[Image], device: torch.device) -> Tensor:
         """(N, 3, 64, 64) G(x) of the photos, by the translation that c is to read."""
@@ -208,8 +232,9 @@ class AvatarStage:
             shades[name] = rgb[:1].expand(few.stop, 3) if head is None else head[few].exp() @ rgb
         with torch.no_grad():
             lab = self.f.skin_lab(self.f_s[photo[few]]).cpu().numpy()
-        slope, offset = self._skin_line()
-        codes = [choose.skin_colour(self.config.style, slope * float(v[0]) + offset) for v in lab]
+        read = {name: values[photo[few].cpu().numpy()] for name, values in self.told.items()}
+        lightness = choose.skin_lightness(read, lab[:, 0], self.skin_means)
+        codes = [choose.skin_colour(self.config.style, float(v)) for v in lightness]
         shades["skin"] = torch.tensor([colours.to_rgb(code) for code in codes], device=self.z_s.device) / 255.0
         x = to_tensor(atlas(self.config.style).to(self.z_s.device)(chosen, shades))[:, :3]
         return F.mse_loss(self.standardise_t(self.f(x)), self.z_s[photo[few]])
@@ -224,28 +249,19 @@ class AvatarStage:
         descend(loss, self.adam_d, self.accelerator)
         return F.binary_cross_entropy_with_logits(self.d(fake), ones)
 
-    def _skin_line(self) -> tuple[float, float]:
-        """From f's L* of the cheek to the drawing's: spread as cheeks are, whose extremes f is shy of, and somewhat
-        lighter, as artists draw; skin in a photo is shaded, in a drawing it isn't."""
-        with torch.no_grad():
-            said = self.f.skin_lab(self.f_s[: self.counted])[:, 0].cpu().numpy()
-        slope = float(np.clip(self.cheeks[:, 0].std() / max(said.std(), 1e-3), 1.0, 1.4))
-        middle = float(np.median(said))
-        return round(slope, 3), round(middle + LIGHTER - slope * middle, 2)
-
     def drawer(self) -> Drawer:
         """c as it stands, its decisions learnt from the photos."""
         nets = {name: net.eval() for name, net in self.nets.items()}
         made = Drawer(
             self.config.style, self.f, self.standardise_s, nets.get("head"), nets.get("picture"),
-            Decisions({}, {}, {}, {}, (1.0, 0.0)),
+            Decisions({}, {}, {}, {}, {}, {}),
         )  # fmt: skip
         n = self.counted
         beliefs = made.beliefs(self.f_s[:n], None if self.painted is None else self.painted[:n])
         told = {name: values[:n] for name, values in self.told.items()}
         return Drawer(
             made.style, made.f, made.standardise, made.head, made.picture,
-            choose.learn(made.style, beliefs, told, self._skin_line()),
+            choose.learn(made.style, beliefs, told, self.skin_means),
         )  # fmt: skip
 
     def samples(self) -> Image:
@@ -282,10 +298,6 @@ class AvatarStage:
         info = {"kind": "avatar", "encoder": self.f.config, "avatar": checkpoint.describe(made), "trained": trained}
         tensors = {"encoder": self.f.state_dict(), "avatar": checkpoint.drawer_tensors(made)}
         return checkpoint.save(directory, info, tensors)
-
-
-LIGHTER = 8.0
-"""By how much, in L*, the median drawn skin is lighter than the median cheek in a photo."""
 
 
 def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:

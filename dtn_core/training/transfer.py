@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import checkpoint, images, losses
+from ..avatars.atlas import atlas
+from ..avatars.atlas import to_tensor as atlas_tensor
 from ..config import TransferTraining
 from ..images import to_float, to_rgb
 from ..networks import encoders
@@ -55,7 +57,10 @@ class TransferStage:
         self.x_s = None if config.contains_f else pack.x_s.to(device)
         torch.manual_seed(config.seed)
         self.g = make_g(config, f, pack.t.shape[1], pack.t.shape[-1])
+        if config.start:
+            self.g.load_state_dict(_started(config.start, self.g))
         self.d = make_d(config, pack.t.shape[1], pack.t.shape[-1])
+        self.tied = resident(tied(config, f, pack), device) if config.tie else None
         self.ema = copy.deepcopy(self.g).to(device).eval().requires_grad_(False)
         self.g, self.d = (prepare(net, accelerator, config.compile) for net in (self.g, self.d))
         self.adam_g, self.adam_d = (
@@ -67,7 +72,7 @@ class TransferStage:
         """One step of D and one of g on a batch that depends on (seed, step) alone."""
         for adam, lr in ((self.adam_g, self.config.lr), (self.adam_d, self.config.lr_d)):
             set_lr(adam, lr * flat_cosine(step, self.config.steps))
-        z_s, heard, t = self._batch(step)
+        z_s, heard, t, drawn = self._batch(step)
         self.g.train()
         with self.accelerator.autocast():
             g_s, g_t = self.g(heard).float().chunk(2)
@@ -77,12 +82,15 @@ class TransferStage:
             told = {"d": d.total, "d_s": d.from_s, "d_real": d.real, "d_accuracy": d.accuracy}
             if d.from_t is not None:
                 told["d_t"] = d.from_t
-        g = self._step_g(g_s, g_t, z_s, t, step)
+        g = self._step_g(g_s, g_t, z_s, t, drawn, step)
         average(self.ema, self.g, self.config.ema, step)
+        if g.tie is not None:
+            told["tie"] = g.tie
         return {**told, "g": g.total, "gang": g.gang, "const": g.const, "tid": g.tid, "tv": g.tv}
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """f of n source pictures, standardised; what G hears of them and of n targets; the targets."""
+    def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """f of n source pictures, standardised; what G hears of them and of n targets; the targets; what c draws of
+        the sources, if G is tied to it."""
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         n, device, mine = self.batch, self.z_s.device, part(self.batch, self.accelerator)
         source = torch.randint(len(self.z_s), (n,), generator=random)[mine].to(device)
@@ -90,9 +98,10 @@ class TransferStage:
         target = torch.randint(len(self.t), (n,), generator=random)[mine]
         t = to_float(self.t[target.to(self.t.device)].to(device)).contiguous(memory_format=layout(self.d, device))
         z_s = self.z_s[source, view]
+        drawn = None if self.tied is None else to_float(self.tied[source.to(self.tied.device)].to(device))
         if self.x_s is None:
-            return z_s, torch.cat([z_s, self.z_t[target.to(device)]]), t
-        return z_s, torch.cat([to_float(self.x_s[source, view]), to_rgb(t)]), t
+            return z_s, torch.cat([z_s, self.z_t[target.to(device)]]), t, drawn
+        return z_s, torch.cat([to_float(self.x_s[source, view]), to_rgb(t)]), t, drawn
 
     def _step_d(self, g_s: Tensor, g_t: Tensor, t: Tensor) -> losses.DiscriminatorLoss:
         parts = [g_s, t] if self.config.binary else [g_s, g_t, t]
@@ -114,7 +123,9 @@ class TransferStage:
         dy, dx = np.random.default_rng([self.config.seed, step]).integers(0, 2 * far + 1, 2)
         return F.pad(x, (far, far, far, far), mode="replicate")[..., dy : dy + h, dx : dx + w]
 
-    def _step_g(self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor, step: int) -> losses.GeneratorLoss:
+    def _step_g(
+        self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor, drawn: Tensor | None, step: int
+    ) -> losses.GeneratorLoss:
         gang = const = g_s.new_zeros(())
         self.d.requires_grad_(False)  # L_G is minimised over g alone
         with self.accelerator.autocast():
@@ -127,6 +138,7 @@ class TransferStage:
         loss = losses.generator(
             gang, const, losses.tid(t, g_t), losses.tv(g_s),
             alpha_at(self.config, step), self.config.beta, self.config.gamma, self.config.delta,
+            None if drawn is None else losses.tie(g_s, drawn), self.config.tie,
         )  # fmt: skip
         descend(loss.total, self.adam_g, self.accelerator, self.config.clip)
         self.d.requires_grad_(True)
@@ -189,6 +201,32 @@ class TransferStage:
             "trained": {"step": step, **vars(self.config), "data": self.source},
         }  # fmt: skip
         return checkpoint.save(directory, info, tensors)
+
+
+def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
+    """The weights of a translation's g. Raises ValueError if it is another net."""
+    other = checkpoint.load(name).g
+    if other.config != g.config:
+        raise ValueError(f"start={name}: its g is {other.config}, these settings want {g.config}.")
+    return other.state_dict()
+
+
+@torch.no_grad()
+def tied(config: TransferTraining, f: nn.Module, pack: Pack) -> Tensor:
+    """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
+    Raises ValueError if c draws another style or reads another f than g does."""
+    drawer = checkpoint.load_drawer(config.avatar)
+    if drawer.style != config.style or drawer.reader != "f":
+        raise ValueError(f"avatar={config.avatar}: c must draw {config.style} and read f alone.")
+    mine, its = f.state_dict(), drawer.f.state_dict()
+    if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
+        raise ValueError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
+    rows = []
+    for features in pack.f_s[:, 0].split(256):
+        chosen = [avatar.parameters for avatar in drawer.choose(features, point="sure")]
+        x = atlas_tensor(atlas(config.style).draw(chosen))
+        rows.append(((x + 1) * 127.5).round().to(torch.uint8))
+    return torch.cat(rows)
 
 
 def sees(config: TransferTraining) -> str:

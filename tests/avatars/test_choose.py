@@ -1,0 +1,144 @@
+"""From beliefs to choices: questions, calibration, operating points, skin and expressions."""
+
+import numpy as np
+import pytest
+
+from dtn_core import colours
+from dtn_core.avatars import choose as choosing
+from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, SKIN_LIGHTNESS, Decisions, choose
+from dtn_core.avatars.parameters import HAIR_COLOURS, SPECS
+
+STYLES = tuple(SPECS)
+ATTRIBUTES = (
+    "Wearing_Hat", "Bald", "Male", "No_Beard", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open",
+    *HAIR_READS.values(), *SKIN_LIGHTNESS,
+)  # fmt: skip
+
+
+def beliefs_of(style, n=1, **likely):
+    """Uniform beliefs, but for the variants given (slot=variant), which are a thousand times as likely."""
+    made = {}
+    spec = SPECS[style]
+    heads = {**spec.slots, **{f"colour:{name}": codes for name, codes in spec.colours.items()}}
+    for head, options in heads.items():
+        scores = np.zeros((n, len(options)), np.float32)
+        if head in likely:
+            scores[:, options.index(likely[head])] = 7
+        made[head] = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    return made
+
+
+def told_of(n=1, **likely):
+    return {
+        name: np.full(n, likely.get(name, 0.9 if name in ("No_Beard", "race_White") else 0.02)) for name in ATTRIBUTES
+    }
+
+
+def plain(style, **changes):
+    lines = dict.fromkeys(QUESTIONS[style], (1.0, 0.0))
+    rates = dict.fromkeys(QUESTIONS[style], 0.1)
+    hair = dict.fromkeys(HAIR_READS, (1.0, 0.0))
+    usual = {slot: [1 / len(v)] * len(v) for slot, v in SPECS[style].slots.items()}
+    means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
+    return Decisions(lines, rates, hair, dict.fromkeys(HAIR_READS, 0.25), means, usual)._replace(**changes)
+
+
+def chosen(style="avataaars", told=None, decisions=None, lightness=60.0, point="sure", **likely):
+    beliefs = beliefs_of(style, **likely)
+    skin = np.array([[lightness, 10, 15]], np.float32)
+    ((parameters, sure),) = choose(style, beliefs, decisions or plain(style), told or told_of(), skin, point)
+    return parameters, sure
+
+
+def test_what_is_surely_seen_is_drawn():
+    parameters, sure = chosen(top="hat", facialHair="", accessories="round")
+    assert parameters.variants["top"] == "hat"
+    assert parameters.variants["accessories"] == "round"
+    assert parameters.variants["facialHair"] == ""
+    assert sure["glasses"] > 0.9
+    assert not any("hair" in label for label in sure)  # a hat hides it
+
+
+def test_a_line_moves_the_threshold_and_the_balanced_point_draws_more():
+    sly = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -9.0)})
+    assert chosen(accessories="round", decisions=sly)[0].shows("accessories") == "none"
+    # odds of 2 to 5 for glasses by uniform beliefs: a seventh of them says none
+    doubtful = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -3.2)})
+    assert chosen(decisions=doubtful)[0].shows("accessories") == "none"
+    assert chosen(decisions=doubtful, point="balanced")[0].shows("accessories") != "none"
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_network_draws_what_is_reserved_for_people(style):
+    for slot in set(SPECS[style].slots) - {"mouth"}:  # which f decides
+        for variant in RESERVED & set(SPECS[style].slots[slot]):
+            parameters, _ = chosen(style, **{slot: variant})
+            assert parameters.variants[slot] != variant
+
+
+def test_beards_and_long_hair_exclude_each_other_and_the_surer_one_stays():
+    bearded, _ = chosen(top="straight01", facialHair="beardLight")
+    assert (bearded.shows("top") == "long") != (bearded.shows("facialHair") != "none")
+
+
+@pytest.mark.parametrize(
+    ("smiling", "parted", "kind"),
+    [(0.9, 0.9, "laugh"), (0.9, 0.1, "smile"), (0.1, 0.95, "open"), (0.1, 0.1, "neutral")],
+)
+@pytest.mark.parametrize("style", STYLES)
+def test_expressions_are_what_f_says(style, smiling, parted, kind):
+    parameters, sure = chosen(style, told=told_of(Smiling=smiling, Mouth_Slightly_Open=parted))
+    assert parameters.shows("mouth") == kind
+    assert sure["smiling" if smiling > 0.5 else "not smiling"] == pytest.approx(0.9)
+
+
+def test_a_moustache_needs_a_shaven_chin():
+    shaven = told_of(Mustache=0.9, No_Beard=0.9)
+    assert chosen(facialHair="beardLight", told=shaven)[0].shows("facialHair") == "moustache"
+    assert chosen(facialHair="beardLight", told=told_of(Mustache=0.9, No_Beard=0.1))[0].shows("facialHair") == "beard"
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_hair_has_a_shade_of_its_name(style):
+    parameters, sure = chosen(style, **{"colour:hair": "#d6b370"})
+    lab = colours.to_lab(np.array([colours.to_rgb(c) for c in (*HAIR_COLOURS["blond"], parameters.colours["hair"])]))
+    assert lab[:-1, 0].min() <= lab[-1, 0] <= lab[:-1, 0].max()
+    assert sure["blond hair"] > 0.9
+
+
+def test_the_skin_follows_the_group_and_hardly_the_light():
+    def drawn(lightness, **likely):
+        parameters, _ = chosen(told=told_of(**likely), lightness=lightness)
+        return colours.to_lab(np.array(colours.to_rgb(parameters.colours["skin"])))[0]
+
+    dark = {"race_White": 0.01, "race_Black": 0.97}
+    assert drawn(60) > drawn(60, **dark) + 25
+    assert 0 < drawn(70) - drawn(60) < 4
+
+
+def test_learning_maps_odds_to_the_readings_of_f():
+    rng = np.random.default_rng(0)
+    odds = rng.normal(0, 2, 4000)
+    wanted = 1 / (1 + np.exp(-(1.7 * odds - 0.8)))
+    slope, offset = choosing._line(odds, wanted)
+    assert (slope, offset) == pytest.approx((1.7, -0.8), abs=0.02)
+    scores = rng.normal(0, 1, (4000, 4))
+    logits = 2.5 * scores + np.array([0.5, 0, -0.5, 0])
+    target = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    slope, offsets = choosing._lines_of_classes(scores, target)
+    assert slope == pytest.approx(2.5, abs=0.1)
+    assert offsets == pytest.approx([0.5, 0, -0.5, 0], abs=0.05)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_decisions_go_through_json(style):
+    import json
+
+    told = told_of(50)
+    beliefs = beliefs_of(style, 50)
+    learnt = choosing.learn(style, beliefs, told, choosing.skin_means(told, np.full(50, 55.0)))
+    again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
+    assert again == learnt
+    assert again.rates["bald"] == pytest.approx(0.02)
+    with pytest.raises(KeyError):
+        Decisions.from_dict({"lines": {}})

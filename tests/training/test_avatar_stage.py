@@ -1,0 +1,185 @@
+"""c: learns to choose parameters, by every switch; its checkpoint joins a translation."""
+
+import csv
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+
+from dtn_core import checkpoint
+from dtn_core.avatars.parameters import SPECS
+from dtn_core.config import PRESETS, replace
+from dtn_core.networks.encoders import CELEBA, AttributeEncoder, Standardise
+from dtn_core.networks.generator import Generator
+from dtn_core.training import run_training
+from dtn_core.training.avatar import AvatarStage, encode, sample_parameters
+from dtn_core.training.packs import make_encoder
+
+TINY = replace(PRESETS["avatar-tiny"], avatars=560, limit=24)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Photos of noise with labels, as packs."""
+    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+
+    def jpeg(*shape):
+        return cv2.imencode(".jpg", rng.integers(0, 255, shape, np.uint8))[1].tobytes()
+
+    with zipfile.ZipFile(folder / "celeba.zip", "w") as pack, (folder / "celeba_attributes.csv").open("w") as table:
+        rows = csv.writer(table)
+        rows.writerow(["file", *CELEBA])
+        for i in range(40):
+            pack.writestr(f"{i}.jpg", jpeg(109, 89, 3))
+            rows.writerow([f"{i}.jpg", *(i % 2 for _ in CELEBA)])
+    with zipfile.ZipFile(folder / "utkface.zip", "w") as pack:
+        for i in range(40):
+            pack.writestr(f"{20 + i}_{i % 2}_{i % 4}_{i}.jpg", jpeg(200, 200, 3))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    torch.manual_seed(0)
+    f = AttributeEncoder(8, 16, squash=True, skin=True)
+    path = tmp_path_factory.mktemp("f") / "f"
+    return str(checkpoint.save(path, {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()}))
+
+
+@pytest.fixture(scope="module")
+def translation(tmp_path_factory, encoder):
+    """A translation with the same f and a g at random."""
+    f = checkpoint.load_encoder(encoder)
+    g = Generator(f.dim, 8)
+    statistics = {
+        f"{what}_{d}": fill(f.dim) for d in "st" for what, fill in (("mean", torch.zeros), ("std", torch.ones))
+    }
+    info = {"kind": "transfer", "encoder": f.config, "generator": g.config, "upscaler": None, "sees": "heads"}
+    tensors = {"encoder": f.state_dict(), "generator": g.state_dict(), "statistics": statistics}
+    return str(checkpoint.save(tmp_path_factory.mktemp("t") / "t", info, tensors))
+
+
+def stage_of(data, encoder, **settings):
+    config = replace(TINY, encoder=encoder, **settings)
+    return AvatarStage(config, data, make_encoder(encoder), Accelerator(cpu=True))
+
+
+def test_c_trains_resumes_and_joins_a_translation(data, encoder, translation, tmp_path):
+    run, made = run_training(replace(TINY, encoder=encoder), "avatar", tmp_path, str(data))
+    assert run_training(None, "avatar", tmp_path, str(data), resume=run)[0] == run
+    drawer = checkpoint.load_drawer(made)
+    (avatar,) = drawer(torch.rand(1, 3, 64, 64))
+    assert avatar.parameters.style == "avataaars"
+    assert all(0 <= p <= 1 for p in avatar.sure.values())
+    joined = checkpoint.load(checkpoint.join(translation, made, tmp_path / "joined"))
+    assert joined.drawer is not None
+    assert joined.drawer.f is joined.f  # the same f isn't stored or computed twice
+    assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
+    assert joined.drawer(torch.zeros(1, 3, 64, 64)) == drawer(torch.zeros(1, 3, 64, 64))
+
+
+def test_another_f_comes_along(data, encoder, translation, tmp_path):
+    torch.manual_seed(1)
+    other = AttributeEncoder(8, 16, squash=True, skin=True)
+    path = checkpoint.save(
+        tmp_path / "f", {"kind": "encoder", "encoder": other.config}, {"encoder": other.state_dict()}
+    )
+    _, made = run_training(replace(TINY, encoder=str(path), steps=2), "avatar", tmp_path, str(data))
+    joined = checkpoint.load(checkpoint.join(translation, made, tmp_path / "joined"))
+    assert joined.drawer.f is not joined.f
+    assert torch.allclose(next(joined.drawer.f.parameters()), next(other.parameters()), atol=1e-3)
+    _, again = run_training(replace(TINY, encoder=encoder, steps=2), "avatar", tmp_path, str(data))
+    checkpoint.join(tmp_path / "joined", again, tmp_path / "joined")
+    assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [{"alpha": 1.0}, {"prior": 1.0}, {"adversary": 1.0}, {"mlp": 8}, {"sparsity": 0.1}, {"agree": 0.0},
+     {"logits_only": False}, {"style": "toon-head", "alpha": 1.0}],
+    ids=lambda s: "-".join(s),
+)  # fmt: skip
+def test_every_switch_trains(data, encoder, switch):
+    stage = stage_of(data, encoder, **switch)
+    first = stage.step(1)
+    assert all(torch.isfinite(value) for value in first.values())
+    named = {"alpha": "const", "prior": "prior", "adversary": "adversary"}
+    assert {named[k] for k in switch if k in named} <= set(first)
+    assert ("agree" in first) == (stage.config.agree > 0)
+    stage.load_state(stage.state())
+    assert stage.samples().ndim == 3
+
+
+@pytest.mark.parametrize("reader", ["g", "both"])
+def test_c_may_read_the_painted_picture(data, encoder, translation, tmp_path, reader):
+    config = replace(TINY, encoder=encoder, reader=reader, through=translation, steps=2)
+    _, made = run_training(config, "avatar", tmp_path, str(data))
+    drawer = checkpoint.load_drawer(made)
+    assert drawer.reader == reader
+    x, painted = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)
+    assert len(drawer(x, painted)) == 2
+
+
+def test_c_learns_what_drawings_show(data, encoder):
+    stage = stage_of(data, encoder, noise=0.0, agree=0.0, lr=0.02, steps=60, batch=32, mlp=64, logits_only=False)
+    before = stage.validate()["miss"]
+    losses = [float(stage.step(step)["drawn"]) for step in range(1, 61)]
+    assert losses[-1] < 0.8 * losses[0]
+    assert stage.validate()["miss"] < before
+
+
+def test_agreement_brings_the_answers_of_c_to_those_of_f(data, encoder):
+    stage = stage_of(data, encoder, agree=5.0, lr=0.02, steps=80, batch=32)
+    before = stage.validate()["agree"]
+    for step in range(1, 81):
+        stage.step(step)
+    assert stage.validate()["agree"] < before
+
+
+def test_what_no_drawing_shows_stays_unsaid(data, encoder):
+    stage = stage_of(data, encoder)
+    for step in range(1, 9):
+        stage.step(step)
+    beliefs = stage.drawer().beliefs(stage.f_s)
+    frida = SPECS["avataaars"].slots["top"].index("frida")
+    assert beliefs["top"][:, frida].max() < -10
+
+
+@pytest.mark.parametrize("style", list(SPECS))
+def test_drawings_have_many_skins_and_hidden_colours_no_label(style):
+    made = sample_parameters(style, 300, 0)
+    assert made == sample_parameters(style, 300, 0)
+    assert len({p.colours["skin"] for p in made}) > 100
+    spec = SPECS[style]
+    heads = {"colour:hair": len(spec.colours["hair"])}
+    hair = encode(spec, made, heads)["colour:hair"]
+    bald = torch.tensor([p.shows("top") in ("hat", "bald") or p.shows("hair") == "bald" for p in made])
+    assert ((hair == -1) == bald).all()
+
+
+def test_an_f_without_a_skin_is_refused(data, tmp_path):
+    f = AttributeEncoder(8, 16)
+    path = checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})
+    with pytest.raises(ValueError, match="head for the skin"):
+        stage_of(data, str(path))
+
+
+@pytest.mark.parametrize("settings", [{"noise": -1}, {"mlp": -1}, {"alpha": 1e9}])
+def test_nonsense_is_refused(settings):
+    with pytest.raises(ValueError, match="must be"):
+        replace(TINY, **settings)
+
+
+def test_a_translation_without_c_says_so(translation):
+    with pytest.raises(ValueError, match="has no c"):
+        checkpoint.load_drawer(translation)
+    assert checkpoint.load(translation).drawer is None
+
+
+def test_statistics_of_attributes_alone_silence_the_hidden_layer():
+    weights = torch.tensor([0.0, 1.0])
+    standardise = Standardise.of(torch.randn(50, 2), weights)
+    assert standardise(torch.randn(3, 2))[:, 0].abs().max() == 0
