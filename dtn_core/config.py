@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import types
 import typing
@@ -57,6 +58,9 @@ class Training:
     """Steps between two checkpoints."""
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, not {value}.")
         for name in _COUNTS:
             count = getattr(self, name, None)
             if count is not None and count < 1:
@@ -162,6 +166,8 @@ class ClassifierTraining(Training):
         for name in ("drawn", "stylise", "smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is a share: at least 0 and below 1, not {getattr(self, name)}.")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be at least 0 and below 1, not {self.ema}.")
         _check_digit("absent", self.absent)
         if self.domain != "folder" and (self.folder or self.heads or self.size != 32):
             raise ValueError("folder, heads and size belong to domain=folder.")

@@ -1,9 +1,11 @@
 """Configurations: presets, dictionaries, --set, and what they refuse."""
 
+import dataclasses
+
 import pytest
 
 from dtn_core import config
-from dtn_core.config import PRESETS, ClassifierTraining, TransferTraining, from_dict, parse_set, to_dict
+from dtn_core.config import KINDS, PRESETS, ClassifierTraining, TransferTraining, from_dict, parse_set, to_dict
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -41,6 +43,27 @@ def test_set_refuses_in_one_line(assignment):
         parse_set(PRESETS["faces-tiny"], [assignment])
     assert "\n" not in str(error.value)
     assert assignment.split("=")[0] in str(error.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+def test_numbers_are_finite(kind, value):
+    names = [f.name for f in dataclasses.fields(KINDS[kind]) if "float" in f.type]
+    assert "lr" in names
+    for name in names:
+        with pytest.raises(ValueError, match=f"^{name} ") as error:
+            parse_set(KINDS[kind](), [f"{name}={value}"])
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="^clip "):
+        from_dict({"kind": kind, "clip": float(value)})
+
+
+@pytest.mark.parametrize("name", ["digits-f-tiny", "digits-tiny"])
+def test_a_moving_average_keeps_a_share_of_the_old(name):
+    for value in ("3", "1", "-0.1"):
+        with pytest.raises(ValueError, match="^ema must be at least 0 and below 1"):
+            parse_set(PRESETS[name], [f"ema={value}"])
+    assert parse_set(PRESETS[name], ["ema=0"]).ema == 0
 
 
 @pytest.mark.parametrize(
