@@ -454,3 +454,13 @@ def test_real_handwritten_digits_are_light_on_black_and_have_the_published_md5s(
         for name, array in ((f"{file}-images-idx3-ubyte", pixels), (f"{file}-labels-idx1-ubyte", labels)):
             header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
             assert hashlib.md5(header + array.tobytes()).hexdigest() == digits.MNIST_FILES[name]
+
+
+def test_files_are_those_that_digits_are_read_from(tmp_path):
+    assert digits.files(tmp_path) == []
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    read = [tmp_path / "svhn.npz", tmp_path / "extra_32x32.mat", *(raw / name for name in digits.MNIST_FILES)]
+    for path in (*read, tmp_path / "celeba.zip", raw / "train-images-idx3-ubyte.gz"):
+        path.touch()
+    assert digits.files(tmp_path) == read
