@@ -12,11 +12,13 @@ from accelerate import Accelerator
 from dtn_core import checkpoint
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS, replace
+from dtn_core.images import to_float, to_tensor
 from dtn_core.networks.encoders import CELEBA, AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.training import run_training
 from dtn_core.training.avatar import AvatarStage, encode, sample_parameters
-from dtn_core.training.packs import make_encoder
+from dtn_core.training.packs import make_encoder, make_pack
+from dtn_core.training.transfer import TransferStage
 
 TINY = replace(PRESETS["avatar-tiny"], avatars=560, limit=24)
 
@@ -183,3 +185,38 @@ def test_statistics_of_attributes_alone_silence_the_hidden_layer():
     weights = torch.tensor([0.0, 1.0])
     standardise = Standardise.of(torch.randn(50, 2), weights)
     assert standardise(torch.randn(3, 2))[:, 0].abs().max() == 0
+
+
+@pytest.fixture(scope="module")
+def drawn(data, encoder, tmp_path_factory):
+    """A checkpoint of c, hardly trained."""
+    return str(run_training(replace(TINY, encoder=encoder, steps=2), "c", tmp_path_factory.mktemp("c"), str(data))[1])
+
+
+def test_g_can_be_tied_to_what_is_drawn(data, encoder, drawn, translation, tmp_path):
+    config = replace(
+        PRESETS["faces-tiny"], encoder=encoder, steps=30, batch=8, tie=100.0, avatar=drawn, start=translation, limit=12,
+        lr=2e-3,
+    )  # fmt: skip
+    f = make_encoder(encoder)
+    stage = TransferStage(config, make_pack(config, f, data, "cpu"), f, Accelerator(cpu=True))
+    begun = checkpoint.load(translation).g.state_dict()
+    assert all(torch.equal(v, begun[k]) for k, v in stage.g.state_dict().items())
+    assert stage.tied.shape == (len(stage.z_s), 4, 64, 64)
+    drawer = checkpoint.load_drawer(drawn)
+    pack = make_pack(config, f, data, "cpu")
+    (avatar,) = drawer.choose(pack.f_s[:1, 0])
+    assert (to_float(stage.tied[:1, :3]) - to_tensor(avatar.image(64, "head"))[:, :3]).abs().mean() < 0.01
+    ties = [float(stage.step(step)["tie"]) for step in range(1, 31)]
+    assert sum(ties[-5:]) < 0.7 * sum(ties[:5])
+
+
+def test_ties_that_fit_nothing_are_refused(data, encoder, drawn, tmp_path):
+    with pytest.raises(ValueError, match="goes with avatar"):
+        replace(PRESETS["faces-tiny"], tie=1.0)
+    f = AttributeEncoder(8, 16, squash=True, skin=True)
+    path = checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})
+    config = replace(PRESETS["faces-tiny"], encoder=str(path), tie=1.0, avatar=drawn, limit=12)
+    other = make_encoder(str(path))
+    with pytest.raises(ValueError, match="reads another f"):
+        TransferStage(config, make_pack(config, other, data, "cpu"), other, Accelerator(cpu=True))

@@ -132,7 +132,7 @@ ALONE = {"alpha": 0.0, "beta": 0.0, "gamma": 0.0, "delta": 0.0}
 )
 def test_each_term_alone_reaches_the_pictures_it_is_about(make_stage, switches, s, t):
     stage = make_stage(**ALONE | switches)
-    z_s, heard, real = stage._batch(1)
+    z_s, heard, real, _ = stage._batch(1)
     with torch.no_grad():
         made = stage.g(heard).chunk(2)
     g_s, g_t = (picture.clone().requires_grad_() for picture in made)
@@ -170,7 +170,7 @@ def test_without_f_in_g_its_own_encoder_learns_and_hears_pictures(make_stage):
     assert isinstance(stage.g, FromPicture)
     assert isinstance(stage.g.encoder, type(stage.f))
     assert not torch.equal(stage.g.encoder.feature.weight, stage.f.feature.weight)
-    z_s, heard, t = stage._batch(1)
+    z_s, heard, t, _ = stage._batch(1)
     assert heard.shape == (8, 3, 32, 32)
     assert torch.allclose(stage.standardise_s(stage.f(heard[:4])), z_s, atol=1e-3)
     assert torch.equal(heard[4:, :1], t)

@@ -77,7 +77,7 @@ def test_a_step_moves_g_and_d_and_leaves_f_alone():
 def test_const_reaches_g_alone_when_it_is_the_only_term():
     """The bug of open replications: L_CONST detached from g."""
     stage = make_stage(replace(CONFIG, alpha=50.0, beta=0.0, gamma=0.0))
-    z_s, heard, t = stage._batch(1)
+    z_s, heard, t, _ = stage._batch(1)
     g_s, g_t = stage.g(heard).chunk(2)
     before = [p.clone() for p in stage.d.parameters()]  # spectral norm's own buffers may move
     stage._step_g(g_s, g_t, z_s, t, 1)
