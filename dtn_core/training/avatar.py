@@ -12,7 +12,7 @@ c learns from drawings, whose parameters are known, and from photos, of which no
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -55,37 +55,33 @@ CROP = 128
 class AvatarStage:
     """c from f(R(u)) and unlabelled photos; the switches are the settings of `config.AvatarTraining`."""
 
-    def __init__(self, config: AvatarTraining, data: Path, f: nn.Module, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        config: AvatarTraining,
+        data: Path,
+        f: nn.Module,
+        accelerator: Accelerator,
+        seen: Seen | None = None,
+    ) -> None:
+        """seen: what `see` gave for these settings, so that several trainings can share it."""
         if not isinstance(f, AttributeEncoder) or f.skin is None:
             raise ValueError(f"encoder={config.encoder}: c needs an attribute encoder with a head for the skin.")
         self.config, self.accelerator, self.f = config, accelerator, f
         device = self.accelerator.device
         self.device, self.batch, self.figure = str(device), config.batch, "miss"
         self.spec = SPECS[config.style]
-        made = sample_parameters(config.style, config.avatars, config.seed)
-        self.heads = {slot: len(v) for slot, v in self.spec.slots.items() if slot != "mouth"}
-        self.heads |= {f"colour:{n}": len(v) for n, v in self.spec.colours.items() if n not in ("skin", "beard")}
-        self.labels = {k: v.to(device) for k, v in encode(self.spec, made, self.heads).items()}
-        self.pictures, f_t = drawn_features(made, f, config.seed, device)
-        photos = portraits.celeba(data, "train", (), config.limit)
-        heads = [portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures]
-        if config.celebahq:
-            more = portraits.celebahq(data, "train", (), config.celebahq)
-            heads += [portraits.head_crop(p, more.eyes, CROP) for p in more.pictures]
+        seen = seen or see(config, data, f, device)
+        self.heads, self.pictures, self.skin_means, heads = seen.choices, seen.pictures, seen.skin_means, seen.heads
+        self.labels = {k: v.to(device) for k, v in seen.labels.items()}
         self.shown = np.stack([cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in heads[:12]])
-        f_s = photo_features(heads, f, device)
-        self.skin_means = self._skin_means(data, device)
         weights = weights_of(f).clone()
         if config.logits_only:
             weights[: f.hidden] = 0
-        self.standardise_s = Standardise.of(f_s[: len(photos)], weights).to(device)
-        self.standardise_t = Standardise.of(f_t, weights).to(device)
-        self.f_s, self.z_s, self.z_t = (
-            f_s.to(device),
-            self.standardise_s(f_s.to(device)),
-            self.standardise_t(f_t.to(device)),
-        )
-        self.counted = len(photos)
+        self.counted = seen.counted
+        self.standardise_s = Standardise.of(seen.f_s[: self.counted], weights).to(device)
+        self.standardise_t = Standardise.of(seen.f_t, weights).to(device)
+        self.f_s = seen.f_s.to(device)
+        self.z_s, self.z_t = self.standardise_s(self.f_s), self.standardise_t(seen.f_t.to(device))
         self.painted = self._painted(heads, device) if config.reader != "f" else None
         torch.manual_seed(config.seed)
         self.nets = nn.ModuleDict()
@@ -102,15 +98,6 @@ class AvatarStage:
             self.d = self.d.to(device)
             self.adam_d = prepare_optimizer(torch.optim.Adam(self.d.parameters(), config.lr), accelerator)
         self.wanted = self._wanted()
-
-    def _skin_means(self, data: Path, device: torch.device) -> dict[str, float]:
-        """From UTKFace's photos, among which all groups are frequent; its labels aren't looked at."""
-        photos = portraits.utkface(data, "train", (), min(SKINS, self.config.limit or SKINS))
-        features = photo_features([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures], self.f, device)
-        with torch.no_grad():
-            chances = self.f.logits(features.to(device)).sigmoid().cpu().numpy().astype(np.float64)
-            lightness = self.f.skin_lab(features.to(device))[:, 0].cpu().numpy()
-        return choose.skin_means(dict(zip(ATTRIBUTES, chances.T)), lightness)
 
     @torch.no_grad()
     def _silence(self, choose: nn.Linear) -> None:
@@ -298,6 +285,51 @@ class AvatarStage:
         info = {"kind": "avatar", "encoder": self.f.config, "avatar": checkpoint.describe(made), "trained": trained}
         tensors = {"encoder": self.f.state_dict(), "avatar": checkpoint.drawer_tensors(made)}
         return checkpoint.save(directory, info, tensors)
+
+
+class Seen(NamedTuple):
+    """All that c learns from, seen once, since f is frozen.
+
+    choices: head → how many; labels: head → (N,) index or -1; pictures: (N, 3, 64, 64) uint8 drawings; f_t: (N, dim) f
+    of them; heads: photos' head crops; f_s: (M, dim) f of them; counted: the first so many photos say how often a thing
+    is; skin_means: see `avatars.choose`.
+    """
+
+    choices: dict[str, int]
+    labels: dict[str, Tensor]
+    pictures: Tensor
+    f_t: Tensor
+    heads: list[Image]
+    f_s: Tensor
+    counted: int
+    skin_means: dict[str, float]
+
+
+def see(config: AvatarTraining, data: Path, f: nn.Module, device: torch.device) -> Seen:
+    """Draw avatars, read photos, compute f of both. No photo's label is looked at."""
+    spec = SPECS[config.style]
+    made = sample_parameters(config.style, config.avatars, config.seed)
+    choices = {slot: len(v) for slot, v in spec.slots.items() if slot != "mouth"}
+    choices |= {f"colour:{n}": len(v) for n, v in spec.colours.items() if n not in ("skin", "beard")}
+    pictures, f_t = drawn_features(made, f, config.seed, device)
+    photos = portraits.celeba(data, "train", (), config.limit)
+    heads = [portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures]
+    if config.celebahq:
+        more = portraits.celebahq(data, "train", (), config.celebahq)
+        heads += [portraits.head_crop(p, more.eyes, CROP) for p in more.pictures]
+    f_s = photo_features(heads, f, device)
+    skins = _skin_means(data, f, min(SKINS, config.limit or SKINS), device)
+    return Seen(choices, encode(spec, made, choices), pictures, f_t, heads, f_s, len(photos), skins)
+
+
+def _skin_means(data: Path, f: nn.Module, count: int, device: torch.device) -> dict[str, float]:
+    """From UTKFace's photos, among which all groups are frequent; its labels aren't looked at."""
+    photos = portraits.utkface(data, "train", (), count)
+    features = photo_features([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures], f, device)
+    with torch.no_grad():
+        chances = f.logits(features.to(device)).sigmoid().cpu().numpy().astype(np.float64)
+        lightness = f.skin_lab(features.to(device))[:, 0].cpu().numpy()
+    return choose.skin_means(dict(zip(ATTRIBUTES, chances.T)), lightness)
 
 
 def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:
