@@ -99,6 +99,8 @@ class EncoderTraining(Training):
     """Share of CelebA-HQ among the photos with whole heads; the rest is CelebA."""
     relight: float = 0.0
     """Share of a batch under strong changes of exposure, white balance and shade (`domains.portraits.relight`)."""
+    stylised: float = 0.75
+    """Share of a batch that is made to look drawn (`domains.portraits.stylise`)."""
     focus: float = 1.0
     """Weight in the loss of the attributes that an avatar can show, expressions among them; others have 1."""
     skin: float = 0.0
@@ -112,7 +114,7 @@ class EncoderTraining(Training):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("utkface", "celebahq", "relight", "drawn"):
+        for name in ("utkface", "celebahq", "relight", "stylised", "drawn"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share: it must lie between 0 and 1, not {getattr(self, name)}.")
         if not 32 <= self.size <= 256:
@@ -377,8 +379,8 @@ PRESETS: dict[str, Config] = {
         log_every=50, sample_every=3000, save_every=500,
     ),
     "encoder-drawn": EncoderTraining(
-        steps=4000, batch=96, lr=1.5e-3, start="encoder", size=80, celebahq=0.75, utkface=0.3, relight=0.5, focus=2.0,
-        skin=0.5, drawn=0.3, squash=True, log_every=50, sample_every=2000, save_every=500,
+        steps=4000, batch=96, lr=1.5e-3, start="encoder", size=80, celebahq=0.75, utkface=0.3, relight=0.4,
+        stylised=0.4, focus=2.0, skin=0.5, drawn=0.25, squash=True, log_every=50, sample_every=2000, save_every=500,
     ),
     "judge-tiny": JudgeTraining(steps=8, batch=8, width=8, avatars=64, **_TINY),
     "judge": JudgeTraining(steps=1500, batch=96, lr=3e-3, save_every=500),

@@ -134,7 +134,7 @@ def test_a_classifier_through_a_translation_learns_its_pictures_alone(change):
         ClassifierTraining(through="digits", **change)
 
 
-@pytest.mark.parametrize("name", ["utkface", "celebahq", "relight", "drawn"])
+@pytest.mark.parametrize("name", ["utkface", "celebahq", "relight", "stylised", "drawn"])
 def test_shares_of_fs_batch_lie_between_none_and_all(name):
     for share in ("-0.01", "1.01", "nan"):
         with pytest.raises(ValueError, match=f"^{name} "):

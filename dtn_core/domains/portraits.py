@@ -193,10 +193,10 @@ def jitter(rng: np.random.Generator, size: int, strength: float = 1.0) -> NDArra
     )
 
 
-def stylise(rng: np.random.Generator, image: Image) -> Image:
-    """Make a photo look drawn, at random, so that f meets drawings half-way: flat patches, few colours, drawn
-    edges, other light and tint; a quarter stays a photo. (S, S, 3) uint8 → the same."""
-    if rng.random() < 0.75:
+def stylise(rng: np.random.Generator, image: Image, share: float = 0.75) -> Image:
+    """Make a share of photos look drawn, at random, so that f meets drawings half-way: flat patches, few colours, drawn
+    edges; and each in another light and tint, some with a hidden patch. (S, S, 3) uint8 → the same."""
+    if rng.random() < share:
         if rng.random() < 0.6:
             image = cv2.medianBlur(image, int(rng.choice((3, 5, 7))))
         else:

@@ -108,13 +108,13 @@ class EncoderStage:
         crops, labels, skins = [], [], []
         for k in which:
             i = int(rng.integers(len(self.train_sets[k])))
-            crop, told = augmented(rng, self.train_sets[k], i, self.config.size, self.config.relight)
+            crop, told = augmented(rng, self.train_sets[k], i, self.config)
             crops.append(crop)
             labels.append(told)
             skins.append(self.skins[k][i] if self.skins else _NO_SKIN)
         for _ in range(n_drawn):
             i = int(rng.integers(len(self.drawn[0])))
-            crops.append(_moved_and_stylised(rng, self.drawn[0][i], self.config.relight))
+            crops.append(_moved_and_stylised(rng, self.drawn[0][i], self.config))
             labels.append(self.drawn[1][i])
             skins.append(self.skins[-1][i] if self.skins else _NO_SKIN)
         mine = part(self.batch, self.accelerator)
@@ -124,12 +124,11 @@ class EncoderStage:
     def samples(self) -> Image:
         """Stylised training crops: what f is made to see through."""
         rng = np.random.default_rng(self.config.seed)
-        size, relight = self.config.size, self.config.relight
         sets = [s for s in self.train_sets for _ in "ab"]
-        rows = [[augmented(rng, s, i % len(s), size, relight)[0] for i in range(12)] for s in sets]
+        rows = [[augmented(rng, s, i % len(s), self.config)[0] for i in range(12)] for s in sets]
         if self.drawn:
             some = rng.integers(0, len(self.drawn[0]), (2, 12))
-            rows += [[_moved_and_stylised(rng, self.drawn[0][i], relight) for i in row] for row in some]
+            rows += [[_moved_and_stylised(rng, self.drawn[0][i], self.config) for i in row] for row in some]
         return images.grid(rows)
 
     @torch.no_grad()
@@ -183,24 +182,23 @@ def crops(part: Portraits, size: int) -> Image:
 
 
 def augmented(
-    rng: np.random.Generator, part: Portraits, index: int, size: int = 64, relit: float = 0.0
-) -> tuple[Image, np.ndarray]:
-    """A jittered, stylised head crop and its labels; what hidden context would tell becomes unknown. relit: with this
-    probability under strong light."""
+    rng: np.random.Generator, part: Portraits, index: int, config: EncoderTraining
+) -> tuple[Image, NDArray[np.float32]]:
+    """A jittered, relit, stylised head crop and its labels; what hidden context would tell becomes unknown."""
     labels = part.labels[index].copy()
-    crop = portraits.head_crop(part.pictures[index], part.eyes, size)
+    crop = portraits.head_crop(part.pictures[index], part.eyes, config.size)
     if part.tight or rng.random() < 0.2:
         crop = portraits.hide_context(rng, crop)
         labels[_HAIR] = UNKNOWN
-    return _moved_and_stylised(rng, crop, relit), labels
+    return _moved_and_stylised(rng, crop, config), labels
 
 
-def _moved_and_stylised(rng: np.random.Generator, crop: Image, relit: float = 0.0) -> Image:
+def _moved_and_stylised(rng: np.random.Generator, crop: Image, config: EncoderTraining) -> Image:
     motion = portraits.jitter(rng, len(crop))
     crop = cv2.warpAffine(crop, motion, crop.shape[:2], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    if relit and rng.random() < relit:
+    if rng.random() < config.relight:
         crop = portraits.relight(rng, crop)
-    return portraits.stylise(rng, crop)
+    return portraits.stylise(rng, crop, config.stylised)
 
 
 def _drawn(limit: int | None, size: int) -> tuple[Image, np.ndarray]:

@@ -82,7 +82,7 @@ class TransferStage:
             told = {"d": d.total, "d_s": d.from_s, "d_real": d.real, "d_accuracy": d.accuracy}
             if d.from_t is not None:
                 told["d_t"] = d.from_t
-        g = self._step_g(g_s, g_t, z_s, t, drawn, step)
+        g = self._step_g(g_s, g_t, z_s, t, step, drawn)
         average(self.ema, self.g, self.config.ema, step)
         if g.tie is not None:
             told["tie"] = g.tie
@@ -124,7 +124,7 @@ class TransferStage:
         return F.pad(x, (far, far, far, far), mode="replicate")[..., dy : dy + h, dx : dx + w]
 
     def _step_g(
-        self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor, drawn: Tensor | None, step: int
+        self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor, step: int, drawn: Tensor | None = None
     ) -> losses.GeneratorLoss:
         gang = const = g_s.new_zeros(())
         self.d.requires_grad_(False)  # L_G is minimised over g alone
