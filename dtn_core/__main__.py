@@ -7,14 +7,16 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they know that they run
+    from .avatars.parameters import Parameters
     from .config import Config
     from .transfer import DigitTransferrer, Transferrer
-    from .types import Image, RefusedFace, Result, TransferredFace
+    from .types import Image, Kind, RefusedFace, Result, TransferredFace
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -22,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dtn_core", description="Faces to emoji, and how they are learned.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emojify(commands)
+    _add_draw(commands)
     _add_digits(commands)
     _add_train(commands)
     _add_runs(commands)
@@ -47,6 +50,23 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _write(path: Path, text: str) -> None:
+    """Write a text whole or not at all: under a temporary name, then replaced. Raises ValueError if it can't."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror or error}). Choose another output.") from None
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
 # --- emojify ------------------------------------------------------------------------------------------------
 
 
@@ -54,7 +74,8 @@ def _add_emojify(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "emojify",
         help="turn the faces of pictures into emoji",
-        description="Turn the faces of pictures into emoji.",
+        description="Turn the faces of pictures into emoji: avatars as the artist draws them, or, where the checkpoint "
+        "can't draw or --painted is given, as the network paints them.",
         epilog="Exit code 2 if any picture failed or held no face; the others are done all the same.",
     )
     parser.add_argument("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
@@ -64,19 +85,35 @@ def _add_emojify(commands: argparse._SubParsersAction) -> None:
         "--mode",
         choices=("alone", "beside", "paste"),
         default="alone",
-        help="the emoji alone, transparent (default); beside the photo; or pasted over the face",
+        help="the emoji alone, transparent (default); beside the photo; or pasted over the head. OUT.svg: alone",
     )
+    parser.add_argument("--painted", action="store_true", help="as g paints it, instead of drawn")
     parser.add_argument(
         "--size",
         type=int,
-        choices=(64, 256),
-        default=256,
-        help="256 with super-resolution (default), 64 as g paints it",
+        metavar="N",
+        help="side of an emoji alone in pixels: drawn 16 to 4096 (default 512); painted 256 with super-resolution "
+        "(default) or 64 as g paints it",
+    )
+    parser.add_argument(
+        "--parameters",
+        type=Path,
+        metavar="FILE.json",
+        help="also write what is drawn, for the command draw: an object, or a list where there are several faces",
     )
     parser.add_argument("--all-faces", action="store_true", help="every face, not only the biggest; files are numbered")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     parser.set_defaults(run=_emojify)
+
+
+class _Wanted(NamedTuple):
+    """What is to be made of every picture. size: of an emoji alone, in pixels."""
+
+    kind: Kind
+    mode: str
+    size: int
+    all_faces: bool
 
 
 class _Job(NamedTuple):
@@ -88,41 +125,87 @@ class _Job(NamedTuple):
 
 
 def _emojify(arguments: argparse.Namespace) -> int:
+    from .images import PICTURE_SUFFIXES
+
     try:
-        jobs = list(_jobs([Path(p) for p in arguments.inputs], arguments.output))
+        _check_emojify(arguments)
+        jobs = list(_jobs([Path(p) for p in arguments.inputs], arguments.output, PICTURE_SUFFIXES | {".svg"}))
+        if arguments.parameters:
+            _make_folder(arguments.parameters.parent)
         from .transfer import Transferrer
 
         transferrer = Transferrer.from_checkpoint(arguments.checkpoint, arguments.device)
+        wanted = _wanted(arguments, transferrer)
     except ValueError as error:
         if arguments.json:
             print(json.dumps({"error": str(error)}))
         raise
-    records = [_emojify_one(job, transferrer, arguments) for job in jobs]
+    records = [_emojify_one(job, transferrer, wanted) for job in jobs]
     failed = sum(record["error"] is not None for record in records)
     if len(records) > 1:
         _say(f"{len(records) - failed} of {len(records)} pictures done" + (f", {failed} failed" if failed else ""))
+    chosen = [face["parameters"] for record in records for face in record["faces"]]
+    if arguments.parameters and chosen:
+        _write(arguments.parameters, json.dumps(chosen[0] if len(chosen) == 1 else chosen, indent=1) + "\n")
     if arguments.json:
         checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
-        report = {"checkpoint": checkpoint, "mode": arguments.mode, "size": arguments.size, "failed": failed}
-        print(json.dumps({**report, "inputs": records}))
+        report = {"checkpoint": checkpoint, "kind": wanted.kind, "mode": wanted.mode, "size": wanted.size}
+        print(json.dumps({**report, "failed": failed, "inputs": records}))
     return 2 if failed else 0
 
 
-def _jobs(inputs: Sequence[Path], output: str) -> Iterator[_Job]:
-    """Pair pictures with targets. Raises ValueError if the output can't hold them or can't be written."""
+def _check_emojify(arguments: argparse.Namespace) -> None:
+    """Raises ValueError for options that don't go together."""
+    vector = arguments.output.lower().endswith(".svg")
+    if arguments.painted and (vector or arguments.parameters):
+        raise ValueError("a painted emoji has neither SVG nor parameters. Leave out --painted.")
+    if vector and arguments.mode != "alone":
+        raise ValueError(f"an SVG holds the emoji alone. Leave out --mode {arguments.mode}, or use -o FILE.png.")
+    if arguments.parameters and arguments.parameters.suffix.lower() != ".json":
+        raise ValueError(f"{arguments.parameters}: parameters are written as JSON. Use --parameters FILE.json.")
+    _check_size(arguments.size, arguments.painted)
+
+
+def _check_size(size: int | None, painted: bool) -> None:
+    """Raises ValueError for a size in which no emoji can be had."""
+    from .avatars.engine import SIZES
+
+    if size is not None and painted and size not in (64, 256):
+        raise ValueError(f"a painted emoji has 64 or 256 pixels, not {size}. Use --size 64 or 256.")
+    if size is not None and not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(f"--size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
+
+
+def _wanted(arguments: argparse.Namespace, transferrer: Transferrer) -> _Wanted:
+    """What is asked for, as far as the checkpoint can. Raises ValueError for what one that only paints can't."""
+    painted = arguments.painted
+    if not painted and not transferrer.draws:
+        if arguments.output.lower().endswith(".svg") or arguments.parameters:
+            raise ValueError(
+                f"checkpoint '{arguments.checkpoint}' is painted only: it has neither SVG nor parameters. "
+                "Use one that draws, or leave them out."
+            )
+        painted = True
+        _check_size(arguments.size, painted)
+        _say(f"checkpoint '{arguments.checkpoint}' is painted only: it can't draw avatars")
+    size = arguments.size or (256 if painted else 512)
+    return _Wanted("painted" if painted else "drawn", arguments.mode, size, arguments.all_faces)
+
+
+def _jobs(inputs: Sequence[Path], output: str, suffixes: set[str]) -> Iterator[_Job]:
+    """Pair pictures with targets, which are files of these suffixes. Raises ValueError if the output can't hold them or
+    can't be written."""
     from .images import PICTURE_SUFFIXES
 
     out = Path(output)
-    to_file = out.suffix.lower() in PICTURE_SUFFIXES and not out.is_dir() and not output.endswith(os.sep)
-    if to_file and (len(inputs) > 1 or inputs[0].is_dir()):
+    several = len(inputs) > 1 or inputs[0].is_dir()
+    to_file = bool(out.suffix) and not out.is_dir() and not output.endswith(os.sep)
+    if to_file and out.suffix.lower() not in suffixes and not several:
+        raise ValueError(f"{output}: unknown picture type '{out.suffix}'. Use .png or .jpg, or -o {output}{os.sep}")
+    to_file = to_file and out.suffix.lower() in suffixes
+    if to_file and several:
         raise ValueError(f"{output}: several pictures need a folder, not a file. Use -o FOLDER.")
-    folder = out.parent if to_file else out
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder}: cannot be written ({error.strerror}). Choose another output.") from None
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"{folder}: cannot be written (no permission). Choose another output.")
+    _make_folder(out.parent if to_file else out)
     taken: dict[Path, Path] = {}
     for source, target in _pairs(inputs, out, to_file, PICTURE_SUFFIXES):
         if target is None:
@@ -133,6 +216,16 @@ def _jobs(inputs: Sequence[Path], output: str) -> Iterator[_Job]:
             yield _Job(source, None, f"{source}: would overwrite the emoji of {first}. Use another output folder.")
         else:
             yield _Job(source, target)
+
+
+def _make_folder(folder: Path) -> None:
+    """Raises ValueError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder}: cannot be written ({error.strerror}). Choose another output.") from None
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{folder}: cannot be written (no permission). Choose another output.")
 
 
 def _pairs(inputs: Sequence[Path], out: Path, to_file: bool, suffixes: set[str]) -> Iterator[tuple[Path, Path | None]]:
@@ -150,7 +243,7 @@ def _pairs(inputs: Sequence[Path], out: Path, to_file: bool, suffixes: set[str])
             yield source, None
 
 
-def _emojify_one(job: _Job, transferrer: Transferrer, arguments: argparse.Namespace) -> dict[str, Any]:
+def _emojify_one(job: _Job, transferrer: Transferrer, wanted: _Wanted) -> dict[str, Any]:
     from . import images
 
     record: dict[str, Any] = {
@@ -165,15 +258,16 @@ def _emojify_one(job: _Job, transferrer: Transferrer, arguments: argparse.Namesp
         if job.target is None:
             raise ValueError(job.error)
         frame = images.load(job.source)
-        result = transferrer(frame, upscale=arguments.size == 256, max_faces=None if arguments.all_faces else 1)
+        most, pastes = None if wanted.all_faces else 1, wanted.mode == "paste"
+        result = transferrer(frame, kind=wanted.kind, upscale=wanted.size != 64, compose=pastes, max_faces=most)
         record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
         record["faces"] = [_describe(face) for face in result.faces]
         record["refused"] = [_describe(face) for face in result.refused]
         if not result.faces:
             none = "no face found. Use a picture with a face that looks at the camera."
             raise ValueError(f"{job.source}: {result.refused[0].note if result.refused else none}")
-        for path, image, faces in _outputs(job.target, result, arguments.mode, arguments.size):
-            images.save(path, image)
+        for path, content, faces in _outputs(job.target, result, wanted):
+            _write(path, content) if isinstance(content, str) else images.save(path, content)
             record["outputs"].append(str(path))
             _say(f"{job.source} -> {path}{_sureness(faces)}")
         for face in result.refused:
@@ -185,19 +279,30 @@ def _emojify_one(job: _Job, transferrer: Transferrer, arguments: argparse.Namesp
 
 
 def _outputs(
-    target: Path, result: Result, mode: str, size: int
-) -> Iterator[tuple[Path, Image, Sequence[TransferredFace]]]:
-    """Files, their pictures and the faces redrawn in them."""
+    target: Path, result: Result, wanted: _Wanted
+) -> Iterator[tuple[Path, Image | str, Sequence[TransferredFace]]]:
+    """Files, their pictures or SVG, and the faces redrawn in them."""
     from .faces.compose import beside
 
-    if mode == "paste":
+    if wanted.mode == "paste":
         yield target, result.composed, result.faces
-    elif mode == "beside":
+    elif wanted.mode == "beside":
         yield target, beside(result.frame, result.faces, result.refused), result.faces
     else:
-        for number, face in enumerate(result.faces, 1):
-            path = target if len(result.faces) == 1 else target.with_stem(f"{target.stem}-{number}")
-            yield path, face.image if size == 256 else face.raw, [face]
+        for path, face in zip(_numbered(target, len(result.faces)), result.faces):
+            if target.suffix.lower() == ".svg":
+                yield path, face.avatar.svg(), [face]
+            else:
+                yield (
+                    path,
+                    face.raw if wanted.size == 64 and face.kind == "painted" else face.picture(wanted.size),
+                    [face],
+                )
+
+
+def _numbered(target: Path, n: int) -> list[Path]:
+    """n files: the target, or name-1, name-2, … beside it."""
+    return [target] if n == 1 else [target.with_stem(f"{target.stem}-{i}") for i in range(1, n + 1)]
 
 
 def _sureness(faces: Sequence[TransferredFace]) -> str:
@@ -205,18 +310,78 @@ def _sureness(faces: Sequence[TransferredFace]) -> str:
     sure = [face for face in faces if face.confidence is not None]
     shares = ", ".join(f"{face.confidence:.0%}" for face in sure)
     notes = "".join(f" {note}" for note in dict.fromkeys(face.note for face in sure) if note)
-    return f" (confidence {shares}){notes}" if sure else ""
+    return f" (how well the face can be seen: {shares}){notes}" if sure else ""
 
 
 def _describe(face: TransferredFace | RefusedFace) -> dict[str, Any]:
+    """What the JSON report says of a face; of one that was redrawn also how, and what was chosen to draw."""
+    from .types import TransferredFace
+
     found = face.aligned.face
-    return {
+    told = {
         "box": [round(float(v), 1) for v in found.box],
         "points": [[round(float(v), 1) for v in point] for point in found.points],
         "score": round(float(found.score), 3),
         "confidence": None if face.confidence is None else round(face.confidence, 4),
         "note": face.note,
     }
+    return told | face.told() if isinstance(face, TransferredFace) else told
+
+
+# --- draw ---------------------------------------------------------------------------------------------------
+
+
+def _add_draw(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "draw",
+        help="draw avatars from parameters",
+        description="Draw avatars from parameters, as emojify --parameters writes them: one object, or a list of them. "
+        "Edit them as you like.",
+    )
+    parser.add_argument("parameters", type=Path, metavar="FILE.json", help="what is to be drawn")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a picture, or OUT.svg")
+    parser.add_argument(
+        "--size", type=int, default=512, metavar="N", help="side of a picture, 16 to 4096 (default 512)"
+    )
+    parser.add_argument(
+        "--view", choices=("bust", "head"), default="bust", help="with shoulders (default), or the head as f sees it"
+    )
+    parser.set_defaults(run=_draw)
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    from . import images
+    from .avatars import engine
+
+    _check_size(arguments.size, painted=False)
+    avatars = _read_parameters(arguments.parameters)
+    for path, parameters in zip(_numbered(arguments.output, len(avatars)), avatars):
+        if path.suffix.lower() == ".svg":
+            _write(path, engine.svg(parameters, arguments.view))
+        else:
+            images.save(path, engine.image(parameters, arguments.size, arguments.view))
+        _say(f"{arguments.parameters} -> {path}")
+    return 0
+
+
+def _read_parameters(path: Path) -> list[Parameters]:
+    """Raises ValueError with one line if there are none, or others than an engine knows."""
+    from .avatars.parameters import Parameters
+
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file. Give one that emojify --parameters wrote.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from None
+    except (ValueError, RecursionError):  # broken text and other encodings are ValueErrors too
+        raise ValueError(f"{path}: is not JSON. Give one that emojify --parameters wrote.") from None
+    if values == []:
+        raise ValueError(f"{path}: an empty list. Give one avatar at least.")
+    try:
+        return [Parameters.from_dict(one) for one in (values if isinstance(values, list) else [values])]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 # --- digits -------------------------------------------------------------------------------------------------
@@ -244,8 +409,10 @@ def _add_digits(commands: argparse._SubParsersAction) -> None:
 
 
 def _digits(arguments: argparse.Namespace) -> int:
+    from .images import PICTURE_SUFFIXES
+
     try:
-        jobs = list(_jobs([Path(p) for p in arguments.inputs], arguments.output))
+        jobs = list(_jobs([Path(p) for p in arguments.inputs], arguments.output, PICTURE_SUFFIXES))
         from .transfer import DigitTransferrer
 
         transferrer = DigitTransferrer.from_checkpoint(arguments.checkpoint, arguments.judge, arguments.device)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from time import perf_counter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,13 +19,13 @@ from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
 from .devices import pick_device
 from .faces.align import CROP, align, warp
-from .faces.compose import paste
+from .faces.compose import lay, sticker
 from .faces.detect import detect
 from .faces.quality import judge
-from .faces.track import smooth
+from .faces.track import overlap, smooth
 from .images import to_images, to_rgb, to_tensor
 from .networks.digits import ClassEncoder, PaperDigitEncoder
-from .types import AlignedFace, Box, Face, Image, RefusedFace, Result, TransferredFace
+from .types import AlignedFace, Box, Drawing, Face, Image, Kind, RefusedFace, Result, TransferredFace
 
 
 class Transferrer:
@@ -41,33 +41,47 @@ class Transferrer:
     @property
     def sees_pictures(self) -> bool:
         """Whether this translation takes whole pictures, of which the middle square counts, instead of faces."""
-        return self.checkpoint.info.get("sees") == "pictures"
+        return checkpoints.sees(self.checkpoint.info) == "pictures"
+
+    @property
+    def draws(self) -> bool:
+        """Whether it can draw avatars, by the artist's engine; else it only paints."""
+        return self.checkpoint.drawer is not None
 
     @classmethod
     def from_checkpoint(cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "cpu") -> Transferrer:
         """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises ValueError with one
-        line."""
+        line, also where it sees digits."""
         device = pick_device(device)
-        return cls(checkpoints.load(name_or_dir, device), device)
+        checkpoint = checkpoints.load(name_or_dir, device)
+        if checkpoints.sees(checkpoint.info) == "digits":
+            raise ValueError(f"checkpoint '{name_or_dir}' reads digits, not faces. Give one of faces, such as emoji.")
+        return cls(checkpoint, device)
 
     def __call__(
         self,
         frame: Image,
         *,
+        kind: Kind | Literal["both"] = "both",
         mirror: bool = False,
         upscale: bool = True,
+        compose: bool = True,
         max_side: int = 1280,
         max_faces: int | None = None,
         thorough: bool = True,
         previous: Sequence[Face] = (),
+        known: Sequence[tuple[Face, Drawing]] = (),
     ) -> Result:
         """Turn every face of an (H, W, 3) uint8 RGB frame into an emoji; where `sees_pictures`, its middle square.
         Faces of which too little can be seen (`faces.quality`) stay as they are, and are told in `Result.refused`.
 
-        mirror: flip the frame left to right first; the result is in the flipped frame. upscale: apply SR,
-        else enlarge smoothly. max_side: longest side of the copy in which faces are sought; emoji and
-        composition keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
-        `faces.detect.detect`. previous: faces of the frame before, to steady these (`faces.track.smooth`).
+        kind: drawn is quick, since g and SR don't run; both: painted too, the drawn one being the result. Whatever is
+        asked for, a checkpoint that can't draw paints. mirror: flip the frame left to right first; the result is in
+        the flipped frame. upscale: apply SR, else enlarge smoothly. compose: paste the emoji into the frame,
+        else `Result.composed` is the frame itself. max_side: longest side of the copy in which faces are sought; emoji
+        and composition keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
+        `faces.detect.detect`. previous: faces of the frame before, to steady these (`faces.track.smooth`). known: faces
+        and their avatars; where all faces are, and kind is drawn, they stay, and neither f nor c is asked.
         """
         clock = _Clock(self.device)
         if mirror:
@@ -89,18 +103,48 @@ class Transferrer:
         clock.lap("align")
         if not aligned:
             return Result(frame, (), frame.copy(), clock.total(), refused)
-        with torch.no_grad():
-            features = self.checkpoint.hears(to_tensor([a.image for a in aligned]).to(self.device))
-            clock.lap("encode")
-            y = self.checkpoint.g(features)
+        avatars = [_known(head.face, known) for head in aligned] if kind == "drawn" else [None]
+        if all(avatars):
+            faces = tuple(TransferredFace(a, None, None, *q, avatar) for a, q, avatar in zip(aligned, seen, avatars))
+        else:
+            faces = self._faces(aligned, seen, kind, upscale, clock)
+        stickers = [sticker(face) for face in faces] if compose else []
+        if faces[0].avatar:
+            clock.lap("draw")
+        composed = lay(frame, stickers)
+        if compose:
+            clock.lap("compose")
+        return Result(frame, faces, composed, clock.total(), refused)
+
+    @torch.no_grad()
+    def _faces(
+        self,
+        heads: Sequence[AlignedFace],
+        seen: Sequence[tuple[float | None, str | None]],
+        kind: Kind | Literal["both"],
+        upscale: bool,
+        clock: _Clock,
+    ) -> tuple[TransferredFace, ...]:
+        c = None if kind == "painted" else self.checkpoint.drawer
+        paints = c is None or kind == "both"
+        x = to_tensor([head.image for head in heads]).to(self.device)
+        told = c.f(x) if c else None
+        heard = y = None
+        if paints or c.reader != "f":
+            heard = self.checkpoint.hears(x, told if c and c.f is self.checkpoint.f else None)
+        clock.lap("encode")
+        if heard is not None:
+            y = self.checkpoint.g(heard)
             clock.lap("generate")
+        raw = large = avatars = [None] * len(heads)
+        if paints:
             raw = _with_alpha(to_images(y))
             large = _with_alpha(to_images(self.upscale(y))) if upscale else np.stack([_enlarge(r) for r in raw])
             clock.lap("upscale")
-        faces = tuple(TransferredFace(*parts, *quality) for *parts, quality in zip(aligned, raw, large, seen))
-        composed = paste(frame, faces)
-        clock.lap("compose")
-        return Result(frame, faces, composed, clock.total(), refused)
+        if c:
+            avatars = c.choose(told, None if y is None else y[:, :3])
+        made = zip(heads, raw, large, seen, avatars)
+        return tuple(TransferredFace(head, r, image, *quality, avatar) for head, r, image, quality, avatar in made)
 
     def transfer(self, x: Tensor) -> Tensor:
         """G: (B, 3, S, S) head crops in [-1, 1] → (B, 4, 64, 64) in [-1, 1]. The tensor door for metrics."""
@@ -113,6 +157,11 @@ class Transferrer:
         if self.checkpoint.upscaler is None:
             return F.interpolate(y, size=(CROP, CROP), mode="bicubic", align_corners=False).clamp(-1, 1)
         return self.checkpoint.upscaler(y).clamp(-1, 1)
+
+
+def _known(face: Face, known: Sequence[tuple[Face, Drawing]]) -> Drawing | None:
+    """The avatar of the known face that stands where this one does; None of a new face."""
+    return next((avatar for other, avatar in known if overlap(other.box, face.box) > 0.5), None)
 
 
 def centre(frame: Image) -> AlignedFace:

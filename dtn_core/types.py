@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ HEAD_EYE_DISTANCE = 0.25
 
 HEAD_EYE_HEIGHT = 0.54
 """Height of the eye line in a head crop, from its top, as a share of its side. Faces and avatars share it."""
+
+Kind = Literal["drawn", "painted"]
+"""How a face became an emoji: by the artist's engine, whose parameters c chose; or by g, pixel by pixel."""
 
 
 class Box(NamedTuple):
@@ -59,19 +63,54 @@ class AlignedFace:
     matrix: NDArray[np.float64]
 
 
+class Drawing(Protocol):
+    """An avatar drawn from parameters, as floor 0 knows it: see `avatars.avatar.Avatar`.
+
+    parameters: `avatars.parameters.Parameters`; sure: what it shows ("glasses", "brown hair") → its probability, 0..1.
+    """
+
+    @property
+    def parameters(self) -> Any: ...
+
+    @property
+    def sure(self) -> Mapping[str, float]: ...
+
+    def svg(self, view: Literal["bust", "head"] = "bust") -> str:
+        """The drawing as SVG; bust: with shoulders; head: the crop whose eyes stand as in `faces.align`."""
+
+    def image(self, size: int = 256, view: Literal["bust", "head"] = "bust") -> Image:
+        """(size, size, 4) RGBA; ValueError for a size below 16 or above 4096."""
+
+
 @dataclass(frozen=True)
 class TransferredFace:
-    """A face and its emoji. raw: (64, 64, 4) RGBA as g makes it; image: (256, 256, 4) RGBA after SR.
+    """A face and its emoji: drawn where there is an avatar, else painted.
 
+    raw: (64, 64, 4) RGBA as g makes it; image: (256, 256, 4) RGBA after SR; both None where nothing was painted.
     confidence: how well the face can be seen, 0..1 (`faces.quality`), None where no face was looked for; note: where
-    that is little, one sentence that says why and what to do.
+    that is little, one sentence that says why and what to do. avatar: what c chose to draw, or None.
     """
 
     aligned: AlignedFace
-    raw: Image
-    image: Image
+    raw: Image | None
+    image: Image | None
     confidence: float | None = None
     note: str | None = None
+    avatar: Drawing | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What `picture` is."""
+        return "drawn" if self.avatar else "painted"
+
+    def picture(self, size: int = 512) -> Image:
+        """The emoji people get: drawn, (size, size, 4) RGBA with shoulders; else painted, in its own 256 pixels."""
+        return self.avatar.image(size) if self.avatar else self.image
+
+    def told(self) -> dict[str, Any]:
+        """kind, and of a drawn one parameters and sure (else None), as plain values for reports."""
+        parameters, sure = (self.avatar.parameters.to_dict(), dict(self.avatar.sure)) if self.avatar else (None, None)
+        return {"kind": self.kind, "parameters": parameters, "sure": sure}
 
 
 @dataclass(frozen=True)
@@ -88,8 +127,8 @@ class Result:
     """What a frame became. No face gives ``faces == ()`` and ``composed`` equal to the frame; never None.
 
     composed: the frame (H, W, 3) with every emoji pasted over its face.
-    ms: milliseconds by stage: detect, align (and look how well the face can be seen), encode, generate, upscale,
-    compose, total.
+    ms: milliseconds by stage: detect, align (and look how well the face can be seen), encode (f), generate (g) and
+    upscale (SR) where it was painted, draw (c, and the engine) where it was drawn, compose, total.
     refused: the faces that stay as they are in the frame, the biggest first.
     """
 

@@ -1,8 +1,9 @@
-"""What several tests need: real portraits that ship inside packages, and a tiny random checkpoint."""
+"""What several tests need: real portraits that ship inside packages, and tiny random checkpoints."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,12 @@ import torch
 from torch.nn import functional as F
 
 from dtn_core import checkpoint
+from dtn_core.avatars.choose import SKIN_LIGHTNESS, learn
+from dtn_core.avatars.parameters import SPECS
 from dtn_core.domains import digits, drawn_digits
+from dtn_core.drawer import Drawer
 from dtn_core.images import load
+from dtn_core.networks.avatar_head import AvatarHead
 from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.networks.upscaler import Upscaler
@@ -71,10 +76,21 @@ def data_folder():
     return folder
 
 
-def write_checkpoint(directory, upscaler=True, seed=0):
-    """A tiny translation with random weights, laid out as a trained one."""
+def make_drawer(f, features, style="avataaars"):
+    """A c with random weights that reads f, its decisions learnt from these features."""
+    spec = SPECS[style]
+    heads = {slot: len(variants) for slot, variants in spec.slots.items()}
+    heads |= {f"colour:{name}": len(palette) for name, palette in spec.colours.items()}
+    z = Standardise.of(features)
+    drawer = Drawer(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None, None)
+    means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
+    return replace(drawer, decisions=learn(style, drawer.beliefs(features), drawer.told(features), means))
+
+
+def write_checkpoint(directory, upscaler=True, seed=0, draws=False):
+    """A tiny translation with random weights, laid out as a trained one; draws: with c, which reads the same f."""
     torch.manual_seed(seed)
-    f = AttributeEncoder(width=8, hidden=16)
+    f = AttributeEncoder(width=8, hidden=16, skin=draws)
     g, sr = Generator(f.dim, base=4), Upscaler(width=8, depth=2)
     info = {
         "kind": "transfer",
@@ -84,11 +100,16 @@ def write_checkpoint(directory, upscaler=True, seed=0):
     }
     with torch.no_grad():
         blobs = F.interpolate(torch.rand(32, 3, 8, 8) * 2 - 1, size=64, mode="bilinear")
-        z = Standardise.of(f.eval()(blobs))
+        features = f.eval()(blobs)
+    z = Standardise.of(features)
     statistics = {f"{name}_{d}": value.clone() for name, value in z.state_dict().items() for d in "st"}
     tensors = {"encoder": checkpoint.own_weights(f), "statistics": statistics, "generator": g.state_dict()}
     if upscaler:
         tensors["upscaler"] = sr.state_dict()
+    if draws:
+        drawer = make_drawer(f, features)
+        info["avatar"], tensors["avatar"] = checkpoint.describe(drawer), checkpoint.drawer_tensors(drawer)
+        info["trained"] = {"task": "faces", "style": drawer.style}
     return checkpoint.save(directory, info, tensors)
 
 
@@ -107,6 +128,17 @@ def tiny_checkpoint(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny(tiny_checkpoint):
     return Transferrer.from_checkpoint(tiny_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def drawing_checkpoint(tmp_path_factory):
+    """As `tiny_checkpoint`, but it draws avatars too. Read only."""
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "drawing", draws=True)
+
+
+@pytest.fixture(scope="session")
+def drawing(drawing_checkpoint):
+    return Transferrer.from_checkpoint(drawing_checkpoint)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+import json
+import re
 import socket
 import subprocess
 import time
@@ -21,7 +23,7 @@ import app as script
 from dtn_core.domains import portraits
 from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.evaluation import digits_page
-from dtn_core.transfer import DigitResult, DigitTransferrer, Transferrer
+from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
 from dtn_core.ui import app, cards, digits, emojify, pictures, theme
 
@@ -60,8 +62,10 @@ def number():
 
 
 @pytest.fixture(scope="module")
-def server(tiny_checkpoint, numbers, tmp_path_factory):
-    with serve(tiny_checkpoint, tmp_path_factory.mktemp("home"), "--digits", numbers[0], "--judge", numbers[1]) as up:
+def server(drawing_checkpoint, numbers, tmp_path_factory):
+    with serve(
+        drawing_checkpoint, tmp_path_factory.mktemp("home"), "--digits", numbers[0], "--judge", numbers[1]
+    ) as up:
         yield up
 
 
@@ -104,7 +108,7 @@ def test_decode_takes_data_urls_and_bare_base64(hopper_path, hopper):
     assert (pictures.decode(base64.b64encode(data).decode()) == hopper).all()
 
 
-@pytest.mark.parametrize("text", ["", "data:", "data:image/png;base64,", "not base64!", "/etc/passwd", "😀"])
+@pytest.mark.parametrize("text", ["", "data:", "data:image/png;base64,", "not base64!", "/etc/passwd", "😀", None, 5])
 def test_decode_says_what_is_wrong(text):
     with pytest.raises(ValueError) as error:
         pictures.decode(text)
@@ -126,14 +130,55 @@ def test_examples_come_from_packages():
 # ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_steps_of_every_face(tiny, hopper, astronaut):
+CAPTIONS = re.compile("<figcaption>(\\w+) ")
+
+
+def test_steps_of_every_face(drawing, hopper, astronaut):
     both = np.concatenate([hopper[:512], astronaut], axis=1)
-    result = tiny(both)
+    result = drawing(both)
     assert len(result.faces) == 2
-    shown = cards.steps(result)
+    shown = cards.steps(result, "a hand & its licence")
     assert shown.count('class="face-steps"') == shown.count("data-pick=") == 2
+    assert CAPTIONS.findall(shown) == ["Detected", *["Aligned", "Painted", "Refined", "Drawn"] * 2]
     assert 'download="emoji-2.png"' in shown
     assert "2 faces" in shown
+    assert shown.count("Style: a hand &amp; its licence") == 2
+
+
+def test_the_drawn_face_says_what_was_chosen_and_can_be_downloaded(drawing, hopper):
+    result = drawing(hopper)
+    (face,) = result.faces
+    shown = cards.steps(result)
+    for label, sure in face.avatar.sure.items():
+        assert f"<li>{label} <b>{sure:.0%}</b></li>" in shown
+    files = dict(re.findall('download="(.+?)" href="(.+?)"', shown))
+    assert list(files) == ["emoji-1.png", "emoji-1.svg", "emoji-1.json"]
+    png, svg, parameters = map(data_of, files.values())
+    assert (np.asarray(PILImage.open(io.BytesIO(png))) == face.avatar.image(512)).all()
+    assert svg.decode() == face.avatar.svg()
+    assert json.loads(parameters) == face.avatar.parameters.to_dict()
+    assert f'src="{files["emoji-1.svg"]}" alt="Drawn' in shown  # the page shows the vectors
+    assert "Style:" not in shown
+
+
+def test_what_is_painted_ends_with_refined(drawing, tiny, hopper):
+    for result in (tiny(hopper), drawing(hopper, kind="painted")):
+        shown = cards.steps(result)
+        assert CAPTIONS.findall(shown) == ["Detected", "Aligned", "Painted", "Refined"]
+        assert "Chosen" not in shown
+        (file,) = re.findall('download="emoji-1.png" href="(.+?)"', shown)
+        assert (np.asarray(PILImage.open(io.BytesIO(data_of(file)))) == result.faces[0].image).all()
+
+
+def test_the_switch_says_what_only_paints(tiny, drawing):
+    assert emojify.kinds(drawing, "drawn") == [("Drawn", "drawn"), ("Painted", "painted")]
+    for kind in ("drawn", "painted"):
+        assert emojify.kinds(tiny, kind) == [("Painted only", kind)]
+
+
+def test_the_artist_is_named(drawing, tiny):
+    assert "Pablo Stanley" in emojify.credit(drawing)
+    assert emojify.credit(tiny) == ""
 
 
 def test_no_face_is_said(tiny, noise):
@@ -147,7 +192,7 @@ def test_the_confidence_of_every_face_is_shown(tiny, hopper, dim):
     good, doubtful = result.faces if result.faces[1].note else result.faces[::-1]
     shown = cards.steps(result)
     for face in result.faces:
-        assert shown.count(f"Confidence {face.confidence:.0%}<") == 1
+        assert shown.count(f"How well the face can be seen: {face.confidence:.0%}<") == 1
     parts = shown.split('data-face="')[1:]
     assert [html.escape(doubtful.note) in part for part in parts] == [face is doubtful for face in result.faces]
     assert good.note is None
@@ -157,7 +202,7 @@ def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
     shown = cards.steps(tiny(dark))
     assert html.escape("Can't see enough of the face: it is too dark; use more light.") in shown
     assert "Detected, 1 face" in shown
-    assert not any(words in shown for words in ("Refined", "download=", "Confidence", "data-pick"))
+    assert not any(words in shown for words in ("Refined", "download=", "can be seen:", "data-pick"))
     both = cards.steps(tiny(np.concatenate([dark[:512], astronaut], axis=1)))
     assert html.escape("1 of 2 faces stays as it is. Can't see enough of the face") in both
     assert both.count('class="face-steps"') == 1
@@ -166,13 +211,13 @@ def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
 def test_live_says_how_well_faces_are_seen(tiny, hopper, dim, dark, noise):
     said = emojify.hud(tiny(hopper, thorough=False), 9.0)
     assert "message" not in said
-    assert said.index("Confidence ") < said.index("9.0 FPS")
+    assert said.index("can be seen: ") < said.index("9.0 FPS")
     doubtful = emojify.hud(tiny(dim, thorough=False), 9.0)
     assert html.escape("Can't see the face well: it is too dark") in doubtful
-    assert "Confidence" in doubtful
+    assert "can be seen: " in doubtful
     refused = emojify.hud(tiny(dark, thorough=False), 9.0)
     assert html.escape("Can't see enough of the face: it is too dark") in refused
-    assert "Confidence" not in refused
+    assert "can be seen: " not in refused
     assert "9.0 FPS" in refused
     assert "No face in view" in emojify.hud(tiny(noise, thorough=False), 9.0)
 
@@ -196,9 +241,32 @@ def test_live_views(tiny, hopper, noise):
     assert all((emojify.compose(empty, view) == noise).all() for view in emojify.VIEWS)
 
 
+def test_live_views_of_what_is_drawn(drawing, hopper):
+    result = drawing(hopper, kind="drawn", thorough=False)
+    assert emojify.compose(result, emojify.VIEWS[2]).shape == (512, 512, 4)
+    assert emojify.compose(result, emojify.VIEWS[1]).shape == (600, 512 + 600, 3)
+
+
 def test_frames_a_second():
     assert emojify.Live().fps() == 0
     assert emojify.Live(times=(1.0, 1.5, 2.0)).fps() == 2
+
+
+def test_live_keeps_an_avatar_for_a_while(drawing, tiny, hopper, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(emojify.time, "perf_counter", lambda: now[0])
+    live = emojify.Live().after(drawing(hopper, kind="drawn"))
+    avatar = live.avatars[0][1]
+    for _ in range(2):
+        now[0] += 0.4 * emojify.ANEW
+        live = live.after(drawing(hopper, kind="drawn", previous=live.faces, known=live.known()))
+        assert live.avatars[0][1] is avatar
+    now[0] += 0.4 * emojify.ANEW
+    assert live.known() == ()
+    live = live.after(drawing(hopper, kind="drawn", known=live.known()))
+    assert live.avatars[0][1] is not avatar
+    assert len(live.known()) == 1
+    assert live.after(tiny(hopper)).known() == ()
 
 
 def test_the_theme_fetches_nothing():
@@ -368,7 +436,7 @@ def test_the_tables_are_shown_where_they_are_measured(tiny, tiny_digits, monkeyp
 # ── /emojify ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_endpoint(client, tiny_checkpoint, hopper_path, hopper):
+def test_endpoint(client, drawing, hopper_path, hopper):
     answer = client.predict(photo=as_url(hopper_path.read_bytes()), mirror=False, api_name="/emojify")
     assert (answer["width"], answer["height"]) == (hopper.shape[1], hopper.shape[0])
     (face,) = answer["faces"]
@@ -378,16 +446,24 @@ def test_endpoint(client, tiny_checkpoint, hopper_path, hopper):
     left, top, right, bottom = face["box"]
     assert 0 < left < right < answer["width"]
     assert 0 < top < bottom < answer["height"]
-    for size in (64, 256):
-        data = base64.b64decode(face[f"emoji_{size}"].partition(",")[2])
-        emoji = PILImage.open(io.BytesIO(data))
+    for key, size in (("emoji_64", 64), ("emoji_256", 256), ("drawn", 512)):
+        emoji = PILImage.open(io.BytesIO(data_of(face[key])))
         assert (emoji.format, emoji.mode, emoji.size) == ("PNG", "RGBA", (size, size))
+    (here,) = drawing(hopper).faces
+    assert face["kind"] == "drawn"
+    assert face["parameters"] == here.avatar.parameters.to_dict()
+    assert face["sure"] == here.avatar.sure
+    assert face["svg"] == here.avatar.svg()
     assert pictures.decode(answer["pasted"]).shape == hopper.shape
     assert answer["ms"]["total"] > 0
-    assert answer["checkpoint"] == {
-        "name": tiny_checkpoint.name,
-        "hash": Transferrer.from_checkpoint(tiny_checkpoint).checkpoint.hash,
-    }
+    assert answer["checkpoint"] == {"name": "drawing", "hash": drawing.checkpoint.hash}
+
+
+def test_the_record_of_what_is_painted(tiny, hopper):
+    (face,) = emojify._record(tiny(hopper), tiny)["faces"]
+    assert face["kind"] == "painted"
+    assert [face[key] for key in ("parameters", "sure", "svg", "drawn")] == [None] * 4
+    assert face["emoji_256"].startswith("data:image/png")
 
 
 def test_endpoint_refuses_a_face_it_can_hardly_see(client, dark):
@@ -428,6 +504,13 @@ def test_endpoint_says_what_is_wrong_and_lives_on(client, case):
     with pytest.raises(AppError, match=words):
         client.predict(as_url(data), False, api_name="/emojify")
     assert client.predict(as_url(png(1, 1)), False, api_name="/emojify")["faces"] == []
+
+
+def test_endpoint_says_that_nothing_was_given(client):
+    from gradio_client.exceptions import AppError
+
+    with pytest.raises(AppError, match="no picture was given"):
+        client.predict(None, False, api_name="/emojify")
 
 
 def test_endpoint_refuses_a_truncated_picture(client, hopper_path):

@@ -136,3 +136,39 @@ def test_what_f_names_is_stressed_in_full_and_the_rest_by_its_weight(tmp_path, m
     assert torch.allclose(loaded.stress(z)[:, :hidden], torch.tensor(1.125))
     (made / "config.json").write_text(json.dumps({**info, "emphasis": 1.0}))
     assert torch.equal(checkpoint.load(made).stress(z), z)
+
+
+def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
+    drawer = checkpoint.load(make_checkpoint(tmp_path / "own", draws=True)).drawer
+    again = checkpoint.load(tmp_path / "own").drawer
+    x = torch.rand(3, 3, 96, 96) * 2 - 1
+    assert [a.parameters for a in drawer(x)] == [a.parameters for a in again(x)]
+    assert drawer.reader == "f"
+    assert drawer.hash == again.hash != checkpoint.load(tmp_path / "own").hash
+
+
+def test_a_checkpoint_without_c_has_none(own):
+    assert checkpoint.load(own).drawer is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"style": "crayon"}, "can't draw"),
+        ({"style": None}, "can't draw"),
+        ({"head": {"inputs": 64}}, "damaged"),
+        ({"decisions": {}}, "damaged"),
+        ({"decisions": {"lines": [], "rates": [], "hair": [], "hair_rates": [], "skin": []}}, "damaged"),
+        ({"decisions": None}, "damaged"),
+    ],
+)
+def test_a_damaged_c_is_refused(tmp_path, make_checkpoint, change, words):
+    made = make_checkpoint(tmp_path / "own", draws=True)
+    info = json.loads((made / "config.json").read_text())
+    (made / "config.json").write_text(json.dumps({**info, "avatar": {**info["avatar"], **change}}))
+    line = refusal(made)
+    assert words in line
+    assert "avatar" in line
+    (made / "config.json").write_text(json.dumps(info))
+    (made / "avatar.safetensors").unlink()
+    assert "avatar.safetensors is missing" in refusal(made)

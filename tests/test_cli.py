@@ -1,4 +1,4 @@
-"""``python -m dtn_core emojify`` as people run it: files out, one line for every trouble, exit codes."""
+"""``python -m dtn_core emojify`` and ``draw`` as people run them: files out, one line for every trouble, exit codes."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from tiny_digits import write_digits
 
 from dtn_core import __main__ as command
 from dtn_core.images import load, save
@@ -16,13 +17,13 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def emojify(tiny_checkpoint, capsys):
+def emojify(drawing_checkpoint, capsys):
     """Run the command in this process: (exit code, standard output, lines of standard error)."""
 
     def run(*arguments):
         arguments = [str(a) for a in arguments]
         if "--checkpoint" not in arguments:
-            arguments += ["--checkpoint", str(tiny_checkpoint)]
+            arguments += ["--checkpoint", str(drawing_checkpoint)]
         code = command.main(["emojify", *arguments, "--device", "cpu"])
         out, err = capsys.readouterr()
         return code, out, err.splitlines()
@@ -37,35 +38,214 @@ def two_faces(tmp_path, hopper, astronaut):
     return path
 
 
+@pytest.fixture
+def draw(capsys):
+    """As `emojify`, of the command draw."""
+
+    def run(*arguments):
+        code = command.main(["draw", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return code, out, err.splitlines()
+
+    return run
+
+
 def test_portrait_to_transparent_png(emojify, hopper_path, tmp_path):
     code, out, err = emojify(hopper_path, "-o", tmp_path / "out.png")
     assert (code, out, len(err)) == (0, "", 1)
     with PILImage.open(tmp_path / "out.png") as picture:
-        assert (picture.mode, picture.size) == ("RGBA", (256, 256))
+        assert (picture.mode, picture.size) == ("RGBA", (512, 512))
+        assert picture.getpixel((2, 2))[3] == 0
+        assert picture.getpixel((256, 200))[3] == 255
 
 
 @pytest.mark.parametrize(
-    ("mode", "size", "expected"),
+    ("options", "expected"),
     [
-        ("alone", 64, (64, 64, "RGBA")),
-        ("alone", 256, (256, 256, "RGBA")),
-        ("paste", 256, (512, 600, "RGB")),
-        ("beside", 64, (512 + 600, 600, "RGB")),
+        (("--size", 64), (64, 64, "RGBA")),
+        (("--size", 300), (300, 300, "RGBA")),
+        (("--painted",), (256, 256, "RGBA")),
+        (("--painted", "--size", 64), (64, 64, "RGBA")),
+        (("--mode", "paste"), (512, 600, "RGB")),
+        (("--mode", "paste", "--painted"), (512, 600, "RGB")),
+        (("--mode", "beside"), (512 + 600, 600, "RGB")),
+        (("--mode", "beside", "--painted", "--size", 64), (512 + 600, 600, "RGB")),
     ],
 )
-def test_modes_and_sizes(emojify, hopper_path, tmp_path, mode, size, expected):
-    assert emojify(hopper_path, "-o", tmp_path / "out.png", "--mode", mode, "--size", size)[0] == 0
+def test_modes_and_sizes(emojify, hopper_path, tmp_path, options, expected):
+    assert emojify(hopper_path, "-o", tmp_path / "out.png", *options)[0] == 0
     with PILImage.open(tmp_path / "out.png") as picture:
         assert (*picture.size, picture.mode) == expected
+
+
+def test_the_picture_is_that_of_the_library(emojify, drawing, hopper_path, hopper, tmp_path):
+    (face,) = drawing(hopper).faces
+    for name, options, wanted in (
+        ("a.png", (), face.avatar.image(512)),
+        ("b.png", ("--painted",), face.image),
+        ("c.png", ("--painted", "--size", "64"), face.raw),
+        ("d.png", ("--mode", "paste"), drawing(hopper, kind="drawn").composed),
+        ("e.png", ("--mode", "paste", "--painted"), drawing(hopper, kind="painted").composed),
+    ):
+        assert emojify(hopper_path, "-o", tmp_path / name, *options)[0] == 0
+        with PILImage.open(tmp_path / name) as picture:
+            assert np.abs(np.asarray(picture).astype(int) - wanted).max() <= 1, name
+    assert emojify(hopper_path, "-o", tmp_path / "f.svg")[0] == 0
+    assert (tmp_path / "f.svg").read_text() == face.avatar.svg()
+
+
+def test_parameters_are_drawn_again(emojify, draw, hopper_path, tmp_path):
+    target = tmp_path / "new" / "who.json"
+    code, out, _ = emojify(hopper_path, "-o", tmp_path / "a.svg", "--parameters", target, "--json")
+    (face,) = json.loads(out)["inputs"][0]["faces"]
+    assert code == 0
+    assert json.loads(out)["kind"] == face["kind"] == "drawn"
+    assert json.loads(target.read_text()) == face["parameters"]
+    assert face["parameters"]["style"] == "avataaars"
+    assert all(0 <= sure <= 1 for sure in face["sure"].values())
+    assert draw(target, "-o", tmp_path / "b.svg")[0] == 0
+    assert (tmp_path / "b.svg").read_bytes() == (tmp_path / "a.svg").read_bytes()
+    for view in ("bust", "head"):
+        assert draw(target, "-o", tmp_path / f"{view}.png", "--size", 100, "--view", view)[0] == 0
+        with PILImage.open(tmp_path / f"{view}.png") as picture:
+            assert (picture.mode, picture.size) == ("RGBA", (100, 100))
+    assert (tmp_path / "bust.png").read_bytes() != (tmp_path / "head.png").read_bytes()
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_parameters_of_several_faces_are_a_list(emojify, draw, two_faces, tmp_path):
+    target = tmp_path / "who.json"
+    code, out, _ = emojify(two_faces, "-o", tmp_path / "out", "--all-faces", "--parameters", target, "--json")
+    faces = json.loads(out)["inputs"][0]["faces"]
+    assert code == 0
+    assert json.loads(target.read_text()) == [face["parameters"] for face in faces]
+    code, _, err = draw(target, "-o", tmp_path / "again.svg")
+    assert (code, len(err)) == (0, 2)
+    assert sorted(p.name for p in tmp_path.glob("again*")) == ["again-1.svg", "again-2.svg"]
+    assert emojify(two_faces, "-o", tmp_path / "two.svg", "--all-faces")[0] == 0
+    for i in (1, 2):
+        assert (tmp_path / f"two-{i}.svg").read_text() == (tmp_path / f"again-{i}.svg").read_text()
+
+
+def test_no_face_writes_no_parameters(emojify, noise, tmp_path):
+    save(tmp_path / "wall.png", noise)
+    options = ("-o", tmp_path / "o.svg", "--parameters", tmp_path / "who.json")
+    refusal(emojify(tmp_path / "wall.png", *options), "no face")
+    assert [p.name for p in tmp_path.iterdir()] == ["wall.png"]
+
+
+def test_what_cannot_draw_paints_and_says_so(emojify, hopper_path, tiny_checkpoint, tmp_path):
+    choice = ("--checkpoint", tiny_checkpoint)
+    code, out, err = emojify(hopper_path, "-o", tmp_path / "o.png", "--json", *choice)
+    assert code == 0
+    assert "painted only" in err[0]
+    (face,) = json.loads(out)["inputs"][0]["faces"]
+    assert (face["kind"], face["parameters"], face["sure"]) == ("painted", None, None)
+    with PILImage.open(tmp_path / "o.png") as picture:
+        assert picture.size == (256, 256)
+    assert len(emojify(hopper_path, "-o", tmp_path / "o.png", "--painted", *choice)[2]) == 1
+    refusal(emojify(hopper_path, "-o", tmp_path / "x.svg", *choice), "painted only")
+    refusal(
+        emojify(hopper_path, "-o", tmp_path / "x.png", "--parameters", tmp_path / "x.json", *choice), "painted only"
+    )
+    refusal(emojify(hopper_path, "-o", tmp_path / "x.png", "--size", 512, *choice), "64 or 256")
+    assert [p.name for p in tmp_path.iterdir()] == ["o.png"]
+
+
+def test_options_that_make_no_sense_are_one_line(emojify, hopper_path, tmp_path):
+    picture, vector, who = tmp_path / "x.png", tmp_path / "x.svg", tmp_path / "who.json"
+    for words, options in {
+        "between 16 and 4096": ("-o", picture, "--size", 0),
+        "not 100000": ("-o", picture, "--size", 100000),
+        "64 or 256": ("-o", picture, "--painted", "--size", 512),
+        "Leave out --painted": ("-o", vector, "--painted"),
+        "neither SVG nor parameters": ("-o", picture, "--painted", "--parameters", who),
+        "--mode paste": ("-o", vector, "--mode", "paste"),
+        "FILE.json": ("-o", picture, "--parameters", tmp_path / "who.txt"),
+        "unknown picture type '.xyz'": ("-o", tmp_path / "x.xyz"),
+    }.items():
+        refusal(emojify(hopper_path, *options), words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_may_have_a_dot(emojify, hopper_path, tmp_path):
+    (tmp_path / "v1.2").mkdir()
+    for folder in (tmp_path / "v1.2", f"{tmp_path}/v1.3/"):
+        assert emojify(hopper_path, "-o", folder)[0] == 0
+    assert [p.parent.name for p in sorted(tmp_path.rglob("*.png"))] == ["v1.2", "v1.3"]
+
+
+AVATAR = {"style": "avataaars", "variants": {"top": "bob"}, "colours": {"hair": "#123456"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({**AVATAR, "style": "cartoon-set"}, "style 'cartoon-set' can't be drawn"),
+        ({**AVATAR, "variants": {"topp": "bob"}}, "no slot 'topp'"),
+        ({**AVATAR, "variants": {"top": "crown"}}, "top can't be 'crown'"),
+        ({**AVATAR, "variants": ["top"]}, "slots must be an object"),
+        ({**AVATAR, "colours": {"hair": "red"}}, "#rrggbb"),
+        ({**AVATAR, "colours": {"hair": "#123456'/><script>"}}, "#rrggbb"),
+        ({**AVATAR, "colours": {"teeth": "#ffffff"}}, "no colour 'teeth'"),
+        ({**AVATAR, "seed": 5}, "unknown entry 'seed'"),
+        ([AVATAR, 3], "an avatar is an object"),
+        ([], "an empty list"),
+        (None, "an avatar is an object"),
+        (b'{"style": "avataaars"', "is not JSON"),
+        (b"", "is not JSON"),
+        (b"\x80\x04\x95\x0c\x00\x00\x00", "is not JSON"),  # a pickle
+        (b"[" * 100_000, "is not JSON"),
+    ],
+)
+def test_parameters_that_are_none_are_one_line(draw, tmp_path, content, words):
+    path = tmp_path / "who.json"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    refusal(draw(path, "-o", tmp_path / "x.png"), words)
+    assert [p.name for p in tmp_path.iterdir()] == ["who.json"]
+
+
+def test_bad_drawings_are_one_line(draw, tmp_path):
+    path = tmp_path / "who.json"
+    path.write_text(json.dumps(AVATAR))
+    (tmp_path / "file").write_text("")
+    refusal(draw(tmp_path / "no.json", "-o", tmp_path / "x.png"), "no such file")
+    refusal(draw(tmp_path, "-o", tmp_path / "x.png"), "no such file")
+    refusal(draw(path, "-o", tmp_path / "x.xyz"), "unknown picture type")
+    for target in ("x.png", "x.svg"):
+        refusal(draw(path, "-o", tmp_path / target, "--size", 0), "between 16 and 4096")
+        refusal(draw(path, "-o", tmp_path / target, "--size", 100000), "between 16 and 4096")
+        refusal(draw(path, "-o", tmp_path / "file" / target), "cannot be written")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "who.json"]
+
+
+def test_an_interrupted_text_leaves_the_old_one(draw, tmp_path, monkeypatch):
+    path, target = tmp_path / "who.json", tmp_path / "x.svg"
+    path.write_text(json.dumps(AVATAR))
+    target.write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command.os, "replace", full)
+    refusal(draw(path, "-o", target), "No space left on device")
+    assert target.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["who.json", "x.svg"]
+
+
+def test_a_checkpoint_of_digits_is_refused(emojify, hopper_path, tmp_path):
+    numbers = write_digits(tmp_path / "numbers")
+    refusal(emojify(hopper_path, "-o", tmp_path / "x.png", "--checkpoint", numbers), "reads digits, not faces")
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_the_confidence_is_printed_of_every_face(emojify, two_faces, tmp_path):
     code, out, err = emojify(two_faces, "-o", tmp_path / "out", "--all-faces", "--json")
     shares = [f"{face['confidence']:.0%}" for face in json.loads(out)["inputs"][0]["faces"]]
     assert code == 0
-    assert [line.split("(")[1] for line in err] == [f"confidence {share})" for share in shares]
+    assert [line.split("(")[1] for line in err] == [f"how well the face can be seen: {share})" for share in shares]
     _, _, err = emojify(two_faces, "-o", tmp_path / "two.jpg", "--all-faces", "--mode", "paste")
-    assert err[0].endswith(f"(confidence {', '.join(shares)})")
+    assert err[0].endswith(f"(how well the face can be seen: {', '.join(shares)})")
 
 
 def test_a_face_that_is_seen_badly_is_done_with_a_note(emojify, dim, tmp_path):
@@ -74,7 +254,7 @@ def test_a_face_that_is_seen_badly_is_done_with_a_note(emojify, dim, tmp_path):
     (face,) = json.loads(out)["inputs"][0]["faces"]
     assert code == 0
     assert "too dark" in face["note"]
-    assert err[0].endswith(f"(confidence {face['confidence']:.0%}) {face['note']}")
+    assert err[0].endswith(f"seen: {face['confidence']:.0%}) {face['note']}")
 
 
 def test_a_face_that_is_hardly_seen_is_refused(emojify, dark, tmp_path):
@@ -98,17 +278,17 @@ def test_one_of_two_is_refused(emojify, dark, astronaut, tmp_path):
     assert any("left as it is" in line and "too dark" in line for line in err)
 
 
-def test_json_is_one_object_and_nothing_else(emojify, two_faces, tmp_path, tiny):
+def test_json_is_one_object_and_nothing_else(emojify, two_faces, tmp_path, drawing):
     code, out, _ = emojify(two_faces, "-o", tmp_path / "out", "--all-faces", "--json")
     report = json.loads(out)
     assert code == 0
-    assert report["checkpoint"] == {"name": "tiny", "hash": tiny.checkpoint.hash}
+    assert report["checkpoint"] == {"name": "drawing", "hash": drawing.checkpoint.hash}
     assert report["failed"] == 0
     (record,) = report["inputs"]
     assert record["input"] == str(two_faces)
     assert record["error"] is None
     assert record["outputs"] == [str(tmp_path / "out" / f"two-{i}.png") for i in (1, 2)]
-    assert all(load(path).shape == (256, 256, 3) for path in record["outputs"])
+    assert all(load(path).shape == (512, 512, 3) for path in record["outputs"])
     big, small = record["faces"]
     assert big["box"][0] > 512 > small["box"][2]
     assert np.shape(big["points"]) == (5, 2)
@@ -228,8 +408,8 @@ def test_interrupts_are_quiet(emojify, hopper_path, tmp_path, monkeypatch):
 
 
 def test_wrong_usage_is_exit_code_2(capsys):
-    wrong_size = ["emojify", "a.png", "-o", "b.png", "--size", "65"]
-    for arguments in ([], ["emojify"], ["emojify", "a.png"], wrong_size):
+    wrong_size = ["emojify", "a.png", "-o", "b.png", "--size", "large"]
+    for arguments in ([], ["emojify"], ["emojify", "a.png"], wrong_size, ["draw"], ["draw", "a.json"]):
         with pytest.raises(SystemExit) as caught:
             command.main(arguments)
         assert caught.value.code == 2

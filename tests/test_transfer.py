@@ -1,14 +1,18 @@
 """The pipeline on real portraits with a random translation."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tiny_digits import write_digits
 
 from dtn_core.devices import pick_device
+from dtn_core.faces.compose import paste
 from dtn_core.faces.quality import REFUSED, UNSURE
 from dtn_core.images import to_tensor
+from dtn_core.networks.avatar_head import PictureHead
 from dtn_core.transfer import Transferrer
 
 
@@ -24,6 +28,101 @@ def test_a_face_goes_through_every_stage(tiny, hopper):
     stages = [ms for stage, ms in result.ms.items() if stage != "total"]
     assert min(stages) > 0
     assert sum(stages) <= result.ms["total"] < sum(stages) + 5
+
+
+def test_a_face_is_drawn_and_painted(drawing, hopper):
+    result = drawing(hopper)
+    (face,) = result.faces
+    assert drawing.draws
+    assert face.kind == "drawn"
+    assert (face.raw.shape, face.image.shape) == ((64, 64, 4), (256, 256, 4))
+    assert face.avatar.parameters.style == "avataaars"
+    assert all(0 <= sure <= 1 for sure in face.avatar.sure.values())
+    assert (face.picture(128) == face.avatar.image(128)).all()
+    assert (result.composed == paste(hopper, [face])).all()
+    stages = ["detect", "align", "encode", "generate", "upscale", "draw", "compose", "total"]
+    assert list(result.ms) == stages
+
+
+def test_drawn_alone_asks_neither_g_nor_sr(drawing, hopper, monkeypatch):
+    both = drawing(hopper)
+    for net in (drawing.checkpoint.g, drawing.checkpoint.upscaler):
+        monkeypatch.setattr(type(net), "forward", lambda *_: pytest.fail("it was asked"))
+    result = drawing(hopper, kind="drawn")
+    (face,) = result.faces
+    assert (face.raw, face.image) == (None, None)
+    assert face.avatar == both.faces[0].avatar
+    assert (result.composed == both.composed).all()
+    assert list(result.ms) == ["detect", "align", "encode", "draw", "compose", "total"]
+
+
+def test_painted_alone_asks_no_c_and_pastes_the_painted(drawing, hopper, monkeypatch):
+    both = drawing(hopper)
+    monkeypatch.setattr(type(drawing.checkpoint.drawer), "choose", lambda *_: pytest.fail("c was asked"))
+    result = drawing(hopper, kind="painted")
+    (face,) = result.faces
+    assert (face.kind, face.avatar) == ("painted", None)
+    assert face.told() == {"kind": "painted", "parameters": None, "sure": None}
+    assert (face.picture() == both.faces[0].image).all()
+    assert (result.composed != both.composed).any()
+    assert "draw" not in result.ms
+
+
+def test_what_cannot_draw_paints_whatever_is_asked_for(tiny, hopper):
+    assert not tiny.draws
+    results = [tiny(hopper, kind=kind) for kind in ("drawn", "painted", "both")]
+    assert all(result.faces[0].kind == "painted" for result in results)
+    assert all((result.composed == results[0].composed).all() for result in results)
+
+
+def test_f_is_asked_once_where_g_and_c_share_it(drawing, hopper, monkeypatch):
+    asked, forward = [], type(drawing.checkpoint.f).forward
+    monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda f, x: asked.append(f) or forward(f, x))
+    both = drawing(hopper).faces[0]
+    assert len(asked) == 1
+    drawer = replace(drawing.checkpoint.drawer, f=type(drawing.checkpoint.f)(width=8, hidden=16, skin=True).eval())
+    other = Transferrer(replace(drawing.checkpoint, drawer=drawer))(hopper).faces[0]
+    assert asked[1:] == [drawer.f, drawing.checkpoint.f]
+    assert (other.raw == both.raw).all()
+
+
+def test_a_c_that_reads_g_is_shown_what_g_painted(drawing, hopper, monkeypatch):
+    drawer = drawing.checkpoint.drawer
+    picture = PictureHead(drawer.head.config["heads"], width=4).eval()
+    transferrer = Transferrer(replace(drawing.checkpoint, drawer=replace(drawer, head=None, picture=picture)))
+    seen, forward = [], PictureHead.forward
+    monkeypatch.setattr(PictureHead, "forward", lambda c, x: seen.append(x) or forward(c, x))
+    result = transferrer(hopper, kind="drawn")
+    assert result.faces[0].raw is None
+    assert list(result.ms) == ["detect", "align", "encode", "generate", "draw", "compose", "total"]
+    painted = transferrer.transfer(to_tensor(result.faces[0].aligned.image))
+    assert torch.allclose(seen[0], painted[:, :3], atol=1e-5)
+
+
+def test_known_avatars_stay_and_nobody_is_asked(drawing, hopper, astronaut, monkeypatch):
+    both = np.concatenate([hopper[:512], astronaut], axis=1)
+    first = drawing(both, kind="drawn").faces
+    known = [(face.aligned.face, face.avatar) for face in first]
+    monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda *_: pytest.fail("f was asked"))
+    again = drawing(both, kind="drawn", known=known).faces
+    assert [face.avatar for face in again] == [face.avatar for face in first]
+    assert all(a.avatar is b.avatar for a, b in zip(again, first))
+    monkeypatch.undo()
+    (new,) = drawing(astronaut, kind="drawn", known=known[:1]).faces
+    assert new.avatar is not known[0][1]
+
+
+def test_without_composition_the_frame_comes_back(drawing, hopper):
+    result = drawing(hopper, compose=False)
+    assert (result.composed == hopper).all()
+    assert result.faces[0].avatar
+    assert "compose" not in result.ms
+
+
+def test_a_checkpoint_of_digits_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="reads digits, not faces") as error:
+        Transferrer.from_checkpoint(write_digits(tmp_path / "numbers"))
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_the_frame_is_left_alone_and_the_same_comes_out_twice(tiny, hopper):
@@ -142,8 +241,9 @@ def test_previous_faces_steady_the_next_frame(tiny, hopper):
     assert np.abs(held - faces[0].points).mean() < np.abs(free - faces[0].points).mean()
 
 
-def test_nothing_of_a_face_is_written_to_disk(tiny, hopper, noise):
-    tiny(hopper), tiny(noise)  # lazily loaded modules may write their byte code
+@pytest.mark.parametrize("kind", ["drawn", "painted", "both"])
+def test_nothing_of_a_face_is_written_to_disk(drawing, hopper, noise, kind):
+    drawing(hopper), drawing(noise)  # lazily loaded modules may write their byte code
     opened, watching = [], [True]
 
     def hook(event, arguments):
@@ -155,7 +255,8 @@ def test_nothing_of_a_face_is_written_to_disk(tiny, hopper, noise):
 
     sys.addaudithook(hook)  # can't be removed, only switched off
     try:
-        tiny(hopper), tiny(hopper, thorough=False), tiny(noise)
+        for frame in (hopper, noise):
+            drawing(frame, kind=kind), drawing(frame, kind=kind, thorough=False)
         assert opened == []
         with open("/dev/null", "w"), open(__file__):
             pass

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..images import over
-from ..types import Image, RefusedFace, TransferredFace
+from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image, RefusedFace, TransferredFace
 
 ACCENT = (255, 77, 109)
 """Colour of boxes and numbers, RGB."""
@@ -22,44 +24,103 @@ PAPER = (248, 248, 250)
 FADE = 0.1
 """Share of an emoji, at its bottom, that fades out when it is pasted."""
 
+LARGER = {"avataaars": 1.35, "toon-head": 1.5}
+"""How much larger than the eyes ask for a drawn avatar is pasted, by style: artists draw heads small around their eyes,
+and hair, ears and chin of the person are to be covered."""
+
+TURN = 1.5
+"""A turned head lies beside its eyes: so many times as far from their middle as the nose, on the other side."""
+
+LARGEST = 4096
+"""An avatar is rasterised at the size at which it is pasted, up to so many pixels."""
+
+
+class Sticker(NamedTuple):
+    """What is pasted. picture: (S, S, 4) uint8 RGBA, premultiplied, or the colour of transparent pixels would bleed
+    into the edge; place: (2, 3), pixels of the picture → pixels of the frame."""
+
+    picture: Image
+    place: NDArray[np.float64]
+
 
 def paste(frame: Image, faces: Sequence[TransferredFace]) -> Image:
     """The frame (H, W, 3) with every emoji over its face, scaled and rotated with it."""
+    return lay(frame, [sticker(face) for face in faces])
+
+
+def sticker(face: TransferredFace) -> Sticker:
+    """A face's emoji, made to be pasted: as drawn, over the whole head, or as painted."""
+    return _drawn(face) if face.avatar else _painted(face)
+
+
+def lay(frame: Image, stickers: Sequence[Sticker]) -> Image:
+    """The frame (H, W, 3) with stickers on it, the first on top: of faces that is the biggest."""
     out = frame.copy()
-    for face in reversed(faces):  # the biggest, which comes first, lies on top
-        _paste_one(out, face)
+    for one in reversed(stickers):
+        _lay(out, *one)
     return out
 
 
-def _paste_one(out: Image, face: TransferredFace) -> None:
-    height, width = out.shape[:2]
+def _painted(face: TransferredFace) -> Sticker:
     size = face.image.shape[0]
-    matrix = face.aligned.matrix.copy()
-    share = size / face.aligned.image.shape[0]  # frame → emoji pixels
-    matrix = matrix * share
-    matrix[:, 2] += (share - 1) / 2
-    back = cv2.invertAffineTransform(matrix)
+    # The crop cuts the shoulders in a straight line, which fades out so that nobody sees a cut.
+    shown = np.ones((size, 1), np.float32)
+    faded = round(size * FADE)
+    shown[size - faded :, 0] = np.linspace(1, 0, faded)
+    return Sticker(_premultiplied(face.image, shown), _place(face, size / face.aligned.image.shape[0]))
+
+
+def _drawn(face: TransferredFace) -> Sticker:
+    """The bust, its eyes about those of the face. Its shoulders fade out towards a circle around the eyes, so that
+    nobody sees where the canvas ends."""
+    parameters, matrix, side = face.avatar.parameters, face.aligned.matrix, face.aligned.image.shape[0]
+    x, y, apart = (value / parameters.spec.canvas for value in parameters.spec.eyes)
+    wide = side * HEAD_EYE_DISTANCE / apart * LARGER[parameters.style]  # the bust in pixels of the crop
+    size = int(np.clip(wide / np.hypot(*matrix[0, :2]), 16, LARGEST))
+    across = (np.arange(size, dtype=np.float32) + 0.5) / size
+    down = across[:, None]
+    edge = np.clip((1 - y - np.hypot(across - x, down - y)) / FADE, 0, 1)
+    shown = np.where(down < y, 1, edge * edge * (3 - 2 * edge))
+    middle = np.array((side / 2, side * HEAD_EYE_HEIGHT)) - 0.5
+    middle[0] -= TURN * (matrix[0] @ (*face.aligned.face.points[4], 1) - middle[0])
+    eyes = np.array((x, y)) * size - 0.5
+    return Sticker(_premultiplied(face.avatar.image(size), shown), _place(face, size / wide, middle, eyes))
+
+
+def _premultiplied(emoji: Image, shown: NDArray[np.float32]) -> Image:
+    """(S, S, 4) with straight alpha → premultiplied; shown: how much of it, 0..1."""
+    alpha = (emoji[..., 3] * shown)[..., None]
+    return np.concatenate([emoji[..., :3] * (alpha / 255), alpha], 2).round().astype(np.uint8)
+
+
+def _place(
+    face: TransferredFace, scale: float, point: Sequence[float] = (-0.5, -0.5), goes_to: Sequence[float] = (-0.5, -0.5)
+) -> NDArray[np.float64]:
+    """Where a picture lies in the frame that is the crop at another scale, a point of the crop going to one of the
+    picture."""
+    matrix = face.aligned.matrix * scale
+    matrix[:, 2] += np.asarray(goes_to) - scale * np.asarray(point)
+    return cv2.invertAffineTransform(matrix)
+
+
+def _lay(out: Image, picture: Image, place: NDArray[np.float64]) -> None:
+    height, width = out.shape[:2]
+    size, back = picture.shape[0], place.copy()
     corners = np.array([(0, 0, 1), (size, 0, 1), (0, size, 1), (size, size, 1)], np.float64) @ back.T
     left, top = np.clip(np.floor(corners.min(0)).astype(int) - 1, 0, (width, height))
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 2, 0, (width, height))
     if right <= left or bottom <= top:
         return
-    emoji = face.image.astype(np.float32)
-    # The crop cuts the shoulders in a straight line, which fades out so that nobody sees a cut.
-    faded = round(size * FADE)
-    emoji[size - faded :, :, 3] *= np.linspace(1, 0, faded, dtype=np.float32)[:, None]
-    # Premultiplied, or the colour of transparent pixels would bleed into the edge.
-    emoji[..., :3] *= emoji[..., 3:] / 255
     scale = float(np.hypot(back[0, 0], back[1, 0]))
     if scale < 1:
         small = max(1, round(size * scale))
-        emoji = cv2.resize(emoji, (small, small), interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
         ratio = size / small
         back = np.column_stack([back[:, :2] * ratio, back[:, 2] + back[:, :2] @ np.full(2, ratio / 2 - 0.5)])
     back[:, 2] -= (left, top)
-    patch = cv2.warpAffine(emoji, back, (int(right - left), int(bottom - top)), flags=cv2.INTER_LINEAR)
+    patch = cv2.warpAffine(picture, back, (int(right - left), int(bottom - top)), flags=cv2.INTER_LINEAR)
     below = out[top:bottom, left:right]
-    below[:] = np.clip(patch[..., :3] + below * (1 - patch[..., 3:] / 255), 0, 255).round().astype(np.uint8)
+    below[:] = np.clip(patch[..., :3] + below * (1 - patch[..., 3:] / np.float32(255)), 0, 255).round().astype(np.uint8)
 
 
 def draw_boxes(frame: Image, faces: Sequence[TransferredFace], refused: Sequence[RefusedFace] = ()) -> Image:
@@ -112,9 +173,9 @@ def beside(frame: Image, faces: Sequence[TransferredFace], refused: Sequence[Ref
     panel = np.full((height, columns * cell, 3), PAPER, np.uint8)
     for i, face in enumerate(faces):
         top, left = i // columns * cell, i % columns * cell
-        smaller = cell < face.image.shape[0]
-        method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-        emoji = cv2.resize(over(face.image, PAPER), (cell, cell), interpolation=method)
+        emoji = over(face.picture(cell), PAPER)
+        method = cv2.INTER_AREA if cell < emoji.shape[0] else cv2.INTER_CUBIC
+        emoji = cv2.resize(emoji, (cell, cell), interpolation=method)
         panel[top : top + cell, left : left + cell] = emoji
         if len(faces) > 1:
             _number(panel[top : top + cell], i + 1, left, 0, max(1, cell // 160))

@@ -12,7 +12,7 @@ from .. import checkpoint
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme, train
 from .desk import Desk, Policy
-from .library import Library, refresh, sees
+from .library import Library, refresh
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
@@ -65,7 +65,7 @@ def use(directory: Path) -> str:
     info = checkpoint.read_config(directory)
     if info.get("kind") != "transfer":
         raise ValueError("this is no translation but a network for one: choose it as f where a training is set up.")
-    tab = "Digits" if sees(info) == "digits" else "Emojify"
+    tab = "Digits" if checkpoint.sees(info) == "digits" else "Emojify"
     return f"It stands in the list of translations on the tab {tab} now."
 
 

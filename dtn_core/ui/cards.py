@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
+import json
 from collections import Counter
 from collections.abc import Iterable
 
 from ..faces.compose import draw_boxes
 from ..types import RefusedFace, Result, TransferredFace
-from .pictures import encode
+from .pictures import encode, text_url
 
 NO_FACE = "No face found. Try a well lit photo with the face towards the camera, at least 40 pixels wide."
 
 WAITING = """<div class="waiting"><ol>
-<li><b>Find</b> the faces</li><li><b>Align</b> each by its eyes</li>
-<li><b>Redraw</b> it as an emoji</li><li><b>Refine</b> it to 256 pixels</li></ol>
+<li><b>Find</b> the faces</li><li><b>Align</b> each by its eyes</li><li><b>Paint</b> it, 64 pixels</li>
+<li><b>Refine</b> that to 256</li><li><b>Draw</b> it as the artist would</li></ol>
 <p>Your emoji appears here.</p></div>"""
 
 
@@ -24,16 +25,16 @@ def message(text: str, kind: str = "error") -> str:
     return f'<p class="message {kind}" role="alert">{html.escape(text[:1].upper() + text[1:])}</p>'
 
 
-def steps(result: Result) -> str:
-    """Detected → aligned → emoji 64 → emoji 256 of each face, a gallery to pick one of several (with
-    assets/story.js), downloads, and the milliseconds. Faces that are left as they are: why. Without a face: the message
-    that says so."""
+def steps(result: Result, credit: str = "") -> str:
+    """Detected → aligned → painted → refined → drawn of each face, the last one large, with what was chosen to draw and
+    downloads; a gallery to pick one of several (with assets/story.js); the milliseconds. What is only painted ends with
+    refined. Faces that are left as they are: why. Without a face: the message that says so. credit: whose hand."""
     n = len(result.faces) + len(result.refused)
     if not n:
         return message(NO_FACE, "hint") + timing(result.ms)
     boxed = encode(draw_boxes(result.frame, result.faces, result.refused), 900)
     found = _figure(boxed, "Detected", "1 face" if n == 1 else f"{n} faces", "found")
-    parts = "".join(_face_steps(n, face) for n, face in enumerate(result.faces, 1))
+    parts = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
     return f'{_left_alone(result)}<div class="steps">{found}{parts}</div>{gallery}{timing(result.ms)}'
 
@@ -53,24 +54,50 @@ def notes(faces: Iterable[TransferredFace | RefusedFace]) -> str:
     return "".join(message(note, "hint") for note in dict.fromkeys(face.note for face in faces) if note)
 
 
-def confidence(faces: Iterable[TransferredFace]) -> str:
-    """How well faces can be seen: "Confidence 87%", or "Confidence 87%, 64%"; "" where none was looked for."""
+def seen(faces: Iterable[TransferredFace]) -> str:
+    """How well faces can be seen, "… 87%" or "… 87%, 64%"; "" where none was looked for."""
     shares = [f"{face.confidence:.0%}" for face in faces if face.confidence is not None]
-    return f"Confidence {', '.join(shares)}" if shares else ""
+    return f"How well the face can be seen: {', '.join(shares)}" if shares else ""
 
 
-def _face_steps(number: int, face: TransferredFace) -> str:
-    emoji = encode(face.image)
-    pictures = [
-        (encode(face.aligned.image), "Aligned", f"face {number}", ""),
-        (encode(face.raw), "Emoji", f"{face.raw.shape[0]} px", "pixels"),
-        (emoji, "Refined", f"{face.image.shape[0]} px", "emoji"),
-    ]
-    figures = "".join(_figure(*picture) for picture in pictures)
+def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
+    painted = (encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels")
+    refined = encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth"
+    before = [(encode(face.aligned.image), "Aligned", f"face {number}", ""), painted]
+    if face.avatar:
+        before.append(refined)
+        result = text_url(face.avatar.svg(), "image/svg+xml"), "Drawn", "by the artist's engine", "emoji drawn"
+    else:
+        result = *refined[:3], "emoji painted"
+    small, large = "".join(_figure(*picture) for picture in before), _figure(*result)
+    about = f'<p class="sure">{seen([face])}</p>{notes([face])}{_chosen(face)}{_downloads(number, face, result[0])}'
+    about += f'<p class="credit">Style: {html.escape(credit)}</p>' if credit else ""
     hidden = "" if number == 1 else " hidden"
-    save = f'<a class="download" download="emoji-{number}.png" href="{emoji}">Download transparent PNG</a>'
-    under = f'<div class="under"><p class="sure">{confidence([face])}</p>{save}</div>'
-    return f'<div class="face-steps" data-face="{number}"{hidden}>{figures}{notes([face])}{under}</div>'
+    return (
+        f'<div class="face-steps" data-face="{number}"{hidden}>{small}'
+        f'<div class="result">{large}<div class="about">{about}</div></div></div>'
+    )
+
+
+def _chosen(face: TransferredFace) -> str:
+    """What c chose to draw, and how sure it is of each."""
+    if not face.avatar:
+        return ""
+    items = "".join(f"<li>{html.escape(label)} <b>{sure:.0%}</b></li>" for label, sure in face.avatar.sure.items())
+    return f'<p class="chosen-title">Chosen from the photo, and how surely</p><ul class="chosen">{items}</ul>'
+
+
+def _downloads(number: int, face: TransferredFace, shown: str) -> str:
+    """Links to the emoji as files. shown: its data URL on the page."""
+    if not face.avatar:
+        return f'<div class="downloads">{_download(number, "png", shown, "Download PNG")}</div>'
+    parameters = text_url(json.dumps(face.avatar.parameters.to_dict(), indent=1), "application/json")
+    links = (("png", encode(face.picture()), "Download PNG"), ("svg", shown, "SVG"), ("json", parameters, "Parameters"))
+    return f'<div class="downloads">{"".join(_download(number, *link) for link in links)}</div>'
+
+
+def _download(number: int, suffix: str, url: str, words: str) -> str:
+    return f'<a class="download {suffix}" download="emoji-{number}.{suffix}" href="{url}">{words}</a>'
 
 
 def _figure(url: str, name: str, detail: str, kind: str) -> str:
@@ -81,14 +108,14 @@ def _figure(url: str, name: str, detail: str, kind: str) -> str:
 def _gallery(faces: tuple[TransferredFace, ...]) -> str:
     buttons = "".join(
         f'<button type="button" data-pick="{n}" aria-pressed="{str(n == 1).lower()}">'
-        f'<img src="{encode(face.image)}" alt="Emoji of face {n}"><span>{n}</span></button>'
+        f'<img src="{encode(face.picture(160))}" alt="Emoji of face {n}"><span>{n}</span></button>'
         for n, face in enumerate(faces, 1)
     )
     return f'<div class="gallery" role="group" aria-label="Pick a face">{buttons}</div>'
 
 
 def timing(ms: dict[str, float], fps: float | None = None, sure: str = "") -> str:
-    """One quiet line: milliseconds in all and by stage; in live video frames a second and `confidence` before them."""
+    """One quiet line: milliseconds in all and by stage; in live video frames a second and `seen` before them."""
     stages = [f"{stage} {_short(value)}" for stage, value in ms.items() if stage != "total"]
     rate = "" if fps is None else f"<b>{fps:.1f} FPS</b> · "
     sure = sure and f"<b>{sure}</b> · "

@@ -16,6 +16,9 @@ from ..domains.styles import TITLES
 
 T = TypeVar("T")
 
+EXPERIMENTAL = ("toon-head", "cartoon-set")
+"""Styles whose emoji aren't good enough yet, as the list says."""
+
 KEPT = 4
 """So many checkpoints besides the first stay in memory."""
 
@@ -63,21 +66,20 @@ class Library(Generic[T]):
             info = checkpoint.read_config(directory)
         except ValueError:
             return False
-        return info.get("kind") == "transfer" and sees(info) in self.sees
+        return info.get("kind") == "transfer" and checkpoint.sees(info) in self.sees
 
 
-def sees(info: dict) -> str:
-    """What a translation takes: "heads", "pictures" or "digits". Checkpoints of earlier versions don't say."""
-    encoder = info.get("encoder")
-    older = "digits" if isinstance(encoder, dict) and str(encoder.get("name")).startswith("digits") else "heads"
-    return info.get("sees", older)
+def style_of(info: dict) -> str | None:
+    """The style of `domains.styles` that a translation with this config.json makes; None for digits and own folders."""
+    trained = info.get("trained", {})
+    return trained.get("style") if trained.get("task") == "faces" else None
 
 
 def _titled(info: dict, name: str) -> str:
     """A shipped translation's name, and its style's before it where it has one."""
-    trained = info.get("trained", {})
-    title = TITLES.get(trained.get("style")) if trained.get("task") == "faces" else None
-    return f"{title} · {name}" if title else name
+    style = style_of(info)
+    doubt = " (experimental)" if style in EXPERIMENTAL else ""
+    return f"{TITLES[style]}{doubt} · {name}" if style in TITLES else name
 
 
 def _step(directory: Path) -> str:

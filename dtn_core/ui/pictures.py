@@ -48,11 +48,18 @@ def encode(image: Image, max_side: int | None = MAX_SHOWN, exact: bool = False) 
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
+def text_url(text: str, kind: str) -> str:
+    """A text, such as an SVG, as a data URL; kind: its MIME type."""
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
+
+
 def decode(url: str) -> Image:
     """A picture from a data URL or from bare base64, as (H, W, 3) RGB.
 
     Raises ValueError with one line for people, as `images.load` does.
     """
+    if not isinstance(url, str):  # programs send null
+        raise ValueError("no picture was given: give one as a data URL or as base64.")
     if len(url) > MAX_BYTES * 4 / 3 + 100:
         raise ValueError(f"the picture is larger than {MAX_BYTES // 1_000_000} MB. Scale it down first.")
     text = url.partition(",")[2] if url.startswith("data:") else url

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import shutil
 import time
 from contextlib import contextmanager
@@ -56,10 +57,10 @@ def chromium(playwright, frame, folder):
 
 
 @pytest.fixture(scope="module")
-def server(playwright, tiny_checkpoint, tmp_path_factory):
+def server(playwright, drawing_checkpoint, tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
     flags = "--digits", write_digits(folder / "tiny-digits"), "--judge", write_judge(folder / "tiny-judge")
-    with serve(tiny_checkpoint, tmp_path_factory.mktemp("home"), *flags) as running:
+    with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), *flags) as running:
         yield running
 
 
@@ -106,16 +107,23 @@ def digits(page):
     return at_digits(page)
 
 
-def picture(page, selector):
-    """The picture that an <img> shows by a data URL."""
-    url = page.get_attribute(selector, "src")
+def picture(page, selector, attribute="src"):
+    """The picture that an <img> shows, or a link holds, by a data URL."""
+    url = page.get_attribute(selector, attribute)
     return np.asarray(PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
 
 
+RESULT = "#story .face-steps:not([hidden]) .result"
+
+
 def emoji_of(page):
-    """The refined emoji on the page, waiting for it; (256, 256, 4)."""
-    page.wait_for_selector("#story .face-steps:not([hidden]) .emoji img")
-    return picture(page, "#story .face-steps:not([hidden]) .emoji img")
+    """The picture to download of the emoji on the page, waiting for it; (512, 512, 4)."""
+    page.wait_for_selector(f"{RESULT} .emoji img")
+    return picture(page, f"{RESULT} .download.png", "href")
+
+
+def captions(page):
+    return [caption.split()[0] for caption in page.locator("#story figcaption").all_inner_texts()]
 
 
 def red_edge(page):
@@ -145,17 +153,68 @@ def paste(page, path):
     )
 
 
-def test_upload_shows_every_step_and_downloads(page, hopper_path):
+def test_upload_shows_every_step_and_downloads(page, hopper_path, drawing, hopper):
     page.set_input_files(".photo-file", hopper_path)
     emoji = emoji_of(page)
-    assert emoji.shape == (256, 256, 4)
-    captions = page.locator("#story figcaption").all_inner_texts()
-    assert [caption.split()[0] for caption in captions] == ["Detected", "Aligned", "Emoji", "Refined"]
+    assert emoji.shape == (512, 512, 4)
+    assert captions(page) == ["Detected", "Aligned", "Painted", "Refined", "Drawn"]
     assert "detect" in page.inner_text("#story .timing")
-    with page.expect_download() as download:
-        page.click("#story .download")
-    assert download.value.suggested_filename == "emoji-1.png"
-    assert (np.asarray(PILImage.open(download.value.path())) == emoji).all()
+    assert page.evaluate(f"document.querySelector('{RESULT} .emoji img').naturalWidth") > 0, "the SVG isn't shown"
+    (face,) = drawing(hopper).faces
+    assert page.locator("#story .chosen li").count() == len(face.avatar.sure)
+    assert "Pablo Stanley" in page.inner_text("#story .credit")
+    wanted = {"svg": face.avatar.svg(), "json": json.dumps(face.avatar.parameters.to_dict(), indent=1)}
+    for suffix in ("png", "svg", "json"):
+        with page.expect_download() as download:
+            page.click(f"{RESULT} .download.{suffix}")
+        assert download.value.suggested_filename == f"emoji-1.{suffix}"
+        if suffix == "png":
+            assert (np.asarray(PILImage.open(download.value.path())) == emoji).all()
+        else:
+            assert download.value.path().read_text() == wanted[suffix]
+
+
+def test_the_switch_between_drawn_and_painted(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    emoji_of(page)
+    pasted = "#compare img >> nth=1"
+    page.wait_for_selector("#compare img[src^='data:image/jpeg']")
+    shown = {page.get_attribute("#compare img >> nth=0", "src"), page.get_attribute(pasted, "src")}
+    page.get_by_label("Painted", exact=True).check()
+    page.wait_for_selector("#story .emoji.painted")
+    assert captions(page) == ["Detected", "Aligned", "Painted", "Refined"]
+    assert emoji_of(page).shape == (256, 256, 4)
+    assert page.locator("#story .download").count() == 1
+    assert {page.get_attribute("#compare img >> nth=0", "src"), page.get_attribute(pasted, "src")} != shown
+    page.get_by_label("Drawn", exact=True).check()
+    page.wait_for_selector("#story .emoji.drawn")
+
+
+def test_a_style_that_only_paints_says_so(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    emoji_of(page)
+    choose_style(page, "Cartoon Set (experimental)")
+    page.get_by_label("Painted only").wait_for()
+    page.wait_for_selector("#story .emoji.painted")
+    assert "Google" in page.inner_text("#story .credit")
+    choose_style(page, "drawing")
+    page.wait_for_selector("#story .emoji.drawn")
+    assert page.get_by_label("Drawn", exact=True).is_checked()
+    assert page.get_by_label("Painted only").count() == 0
+
+
+def choose_style(page, words):
+    page.click("#translation input")
+    page.get_by_role("option", name=words).click()
+
+
+def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
+    with open_page(browser, server, width=390) as page:
+        page.set_input_files(".photo-file", hopper_path)
+        emoji_of(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("tab", name="Live webcam").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_composed_views(page, hopper_path):
@@ -191,19 +250,19 @@ def test_mirror_runs_again(page, hopper_path):
 
 def test_examples(page):
     page.get_by_role("button", name="Eileen Collins").click()
-    assert emoji_of(page).shape == (256, 256, 4)
+    assert emoji_of(page).shape == (512, 512, 4)
 
 
 def test_paste(page, hopper_path):
     paste(page, hopper_path)
-    assert emoji_of(page).shape == (256, 256, 4)
+    assert emoji_of(page).shape == (512, 512, 4)
 
 
 def test_webcam_snapshot(page):
     page.click(".photo-webcam")
     page.wait_for_selector(".photo-video", state="visible")
     page.click(".photo-snap")
-    assert emoji_of(page).shape == (256, 256, 4)
+    assert emoji_of(page).shape == (512, 512, 4)
     assert page.evaluate("document.querySelector('.photo-video').srcObject.active") is False
 
 
@@ -234,7 +293,7 @@ def test_a_face_that_is_hardly_seen_is_refused_and_the_next_has_a_confidence(pag
     assert page.locator("#story .emoji").count() == 0
     assert page.locator("#views").is_hidden()
     page.set_input_files(".photo-file", hopper_path)
-    page.locator("#story .sure", has_text="Confidence").wait_for()
+    page.locator("#story .sure", has_text="How well the face can be seen").wait_for()
     assert page.locator("#story .message").count() == 0
 
 
@@ -253,7 +312,12 @@ def test_live_stream(page):
         page.wait_for_timeout(100)
     assert len(seen) > 3, "the stream stands still"
     assert page.locator("#live-note .message").count() == 0
-    assert "Confidence" in page.inner_text("#live-note .timing")
+    assert "How well the face can be seen" in page.inner_text("#live-note .timing")
+    assert "draw" in page.inner_text("#live-note .timing")
+    assert picture(page, "#shown img").shape == (512, 512, 4)
+    page.get_by_label("Painted", exact=True).check()
+    page.locator("#live-note .timing", has_text="upscale").wait_for()
+    page.wait_for_function("document.querySelector('#shown img').naturalWidth === 256")
 
 
 def test_live_goes_on_without_a_face(playwright, server, tmp_path):

@@ -1,10 +1,14 @@
 """Composition on made pictures: the right pixels change, no others."""
 
+from dataclasses import dataclass, field, replace
+
 import numpy as np
 import pytest
 
+from dtn_core.avatars.avatar import Avatar
+from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import ACCENT, GREY, PAPER, beside, draw_boxes, paste
+from dtn_core.faces.compose import ACCENT, GREY, LARGER, LARGEST, PAPER, beside, draw_boxes, paste
 from dtn_core.types import Box, Face, RefusedFace, TransferredFace
 
 
@@ -72,6 +76,101 @@ def test_the_bigger_face_lies_on_top(frame):
     assert paste(frame, [big, small])[150, 190].tolist() == [200, 0, 0]
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """Stands in for an avatar: a green canvas, its right half blue, that notes at which sizes it was asked for."""
+
+    parameters: Parameters = Parameters("avataaars")
+    sure: dict = field(default_factory=dict)
+    sizes: list = field(default_factory=list)
+
+    def image(self, size=256, view="bust"):
+        self.sizes.append(size)
+        picture = np.full((size, size, 4), (0, 200, 0, 255), np.uint8)
+        picture[:, size // 2 :] = (0, 0, 200, 255)
+        return picture
+
+
+def drawn(frame, left, right, avatar=None, nose=0.0):
+    """A face with eyes at these points, nose so many eye distances beside their middle, and an avatar."""
+    face = transferred(frame, left, right)
+    points = face.aligned.face.points.copy()
+    points[4] = (np.array(left) + right) / 2 + nose * np.subtract(right, left)
+    aligned = replace(face.aligned, face=replace(face.aligned.face, points=points))
+    return replace(face, aligned=aligned, raw=None, image=None, avatar=avatar or Sheet())
+
+
+@pytest.mark.parametrize("style", SPECS)
+@pytest.mark.parametrize("right", [(220, 150), (214, 166)])
+def test_a_drawn_avatar_covers_the_whole_head(style, right):
+    frame = np.full((400, 400, 3), 50, np.uint8)
+    left = np.array((170, 150))
+    out = paste(frame, [drawn(frame, left, right, Avatar(Parameters(style), {}))])
+    across = np.array(right) - left
+    down = np.array((-across[1], across[0]))
+    # A head in distances of its eyes, from their middle: crown, temples, ears, jaws, chin.
+    for x, y in ((0, -1.7), (-1, -1.2), (1, -1.2), (-1.5, 0.1), (1.5, 0.1), (-0.9, 1.2), (0.9, 1.2), (0, 1.85)):
+        column, row = (left + right) / 2 + x * across + y * down
+        assert (out[round(row), round(column)] != 50).any(), (x, y)
+    assert (out[:10] == 50).all()
+
+
+@pytest.mark.parametrize("style", SPECS)
+def test_its_eyes_lie_about_those_of_the_face_and_it_turns_with_it(frame, style):
+    sheet = Sheet(Parameters(style))
+    spec = sheet.parameters.spec
+    out = paste(frame, [drawn(frame, (200, 135), (200, 165), sheet)])  # a head on its side: its top points to the right
+    assert out[145, 260].tolist() == [0, 200, 0]
+    assert out[155, 260].tolist() == [0, 0, 200]
+    right = np.flatnonzero((out[150] != 50).any(1)).max()
+    assert right == pytest.approx(200 + 30 * LARGER[style] * spec.eyes[1] / spec.eyes[2], abs=2)
+
+
+def test_it_is_rasterised_at_the_size_at_which_it_is_pasted(frame):
+    spec, sheet = SPECS["avataaars"], Sheet()
+    paste(frame, [drawn(frame, (180, 150), (220, 150), sheet), drawn(frame, (20, 30), (22, 30), sheet)])
+    assert sheet.sizes == [int(40 * LARGER["avataaars"] * spec.canvas / spec.eyes[2]), 16]
+    paste(frame, [drawn(frame, (-2000, 150), (2000, 150), sheet)])
+    assert sheet.sizes[-1] == LARGEST
+
+
+def test_the_other_side_of_a_turned_head_is_covered_too(frame):
+    edges = [
+        np.flatnonzero((paste(frame, [drawn(frame, (190, 150), (210, 150), nose=nose)])[150] != 50).any(1)).mean()
+        for nose in (-0.2, 0, 0.2)
+    ]
+    assert np.diff(edges) == pytest.approx([-6, -6], abs=1)  # 1.5 times 0.2 of 20 pixels
+
+
+def test_the_shoulders_of_an_avatar_fade_out_without_a_line(frame):
+    out = paste(frame, [drawn(frame, (185, 100), (215, 100))]).astype(int)
+    column = out[:, 195, 1]
+    shown = np.flatnonzero(column != 50)
+    assert (column[shown.min() + 1 : 195] == 200).all()
+    assert np.abs(np.diff(column[150:])).max() < 20  # a cut would be a step of 150
+    assert out[215, 130, 1] < 60  # a circle: nothing is left of the corners of the canvas
+    assert (out[80:100, 120] == (0, 200, 0)).all()
+
+
+def test_colours_under_transparency_never_show(frame):
+    class Ghost(Sheet):
+        def image(self, size=256, view="bust"):
+            picture = np.zeros((size, size, 4), np.uint8)
+            picture[..., :3] = (255, 0, 255)
+            picture[size // 4 : size // 2, size // 4 : size // 2] = (0, 200, 0, 255)
+            return picture
+
+    out = paste(frame, [drawn(frame, (185, 150), (214, 155), Ghost())]).astype(int)
+    assert (out[..., 1] == 200).any()
+    assert out[..., [0, 2]].max() <= 51
+
+
+def test_drawn_and_painted_lie_in_one_picture(frame):
+    out = paste(frame, [drawn(frame, (60, 150), (90, 150)), transferred(frame, (290, 150), (330, 150), (9, 9, 9, 255))])
+    assert out[150, 70].tolist() == [0, 200, 0]
+    assert out[150, 310].tolist() == [9, 9, 9]
+
+
 def test_boxes_are_drawn_and_numbered_where_there_are_several(frame):
     one = transferred(frame, (150, 150), (200, 150))
     two = transferred(frame, (300, 100), (320, 100))
@@ -104,6 +203,14 @@ def test_beside_lays_the_emoji_in_a_grid(frame, count, rows, columns):
         x, y = 400 + i % columns * cell + cell // 2, i // columns * cell + round(cell * 0.54)
         assert out[y, x].tolist() == [0, 200, 0]
     assert out[2, -3].tolist() == list(PAPER)
+
+
+def test_beside_draws_at_the_size_of_the_cell(frame):
+    sheet = Sheet()
+    out = beside(frame, [drawn(frame, (150, 150), (200, 150), sheet)] * 2)
+    assert sheet.sizes == [150, 150]
+    assert out[140, 405].tolist() == [0, 200, 0]
+    assert out[290, 545].tolist() == [0, 0, 200]
 
 
 @pytest.mark.parametrize(("height", "expected"), [(60, 256), (300, 300), (2000, 1024)])
