@@ -371,7 +371,7 @@ def test_host(monkeypatch, space, flag, expected):
     assert demo.options["share"] is False
 
 
-def test_a_bad_start_is_one_line_and_exit_code_2(tiny_checkpoint, tmp_path):
+def test_a_bad_start_is_one_line_and_exit_code_2(tiny_checkpoint, numbers, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "config.json").write_text("{")
@@ -382,6 +382,7 @@ def test_a_bad_start_is_one_line_and_exit_code_2(tiny_checkpoint, tmp_path):
         cases = {
             "not found": ("--checkpoint", tmp_path / "nowhere"),
             "damaged": ("--checkpoint", damaged),
+            "not faces": ("--checkpoint", numbers[0]),
             "in use": ("--checkpoint", tiny_checkpoint, "--port", port),
             "not allowed": ("--checkpoint", tiny_checkpoint, "--port", 70000),
         }

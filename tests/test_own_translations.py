@@ -11,6 +11,7 @@ from dtn_core import checkpoint
 from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.transfer import Transferrer, centre
+from dtn_core.ui import cards
 from dtn_core.ui.library import Library, refresh
 
 
@@ -49,6 +50,9 @@ def test_whole_pictures_are_redrawn_without_looking_for_a_face(tmp_path, channel
     assert made.image.shape == (256, 256, 4)
     if channels < 4:
         assert (made.raw[..., 3] == 255).all()
+    shown = cards.steps(result)
+    assert "Painted <i>32 px" in shown
+    assert "can be seen" not in shown
     assert (result.composed[:, :79] == noise[:, :79]).all()  # beside the square nothing changes
     assert (result.composed[:, -79:] == noise[:, -79:]).all()
     assert (result.composed[200:280, 280:360] != noise[200:280, 280:360]).mean() > 0.9 or channels == 4

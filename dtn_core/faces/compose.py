@@ -123,11 +123,13 @@ def _lay(out: Image, picture: Image, place: NDArray[np.float64]) -> None:
     below[:] = np.clip(patch[..., :3] + below * (1 - patch[..., 3:] / np.float32(255)), 0, 255).round().astype(np.uint8)
 
 
-def draw_boxes(frame: Image, faces: Sequence[TransferredFace], refused: Sequence[RefusedFace] = ()) -> Image:
+def draw_boxes(
+    frame: Image, faces: Sequence[TransferredFace], refused: Sequence[RefusedFace] = (), bold: float = 1
+) -> Image:
     """The frame with a box around every face, numbered from 1 where there are several; a grey one around those that are
-    left as they are."""
+    left as they are. bold: thickness of lines; more than 1 where the picture is shown small."""
     out = frame.copy()
-    thick = max(1, round(max(frame.shape[:2]) / 320))
+    thick = max(1, round(max(frame.shape[:2]) * bold / 320))
     for face in refused:
         _box(out, face, GREY, thick)
     for number, face in enumerate(faces, 1):

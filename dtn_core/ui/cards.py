@@ -32,7 +32,7 @@ def steps(result: Result, credit: str = "") -> str:
     n = len(result.faces) + len(result.refused)
     if not n:
         return message(NO_FACE, "hint") + timing(result.ms)
-    boxed = encode(draw_boxes(result.frame, result.faces, result.refused), 900)
+    boxed = encode(draw_boxes(result.frame, result.faces, result.refused, bold=2.5), 900)
     found = _figure(boxed, "Detected", "1 face" if n == 1 else f"{n} faces", "found")
     parts = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""

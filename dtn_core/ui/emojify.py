@@ -65,7 +65,9 @@ def fill(translations: Library[Transferrer]) -> gr.Dropdown:
     with gr.Row(elem_id="choices"):
         chosen = dropdown(translations, "Style", elem_id="translation")
         offers = kinds(translations.first, "drawn")
-        kind = gr.Radio(offers, value="drawn", show_label=False, container=False, elem_id="kind")
+        kind = gr.Radio(
+            offers, value="drawn", label="Drawn or painted", show_label=False, container=False, elem_id="kind"
+        )
     with gr.Tabs(elem_classes="modes"):
         with gr.Tab("Photo", id="photo"):
             _photo(translations, chosen, kind)

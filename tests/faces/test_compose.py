@@ -182,6 +182,12 @@ def test_boxes_are_drawn_and_numbered_where_there_are_several(frame):
     assert (frame == 50).all()
 
 
+def test_bold_boxes_are_thicker(frame):
+    one = transferred(frame, (150, 150), (200, 150))
+    inked = [int((draw_boxes(frame, [one], bold=bold) == ACCENT).all(2).sum()) for bold in (1, 3)]
+    assert inked[1] > 2.5 * inked[0]
+
+
 def test_faces_that_are_left_alone_have_a_grey_box_without_a_number(frame):
     one = transferred(frame, (150, 150), (200, 150))
     other = RefusedFace(transferred(frame, (300, 100), (320, 100)).aligned, 0.1, "Can't see it.")
