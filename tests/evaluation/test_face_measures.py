@@ -13,7 +13,7 @@ from dtn_core import checkpoint, images
 from dtn_core.__main__ import main
 from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
-from dtn_core.evaluation import cleanliness, faces, retrieval
+from dtn_core.evaluation import baselines, cleanliness, faces, nets, questions, retrieval
 from dtn_core.metrics import kid, polynomial_mmd, ranks
 from dtn_core.networks.encoders import ATTRIBUTES
 from dtn_core.networks.judge import JUDGED, Judge
@@ -120,11 +120,20 @@ def _made_truth(n=40):
     """Half women; every other label yes; UTKFace's groups and ages in turn."""
     index = np.arange(n)
     every_other = (index % 2).astype(np.float32)
-    names = ("glasses", "bald", "hat", "beard", *faces.HAIR)
+    names = ("glasses", "bald", "hat", "beard", *questions.HAIR)
     celeba = {name: every_other.copy() for name in names} | {"male": (index >= n // 2).astype(np.float32)}
     ages = [5, 20, 35, 50, 70]
-    utkface = faces.utkface_truth([f"{ages[i // 2 % 5]}_{i % 2}_{i // 2 % 5}_x.jpg" for i in index])
+    utkface = questions.utkface_truth([f"{ages[i // 2 % 5]}_{i % 2}_{i // 2 % 5}_x.jpg" for i in index])
     return {"celeba": celeba, "utkface": utkface}
+
+
+def _pattern(truth):
+    """One colour of hair a photo, none of the photos bald or with a hat."""
+    n = len(truth["male"])
+    for i, name in enumerate(questions.HAIR):
+        truth[name] = (np.arange(n) % 4 == i).astype(np.float32)
+    truth["bald"], truth["hat"] = np.zeros((2, n), np.float32)
+    return truth
 
 
 def _right(truth):
@@ -132,7 +141,7 @@ def _right(truth):
 
 
 def test_labels_of_utkface_are_read_from_names():
-    told = faces.utkface_truth(["34_0_1_a.jpg", "61_1_4_b.jpg", "60_1_0_c.jpg"])
+    told = questions.utkface_truth(["34_0_1_a.jpg", "61_1_4_b.jpg", "60_1_0_c.jpg"])
     assert told["male"].tolist() == [1, 0, 0]
     assert told["dark_skin"].tolist() == [1, UNKNOWN, 0]
     assert told["old"].tolist() == [0, 1, 1]
@@ -142,10 +151,10 @@ def test_labels_of_utkface_are_read_from_names():
 def test_a_beard_is_a_beard_or_a_moustache():
     from dtn_core.domains.portraits import Portraits
 
-    labels = np.zeros((3, 10), np.float32)
-    labels[:, list(faces.TOLD).index("beard")] = [0, 1, 1]  # No_Beard
-    labels[:, 9] = [0, 1, 0]  # Mustache
-    truth = faces._celeba_truth(Portraits(np.zeros((3, 1, 1, 3), np.uint8), (0, 1, 0), labels, ("",) * 3, False))
+    labels = np.zeros((3, len(questions.LABELS)), np.float32)
+    labels[:, list(questions.TOLD).index("beard")] = [0, 1, 1]  # No_Beard
+    labels[:, questions.LABELS.index("Mustache")] = [0, 1, 0]
+    truth = questions.celeba_truth(Portraits(np.zeros((3, 1, 1, 3), np.uint8), (0, 1, 0), labels, ("",) * 3, False))
     assert truth["beard"].tolist() == [1, 1, 0]
     assert truth["only_beard"].tolist() == [1, 0, 0]
 
@@ -153,26 +162,60 @@ def test_a_beard_is_a_beard_or_a_moustache():
 def test_old_is_grey_or_bald():
     logits = torch.full((3, len(JUDGED)), -1.0)
     logits[0, JUDGED.index("bald")], logits[1, JUDGED.index("hair_grey")] = 2, 3
-    assert faces.scores(logits)["old"].tolist() == [2, 3, -1]
+    assert questions.scores(logits)["old"].tolist() == [2, 3, -1]
 
 
 def test_answers_are_means_over_eight_questions():
     truth = _made_truth()
     said = _right(truth)
-    perfect = faces.answers(truth, said)
+    perfect = questions.answers(truth, said)
     assert perfect["auc"] == perfect["balanced_accuracy"] == 1
     assert list(perfect["questions"]) == ["glasses", "bald", "hat", "beard", "male", "hair", "dark_skin", "old"]
     assert perfect["questions"]["dark_skin"]["n"] == 32  # others are left out
     said["celeba"]["glasses"] *= -1
     said["celeba"]["hair_grey"] *= -1
-    worse = faces.answers(truth, said)
+    worse = questions.answers(truth, said)
     assert worse["questions"]["glasses"]["balanced_accuracy"] == 0
     assert worse["questions"]["hair"]["balanced_accuracy"] == 0.75
     assert worse["balanced_accuracy"] == round((6 + 0 + 0.75) / 8, 4)
     truth["celeba"]["bald"][:] = 0
-    unknown = faces.answers(truth, said)
+    unknown = questions.answers(truth, said)
     assert unknown["questions"]["bald"]["auc"] is None
     assert unknown["balanced_accuracy"] == round((5 + 0 + 0.75) / 7, 4)
+
+
+def test_a_colour_of_hair_is_asked_where_one_is_labelled_and_hair_must_be_seen():
+    truth = _pattern(_made_truth(8)["celeba"])
+    assert questions.hair_label(truth).tolist() == ["black", "brown", "blond", "grey"] * 2
+    truth["hair_brown"][0], truth["hair_grey"][3], truth["bald"][5], truth["hat"][6] = 1, 0, 1, 1
+    assert questions.hair_label(truth).tolist() == ["", "brown", "blond", "", "black", "", "", "grey"]
+
+
+def test_all_is_right_only_if_every_answer_is():
+    truth = _pattern(_made_truth(8)["celeba"])
+    yes = {name: truth[name].copy() for name in questions.YES_NO}
+    hair = np.array(["black", "brown", "blond", "grey"] * 2)
+    assert questions.all_right(truth, yes, hair) == {"with_hair": 1, "without_hair": 1, "n": 8, "hair_asked": 8}
+    hair[0], hair[1] = "", "red"  # a hat that hides the hair, and another colour
+    yes["glasses"][2] = 1 - yes["glasses"][2]
+    yes["male"][3] = np.nan  # says nothing
+    told = questions.all_right(truth, yes, hair)
+    assert told == {"with_hair": 4 / 8, "without_hair": 6 / 8, "n": 8, "hair_asked": 8}
+    truth["hair_blond"][:2] = 1  # two colours are labelled, so none is asked
+    told = questions.all_right(truth, {name: yes[name] for name in ("bald", "beard")}, hair)
+    assert told == {"with_hair": 1, "without_hair": 1, "n": 8, "hair_asked": 6}
+
+
+def test_the_judge_is_right_of_all_in_the_same_way():
+    truth = _pattern(_made_truth(8)["celeba"])
+    said = _right({"celeba": truth})["celeba"]
+    assert questions.judged_right(truth, said)["with_hair"] == 1
+    said["hair_grey"][:2] = 9
+    assert questions.judged_right(truth, said)["with_hair"] == 6 / 8
+    said["hat"][5] = 0.1
+    assert questions.judged_right(truth, said) == {"with_hair": 5 / 8, "without_hair": 7 / 8, "n": 8, "hair_asked": 8}
+    del said["hat"]
+    assert questions.judged_right(truth, said)["without_hair"] == 1
 
 
 def test_people_of_a_group_that_is_shown_worse_are_seen():
@@ -180,7 +223,7 @@ def test_people_of_a_group_that_is_shown_worse_are_seen():
     said = _right(truth)
     women = truth["celeba"]["male"] == 0
     said["celeba"]["glasses"][women] *= -1
-    told = faces.by_people(truth, said)
+    told = questions.by_people(truth, said)
     female, male = told["sex"]["groups"]["female"], told["sex"]["groups"]["male"]
     assert female == {"n": 20, "agreement": 0.8333, "same_labels": 0.9167}  # one question of six; half of everybody
     assert male == {"n": 20, "agreement": 1, "same_labels": 0.9167}
@@ -189,7 +232,7 @@ def test_people_of_a_group_that_is_shown_worse_are_seen():
     assert [g["n"] for g in told["group"]["groups"].values()] == [8] * 5
     assert told["age"]["largest_gap"]["gap"] == 0
     few = _made_truth(20)
-    told = faces.by_people(few, _right(few))
+    told = questions.by_people(few, _right(few))
     assert told["group"]["groups"]["others"] == {"n": 4, "agreement": None, "same_labels": None}
     assert told["group"]["largest_gap"] is None
 
@@ -198,31 +241,31 @@ def test_what_a_style_can_not_say_is_left_out_of_the_means():
     truth = _made_truth()
     said = _right(truth)
     said["celeba"]["beard"] *= -1
-    whole = faces.answers(truth, said)
+    whole = questions.answers(truth, said)
     assert whole["balanced_accuracy"] == round(7 / 8, 4)
     for which, name in (("celeba", "glasses"), ("celeba", "male"), ("utkface", "male"), ("utkface", "dark_skin")):
         del said[which][name]
-    figures = faces.answers(truth, said)
+    figures = questions.answers(truth, said)
     assert figures["questions"]["glasses"] == {**whole["questions"]["glasses"], "auc": None, "balanced_accuracy": None}
     assert figures["balanced_accuracy"] == figures["auc"] == 0.8  # glasses, male and dark_skin aren't asked
-    people = faces.by_people(truth, said)
+    people = questions.by_people(truth, said)
     assert people["sex"]["groups"]["female"]["agreement"] == 0.75  # of bald, hat, beard, hair
     assert people["age"]["average"] == 1  # old
 
 
 def test_scores_and_the_nine_attributes_leave_out_what_is_untold():
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, (50, len(faces.TOLD))).astype(np.float32)
+    labels = rng.integers(0, 2, (50, len(questions.TOLD))).astype(np.float32)
     logits = torch.zeros(50, len(JUDGED))
-    for i, name in enumerate(faces.TOLD):
+    for i, name in enumerate(questions.TOLD):
         logits[:, JUDGED.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
     untold = ("hat", "beard", "dark_skin")
     logits[:, JUDGED.index("hat")] *= -1  # were it asked, the means would fall
-    assert set(faces.scores(logits, untold)) == {*JUDGED, "old"} - set(untold)
-    figures = faces.agreement(labels, logits, untold)
+    assert set(questions.scores(logits, untold)) == {*JUDGED, "old"} - set(untold)
+    figures = questions.agreement(labels, logits, untold)
     assert figures["attributes"]["hat"] == figures["attributes"]["beard"] == {"auc": None, "balanced_accuracy": None}
     assert figures["auc"] == figures["balanced_accuracy"] == 1
-    assert faces.agreement(labels, logits)["auc"] == round(8 / 9, 4)
+    assert questions.agreement(labels, logits)["auc"] == round(8 / 9, 4)
 
 
 # --- the ceiling --------------------------------------------------------------------------------------------------
@@ -233,25 +276,25 @@ def test_wishes_are_what_is_likelier_than_in_any_photo():
     logits[:, ATTRIBUTES.index("No_Beard")] = torch.tensor([9.0, -9.0])
     logits[0, ATTRIBUTES.index("Eyeglasses")] = -2  # .12, against a base rate of .06
     logits[1, ATTRIBUTES.index("race_Indian")] = 1
-    wanted = faces.wants(logits, np.full(len(faces.WANTED), 0.06))
-    assert [name for name, w in zip(faces.WANTED, wanted[0]) if w] == ["glasses"]
-    assert [name for name, w in zip(faces.WANTED, wanted[1]) if w] == ["beard", "dark_skin"]
+    wanted = baselines.wants(logits, np.full(len(baselines.WANTED), 0.06))
+    assert [name for name, w in zip(baselines.WANTED, wanted[0]) if w] == ["glasses"]
+    assert [name for name, w in zip(baselines.WANTED, wanted[1]) if w] == ["beard", "dark_skin"]
 
 
 def test_an_avatar_shows_what_it_was_drawn_with():
     attributes = avatars.Attributes(True, True, False, True, True, False, None, "dark")
-    assert [n for n, v in zip(faces.WANTED, faces.shows(attributes)) if v] == [
+    assert [n for n, v in zip(baselines.WANTED, baselines.shows(attributes)) if v] == [
         "glasses", "bald", "beard", "male", "dark_skin", "old",
     ]  # fmt: skip
     hidden = attributes._replace(bald=None, hat=True, male=None, beard=False)
-    assert faces.shows(hidden)[faces.WANTED.index("male")] == 0.5
+    assert baselines.shows(hidden)[baselines.WANTED.index("male")] == 0.5
 
 
 def test_what_a_style_leaves_open_is_neither_yes_nor_no():
     nothing = avatars.Attributes(*[None] * 8)
-    assert faces.shows(nothing) == [0.5] * len(faces.WANTED)
+    assert baselines.shows(nothing) == [0.5] * len(baselines.WANTED)
     cartoon = nothing._replace(glasses=True, bald=False, hair="grey")
-    assert dict(zip(faces.WANTED, faces.shows(cartoon))) == {
+    assert dict(zip(baselines.WANTED, baselines.shows(cartoon))) == {
         "glasses": 1, "bald": 0, "hat": 0.5, "beard": 0.5, "male": 0.5, "hair_black": 0, "hair_brown": 0,
         "hair_blond": 0, "hair_grey": 1, "dark_skin": 0.5, "old": 1,
     }  # fmt: skip
@@ -260,22 +303,22 @@ def test_what_a_style_leaves_open_is_neither_yes_nor_no():
 def test_matching_cartoons_are_picked_by_what_is_told(tmp_path):
     everything = styles.draw("cartoon-set", range(12), write_cartoons(tmp_path))
     wishes = [("bald", "beard", "male", "old"), ("glasses", "hair_blond"), ("hat", "hair_grey", "old", "glasses")]
-    wanted = np.array([[name in wish for name in faces.WANTED] for wish in wishes])
-    picked = faces.matching_avatars(wanted, count=12, style="cartoon-set", among=everything)
+    wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
+    picked = baselines.matching_avatars(wanted, count=12, style="cartoon-set", among=everything)
     pictures = images.to_tensor(everything.pictures)[:, :3]
     index = [next(i for i, p in enumerate(pictures) if torch.equal(p, one)) for one in picked]
     told = [everything.attributes[i] for i in index]
     assert [(a.glasses, a.bald, a.hair) for a in told] == [
         (False, True, None), (True, False, "blond"), (True, False, "grey"),
     ]  # fmt: skip
-    few = faces.matching_avatars(wanted, count=2, style="cartoon-set", among=everything)
+    few = baselines.matching_avatars(wanted, count=2, style="cartoon-set", among=everything)
     assert all(any(torch.equal(p, one) for p in pictures[:2]) for one in few)
 
 
 def test_matching_toons_are_toons():
-    wanted = np.array([[name in ("bald", "male", "old") for name in faces.WANTED]])
-    picked = faces.matching_avatars(wanted, count=50, style="toon-head")
-    seeds = range(faces._MATCHING, faces._MATCHING + 50)
+    wanted = np.array([[name in ("bald", "male", "old") for name in baselines.WANTED]])
+    picked = baselines.matching_avatars(wanted, count=50, style="toon-head")
+    seeds = range(baselines._MATCHING, baselines._MATCHING + 50)
     bald = [s for s in seeds if avatars.sample(s, avatars.BALANCED, "toon-head").attributes.bald]
     drawn = images.to_tensor(styles.draw("toon-head", bald, rates=avatars.BALANCED).pictures)[:, :3]
     assert any(torch.equal(picked[0], one) for one in drawn)
@@ -283,13 +326,13 @@ def test_matching_toons_are_toons():
 
 def test_matching_avatars_show_what_is_wished():
     wishes = [("male", "bald", "beard", "old"), ("glasses", "hair_blond"), ("male", "hair_black", "dark_skin")]
-    wanted = np.array([[name in wish for name in faces.WANTED] for wish in wishes])
-    pictures = faces.matching_avatars(wanted, count=400)
-    said = faces.scores(faces.load_judge()(pictures))
+    wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
+    pictures = baselines.matching_avatars(wanted, count=400)
+    said = questions.scores(nets.load_judge()(pictures))
     for i, wish in enumerate(wishes):  # of a bald man the judge reads the colour off his beard
-        asked = [name for name in faces.WANTED if "bald" not in wish or name not in faces.HAIR]
+        asked = [name for name in baselines.WANTED if "bald" not in wish or name not in questions.HAIR]
         assert {name for name in asked if said[name][i] > 0} == set(wish)
-    assert torch.equal(pictures, faces.matching_avatars(wanted, count=400))
+    assert torch.equal(pictures, baselines.matching_avatars(wanted, count=400))
 
 
 # --- all of it ----------------------------------------------------------------------------------------------------
@@ -301,11 +344,13 @@ def test_few_pictures_give_dashes_and_the_same_figures_again(tiny_checkpoint, ma
     figures, again = (faces.evaluate(str(tiny_checkpoint), data_folder, **call) for _ in "ab")
     assert figures == again
     json.dumps(figures, allow_nan=False)
-    assert list(figures["measure"]["rows"]) == [str(tiny_checkpoint), other, *faces.BASELINES]
+    assert list(figures["measure"]["rows"]) == [str(tiny_checkpoint), other, *baselines.BASELINES]
     assert figures["measure"]["rows"][other]["hash"] != figures["hash"]
     text = faces.table(figures)
     assert "| — / — |" in text
     assert "nan" not in text
+    assert figures["drawn"] is None
+    assert "six right (five without hair), by the judge, of 3 |" in text
 
 
 def _of_style(made, style):
@@ -325,18 +370,18 @@ def test_a_translation_to_toons_is_measured_by_their_judge(make_checkpoint, data
     json.dumps(figures, allow_nan=False)
     assert figures["style"] == "toon-head"
     assert figures["judge_hash"] == checkpoint.weights_hash(checkpoint.find("judge-toon-head"))
-    assert set(figures["dtn"]["attributes"]) == set(faces.TOLD)
-    questions = figures["measure"]["rows"][str(toons)]["agreement"]["questions"]
+    assert set(figures["dtn"]["attributes"]) == set(questions.TOLD)
+    asked = figures["measure"]["rows"][str(toons)]["agreement"]["questions"]
     for name in ("glasses", "hat"):
         assert figures["dtn"]["attributes"][name] == {"auc": None, "balanced_accuracy": None}
-        assert questions[name]["auc"] is None
-    assert questions["male"]["auc"] is not None
+        assert asked[name]["auc"] is None
+    assert asked["male"]["auc"] is not None
     text = faces.table(figures)
     assert _row(text, "| hat (CelebA, ").endswith(" of 8) | — / — | — / — | — / — | — / — |  |")
     assert _row(text, "| **mean of the six** | ")
     assert "pack doesn't tell: glasses, hat." in text
-    (drawn,) = avatars.render_many(range(faces.SEEDS, faces.SEEDS + 30), style="toon-head")
-    learnt, unseen = faces._drawn("toon-head", data_folder, 30, 4)
+    (drawn,) = avatars.render_many(range(baselines.SEEDS, baselines.SEEDS + 30), style="toon-head")
+    learnt, unseen = baselines.drawn_pool("toon-head", data_folder, 30, 4)
     assert (learnt.pictures == drawn).all()
     assert len(unseen.pictures) == 4
 
@@ -378,11 +423,11 @@ def test_what_is_of_another_style_is_refused_in_one_line(make_checkpoint, tiny_c
 
 def test_old_figures_have_the_old_table_only():
     cell = {"auc": 0.8, "balanced_accuracy": 0.7}
-    row = {**cell, "attributes": dict.fromkeys(faces.TOLD, cell)}
+    row = {**cell, "attributes": dict.fromkeys(questions.TOLD, cell)}
     kinds = dict.fromkeys(("dtn", "nearest_avatar", "random_avatar"), row)
     figures = {**kinds, "f_constancy": dict.fromkeys(kinds, 0.3), "diversity": {"share": 0.9}}
     text = faces.table(figures)
-    assert text.count("\n") == len(faces.TOLD) + 4
+    assert text.count("\n") == len(questions.TOLD) + 4
     assert "| glasses | 0.80 / 0.70 | 0.80 / 0.70 | 0.80 / 0.70 |" in text
 
 

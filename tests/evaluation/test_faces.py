@@ -9,8 +9,8 @@ import torch
 from dtn_core import checkpoint
 from dtn_core.__main__ import main
 from dtn_core.domains import avatars, styles
-from dtn_core.evaluation import faces, upscaling
-from dtn_core.evaluation.faces import TOLD, agreement
+from dtn_core.evaluation import baselines, faces, nets, questions, upscaling
+from dtn_core.evaluation.questions import TOLD, agreement
 from dtn_core.networks.judge import JUDGED, Judge
 
 
@@ -30,16 +30,16 @@ def test_a_perfect_judge_scores_one_and_a_blind_one_a_half():
 def test_evaluation_seeds_are_nobody_elses():
     from dtn_core.training import judge, upscaler
 
-    starts = [0, judge.SEEDS, 2 * judge.SEEDS, upscaler.SEEDS, 2 * upscaler.SEEDS, faces.SEEDS, upscaling.SEEDS]
+    starts = [0, judge.SEEDS, 2 * judge.SEEDS, upscaler.SEEDS, 2 * upscaler.SEEDS, baselines.SEEDS, upscaling.SEEDS]
     assert min(b - a for a, b in zip(sorted(starts), sorted(starts)[1:])) >= 1_000_000
 
 
 def test_the_shipped_judge_tells_avatars_it_never_saw():
     from dtn_core.training.judge import balanced_avatars
 
-    judge = faces.load_judge()
+    judge = nets.load_judge()
     x, y = balanced_avatars(70_000_000, 300)
-    said = faces.batched(judge, x) > 0
+    said = nets.batched(judge, x) > 0
     for i, name in enumerate(JUDGED):
         known = y[:, i] >= 0
         right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
@@ -50,9 +50,9 @@ def test_the_shipped_judge_of_toons_tells_toons_it_never_saw():
     from dtn_core.training.judge import balanced_avatars
 
     figures = checkpoint.read_config(checkpoint.find("judge-toon-head"))["trained"]
-    judge = faces.load_judge("judge-toon-head")
+    judge = nets.load_judge("judge-toon-head")
     x, y = balanced_avatars(70_000_000, 300, "toon-head")
-    said = faces.batched(judge, x) > 0
+    said = nets.batched(judge, x) > 0
     for name, promised in figures["balanced_accuracy_on_held_out_avatars"].items():
         if name == "mean":
             continue
@@ -67,10 +67,10 @@ def test_the_shipped_judge_of_cartoons_tells_those_it_did_not_learn(data_folder)
 
     if not (data_folder / "cartoonset.zip").exists():
         pytest.skip(f"no cartoonset.zip in {data_folder}")
-    judge = faces.load_judge("judge-cartoon-set")
+    judge = nets.load_judge("judge-cartoon-set")
     x, y = labelled(styles.parts("cartoon-set", data_folder)[1])
-    said = faces.batched(judge, x) > 0
-    for name in ("glasses", *faces.HAIR):
+    said = nets.batched(judge, x) > 0
+    for name in ("glasses", *questions.HAIR):
         i = JUDGED.index(name)
         known = y[:, i] >= 0
         right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
@@ -113,12 +113,12 @@ def test_bad_requests_are_told_in_one_line(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err.count("\n") == 3
     checkpoint.save(tmp_path / "f", {"kind": "encoder"}, {})
     with pytest.raises(ValueError, match="is no judge"):
-        faces.load_judge(str(tmp_path / "f"))
+        nets.load_judge(str(tmp_path / "f"))
     checkpoint.save(tmp_path / "j", {"kind": "judge", "judge": Judge(4).config}, {})
     with pytest.raises(ValueError, match="missing"):
-        faces.load_judge(str(tmp_path / "j"))
+        nets.load_judge(str(tmp_path / "j"))
 
 
 def test_the_pool_of_avatars_depends_on_its_seeds_alone():
-    one, other = (avatars.render_many(range(faces.SEEDS, faces.SEEDS + 3))[0] for _ in "ab")
+    one, other = (avatars.render_many(range(baselines.SEEDS, baselines.SEEDS + 3))[0] for _ in "ab")
     assert (one == other).all()

@@ -1,0 +1,123 @@
+"""All figures of what a checkpoint's c draws."""
+
+from __future__ import annotations
+
+import statistics
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...avatars.choose import Point
+from ...checkpoint import Checkpoint
+from ...domains.avatars import Attributes
+from ...drawer import Drawer
+from ...networks.judge import Judge
+from ..baselines import NEAREST
+from ..cleanliness import cleanliness, looks
+from ..nets import paint, to_images
+from ..photos import Photos
+from ..questions import all_right
+from . import light, people
+from .likeness import likeness
+from .matched import COUNT, MATCHED, matched
+from .portrayed import Portrayed, portray
+from .right import questions, soft
+from .shown import answers, asked, of_attributes, read
+
+POINTS: dict[str, Point] = {"drawn": "sure", "drawn_balanced": "balanced"}
+"""Name of the figures → operating point."""
+
+TURNS = 50
+
+
+def measure(
+    made: Checkpoint,
+    photos: Photos,
+    painted: dict[str, Tensor],
+    portrayed: dict[str, Portrayed],
+    nearest: list[Attributes],
+    judge: Judge,
+    seed: int,
+) -> dict[str, Any]:
+    """A JSON-ready dictionary.
+
+    painted, portrayed: set → what G makes of its photos, and what c does; nearest: of the avatars whose f is nearest
+    to CelebA's photos.
+    """
+    drawer, celeba, utkface = made.drawer, portrayed["celeba"], portrayed["utkface"]
+    style, truth = drawer.style, photos.truth
+    said = {name: celeba.answers(point) for name, point in POINTS.items()}
+    read_celeba, read_utkface = read(style, celeba.told), read(style, utkface.told)
+    beside = {NEAREST: answers(style, [of_attributes(a) for a in nearest]), "f": read_celeba}
+    groups = people.members(truth["utkface"])["group"]
+    cheeks = people.cheeks(photos.crops["utkface"])
+    painted_cheeks = people.cheeks(to_images(painted["utkface"]))
+    both = {k: photos.crops[k] for k in ("celeba", "utkface")}
+    return {
+        "hash": made.hash,
+        "drawer": drawer.hash,
+        "style": style,
+        "seed": seed,
+        "asked": asked(style),
+        "all_right": {name: all_right(truth["celeba"], *told) for name, told in (said | beside).items()},
+        "questions": {name: questions(truth["celeba"], told) for name, told in (said | {"f": read_celeba}).items()},
+        "soft": soft(truth, celeba, utkface),
+        "people": {
+            name: {
+                "utkface": people.given(truth["utkface"], utkface.answers(point), read_utkface),
+                "celeba": people.given(truth["celeba"], said[name], read_celeba),
+            }
+            for name, point in POINTS.items()
+        },
+        "skin": {
+            "drawn": people.skin_errors(utkface.skin(), cheeks, groups),
+            "painted": people.skin_errors(painted_cheeks, cheeks, groups),
+        },
+        "light": light.steadiness(made, light.some(both, seed)),
+        "brown_skin": light.brown_skin(utkface.skin()[:, 0], light.luminances(photos.crops["utkface"]), groups),
+        "cleanliness": {name: clean(celeba, point, judge, seed) for name, point in POINTS.items()},
+        "same_person": same_person(made, photos, portrayed),
+        "ms": speed(drawer, celeba.features, painted["celeba"]),
+    }
+
+
+def clean(celeba: Portrayed, point: Point, judge: Judge, seed: int) -> dict[str, Any]:
+    """`cleanliness` of drawings beside avatars with the same attributes; real: of other such avatars beside them;
+    matched: the share of drawings one of which has all of its attributes."""
+    shown, style = celeba.shown(point), celeba.drawer.style
+    alike, share = matched(style, shown, seed)
+    others, _ = matched(style, shown, seed, MATCHED + COUNT)
+    reference = looks(judge, alike)
+    drawn = cleanliness(looks(judge, celeba.pictures(point)), reference, seed)
+    return {**drawn, "real": cleanliness(looks(judge, others), reference, seed), "matched": share, "n": len(shown)}
+
+
+def same_person(made: Checkpoint, photos: Photos, portrayed: dict[str, Portrayed]) -> dict[str, Any] | None:
+    """`likeness` of the pairs; None without any."""
+    if photos.targets is None:
+        return None
+    painted = None if made.drawer.reader == "f" else paint(made, photos.targets)
+    return likeness(portrayed["pairs"], portray(made.drawer, photos.targets, painted, ("sure",)))
+
+
+def speed(drawer: Drawer, features: Tensor, painted: Tensor, turns: int = TURNS) -> dict[str, Any]:
+    """Median milliseconds on one thread of what c adds to f: the choice, and resvg's 256 px."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        times = [_once(drawer, features, painted, i % len(features)) for i in range(turns + 3)][3:]
+    finally:
+        torch.set_num_threads(threads)
+    choice, picture = (statistics.median(column) for column in zip(*times))
+    whole = statistics.median(a + b for a, b in times)
+    return {"choice": round(choice, 2), "picture": round(picture, 2), "both": round(whole, 2), "n": turns, "threads": 1}
+
+
+def _once(drawer: Drawer, features: Tensor, painted: Tensor, i: int) -> tuple[float, float]:
+    start = perf_counter()
+    (avatar,) = drawer.choose(features[i : i + 1], None if drawer.reader == "f" else painted[i : i + 1])
+    chosen = perf_counter()
+    avatar.image(256)
+    return 1000 * (chosen - start), 1000 * (perf_counter() - chosen)

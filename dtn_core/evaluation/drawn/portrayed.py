@@ -1,0 +1,73 @@
+"""What c says and draws of photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...avatars.avatar import Avatar
+from ...avatars.choose import Point, chances, threshold
+from ...colours import to_lab, to_rgb
+from ...drawer import Drawer
+from ...types import Image
+from ..nets import over_grey, seen
+from .shown import Answers, Shown, answers, of_parameters
+
+POINTS: tuple[Point, ...] = get_args(Point)
+
+
+@dataclass(frozen=True)
+class Portrayed:
+    """N photos as c portrays them.
+
+    features: (N, dim) of c's f; told: f's own reading, attribute → (N,) probability; chances: c's probabilities, as in
+    `avatars.choose.chances`; avatars: operating point → N avatars.
+    """
+
+    drawer: Drawer
+    features: Tensor
+    told: dict[str, NDArray[np.float64]]
+    chances: dict[str, NDArray[np.float64]]
+    avatars: dict[Point, list[Avatar]]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def shown(self, point: Point) -> list[Shown]:
+        """What is drawn of each."""
+        return [of_parameters(avatar.parameters) for avatar in self.avatars[point]]
+
+    def answers(self, point: Point) -> Answers:
+        """The same as answers; a bald head or a hat without a beard is of the presentation that c decided on."""
+        male = self.chances["male"] > threshold(self.drawer.decisions, "male", point)
+        return answers(self.drawer.style, self.shown(point), male)
+
+    def skin(self, point: Point = "sure") -> NDArray[np.float32]:
+        """(N, 3) the drawn skins in CIELAB."""
+        return to_lab(np.array([to_rgb(avatar.parameters.colours["skin"]) for avatar in self.avatars[point]]))
+
+    def pictures(self, point: Point) -> Tensor:
+        """(N, 3, 64, 64) heads over mid-grey in [-1, 1], as the engine draws them."""
+        return over_grey(np.stack([avatar.image(64, "head") for avatar in self.avatars[point]]))
+
+
+def portray(
+    drawer: Drawer, crops: Image, painted: Tensor | None = None, points: tuple[Point, ...] = POINTS
+) -> Portrayed:
+    """c of (N, S, S, 3) head crops; painted: (N, 3, 64, 64) G of the same, for a c that reads it."""
+    features = seen(drawer.f, crops)
+    painted = None if drawer.reader == "f" else painted
+    beliefs, avatars = [], {point: [] for point in points}
+    for part in torch.arange(len(crops)).split(256):
+        given = features[part], None if painted is None else painted[part]
+        beliefs.append(drawer.beliefs(*given))
+        for point in points:
+            avatars[point] += drawer.choose(*given, point)
+    joined = {name: np.concatenate([said[name] for said in beliefs]) for name in beliefs[0]}
+    likely = chances(drawer.style, joined, drawer.decisions)
+    return Portrayed(drawer, features, drawer.told(features), likely, avatars)

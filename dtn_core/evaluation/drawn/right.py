@@ -1,0 +1,63 @@
+"""Are the answers right? Against CelebA's labels and, for dark skin, UTKFace's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...avatars.choose import EXPRESSIONS, HAIR_READS, QUESTIONS, reading
+from ...domains.portraits import UNKNOWN
+from ...metrics import auc, balanced_accuracy
+from ..questions import Truth, hair_label, mean
+from .portrayed import Portrayed
+from .shown import Answers, asked
+
+
+def questions(truth: Truth, said: Answers) -> dict[str, Any]:
+    """How right every question is answered: yes or no on all photos; a colour of hair on those of which it is asked
+    (`hair_label`), where a hat or a bald head is an answer of no colour."""
+    wanted = hair_label(truth)
+    here = wanted != ""
+    rows = {name: hits(truth[name] == 1, yes == 1) for name, yes in said.yes.items()}
+    return rows | {f"hair_{name}": hits(wanted[here] == name, said.hair[here] == name) for name in HAIR_READS}
+
+
+def hits(labels: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> dict[str, Any]:
+    """precision: of what is drawn, the share that is labelled; recall: of what is labelled, the share that is drawn;
+    labelled, drawn, n: how many. None of nothing."""
+    both = float((labels & drawn).sum())
+    return {
+        "precision": mean([both / drawn.sum()]) if drawn.any() else None,
+        "recall": mean([both / labels.sum()]) if labels.any() else None,
+        "balanced_accuracy": mean([balanced_accuracy(labels, drawn)]),
+        "labelled": int(labels.sum()),
+        "drawn": int(drawn.sum()),
+        "n": len(labels),
+    }
+
+
+def soft(truth: dict[str, Truth], celeba: Portrayed, utkface: Portrayed) -> dict[str, Any]:
+    """AUC of c's probabilities, which need no threshold, and of f's own reading of the same photos. Dark skin is asked
+    of the drawing's lightness. Expressions are f's reading, so both have the same; the mean is without them."""
+    style, labels = celeba.drawer.style, truth["celeba"]
+    said = {}
+    for name in asked(style):
+        said[name] = labels[name], celeba.chances[name], reading(celeba.told, QUESTIONS[style][name].reads)
+    for name, attribute in HAIR_READS.items():
+        said[f"hair_{name}"] = labels[f"hair_{name}"], celeba.chances[f"hair:{name}"], celeba.told[attribute]
+    dark = utkface.told["race_Black"] + utkface.told["race_Indian"]
+    said["dark_skin"] = truth["utkface"]["dark_skin"], -utkface.skin()[:, 0], dark
+    rows = {name: _aucs(*told) for name, told in said.items()}
+    means = {who: mean([row[who] for row in rows.values()]) for who in ("c", "f")}
+    for name, attribute in EXPRESSIONS.items():
+        rows[name] = _aucs(labels[name], celeba.told[attribute], celeba.told[attribute])
+    return {"mean": means, "asked": len(said), "questions": rows}
+
+
+def _aucs(labels: NDArray[np.float32], c: ArrayLike, f: ArrayLike) -> dict[str, Any]:
+    known = labels != UNKNOWN
+    y = labels[known]
+    figures = {who: mean([auc(y, np.asarray(scores)[known])]) for who, scores in (("c", c), ("f", f))}
+    return {**figures, "positives": int(y.sum()), "n": len(y)}

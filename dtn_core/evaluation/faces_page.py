@@ -1,0 +1,140 @@
+"""The figures of `faces` as Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ..domains import styles
+from .baselines import BASELINES, NEAREST, RANDOM
+from .questions import EIGHT, QUESTIONS, TOLD, YES_NO
+
+
+def markdown(figures: dict[str, Any]) -> str:
+    """The figures as Markdown tables, without those under "drawn"; of an earlier version's, without "measure", the nine
+    attributes alone."""
+    if "measure" in figures:
+        untold = styles.UNTOLD[figures.get("style", "avataaars")]
+        return "\n".join([*_measure_table(figures["measure"], untold), "", *_people_table(figures["measure"])])
+    kinds = ("dtn", NEAREST, RANDOM)
+    lines = ["| AUC / balanced accuracy | DTN | nearest avatar | random avatar |", "|---|---|---|---|"]
+    for name in TOLD:
+        cells = [figures[k]["attributes"][name] for k in kinds]
+        lines.append(f"| {name} | " + " | ".join(_pair(c, ".2f") for c in cells) + " |")
+    means = " | ".join(f"**{_pair(figures[k], '.3f')}**" for k in kinds)
+    lines.append(f"| **mean** | {means} |")
+    constancy = " | ".join(f"{figures['f_constancy'][k]:.3f}" for k in kinds)
+    lines.append(f"| f-constancy (lower is better) | {constancy} |")
+    share = figures["diversity"]["share"]
+    lines.append(f"| diversity, share of real avatars' | {share:.2f} | | 1.00 |")
+    return "\n".join(lines)
+
+
+def _pair(row: dict[str, float | None], digits: str) -> str:
+    return f"{shown(row['auc'], digits)} / {shown(row['balanced_accuracy'], digits)}"
+
+
+def shown(value: float | None, digits: str) -> str:
+    """A figure in a format; a dash where it isn't known."""
+    return "—" if value is None else f"{value:{digits}}"
+
+
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
+
+
+def percent(share: float | None) -> str:
+    """.123 → 12.3%; a dash where it isn't known."""
+    return "—" if share is None else f"{100 * share:.1f}%"
+
+
+def line(title: str, cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
+    return f"| {title} | " + " | ".join(cells) + " |"
+
+
+def _measure_table(measure: dict[str, Any], untold: Sequence[str]) -> list[str]:
+    """A column for each translation; the last is what the figure is without one."""
+    rows, n, real = list(measure["rows"].values()), measure["n"], measure["real_avatars"]["cleanliness"]
+    columns = [*(_title(name, measure["rows"]) for name in measure["rows"]), "reference"]
+    lines = [line("AUC / balanced accuracy", columns), "|---" * (len(columns) + 1) + "|"]
+    for which, name in EIGHT:
+        cells = [row["agreement"]["questions"][name] for row in rows]
+        title = f"{name} ({'UTKFace' if which == 'utkface' else 'CelebA'}, {cells[0]['positives']} of {cells[0]['n']})"
+        lines.append(line(title, [*(_pair(c, ".2f") for c in cells), ""]))
+    silent = [name for which, name in EIGHT if all(a in untold for a in QUESTIONS[which][name])]
+    many = WORDS[len(EIGHT) - len(silent)]
+    lines.append(line(f"**mean of the {many}**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"]))
+    if all("all_right" in row for row in rows):
+        lines.append(_right_line([row["all_right"] for row in rows], untold))
+    if measure["chance"]:
+        found = [*(row["retrieval"] for row in rows), measure["chance"]]
+        lines += [
+            line(
+                f"median rank of {n['pairs']} people among {n['gallery']} photos",
+                [f"{c['median_rank']:g} ({100 * c['share']:.1f}%)" for c in found],
+            ),
+            line("found first / in five", [f"{100 * c['rank_1']:.1f}% / {100 * c['rank_5']:.1f}%" for c in found]),
+        ]
+    clean = [*(row["cleanliness"] for row in rows), real]
+    lines += [
+        line("KID × 1000 to held-out avatars", [kid(c) for c in clean]),
+        line("taken for rendered (.5: can't be told)", [shown(c["taken_for_rendered"], ".2f") for c in clean]),
+        line("diversity, share of real avatars'", [*(f"{row['diversity_share']:.2f}" for row in rows), "1.00"]),
+        line("f-constancy, f of the checkpoint", [*(f"{row['f_constancy']:.3f}" for row in rows), ""]),
+        line("constancy of dlib's embedding", [*(f"{row['dlib_constancy']:.3f}" for row in rows), ""]),
+    ]
+    photo = measure["photo_itself"]
+    notes = [
+        "Reference: chance, and other real avatars. Baselines' f is the first checkpoint's. KID and what tells "
+        "rendered from generated look through the judge's layers; ranks are by dlib's embedding."
+    ]
+    if silent:
+        notes.append(f"Not asked, since the style can't show it or its pack doesn't tell: {', '.join(silent)}.")
+    if photo:
+        found = f"median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%"
+        notes.append(f"The photo itself, in place of its emoji: {found}.")
+    if any(row["dlib_is_in_f"] for row in rows):
+        notes.append("A checkpoint's f holds dlib's embedding: its ranks and its dlib constancy aren't independent.")
+    return [*lines, "", " ".join(notes)]
+
+
+def _title(name: str, rows: Collection[str]) -> str:
+    """A column's; a checkpoint that draws, too, paints in its own."""
+    return f"{name}, painted" if f"{name}, drawn" in rows else BASELINES.get(name, name)
+
+
+def _right_line(told: Sequence[dict[str, Any]], untold: Sequence[str]) -> str:
+    """Of how many people everything that is asked is right, by the judge."""
+    title = f"{right_words(len(set(YES_NO) - set(untold)))}, by the judge, of {told[0]['n']}"
+    return line(title, [*(right_share(t) for t in told), ""])
+
+
+def right_words(asked: int) -> str:
+    """So many questions of yes or no, and the hair."""
+    return f"{WORDS[asked + 1]} right ({WORDS[asked]} without hair)"
+
+
+def right_share(told: dict[str, Any]) -> str:
+    """Two shares of people as percents: everything right; everything but the hair."""
+    return f"{percent(told['with_hair'])} ({percent(told['without_hair'])})"
+
+
+def kid(row: dict[str, float | None]) -> str:
+    """Mean ± deviation of KID, in thousandths."""
+    return "—" if row["kid"] is None else f"{1000 * row['kid']:.1f} ± {1000 * row['kid_std']:.1f}"
+
+
+def _people_table(measure: dict[str, Any]) -> list[str]:
+    """Agreement by group, and beside it what everybody with the same labels gets; checkpoints only."""
+    rows = {name: row["people"] for name, row in measure["rows"].items() if row["hash"]}
+    titles = [_title(name, rows) for name in rows]
+    lines = [line("agreement (same labels, everybody)", ["n", *titles]), "|---" * (len(rows) + 2) + "|"]
+    for axis, told in next(iter(rows.values())).items():
+        for group, cell in told["groups"].items():
+            cells = [people[axis]["groups"][group] for people in rows.values()]
+            both = [f"{shown(c['agreement'], '.3f')} ({shown(c['same_labels'], '.3f')})" for c in cells]
+            lines.append(line(f"{axis}: {group}", [str(cell["n"]), *both]))
+        gaps = [people[axis]["largest_gap"] for people in rows.values()]
+        told_gaps = [f"**{g['gap']:.3f}** ({g['group']})" if g else "—" for g in gaps]
+        lines.append(line(f"{axis}: largest gap below the average", ["", *told_gaps]))
+    return lines

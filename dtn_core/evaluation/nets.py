@@ -1,0 +1,74 @@
+"""Networks on many pictures, and the judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import checkpoint, images
+from ..checkpoint import Checkpoint
+from ..config import Style
+from ..networks.judge import Judge
+from ..types import Image
+
+JUDGES: dict[Style, str] = {
+    "avataaars": "judge",
+    "toon-head": "judge-toon-head",
+    "cartoon-set": "judge-cartoon-set",
+}
+"""The shipped judge of each style."""
+
+
+def style_of(info: dict[str, Any], name: str) -> Style:
+    """The style that a checkpoint draws or judges, by its config.json; older ones name none and are of avataaars.
+    Raises ValueError if it is unknown."""
+    style = info.get("trained", {}).get("style", "avataaars")
+    if style not in get_args(Style):
+        raise ValueError(f"{name}: style {style!r} is unknown. Update DTN Studio.")
+    return style
+
+
+def load_judge(name: str = "judge") -> Judge:
+    """The shipped judge, or one in a folder. Raises ValueError if missing or damaged."""
+    directory = checkpoint.find(name)
+    info = checkpoint.read_config(directory)
+    if info.get("kind") != "judge":
+        raise ValueError(f"{directory}: is no judge. Train one: python -m dtn_core train judge")
+    judge = checkpoint.fill(Judge(**info["judge"]), directory, "judge")
+    return judge.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def batched(net: torch.nn.Module, x: Tensor, size: int = 64) -> Tensor:
+    """net on (N, ...) in parts, so that memory stays small."""
+    return torch.cat([net(part) for part in x.split(size)])
+
+
+@torch.no_grad()
+def seen(net: Callable[[Tensor], Tensor], pictures: Image, size: int = 64) -> Tensor:
+    """net on (N, S, S, 3) pictures in parts; as floats all of them would take four times the memory."""
+    return torch.cat([net(images.to_tensor(pictures[i : i + size])) for i in range(0, len(pictures), size)])
+
+
+def over_grey(pictures: Image, size: int = 256) -> Tensor:
+    """(N, S, S, 4) uint8 RGBA → (N, 3, S, S) over mid-grey in [-1, 1], in parts."""
+    n, side = pictures.shape[:2]
+    made = torch.empty(n, 3, side, side)
+    for i in range(0, n, size):
+        made[i : i + size] = images.to_tensor(pictures[i : i + size])[:, :3]
+    return made
+
+
+def to_images(x: Tensor, size: int = 256) -> Image:
+    """`images.to_images` in parts: its floats take many times the memory of its result."""
+    return np.concatenate([images.to_images(part) for part in x.split(size)])
+
+
+@torch.no_grad()
+def paint(loaded: Checkpoint, pictures: Image, size: int = 64) -> Tensor:
+    """(N, S, S, 3) photos → (N, 3, 64, 64) G(x) in [-1, 1], without alpha."""
+    return seen(loaded.transfer, pictures, size)[:, :3]

@@ -1,0 +1,49 @@
+"""The photos that nothing has learnt from, with their labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..domains import portraits
+from ..domains.portraits import Split
+from ..types import Image
+from .questions import LABELS, TOLD, Truth, celeba_truth, utkface_truth
+from .retrieval import pairs
+
+CROP = 128
+
+
+class Photos(NamedTuple):
+    """truth: "celeba" and "utkface" → their labels; crops: the same and, where there are pairs, "pairs" (the queries)
+    → (N, 128, 128, 3) heads; targets: (Q, 128, 128, 3) further photos of those in "pairs", or None; missed: people in
+    whose photos no face was found, or None."""
+
+    truth: dict[str, Truth]
+    crops: dict[str, Image]
+    targets: Image | None = None
+    missed: int | None = None
+
+    def nine(self) -> NDArray[np.float32]:
+        """(N, len(TOLD)) CelebA's labels in the order of `TOLD`; a beard is one without a moustache."""
+        return np.stack([self.truth["celeba"]["only_beard" if name == "beard" else name] for name in TOLD], 1)
+
+
+def load(data: Path, split: Split, limit: int | None = None) -> Photos:
+    """A part of CelebA and UTKFace and the pairs, at most so many of each. Raises ValueError if a pack is missing, or
+    has none of the part."""
+    celeba = portraits.celeba(data, split, LABELS, limit)
+    utkface = portraits.utkface(data, split, (), limit)
+    crops = {}
+    for name, photos in (("celeba", celeba), ("utkface", utkface)):
+        if not len(photos):
+            raise ValueError(f"{name}.zip: no pictures of the {split} part. Raise --limit or get the pack again.")
+        crops[name] = np.stack([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures])
+    truth = {"celeba": celeba_truth(celeba), "utkface": utkface_truth(utkface.names)}
+    people = pairs(data, split, limit, CROP)
+    if people is None:
+        return Photos(truth, crops)
+    return Photos(truth, crops | {"pairs": people.queries}, people.targets, people.missed)

@@ -1,0 +1,39 @@
+"""A tiny c with random weights, alone and in a checkpoint."""
+
+import torch
+
+from dtn_core import checkpoint
+from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, SKIN_LIGHTNESS, Decisions
+from dtn_core.avatars.parameters import SPECS
+from dtn_core.drawer import Drawer
+from dtn_core.networks.avatar_head import AvatarHead, PictureHead
+from dtn_core.networks.encoders import AttributeEncoder, Standardise
+
+
+def make_drawer(style="avataaars", seed=0, reader="f"):
+    torch.manual_seed(seed)
+    f, spec = AttributeEncoder(width=4, hidden=8, skin=True), SPECS[style]
+    heads = {slot: len(v) for slot, v in spec.slots.items() if slot != "mouth"}
+    heads |= {f"colour:{name}": len(codes) for name, codes in spec.colours.items() if name not in ("skin", "beard")}
+    decisions = Decisions(
+        dict.fromkeys(QUESTIONS[style], (1.0, 0.0)),
+        dict.fromkeys(QUESTIONS[style], 0.1),
+        dict.fromkeys(HAIR_READS, (1.0, 0.0)),
+        dict.fromkeys(HAIR_READS, 0.25),
+        dict.fromkeys(SKIN_LIGHTNESS, 60.0),
+        {slot: [1 / len(v)] * len(v) for slot, v in spec.slots.items() if slot != "mouth"},
+    )
+    head = AvatarHead(f.dim, heads) if reader != "g" else None
+    picture = PictureHead(heads, 4) if reader != "f" else None
+    nets = [net.eval().requires_grad_(False) for net in (f, head, picture) if net is not None]
+    assert nets
+    return Drawer(style, f, Standardise(torch.zeros(f.dim), torch.ones(f.dim)), head, picture, decisions, "0c0ffee0")
+
+
+def write_drawing_checkpoint(translation, directory, style="avataaars", reader="f"):
+    """The translation in a folder, and c with it."""
+    drawer = make_drawer(style, reader=reader)
+    info = {"kind": "avatar", "encoder": drawer.f.config, "avatar": checkpoint.describe(drawer), "trained": {}}
+    tensors = {"encoder": drawer.f.state_dict(), "avatar": checkpoint.drawer_tensors(drawer)}
+    part = checkpoint.save(directory.parent / f"{directory.name}-c", info, tensors)
+    return checkpoint.join(translation, part, directory)

@@ -1,0 +1,141 @@
+"""Likeness, avatars with the same attributes, speed, and all figures of a checkpoint that draws."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from made_drawers import make_drawer, write_drawing_checkpoint
+
+from dtn_core import checkpoint
+from dtn_core.avatars.avatar import Avatar
+from dtn_core.avatars.parameters import SPECS, Parameters
+from dtn_core.domains import avatars
+from dtn_core.evaluation import baselines, faces, nets
+from dtn_core.evaluation.drawn import likeness, matched, measure, page
+from dtn_core.evaluation.drawn.portrayed import portray
+from dtn_core.evaluation.drawn.shown import of_attributes
+
+
+def avatar(**given):
+    colours = {name: given.pop(name) for name in ("skin", "hair") if name in given}
+    return Avatar(Parameters("avataaars", given, colours), {})
+
+
+def test_likeness_of_parameters_is_the_share_that_is_the_same():
+    one, other = avatar(top="bob"), avatar(top="bun", accessories="round", skin="#614335")
+    parts = len(SPECS["avataaars"].slots) + 2
+    alike = likeness.parameters_alike([one, other], [one, other, avatar(top="bob", skin="#ffdab3")])
+    np.testing.assert_allclose(alike, np.array([[parts, parts - 3, parts], [parts - 3, parts, parts - 3]]) / parts)
+
+
+def test_likeness_of_probabilities_is_less_the_differences():
+    a, b = np.array([[0.1, 0.9], [0.5, 0.5]]), np.array([[0.1, 0.4]])
+    np.testing.assert_allclose(likeness.probabilities_alike(a, b), [[-0.5], [-0.5]])
+
+
+def test_the_same_photos_are_told_from_others():
+    crops = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    crops = (crops * np.linspace(0.1, 1, 6)[:, None, None, None]).astype(np.uint8)
+    drawer = make_drawer()
+    people = portray(drawer, crops)
+    told = likeness.likeness(people, people)
+    assert (told["probabilities"], told["f"]) == (1, 1)
+    assert 0.5 < told["parameters"] <= 1
+    assert (told["same"], told["different"]) == (6, 30)
+    turned = likeness.likeness(people, portray(drawer, np.roll(crops, 3, axis=0)))
+    assert turned["f"] < 0.9
+    alone = portray(drawer, crops[:1])
+    assert likeness.likeness(alone, alone)["f"] is None
+    assert likeness.beliefs(people).shape == (6, 5 + 4 + 1)
+
+
+def test_those_who_differ_least_are_picked():
+    there = np.array([[0, 0, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1]])
+    picked, exact = matched.pick(np.array([[1, 1, 0], [0, 0, 1]]), there)
+    assert picked.tolist() == [2, 0]
+    assert exact == 0.5
+    both = {int(matched.pick(np.array([[1, 1, 1]]), there, seed)[0][0]) for seed in range(20)}
+    assert both == {1, 3}
+
+
+@pytest.mark.parametrize("style", SPECS)
+def test_matched_avatars_have_the_attributes_wished(style):
+    wanted = [of_attributes(avatars.sample(seed, avatars.BALANCED, style).attributes) for seed in range(6)]
+    pictures, exact = matched.matched(style, wanted, count=1500)
+    assert exact > 0.6
+    assert pictures.shape == (6, 3, 64, 64)
+    again, _ = matched.matched(style, wanted, count=1500)
+    assert torch.equal(pictures, again)
+    own, exact = matched.matched(style, wanted, first=0, count=6)  # each is among them
+    assert exact == 1
+    (drawn,) = avatars.render_many(range(6), rates=avatars.BALANCED, style=style)
+    assert torch.equal(own, nets.over_grey(drawn))
+
+
+def test_seeds_of_matched_avatars_are_their_own():
+    clean, matching = baselines._CLEAN, baselines._MATCHING
+    assert baselines.SEEDS < clean < matching
+    assert matched.MATCHED - matching >= 100_000
+
+
+def test_speed_is_told_and_threads_are_as_they_were():
+    drawer = make_drawer()
+    before = torch.get_num_threads()
+    told = measure.speed(drawer, torch.zeros(2, drawer.f.dim), torch.zeros(2, 3, 64, 64), turns=3)
+    assert (told["n"], told["threads"]) == (3, 1)
+    assert 0 < told["choice"] <= told["both"]
+    assert 0 < told["picture"] <= told["both"]
+    assert torch.get_num_threads() == before
+
+
+def _without_times(figures):
+    return {**figures, "drawn": {**figures["drawn"], "ms": None}}
+
+
+def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
+    tiny_checkpoint, make_checkpoint, data_folder, tmp_path
+):
+    name = str(write_drawing_checkpoint(tiny_checkpoint, tmp_path / "drawing"))
+    other = str(write_drawing_checkpoint(make_checkpoint(tmp_path / "p", seed=1), tmp_path / "other", reader="both"))
+    call = {"split": "val", "limit": 8, "avatars_n": 30, "compare": [other]}
+    figures, again = (faces.evaluate(name, data_folder, **call) for _ in "ab")
+    assert _without_times(figures) == _without_times(again)
+    json.dumps(figures, allow_nan=False)
+    rows = figures["measure"]["rows"]
+    drawn = [f"{name}, drawn", f"{name}, drawn balanced"]
+    assert list(rows) == [name, *drawn, other, f"{other}, drawn", *baselines.BASELINES]
+    loaded = checkpoint.load(name)
+    assert [rows[row]["point"] for row in drawn] == ["sure", "balanced"]
+    assert rows[drawn[0]]["drawer"] == figures["drawn"]["drawer"] == loaded.drawer.hash
+    assert rows[name]["hash"] == rows[drawn[0]]["hash"] == loaded.hash
+    assert "drawer" not in rows[name]
+    told = figures["drawn"]
+    assert list(told["all_right"]) == ["drawn", "drawn_balanced", "nearest_avatar", "f"]
+    assert told["all_right"]["drawn"]["n"] == told["questions"]["drawn"]["hat"]["n"] == 8
+    assert told["same_person"]["same"] == figures["measure"]["n"]["pairs"]
+    assert told["light"]["n"] == 16
+    assert told["cleanliness"]["drawn"]["n"] == 8
+    text = faces.table(figures)
+    assert f"| {name}, painted | {name}, drawn | {name}, drawn balanced | {other}, painted |" in text
+    assert "six right (five without hair), by the parameters" in text
+    assert "nan" not in text
+
+
+def test_a_style_is_asked_what_it_can_show(make_checkpoint, data_folder, tmp_path):
+    made = make_checkpoint(tmp_path / "toons")
+    info = checkpoint.read_config(made)
+    (made / "config.json").write_text(json.dumps({**info, "trained": {"style": "toon-head"}}))
+    name = str(write_drawing_checkpoint(made, tmp_path / "drawing", "toon-head"))
+    figures = faces.evaluate(name, data_folder, split="val", limit=6, avatars_n=30)
+    told = figures["drawn"]
+    assert told["asked"] == ["bald", "beard", "male"]
+    assert set(told["people"]["drawn"]["utkface"]) == {"beard"}
+    assert not {"glasses", "hat"} & (set(told["soft"]["questions"]) | set(told["questions"]["drawn"]))
+    text = page.markdown(told)
+    assert "four right (three without hair), by the parameters" in text
+    assert "**mean of the 8 that an avatar shows" in text
+    assert "glasses" not in text
+    mixed = str(write_drawing_checkpoint(made, tmp_path / "mixed", "avataaars"))
+    with pytest.raises(ValueError, match=r"^[^\n]*its c draws avataaars, but G paints toon-head[^\n]*$"):
+        faces.evaluate(mixed, data_folder, split="val", limit=6)
