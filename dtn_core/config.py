@@ -403,7 +403,7 @@ PRESETS: dict[str, Config] = {
     "digits-judge-paper": ClassifierTraining(
         steps=6000, batch=128, lr=2e-3, domain="mnist", net="paper", save_every=1000, sample_every=1000
     ),
-    "avatar-tiny": AvatarTraining(steps=8, batch=8, avatars=600, celebahq=0, limit=32, **_TINY),
+    "avatar-tiny": AvatarTraining(steps=8, batch=8, avatars=64, celebahq=0, limit=32, **_TINY),
     "avatar-cpu": AvatarTraining(steps=3000, batch=256, lr=5e-3, log_every=100, sample_every=1000, save_every=1000),
     "avatar": AvatarTraining(
         steps=20000, batch=1024, lr=5e-3, avatars=60000, celebahq=30000, log_every=100, sample_every=2000,

@@ -41,7 +41,7 @@ SEEDS = 30_000_000
 """Seeds of c's avatars start here: none is among g's, a judge's or those of an evaluation."""
 
 HELD_OUT = 500
-"""Avatars that c is tested on."""
+"""Avatars that c is tested on, or a quarter where there are few."""
 
 FURTHER = {"long": ("curvy",)}
 """Tops that c may draw beside those of `domains.avatars`; the rest of `SPECS` is for people to choose."""
@@ -77,7 +77,7 @@ class AvatarStage:
         weights = weights_of(f).clone()
         if config.logits_only:
             weights[: f.hidden] = 0
-        self.counted = seen.counted
+        self.counted, self.held = seen.counted, min(HELD_OUT, len(seen.f_t) // 4)
         self.standardise_s = Standardise.of(seen.f_s[: self.counted], weights).to(device)
         self.standardise_t = Standardise.of(seen.f_t, weights).to(device)
         self.f_s = seen.f_s.to(device)
@@ -129,7 +129,7 @@ class AvatarStage:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.3))
         mine = part(self.batch, self.accelerator)
-        drawn = torch.randint(HELD_OUT, len(self.z_t), (self.batch,), generator=random)[mine].to(self.z_t.device)
+        drawn = torch.randint(self.held, len(self.z_t), (self.batch,), generator=random)[mine].to(self.z_t.device)
         photo = torch.randint(len(self.z_s), (self.batch,), generator=random)[mine].to(self.z_s.device)
         noise = torch.randn(self.batch, self.z_t.shape[1], generator=random)[mine].to(self.z_t.device)
         self.nets.train()
@@ -263,9 +263,9 @@ class AvatarStage:
         """Of held-out drawings, the share of parameters read wrongly (miss); of photos, how far c's answers are from
         f's (agree), which needs no labels."""
         self.nets.eval()
-        held = torch.arange(HELD_OUT, device=self.z_t.device)
-        said = self._say(self.z_t[:HELD_OUT], self.pictures, held, None)
-        known = {k: v[:HELD_OUT] for k, v in self.labels.items()}
+        held = torch.arange(self.held, device=self.z_t.device)
+        said = self._say(self.z_t[: self.held], self.pictures, held, None)
+        known = {k: v[: self.held] for k, v in self.labels.items()}
         right = [(said[k].argmax(1) == v)[v >= 0].float().mean() for k, v in known.items() if len(v[v >= 0])]
         first = torch.arange(min(1000, len(self.z_s)), device=self.z_s.device)
         photos = self._say(self.z_s[first], self.painted, first, None)

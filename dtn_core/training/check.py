@@ -23,7 +23,15 @@ from PIL import Image as PILImage
 
 from .. import config as configs
 from .. import images
-from ..config import ClassifierTraining, Config, EncoderTraining, JudgeTraining, Style, TransferTraining
+from ..config import (
+    AvatarTraining,
+    ClassifierTraining,
+    Config,
+    EncoderTraining,
+    JudgeTraining,
+    Style,
+    TransferTraining,
+)
 from ..devices import pick_device
 from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
@@ -155,13 +163,13 @@ def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple
         s, t = digits.svhn(folder, "train", config.limit), digits.mnist(folder, "train", config.limit)
         counts = {"s": len(s.x), "t": len(t.x), "s held out": len(digits.svhn(folder, "val", config.limit).x)}
         return counts, (), [s.x[:SHOWN], t.x[:SHOWN, ..., None].repeat(3, 3)]
-    if isinstance(config, TransferTraining | EncoderTraining):
+    if isinstance(config, TransferTraining | EncoderTraining | AvatarTraining):
         folder = data_folder(data)
         photos = portraits.celeba(folder, "train", (), config.limit)
         held = portraits.celeba(folder, "val", (), config.limit)
         rows = [np.stack([portraits.head_crop(p, photos.eyes, 128) for p in photos.pictures[:SHOWN]])]
         counts = {"s": len(photos), "s held out": len(held)}
-        if isinstance(config, TransferTraining):
+        if not isinstance(config, EncoderTraining):
             counts["t"], shown = _of_style(config.style, config.avatars, folder)
             rows.append(shown)
         return counts, (), rows
@@ -185,6 +193,8 @@ def _stage(config: Config, data: str | None, accelerator: Accelerator) -> tuple[
 
     if not isinstance(config, TransferTraining):
         few: dict[str, Any] = {"limit": 64} if hasattr(config, "limit") else {"avatars": min(config.avatars, 16)}
+        if isinstance(config, AvatarTraining):
+            few |= {"avatars": 64, "celebahq": 0}
         if isinstance(config, ClassifierTraining):
             few = {"drawn": 0.0, "through": None, "unlabelled": 0.0} | ({} if config.domain == "folder" else few)
             data = None  # drawn digits will do

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..config import (
     PRESETS,
+    AvatarTraining,
     ClassifierTraining,
     Config,
     EncoderTraining,
@@ -42,7 +43,7 @@ EXPLAINED = {
     "labelled or paired.",
     "labelled": "f, the network that reads a picture, learnt from a folder with a sub-folder for each class. "
     "Use it as the f of your own two folders.",
-    "further": "The networks around g: f of faces and of digits, the judges that measure, the upscaler.",
+    "further": "The networks around g: f of faces and of digits, c that chooses avatars, judges, the upscaler.",
 }
 
 ABOUT = {
@@ -62,8 +63,11 @@ ABOUT = {
     "folder-f-tiny": "A try-out: seconds, and too short to learn much.",
     "folder-f": "An f of 64 pixels, driven towards drawings. Check tells how long.",
     "encoder-tiny": "f of faces, a try-out: seconds.",
-    "encoder": "f of faces, from CelebA’s attributes and UTKFace. Check tells how long.",
+    "encoder": "f of faces, from the attributes of CelebA and CelebA-HQ, and UTKFace. Check tells how long.",
     "encoder-drawn": "f of faces, going on from the shipped one with faces drawn by other hands: it reads drawings.",
+    "avatar-tiny": "c, which chooses an avatar’s parameters, a try-out: seconds.",
+    "avatar-cpu": "c of the shipped emoji: some minutes on one CPU core, nearly all of it for what f sees.",
+    "avatar": "c from many more drawings and photos, for a GPU.",
     "judge-tiny": "The judge of emoji, a try-out: seconds.",
     "judge": "The judge of emoji reads attributes off avatars; it measures, and trains nothing.",
     "judge-toon": "The judge of ToonHead.",
@@ -183,6 +187,8 @@ def shown(config: Config) -> dict[str, Field]:
         own -= {name for name, task in NO_FIELD.items() if task != config.task}
     elif isinstance(config, ClassifierTraining) and config.domain != "folder":
         own -= {"folder", "heads", "size"}
+    elif isinstance(config, EncoderTraining):
+        own -= {"size"}  # any number, where others have a few to choose from
     found = {field.name: field for field in FIELDS if field.name in own}
     if "lr_d" in found:
         found["lr"] = found["lr"]._replace(label=OF_G)
@@ -191,7 +197,7 @@ def shown(config: Config) -> dict[str, Field]:
 
 def hint_of(name: str) -> Any:
     """The type of a field, the same in all configurations that have it."""
-    kinds = (TransferTraining, ClassifierTraining, EncoderTraining, UpscalerTraining)
+    kinds = (TransferTraining, ClassifierTraining, EncoderTraining, AvatarTraining, UpscalerTraining)
     return next(hints[name] for hints in map(typing.get_type_hints, kinds) if name in hints)
 
 

@@ -20,7 +20,7 @@ from dtn_core.training.avatar import AvatarStage, encode, sample_parameters
 from dtn_core.training.packs import make_encoder, make_pack
 from dtn_core.training.transfer import TransferStage
 
-TINY = replace(PRESETS["avatar-tiny"], avatars=560, limit=24)
+TINY = replace(PRESETS["avatar-tiny"], avatars=120, limit=24)
 
 
 @pytest.fixture(scope="module")
