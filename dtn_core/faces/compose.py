@@ -64,9 +64,9 @@ def lay(frame: Image, stickers: Sequence[Sticker]) -> Image:
 def _painted(face: TransferredFace) -> Sticker:
     size = face.image.shape[0]
     # The crop cuts the shoulders in a straight line, which fades out so that nobody sees a cut.
-    shown = np.ones((size, 1), np.float32)
+    shown = np.ones((size, size), np.float32)
     faded = round(size * FADE)
-    shown[size - faded :, 0] = np.linspace(1, 0, faded)
+    shown[size - faded :] = np.linspace(1, 0, faded)[:, None]
     return Sticker(_premultiplied(face.image, shown), _place(face, size / face.aligned.image.shape[0]))
 
 
@@ -77,10 +77,11 @@ def _drawn(face: TransferredFace) -> Sticker:
     x, y, apart = (value / parameters.spec.canvas for value in parameters.spec.eyes)
     wide = side * HEAD_EYE_DISTANCE / apart * LARGER[parameters.style]  # the bust in pixels of the crop
     size = int(np.clip(wide / np.hypot(*matrix[0, :2]), 16, LARGEST))
+    shown = np.ones((size, size), np.float32)
+    below = shown[int(y * size) :]
     across = (np.arange(size, dtype=np.float32) + 0.5) / size
-    down = across[:, None]
-    edge = np.clip((1 - y - np.hypot(across - x, down - y)) / FADE, 0, 1)
-    shown = np.where(down < y, 1, edge * edge * (3 - 2 * edge))
+    edge = np.clip((1 - y - np.hypot(across - x, across[-len(below) :, None] - y)) / FADE, 0, 1)
+    below[:] = edge * edge * (3 - 2 * edge)
     middle = np.array((side / 2, side * HEAD_EYE_HEIGHT)) - 0.5
     middle[0] -= TURN * (matrix[0] @ (*face.aligned.face.points[4], 1) - middle[0])
     eyes = np.array((x, y)) * size - 0.5
@@ -88,9 +89,10 @@ def _drawn(face: TransferredFace) -> Sticker:
 
 
 def _premultiplied(emoji: Image, shown: NDArray[np.float32]) -> Image:
-    """(S, S, 4) with straight alpha → premultiplied; shown: how much of it, 0..1."""
-    alpha = (emoji[..., 3] * shown)[..., None]
-    return np.concatenate([emoji[..., :3] * (alpha / 255), alpha], 2).round().astype(np.uint8)
+    """(S, S, 4) with straight alpha → premultiplied; shown: how much of each pixel, (S, S) in 0..1."""
+    alpha = cv2.multiply(emoji[..., 3], shown, dtype=cv2.CV_8U)
+    colour = cv2.multiply(np.ascontiguousarray(emoji[..., :3]), cv2.merge([alpha] * 3), scale=1 / 255)
+    return cv2.merge([*cv2.split(colour), alpha])
 
 
 def _place(
