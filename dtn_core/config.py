@@ -315,13 +315,13 @@ class AvatarTraining(Training):
     """The translation whose G(x) is read (reader=g or both)."""
     mlp: int = 0
     """Width of c's two hidden layers; 0: c is linear."""
-    logits_only: bool = True
+    logits_only: bool = False
     """c reads f's attributes alone, without the hidden layer."""
     noise: float = 0.8
     """Deviation of the noise on the standardised features of drawings."""
     sparsity: float = 0.0
     """Weight of the mean absolute weight of c."""
-    agree: float = 1.0
+    agree: float = 5.0
     """Weight of constancy in f's own words: c's answers of a photo against f's reading of it."""
     alpha: float = 0.0
     """Weight of L_CONST through the engine, by straight-through choices."""

@@ -66,11 +66,14 @@ LIFT = {"clothes": 1.0, "eyebrows": 1.0}
 
 _LIFT = 0.7
 
-SKIN_LIGHTNESS = {"race_White": 81.0, "race_Black": 45.0, "race_Asian": 80.0, "race_Indian": 57.0}
+SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "race_Indian": 46.0}
 """f's group → the L* that its skin is drawn with on average, within the artists' palettes."""
 
-OWN_SHARE = 0.25
+OWN_SHARE = 0.15
 """How much of a cheek's deviation from its group's mean is drawn."""
+
+GREY_OF_OLD = 0.6
+"""Probability of grey hair among those over sixty."""
 
 EXPRESSIONS = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
 """Told by f's own logits; no drawing is asked."""
@@ -81,7 +84,8 @@ class Decisions(NamedTuple):
 
     lines: question → (slope, offset) from c's log-odds to those of f's reading; rates: question → mean probability;
     hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: group, as f
-    reads it, → the mean L* of its cheeks; usual: slot → the mean probability of each variant.
+    reads it, → the mean L* of its cheeks; usual: head → the mean
+    probability of each choice.
     """
 
     lines: dict[str, tuple[float, float]]
@@ -129,8 +133,11 @@ def reading(told: Mapping[str, NDArray[np.float64]], reads: tuple[str, ...]) -> 
 
 
 def hair_reading(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(N, len(HAIR_READS)) f's probabilities of the hair colours, summing to 1."""
+    """(N, len(HAIR_READS)) f's probabilities of the hair colours, summing to 1. Of old people, whose hair may not be
+    seen, most are taken to be grey."""
     each = np.stack([told[name] for name in HAIR_READS.values()], 1) + 1e-6
+    grey = list(HAIR_READS).index("grey")
+    each[:, grey] = np.maximum(each[:, grey], GREY_OF_OLD * told["age_60"])
     return each / each.sum(1, keepdims=True)
 
 
@@ -169,7 +176,7 @@ def learn(
     fitted = _lines_of_classes(hair_scores(style, beliefs), wanted)
     hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
     hair_rates = {name: round(float(wanted[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
-    usual = {slot: np.exp(beliefs[slot]).mean(0).round(5).tolist() for slot in SPECS[style].slots if slot in beliefs}
+    usual = {head: np.exp(said).mean(0).round(5).tolist() for head, said in beliefs.items()}
     return Decisions(lines, rates, hair, hair_rates, skin, usual)
 
 
@@ -246,9 +253,9 @@ def choose(
         moustache = told["Mustache"][i] > 0.5 and told["No_Beard"][i] > 0.5
         variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, decisions.usual)
         variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
-        weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] for n in HAIR_READS}
+        weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
         hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
-        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]))
+        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions.usual)
         parameters = Parameters(style, variants, colours)
         made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, told, i)))
     return made
@@ -280,7 +287,7 @@ def _variants(
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
         allowed = [j for j in allowed if variants[j] not in RESERVED]
-        score = beliefs[slot] - LIFT.get(slot, _LIFT) * np.log(np.maximum(usual[slot], 1e-3))
+        score = _lifted(slot, beliefs, usual)
         made[slot] = variants[max(allowed, key=lambda j: score[j])]
     if style == "toon-head" and yes["male"] and made["hair"] == "bun":
         others = [j for j, v in enumerate(SPECS[style].slots["hair"]) if v not in ("", "bun")]
@@ -296,20 +303,24 @@ def _mouth(style: str, smiling: float, parted: float) -> str:
     return kinds["open" if parted > 0.8 else "neutral"][0]
 
 
-def _colours(style: str, beliefs: Beliefs, hair: str, lightness: float) -> dict[str, str]:
-    """The skin's by its L*; the hair's a mixture of the artist's colours of its name; others the likeliest."""
+def _lifted(head: str, beliefs: Beliefs, usual: Mapping[str, list[float]]) -> NDArray[np.float64]:
+    """Log-probabilities of a head's choices against how usual they are."""
+    return beliefs[head] - LIFT.get(head, _LIFT) * np.log(np.maximum(usual[head], 1e-3))
+
+
+def _colours(
+    style: str, beliefs: Beliefs, hair: str, lightness: float, usual: Mapping[str, list[float]]
+) -> dict[str, str]:
+    """The skin's by its L*, any between the artist's; others of the artist's palette, the hair's one of its name."""
     spec, made = SPECS[style], {}
     for name, palette in spec.colours.items():
-        head = beliefs.get(f"colour:{name}")
+        head = "colour:hair" if name == "beard" else f"colour:{name}"
         if name == "skin":
             made[name] = skin_colour(style, lightness)
-        elif name in ("hair", "beard"):
-            codes = HAIR_COLOURS[hair]
-            weights = np.exp(beliefs["colour:hair"][[spec.colours["hair"].index(c) for c in codes]])
-            lab = np.average(to_lab(np.array([to_rgb(c) for c in codes])), axis=0, weights=weights + 1e-9)
-            made[name] = to_hex(from_lab(lab))
-        elif head is not None:
-            made[name] = palette[int(head.argmax())]
+        elif head in beliefs:
+            score = _lifted(head, beliefs, usual)
+            codes = HAIR_COLOURS[hair] if name in ("hair", "beard") else palette
+            made[name] = max(codes, key=lambda code: score[palette.index(code)])
     return made
 
 

@@ -6,12 +6,12 @@ import pytest
 from dtn_core import colours
 from dtn_core.avatars import choose as choosing
 from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, SKIN_LIGHTNESS, Decisions, choose
-from dtn_core.avatars.parameters import HAIR_COLOURS, SPECS
+from dtn_core.avatars.parameters import SPECS
 
 STYLES = tuple(SPECS)
 ATTRIBUTES = (
     "Wearing_Hat", "Bald", "Male", "No_Beard", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open",
-    *HAIR_READS.values(), *SKIN_LIGHTNESS,
+    "age_60", *HAIR_READS.values(), *SKIN_LIGHTNESS,
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def plain(style, **changes):
     lines = dict.fromkeys(QUESTIONS[style], (1.0, 0.0))
     rates = dict.fromkeys(QUESTIONS[style], 0.1)
     hair = dict.fromkeys(HAIR_READS, (1.0, 0.0))
-    usual = {slot: [1 / len(v)] * len(v) for slot, v in SPECS[style].slots.items()}
+    usual = {head: np.exp(said[0]).tolist() for head, said in beliefs_of(style).items()}
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
     return Decisions(lines, rates, hair, dict.fromkeys(HAIR_READS, 0.25), means, usual)._replace(**changes)
 
@@ -100,10 +100,26 @@ def test_a_moustache_needs_a_shaven_chin():
 
 @pytest.mark.parametrize("style", STYLES)
 def test_hair_has_a_shade_of_its_name(style):
-    parameters, sure = chosen(style, **{"colour:hair": "#d6b370"})
-    lab = colours.to_lab(np.array([colours.to_rgb(c) for c in (*HAIR_COLOURS["blond"], parameters.colours["hair"])]))
-    assert lab[:-1, 0].min() <= lab[-1, 0] <= lab[:-1, 0].max()
+    parameters, sure = chosen(style, **{"colour:hair": "#ecdcbf"})
+    assert parameters.colours["hair"] == "#ecdcbf"
     assert sure["blond hair"] > 0.9
+    if "beard" in parameters.colours:
+        assert parameters.colours["beard"] == "#ecdcbf"
+
+
+def test_what_is_usual_counts_less():
+    # Twice as likely, but eight times as usual: what stands out is drawn.
+    decisions = plain("avataaars")
+    tops = SPECS["avataaars"].slots["top"]
+    usual = dict(decisions.usual)
+    usual["top"] = [0.4 if v == "bob" else 0.05 for v in tops]
+    beliefs = beliefs_of("avataaars")
+    for variant, more in (("bob", 4.0), ("curly", 3.3)):
+        beliefs["top"][0, tops.index(variant)] += more
+    ((parameters, _),) = choose(
+        "avataaars", beliefs, decisions._replace(usual=usual), told_of(), np.array([[60, 10, 15]], np.float32)
+    )
+    assert parameters.variants["top"] == "curly"
 
 
 def test_the_skin_follows_the_group_and_hardly_the_light():
@@ -113,7 +129,7 @@ def test_the_skin_follows_the_group_and_hardly_the_light():
 
     dark = {"race_White": 0.01, "race_Black": 0.97}
     assert drawn(60) > drawn(60, **dark) + 25
-    assert 0 < drawn(70) - drawn(60) < 4
+    assert 0 < drawn(75) - drawn(60) < 4
 
 
 def test_learning_maps_odds_to_the_readings_of_f():
@@ -142,3 +158,14 @@ def test_decisions_go_through_json(style):
     assert again.rates["bald"] == pytest.approx(0.02)
     with pytest.raises(KeyError):
         Decisions.from_dict({"lines": {}})
+
+
+def test_hair_that_cannot_be_seen_is_grey_on_old_people():
+    def read(**likely):
+        return dict(zip(HAIR_READS, choosing.hair_reading(told_of(**likely))[0]))
+
+    assert max(read(Brown_Hair=0.3), key=read(Brown_Hair=0.3).get) == "brown"
+    old = read(Brown_Hair=0.3, age_60=0.9)
+    assert max(old, key=old.get) == "grey"
+    seen = read(Brown_Hair=0.8, age_60=0.9)
+    assert max(seen, key=seen.get) == "brown"
