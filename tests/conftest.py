@@ -84,7 +84,8 @@ def make_drawer(f, features, style="avataaars"):
     z = Standardise.of(features)
     drawer = Drawer(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None, None)
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
-    return replace(drawer, decisions=learn(style, drawer.beliefs(features), drawer.told(features), means))
+    artist = {head: np.full(count, 1 / count) for head, count in heads.items()}
+    return replace(drawer, decisions=learn(style, drawer.beliefs(features), drawer.told(features), means, artist))
 
 
 def write_checkpoint(directory, upscaler=True, seed=0, draws=False):

@@ -61,11 +61,6 @@ RESERVED = frozenset(
 )  # fmt: skip
 """What only people choose: no network should guess a creed or a mood, and rare cuts and hats would be invented."""
 
-LIFT = {"clothes": 1.0, "eyebrows": 1.0}
-"""How much a variant's being usual counts against it, `_LIFT` where nothing is said; 0: the likeliest is drawn."""
-
-_LIFT = 0.7
-
 SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "race_Indian": 46.0}
 """f's group → the L* that its skin is drawn with on average, within the artists' palettes."""
 
@@ -84,8 +79,7 @@ class Decisions(NamedTuple):
 
     lines: question → (slope, offset) from c's log-odds to those of f's reading; rates: question → mean probability;
     hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: group, as f
-    reads it, → the mean L* of its cheeks; usual: head → the mean
-    probability of each choice.
+    reads it, → the mean L* of its cheeks; bias: head → what is added to the log-probability of each choice.
     """
 
     lines: dict[str, tuple[float, float]]
@@ -93,14 +87,14 @@ class Decisions(NamedTuple):
     hair: dict[str, tuple[float, float]]
     hair_rates: dict[str, float]
     skin: dict[str, float]
-    usual: dict[str, list[float]]
+    bias: dict[str, list[float]]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Decisions:
         """The inverse of `_asdict` after JSON. Raises KeyError or TypeError if something is missing."""
         pairs = {k: {n: (float(a), float(b)) for n, (a, b) in values[k].items()} for k in ("lines", "hair")}
         shares = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates", "skin")}
-        return cls(**pairs, **shares, usual={k: [float(p) for p in v] for k, v in values["usual"].items()})
+        return cls(**pairs, **shares, bias={k: [float(b) for b in v] for k, v in values["bias"].items()})
 
 
 def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
@@ -164,9 +158,14 @@ def skin_lightness(
 
 
 def learn(
-    style: str, beliefs: Beliefs, told: Mapping[str, NDArray[np.float64]], skin: tuple[float, float]
+    style: str,
+    beliefs: Beliefs,
+    told: Mapping[str, NDArray[np.float64]],
+    skin: dict[str, float],
+    artist: Mapping[str, NDArray[np.float64]],
 ) -> Decisions:
-    """Decisions from unlabelled photos: c's beliefs and f's probabilities of its attributes (name → (N,))."""
+    """Decisions from unlabelled photos: c's beliefs and f's probabilities of its attributes (name → (N,)); skin: see
+    `skin_means`; artist: head → how often each choice is among the drawings."""
     lines, rates = {}, {}
     for name, question in QUESTIONS[style].items():
         wanted = reading(told, question.reads)
@@ -176,8 +175,46 @@ def learn(
     fitted = _lines_of_classes(hair_scores(style, beliefs), wanted)
     hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
     hair_rates = {name: round(float(wanted[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
-    usual = {head: np.exp(said).mean(0).round(5).tolist() for head, said in beliefs.items()}
-    return Decisions(lines, rates, hair, hair_rates, skin, usual)
+    bias = {head: _biases(style, head, said, artist[head]) for head, said in beliefs.items()}
+    return Decisions(lines, rates, hair, hair_rates, skin, bias)
+
+
+FEWEST = 100
+"""So many photos at least tell how often a kind's variants are chosen."""
+
+
+def _biases(style: str, head: str, said: NDArray[np.float32], artist: NDArray[np.float64]) -> list[float]:
+    """What makes each choice as frequent within its kind as the artist's drawings have it: photos tell little of a
+    haircut or of clothes, and without it nearly everybody would wear the same."""
+    bias = np.zeros(said.shape[1])
+    for group in _kinds_of(style, head):
+        allowed = [j for j in group if _may_choose(style, head, j) and artist[j] > 0]
+        if len(allowed) < 2:
+            continue
+        mass = np.logaddexp.reduce(said[:, group], axis=1)
+        mostly = np.flatnonzero(mass > np.log(0.5))
+        rows = mostly if len(mostly) >= FEWEST else np.argsort(-mass)[:FEWEST]
+        wanted = artist[allowed] / artist[allowed].sum()
+        scores = said[rows][:, allowed].astype(np.float64)
+        for _ in range(300):
+            chosen = (scores + bias[allowed]).argmax(1)
+            often = np.bincount(chosen, minlength=len(allowed)) / len(rows)
+            bias[allowed] += 0.1 * np.log((wanted + 0.01) / (often + 0.01))
+    return bias.round(3).tolist()
+
+
+def _kinds_of(style: str, head: str) -> list[list[int]]:
+    """The choices of a head by kind; one list of all where it has none."""
+    spec = SPECS[style]
+    if head in spec.kinds:
+        return [kind_index(style, head, (kind,)) for kind in spec.kinds[head]]
+    if head == "colour:hair":
+        return [[spec.colours["hair"].index(code) for code in codes] for codes in HAIR_COLOURS.values()]
+    return [list(range(len(spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head])))]
+
+
+def _may_choose(style: str, head: str, index: int) -> bool:
+    return head.startswith("colour:") or SPECS[style].slots[head][index] not in RESERVED
 
 
 def _line(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float]:
@@ -251,21 +288,20 @@ def choose(
             else:
                 yes["beard"] = False
         moustache = told["Mustache"][i] > 0.5 and told["No_Beard"][i] > 0.5
-        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, decisions.usual)
+        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, decisions.bias)
         variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
         weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
         hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
-        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions.usual)
+        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions.bias)
         parameters = Parameters(style, variants, colours)
         made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, told, i)))
     return made
 
 
 def _variants(
-    style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool, usual: Mapping[str, list[float]]
+    style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool, bias: Mapping[str, list[float]]
 ) -> dict[str, str]:
-    """The variant of every slot that stands out most among those that the answers leave: the likeliest, measured by how
-    likely it is of anybody, or else all men would wear one haircut."""
+    """The likeliest variant of every slot among those that the answers leave, see `_biases`."""
     beard = "moustache" if moustache else "beard"
     kinds: dict[str, tuple[str, ...]] = {}
     if style == "avataaars":
@@ -276,7 +312,11 @@ def _variants(
         else:
             kinds["top"] = ("short",) if yes["male"] else ("long",)
         kinds["facialHair"] = (beard,) if yes["beard"] else ("none",)
-        kinds["accessories"] = ("clear", "dark") if yes["glasses"] else ("none",)
+        dark, clear = (
+            np.logaddexp.reduce(beliefs["accessories"][kind_index(style, "accessories", (kind,))])
+            for kind in ("dark", "clear")
+        )
+        kinds["accessories"] = ("none",) if not yes["glasses"] else ("dark",) if dark > clear else ("clear",)
     else:
         kinds["hair"] = ("bald",) if yes["bald"] else ("hair",)
         kinds["rearHair"] = ("short",) if yes["male"] or yes["bald"] else ("long",)
@@ -286,8 +326,8 @@ def _variants(
         if slot == "mouth" or slot not in beliefs:
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
-        allowed = [j for j in allowed if variants[j] not in RESERVED]
-        score = _lifted(slot, beliefs, usual)
+        allowed = [j for j in allowed if _may_choose(style, slot, j)]
+        score = beliefs[slot] + bias[slot]
         made[slot] = variants[max(allowed, key=lambda j: score[j])]
     if style == "toon-head" and yes["male"] and made["hair"] == "bun":
         others = [j for j, v in enumerate(SPECS[style].slots["hair"]) if v not in ("", "bun")]
@@ -303,13 +343,8 @@ def _mouth(style: str, smiling: float, parted: float) -> str:
     return kinds["open" if parted > 0.8 else "neutral"][0]
 
 
-def _lifted(head: str, beliefs: Beliefs, usual: Mapping[str, list[float]]) -> NDArray[np.float64]:
-    """Log-probabilities of a head's choices against how usual they are."""
-    return beliefs[head] - LIFT.get(head, _LIFT) * np.log(np.maximum(usual[head], 1e-3))
-
-
 def _colours(
-    style: str, beliefs: Beliefs, hair: str, lightness: float, usual: Mapping[str, list[float]]
+    style: str, beliefs: Beliefs, hair: str, lightness: float, bias: Mapping[str, list[float]]
 ) -> dict[str, str]:
     """The skin's by its L*, any between the artist's; others of the artist's palette, the hair's one of its name."""
     spec, made = SPECS[style], {}
@@ -318,7 +353,7 @@ def _colours(
         if name == "skin":
             made[name] = skin_colour(style, lightness)
         elif head in beliefs:
-            score = _lifted(head, beliefs, usual)
+            score = beliefs[head] + bias[head]
             codes = HAIR_COLOURS[hair] if name in ("hair", "beard") else palette
             made[name] = max(codes, key=lambda code: score[palette.index(code)])
     return made

@@ -236,6 +236,14 @@ class AvatarStage:
         descend(loss, self.adam_d, self.accelerator)
         return F.binary_cross_entropy_with_logits(self.d(fake), ones)
 
+    def _artist(self) -> dict[str, np.ndarray]:
+        """Head → the share of each choice among the drawings."""
+        counts = {
+            head: torch.bincount(self.labels[head][self.labels[head] >= 0], minlength=count)
+            for head, count in self.heads.items()
+        }
+        return {head: (count / count.sum().clamp_min(1)).cpu().double().numpy() for head, count in counts.items()}
+
     def drawer(self) -> Drawer:
         """c as it stands, its decisions learnt from the photos."""
         nets = {name: net.eval() for name, net in self.nets.items()}
@@ -248,7 +256,7 @@ class AvatarStage:
         told = {name: values[:n] for name, values in self.told.items()}
         return Drawer(
             made.style, made.f, made.standardise, made.head, made.picture,
-            choose.learn(made.style, beliefs, told, self.skin_means),
+            choose.learn(made.style, beliefs, told, self.skin_means, self._artist()),
         )  # fmt: skip
 
     def samples(self) -> Image:

@@ -38,9 +38,9 @@ def plain(style, **changes):
     lines = dict.fromkeys(QUESTIONS[style], (1.0, 0.0))
     rates = dict.fromkeys(QUESTIONS[style], 0.1)
     hair = dict.fromkeys(HAIR_READS, (1.0, 0.0))
-    usual = {head: np.exp(said[0]).tolist() for head, said in beliefs_of(style).items()}
+    bias = {head: [0.0] * said.shape[1] for head, said in beliefs_of(style).items()}
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
-    return Decisions(lines, rates, hair, dict.fromkeys(HAIR_READS, 0.25), means, usual)._replace(**changes)
+    return Decisions(lines, rates, hair, dict.fromkeys(HAIR_READS, 0.25), means, bias)._replace(**changes)
 
 
 def chosen(style="avataaars", told=None, decisions=None, lightness=60.0, point="sure", **likely):
@@ -107,19 +107,21 @@ def test_hair_has_a_shade_of_its_name(style):
         assert parameters.colours["beard"] == "#ecdcbf"
 
 
-def test_what_is_usual_counts_less():
-    # Twice as likely, but eight times as usual: what stands out is drawn.
-    decisions = plain("avataaars")
+def test_variants_become_as_frequent_as_the_artist_has_them():
+    rng = np.random.default_rng(0)
     tops = SPECS["avataaars"].slots["top"]
-    usual = dict(decisions.usual)
-    usual["top"] = [0.4 if v == "bob" else 0.05 for v in tops]
-    beliefs = beliefs_of("avataaars")
-    for variant, more in (("bob", 4.0), ("curly", 3.3)):
-        beliefs["top"][0, tops.index(variant)] += more
-    ((parameters, _),) = choose(
-        "avataaars", beliefs, decisions._replace(usual=usual), told_of(), np.array([[60, 10, 15]], np.float32)
-    )
-    assert parameters.variants["top"] == "curly"
+    scores = rng.normal(0, 1, (2000, len(tops)))
+    scores[:, tops.index("bob")] += 3  # nearly everybody's without a bias
+    scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    artist = np.zeros(len(tops))
+    wanted = {"bob": 0.25, "curly": 0.5, "bun": 0.25, "frida": 0.9}  # the last is reserved for people
+    for name, share in wanted.items():
+        artist[tops.index(name)] = share
+    bias = np.array(choosing._biases("avataaars", "top", scores.astype(np.float32), artist))
+    three = [tops.index(name) for name in ("bob", "curly", "bun")]
+    often = np.bincount((scores[:, three] + bias[three]).argmax(1)) / 2000
+    assert often == pytest.approx([0.25, 0.5, 0.25], abs=0.08)
+    assert bias[tops.index("frida")] == 0
 
 
 def test_the_skin_follows_the_group_and_hardly_the_light():
@@ -152,7 +154,8 @@ def test_decisions_go_through_json(style):
 
     told = told_of(50)
     beliefs = beliefs_of(style, 50)
-    learnt = choosing.learn(style, beliefs, told, choosing.skin_means(told, np.full(50, 55.0)))
+    artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in beliefs.items()}
+    learnt = choosing.learn(style, beliefs, told, choosing.skin_means(told, np.full(50, 55.0)), artist)
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
     assert again == learnt
     assert again.rates["bald"] == pytest.approx(0.02)

@@ -21,7 +21,7 @@ def make_drawer(style="avataaars", seed=0, reader="f"):
         dict.fromkeys(HAIR_READS, (1.0, 0.0)),
         dict.fromkeys(HAIR_READS, 0.25),
         dict.fromkeys(SKIN_LIGHTNESS, 60.0),
-        {slot: [1 / len(v)] * len(v) for slot, v in spec.slots.items() if slot != "mouth"},
+        {head: [0.0] * count for head, count in heads.items()},
     )
     head = AvatarHead(f.dim, heads) if reader != "g" else None
     picture = PictureHead(heads, 4) if reader != "f" else None
