@@ -1,5 +1,6 @@
 """The artist's engine: exact SVG with its credit, and pixels that equal those of the emoji domain."""
 
+import io
 import json
 import re
 from importlib.resources import files
@@ -7,6 +8,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import resvg_py
+from PIL import Image
 
 from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, svg
 from dtn_core.avatars.parameters import SPECS, Parameters
@@ -142,6 +145,21 @@ def test_the_head_view_is_the_emoji_domains_picture(style):
     """Whatever seed the domain gave DiceBear: nothing is left to it."""
     for avatar in sampled(style):
         assert (image(parameters_of(style, avatar.options), 64, "head") == avatars.render(avatar, 64)).all()
+
+
+def exactly(text, size):
+    """An SVG as another decoder has it, straight from resvg."""
+    png = resvg_py.svg_to_bytes(svg_string=text, width=size, height=size, skip_system_fonts=True)
+    return np.array(Image.open(io.BytesIO(png)).convert("RGBA"))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(("view", "size"), [("bust", 16), ("bust", 101), ("bust", 256), ("head", 64)])
+def test_pixels_are_those_of_the_svg(style, view, size):
+    """Clipped as the artist has it, however quickly they are made."""
+    for avatar in sampled(style, 6):
+        parameters = parameters_of(style, avatar.options)
+        assert (image(parameters, size, view) == exactly(svg(parameters, view), size)).all()
 
 
 @pytest.mark.parametrize("style", STYLES)
