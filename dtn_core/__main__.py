@@ -596,11 +596,13 @@ def _add_gallery(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "gallery",
         help="random faces and what becomes of them",
-        description="Write a sheet of random faces, none of them picked, and what every checkpoint makes of them. "
+        description="Write a sheet of random faces, none of them picked, and what every checkpoint makes of them: "
+        "drawn where it can draw, else painted. "
         "Without --data: faces that anyone may show, from installed packages or drawn.",
     )
     parser.add_argument("checkpoint", nargs="*", default=["emoji"], metavar="NAME|DIR", help="default emoji")
     parser.add_argument("--data", metavar="DIR", help="held-out photos of this data folder, not to be passed on")
+    parser.add_argument("--painted", action="store_true", help="as g paints them, though it could draw")
     parser.add_argument("-n", type=int, default=64, metavar="N", help="how many faces (default 64)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice (default 0)")
     parser.add_argument("-o", "--output", default="gallery", metavar="DIR", help="for NAME.png (default gallery)")
@@ -622,8 +624,9 @@ def _gallery(arguments: argparse.Namespace) -> int:
         heads = gallery.free(arguments.n, arguments.seed)
     for transferrer in translations:
         path = Path(arguments.output) / f"{transferrer.checkpoint.name}.png"
-        images.save(path, gallery.sheet(transferrer, heads))
-        _say(f"{path}: {len(heads)} faces, seed {arguments.seed}, checkpoint {transferrer.checkpoint.hash}")
+        images.save(path, gallery.sheet(transferrer, heads, painted=arguments.painted))
+        how = "drawn" if transferrer.draws and not arguments.painted else "painted"
+        _say(f"{path}: {len(heads)} faces, {how}, seed {arguments.seed}, checkpoint {transferrer.checkpoint.hash}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What translations do with faces that nobody picked: a sheet of random ones for every checkpoint."""
+"""What checkpoints make of faces that nobody picked: a sheet of random ones for each."""
 
 from __future__ import annotations
 
@@ -24,18 +24,27 @@ UNSEEN = 1_000_000
 PAPER = 250
 
 
-def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8) -> Image:
-    """Pairs of (S, S, 3) uint8 head crops and what becomes of each, SR and all, in rows: one RGB picture."""
+def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, painted: bool = False) -> Image:
+    """(S, S, 3) uint8 head crops, each beside what is `made` of it, in rows: one RGB picture."""
     pairs = []
     for head in heads:
-        y = transferrer.transfer(images.to_tensor([head]))
-        emoji = images.to_images(transferrer.upscale(y))[0]
+        emoji = made(transferrer, head, painted)
         shown = images.over(emoji, (PAPER,) * 3) if emoji.shape[2] == 4 else emoji
         both = (cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA) for picture in (head, shown))
         pairs.append(np.hstack(list(both)))
     blank = np.full_like(pairs[0], PAPER)
     pairs += [blank] * (-len(pairs) % columns)
     return images.grid([pairs[i : i + columns] for i in range(0, len(pairs), columns)], gap=6, background=PAPER)
+
+
+def made(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
+    """The bust that c draws of a head crop, RGBA; painted, or where there is no c: G(x), SR and all, RGB or RGBA."""
+    x = images.to_tensor([head]).to(transferrer.device)
+    y = transferrer.transfer(x)
+    if painted or not transferrer.draws:
+        return images.to_images(transferrer.upscale(y))[0]
+    (avatar,) = transferrer.checkpoint.drawer(x, y[:, :3])
+    return avatar.image(CELL)
 
 
 def held_out(data: Path, n: int, seed: int) -> list[Image]:

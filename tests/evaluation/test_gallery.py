@@ -1,8 +1,10 @@
 """Sheets of faces that nobody picked."""
 
+import cv2
 import numpy as np
 import pytest
 
+from dtn_core import images
 from dtn_core.__main__ import main
 from dtn_core.evaluation import gallery
 from dtn_core.images import load
@@ -29,11 +31,44 @@ def test_a_sheet_has_every_pair_and_fills_its_last_row(tiny):
     assert (sheet[-gallery.CELL :, width // 2 + 6 :] == gallery.PAPER).all()
 
 
-def test_the_command_writes_a_sheet_for_every_checkpoint(tmp_path, capsys):
-    assert main(["gallery", "emoji", "-n", "3", "-o", str(tmp_path)]) == 0
-    assert load(tmp_path / "emoji.png").shape[2] == 3
-    assert "3 faces, seed 0, checkpoint" in capsys.readouterr().err
-    assert main(["gallery", "emoji", "-n", "0", "-o", str(tmp_path)]) == 2
+def parts(sheet):
+    """The photo and the emoji of a sheet of one."""
+    pair = sheet[6:-6, 6:-6].astype(int)
+    return pair[:, : gallery.CELL], pair[:, gallery.CELL :]
+
+
+def test_a_sheet_shows_the_photo_and_the_bust_that_is_drawn(drawing):
+    (head,) = gallery.free(1, seed=0)
+    photo, emoji = parts(gallery.sheet(drawing, [head], columns=1))
+    assert (photo == cv2.resize(head, (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)).all()
+    x = images.to_tensor([head])
+    (avatar,) = drawing.checkpoint.drawer(x)
+    assert (emoji == images.over(avatar.image(gallery.CELL, "bust"), (gallery.PAPER,) * 3)).all()
+
+
+def test_painted_ones_are_asked_for_or_all_there_is(drawing, tiny):
+    (head,) = gallery.free(1, seed=0)
+    drawn, painted = (parts(gallery.sheet(drawing, [head], 1, asked))[1] for asked in (False, True))
+    assert (drawn != painted).any()
+    large = images.to_images(drawing.upscale(drawing.transfer(images.to_tensor([head]))))[0]
+    small = cv2.resize(images.over(large, (gallery.PAPER,) * 3), (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)
+    assert (painted == small).all()
+    assert not tiny.draws
+    assert (gallery.sheet(tiny, [head], 1) == gallery.sheet(tiny, [head], 1, painted=True)).all()
+
+
+def test_the_command_writes_a_sheet_for_every_checkpoint(tiny_checkpoint, drawing_checkpoint, tmp_path, capsys):
+    both = [str(tiny_checkpoint), str(drawing_checkpoint)]
+    assert main(["gallery", *both, "-n", "3", "-o", str(tmp_path)]) == 0
+    drawn = load(tmp_path / "drawing.png")
+    assert drawn.shape == load(tmp_path / "tiny.png").shape
+    told = capsys.readouterr().err
+    assert "3 faces, painted, seed 0, checkpoint" in told
+    assert "3 faces, drawn, seed 0, checkpoint" in told
+    assert main(["gallery", both[1], "--painted", "-n", "3", "-o", str(tmp_path)]) == 0
+    assert (load(tmp_path / "drawing.png") != drawn).any()
+    assert "3 faces, painted" in capsys.readouterr().err
+    assert main(["gallery", both[0], "-n", "0", "-o", str(tmp_path)]) == 2
 
 
 def test_a_missing_checkpoint_is_one_line(tmp_path, capsys):
