@@ -1,12 +1,15 @@
 """How long a frame takes: ``python -m benchmarks.latency [--checkpoint emoji] [-o results/latency.json]``.
 
 Median milliseconds of each stage and of the whole, on a 640x480 frame with one face (Grace Hopper, from
-matplotlib's sample data), three ways in the same run, taking turns:
+matplotlib's sample data), several ways in the same run, taking turns:
 
-photo   the pipeline as a still picture goes through it
-live    the same as the webcam uses it: detection on a small copy only
-naive   the obvious way to build it: MTCNN with its default settings and dlib's own descriptor call; what
-        follows (g, SR, composition) is the same code on the same features
+photo         the pipeline as a still picture goes through it: drawn where the checkpoint can draw, and painted
+live drawn    as the webcam uses it, a new face in every frame: detection on a small copy only; nothing is painted
+live painted  the same, painted and not drawn; where the checkpoint can't draw, that is the only live way
+naive         the obvious way to build it: MTCNN with its default settings and dlib's own descriptor call; what
+              follows (g, SR, composition) is the same code on the same features
+
+draw is c and the artist's engine.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from dtn_core.transfer import Transferrer
 from dtn_core.types import TransferredFace
 from dtn_core.weights import dlib_model_path
 
-STAGES = ("detect", "align", "encode", "generate", "upscale", "compose", "total")
+STAGES = ("detect", "align", "encode", "generate", "upscale", "draw", "compose", "total")
 
 
 def frame_640x480():
@@ -77,19 +80,18 @@ def naive(transferrer, frame):
         paste(frame, [TransferredFace(aligned, raw, large)])
         times.append(perf_counter())
         ms = [1000 * (b - a) for a, b in zip(times, times[1:])]
-        return dict(zip(STAGES, [*ms, sum(ms)]))
+        return dict(zip((stage for stage in STAGES if stage != "draw"), [*ms, sum(ms)]))
 
     return once
 
 
 def measure(transferrer, n):
-    """Median milliseconds by way and stage over n turns."""
+    """Median milliseconds by way and stage over n turns; a way's stages are those it goes through."""
     frame = frame_640x480()
-    ways = {
-        "photo": lambda: transferrer(frame).ms,
-        "live": lambda: transferrer(frame, thorough=False).ms,
-        "naive": naive(transferrer, frame),
-    }
+    ways = {"photo": lambda: transferrer(frame).ms}
+    for kind in ("drawn", "painted") if transferrer.draws else ("painted",):
+        ways[f"live {kind}"] = lambda kind=kind: transferrer(frame, kind=kind, thorough=False).ms
+    ways["naive"] = naive(transferrer, frame)
     runs = {way: [] for way in ways}
     for turn in range(n + 3):
         for way, once in ways.items():
@@ -97,9 +99,26 @@ def measure(transferrer, n):
             if turn >= 3:  # the first turns load models and warm caches
                 runs[way].append(ms)
     return {
-        way: {stage: round(statistics.median(ms[stage] for ms in seen), 2) for stage in STAGES}
+        way: {stage: round(statistics.median(ms[stage] for ms in seen), 2) for stage in STAGES if stage in seen[0]}
         for way, seen in runs.items()
     }
+
+
+def table(report):
+    """The figures as Markdown, for README."""
+    ms, threads = report["ms"], "one thread" if report["threads"] == 1 else f"{report['threads']} threads"
+    lines = [f"| ms, median of {report['n']}, {threads} | {' | '.join(ms)} |", "|---" * (len(ms) + 1) + "|"]
+    for stage in STAGES:
+        if any(stage in told for told in ms.values()):
+            cells = (f"{told[stage]:.1f}" if stage in told else "" for told in ms.values())
+            lines.append(f"| {stage} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def ratios(report):
+    """Way → how many times as long the naive way takes, for README."""
+    ms = report["ms"]
+    return {way: f"{ms['naive']['total'] / told['total']:.1f}×" for way, told in ms.items() if way != "naive"}
 
 
 def main(argv=None):
@@ -112,26 +131,25 @@ def main(argv=None):
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)
     try:
+        if arguments.n < 1 or arguments.threads < 1:
+            raise ValueError("-n and --threads must be at least 1.")
         transferrer = Transferrer.from_checkpoint(arguments.checkpoint)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    ms = measure(transferrer, arguments.n)
-    print(f"{'ms':10}" + "".join(f"{way:>9}" for way in ms))
-    for stage in STAGES:
-        print(f"{stage:10}" + "".join(f"{ms[way][stage]:9.1f}" for way in ms))
-    print(f"medians of {arguments.n} turns, {arguments.threads} thread(s), 640x480, one face")
+    report = {
+        "frame": [640, 480],
+        "faces": 1,
+        "n": arguments.n,
+        "threads": arguments.threads,
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
+        "ms": measure(transferrer, arguments.n),
+    }
+    print(table(report))
+    print("\nRatio to naive: " + ", ".join(f"{ratio} {way}" for way, ratio in ratios(report).items()))
     if arguments.output:
-        report = {
-            "frame": [640, 480],
-            "faces": 1,
-            "n": arguments.n,
-            "threads": arguments.threads,
-            "machine": platform.machine(),
-            "torch": torch.__version__,
-            "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
-            "ms": ms,
-        }
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
