@@ -444,6 +444,10 @@ PRESETS: dict[str, Config] = {
         alpha_end=8.0, wobble=True, base=64, d_base=64, d_upscale=2.0, ema=0.999, avatars=12000, views=4,
         log_every=100, sample_every=1000, save_every=1000,
     ),
+    "faces-tied": TransferTraining(
+        steps=1500, batch=32, lr=4e-4, encoder="encoder-drawn", start="emoji", tie=100.0, avatar="emoji", utkface=0.25,
+        alpha=8.0, wobble=True, avatars=8000, views=2, save_every=500,
+    ),
     "faces-paper": TransferTraining(
         steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375
     ),

@@ -52,6 +52,7 @@ ABOUT = {
     "toon-cpu": "The shipped ToonHead: about 25 minutes on one CPU core.",
     "cartoon-cpu": "The shipped Cartoon Set: about 40 minutes on one CPU core.",
     "faces": "A larger g and D, for a CUDA GPU. Check tells how long.",
+    "faces-tied": "Goes on from the shipped emoji, tied to what c draws: about 30 minutes on one CPU core.",
     "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05, with dlib’s f, for a GPU.",
     "digits-tiny": "A try-out with a few pictures: seconds, and too short to learn anything.",
     "digits-cpu": "The DTN of the tables on the tab Digits: about 6 minutes on one CPU core.",
