@@ -11,14 +11,13 @@ from dtn_core.checkpoint import SHIPPED, weights_hash
 from dtn_core.domains import digits as domain
 from dtn_core.domains import styles
 from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.evaluation import digits, digits_page, faces, upscaling
+from dtn_core.evaluation import digits, digits_page, faces, faces_page, upscaling
 from dtn_core.images import to_tensor
 from dtn_core.networks.judge import JUDGED
 from dtn_core.transfer import DigitTransferrer, Transferrer
 
 ROOT = SHIPPED.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CARD = (SHIPPED / "emoji" / "README.md").read_text(encoding="utf-8")
 METRICS = json.loads((SHIPPED / "emoji" / "metrics.json").read_text())
 
 
@@ -47,9 +46,19 @@ def test_the_figures_are_those_of_the_weights_and_are_quoted():
     assert METRICS["hash"] == digest
     assert METRICS["judge_hash"] == weights_hash(SHIPPED / "judge")
     assert METRICS["data"]["split"] == "test"
-    for text in (README, CARD):
-        assert digest in text
-        assert faces.table(METRICS) in text
+    assert digest in README
+    assert faces_page.summary(METRICS) in README
+    if METRICS.get("drawn"):
+        assert METRICS["drawn"]["drawer"] == weights_hash(SHIPPED / "emoji", "avatar*.safetensors")
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in SHIPPED.glob("*/metrics.json")))
+def test_every_card_has_all_figures_of_its_weights(name):
+    figures = json.loads((SHIPPED / name / "metrics.json").read_text())
+    card = (SHIPPED / name / "README.md").read_text(encoding="utf-8")
+    assert figures["hash"] == weights_hash(SHIPPED / name)
+    assert figures["hash"] in card
+    assert faces.table(figures) in card
 
 
 def test_it_beats_its_baselines_and_is_varied():

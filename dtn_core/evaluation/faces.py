@@ -37,7 +37,7 @@ from .drawn.measure import POINTS, measure
 from .drawn.portrayed import Portrayed, portray
 from .nets import JUDGES, batched, load_judge, over_grey, paint, seen, style_of, to_images
 from .photos import Photos, load
-from .questions import agreement, answers, by_people, judged_right, positives, scores
+from .questions import agreement, answers, by_people, judged_hits, judged_right, positives, scores
 from .retrieval import chance, retrieval
 
 
@@ -197,6 +197,7 @@ class Against:
         return judged["celeba"], {
             "agreement": answers(self.truth, said),
             "all_right": judged_right(self.truth["celeba"], said["celeba"]),
+            "judged": judged_hits(self.truth["celeba"], said["celeba"]),
             "people": by_people(self.truth, said),
             "retrieval": self.found(z["pairs"]) if "pairs" in z else None,
             "cleanliness": cleanliness(looks(self.judge, pictures["celeba"]), self.reference, self.seed),
@@ -220,9 +221,12 @@ class Against:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """All figures as Markdown tables; those of an earlier version have fewer."""
+    """All figures as Markdown tables, of a checkpoint that draws the short one first; those of an earlier version have
+    fewer."""
     text = faces_page.markdown(figures)
-    return f"{text}\n\n{page.markdown(figures['drawn'])}" if figures.get("drawn") else text
+    if not figures.get("drawn"):
+        return text
+    return "\n\n".join([faces_page.summary(figures), text, page.markdown(figures["drawn"])])
 
 
 def _loaded(name: str, compare: Sequence[str]) -> dict[str, Checkpoint]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ..domains import styles
-from .baselines import BASELINES, NEAREST, RANDOM
-from .questions import EIGHT, QUESTIONS, TOLD, YES_NO
+from .baselines import BASELINES, CEILING, NEAREST, RANDOM
+from .questions import EIGHT, HITS, QUESTIONS, TOLD, YES_NO
 
 
 def markdown(figures: dict[str, Any]) -> str:
@@ -28,6 +28,56 @@ def markdown(figures: dict[str, Any]) -> str:
     share = figures["diversity"]["share"]
     lines.append(f"| diversity, share of real avatars' | {share:.2f} | | 1.00 |")
     return "\n".join(lines)
+
+
+def summary(figures: dict[str, Any]) -> str:
+    """The short table, for README: of a checkpoint that draws the main figures, else the first of the tables."""
+    if "measure" not in figures:
+        return markdown(figures)
+    untold = styles.UNTOLD[figures.get("style", "avataaars")]
+    if not figures.get("drawn"):
+        return "\n".join(_measure_table(figures["measure"], untold))
+    return "\n".join(_summary(figures["measure"], figures["drawn"], untold))
+
+
+def _summary(measure: dict[str, Any], drawn: dict[str, Any], untold: Sequence[str]) -> list[str]:
+    rows, right, hits, soft = measure["rows"], drawn["all_right"], drawn["questions"], drawn["soft"]
+    name = next(iter(rows))
+    columns = ["painted", "drawn", "drawn balanced", BASELINES[NEAREST], BASELINES[CEILING], "f's own reading"]
+
+    def told(judged: Callable[[dict[str, Any]], Any], exact: dict[str, Any]) -> list[Any]:
+        """A cell a column: what the judge says of what is painted and of the ceiling, what is known of the others."""
+        known = [exact[key] for key in ("drawn", "drawn_balanced", NEAREST)]
+        return [judged(rows[name]), *known, judged(rows[CEILING]), exact["f"]]
+
+    lines = [line(f"{right['drawn']['n']} people of CelebA", columns), "|---" * (len(columns) + 1) + "|"]
+    shares = told(lambda row: row["all_right"], right)
+    lines.append(line(right_words(len(drawn["asked"])), [right_share(cell) for cell in shares]))
+    all_judged = (name, f"{name}, drawn", f"{name}, drawn balanced", NEAREST, CEILING)
+    means = [shown(rows[key]["agreement"]["balanced_accuracy"], ".3f") for key in all_judged]
+    lines.append(line(f"mean balanced accuracy of the {_many(untold)}, all by the judge", [*means, ""]))
+    of_c, of_f = (shown(soft["mean"][who], ".3f") for who in ("c", "f"))
+    lines.append(line(f"mean AUC of {soft['asked']} probabilities, no threshold", ["", of_c, of_c, "", "", of_f]))
+    for question in HITS:
+        if question in hits["drawn"]:
+            cells = told(lambda row, q=question: row["judged"][q], {k: v[question] for k, v in hits.items()})
+            lines.append(line(f"{question}: precision (recall)", [_precise(cell) for cell in cells]))
+    note = "What is painted, and the ceiling, by the judge; what is drawn, and the nearest avatar, by their parameters."
+    return [*lines, "", note]
+
+
+def _precise(row: dict[str, Any]) -> str:
+    return f"{shown(row['precision'], '.2f')} ({shown(row['recall'], '.2f')})"
+
+
+def _many(untold: Sequence[str]) -> str:
+    """How many of `EIGHT` are asked, in a word."""
+    return WORDS[len(EIGHT) - len(_silent(untold))]
+
+
+def _silent(untold: Sequence[str]) -> list[str]:
+    """What of `EIGHT` isn't asked."""
+    return [name for which, name in EIGHT if all(a in untold for a in QUESTIONS[which][name])]
 
 
 def _pair(row: dict[str, float | None], digits: str) -> str:
@@ -61,9 +111,10 @@ def _measure_table(measure: dict[str, Any], untold: Sequence[str]) -> list[str]:
         cells = [row["agreement"]["questions"][name] for row in rows]
         title = f"{name} ({'UTKFace' if which == 'utkface' else 'CelebA'}, {cells[0]['positives']} of {cells[0]['n']})"
         lines.append(line(title, [*(_pair(c, ".2f") for c in cells), ""]))
-    silent = [name for which, name in EIGHT if all(a in untold for a in QUESTIONS[which][name])]
-    many = WORDS[len(EIGHT) - len(silent)]
-    lines.append(line(f"**mean of the {many}**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"]))
+    silent = _silent(untold)
+    lines.append(
+        line(f"**mean of the {_many(untold)}**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"])
+    )
     if all("all_right" in row for row in rows):
         lines.append(_right_line([row["all_right"] for row in rows], untold))
     if measure["chance"]:

@@ -44,6 +44,9 @@ QUESTIONS = {
 EIGHT = (*(("celeba", name) for name in QUESTIONS["celeba"]), ("utkface", "dark_skin"), ("utkface", "old"))
 """The questions whose mean balanced accuracy is the one number of a translation."""
 
+HITS = ("glasses", "hat", "beard", "smiling")
+"""What is said of somebody should be true: asked how precisely, in the short table."""
+
 GROUPS = ("White", "Black", "Asian", "Indian", "others")
 """UTKFace's, in the order of its numbers. dark_skin: Black and Indian against White and Asian; others are left out."""
 
@@ -136,6 +139,25 @@ def judged_right(truth: Truth, said: Truth) -> dict[str, Any]:
     """`all_right` of the judge's scores of pictures in the photos' places: yes above 0, the hair its likeliest."""
     yes = {name: (said[name] > 0).astype(np.float32) for name in YES_NO if name in said}
     return all_right(truth, yes, np.array(COLOURS)[np.stack([said[name] for name in HAIR], 1).argmax(1)])
+
+
+def hits(labels: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> dict[str, Any]:
+    """precision: of what is drawn, the share that is labelled; recall: of what is labelled, the share that is drawn;
+    labelled, drawn, n: how many. None of nothing."""
+    both = float((labels & drawn).sum())
+    return {
+        "precision": mean([both / drawn.sum()]) if drawn.any() else None,
+        "recall": mean([both / labels.sum()]) if labels.any() else None,
+        "balanced_accuracy": mean([balanced_accuracy(labels, drawn)]),
+        "labelled": int(labels.sum()),
+        "drawn": int(drawn.sum()),
+        "n": len(labels),
+    }
+
+
+def judged_hits(truth: Truth, said: Truth) -> dict[str, Any]:
+    """`hits` of the judge's scores, where it can be asked: yes above 0."""
+    return {name: hits(truth[name] == 1, said[name] > 0) for name in HITS if name in said}
 
 
 def by_people(truth: dict[str, Truth], said: dict[str, Truth]) -> dict[str, Any]:

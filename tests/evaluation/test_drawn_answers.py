@@ -13,7 +13,7 @@ from dtn_core.domains import avatars
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.evaluation.drawn import right, shown
 from dtn_core.evaluation.drawn.portrayed import Portrayed, portray
-from dtn_core.evaluation.questions import HAIR, YES_NO
+from dtn_core.evaluation.questions import HAIR, YES_NO, hits
 
 
 def drawing(style="avataaars", colours=None, **variants):
@@ -80,7 +80,8 @@ def test_c_decides_for_those_whose_drawing_leaves_the_sex_open():
 def told_of(n, **likely):
     """f's probabilities: a tenth of everything but what is given."""
     names = ("Wearing_Hat", "Bald", "Male", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open")
-    told = {name: np.full(n, 0.1) for name in (*names, *HAIR_READS.values(), "race_Black", "race_Indian")}
+    names = (*names, *HAIR_READS.values(), "race_Black", "race_Indian", "age_60")
+    told = {name: np.full(n, 0.1) for name in names}
     return told | {"No_Beard": np.full(n, 0.9)} | {name: np.array(v, float) for name, v in likely.items()}
 
 
@@ -96,13 +97,13 @@ def test_fs_own_reading_is_cut_at_a_half():
 
 def test_precision_recall_and_balanced_accuracy_by_hand():
     labels, drawn = np.array([1, 1, 1, 0, 0, 0, 0, 0], bool), np.array([1, 1, 0, 1, 0, 0, 0, 0], bool)
-    assert right.hits(labels, drawn) == {
+    assert hits(labels, drawn) == {
         "precision": round(2 / 3, 4), "recall": round(2 / 3, 4), "balanced_accuracy": round((2 / 3 + 4 / 5) / 2, 4),
         "labelled": 3, "drawn": 3, "n": 8,
     }  # fmt: skip
     none = np.zeros(4, bool)
     nothing = dict.fromkeys(("precision", "recall", "balanced_accuracy"))
-    assert right.hits(none, none) == {**nothing, "labelled": 0, "drawn": 0, "n": 4}
+    assert hits(none, none) == {**nothing, "labelled": 0, "drawn": 0, "n": 4}
 
 
 def truth_of(n, **labels):

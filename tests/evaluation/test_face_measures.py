@@ -13,7 +13,7 @@ from dtn_core import checkpoint, images
 from dtn_core.__main__ import main
 from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
-from dtn_core.evaluation import baselines, cleanliness, faces, nets, questions, retrieval
+from dtn_core.evaluation import baselines, cleanliness, faces, faces_page, nets, questions, retrieval
 from dtn_core.metrics import kid, polynomial_mmd, ranks
 from dtn_core.networks.encoders import ATTRIBUTES
 from dtn_core.networks.judge import JUDGED, Judge
@@ -350,6 +350,7 @@ def test_few_pictures_give_dashes_and_the_same_figures_again(tiny_checkpoint, ma
     assert "| — / — |" in text
     assert "nan" not in text
     assert figures["drawn"] is None
+    assert text.startswith(faces_page.summary(figures) + "\n\n")
     assert "six right (five without hair), by the judge, of 3 |" in text
 
 

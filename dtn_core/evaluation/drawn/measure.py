@@ -62,7 +62,7 @@ def measure(
         "seed": seed,
         "asked": asked(style),
         "all_right": {name: all_right(truth["celeba"], *told) for name, told in (said | beside).items()},
-        "questions": {name: questions(truth["celeba"], told) for name, told in (said | {"f": read_celeba}).items()},
+        "questions": {name: questions(truth["celeba"], told) for name, told in (said | beside).items()},
         "soft": soft(truth, celeba, utkface),
         "people": {
             name: {

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...avatars.choose import EXPRESSIONS, HAIR_READS, QUESTIONS, reading
 from ...domains.portraits import UNKNOWN
-from ...metrics import auc, balanced_accuracy
-from ..questions import Truth, hair_label, mean
+from ...metrics import auc
+from ..questions import Truth, hair_label, hits, mean
 from .portrayed import Portrayed
 from .shown import Answers, asked
 
@@ -22,20 +22,6 @@ def questions(truth: Truth, said: Answers) -> dict[str, Any]:
     here = wanted != ""
     rows = {name: hits(truth[name] == 1, yes == 1) for name, yes in said.yes.items()}
     return rows | {f"hair_{name}": hits(wanted[here] == name, said.hair[here] == name) for name in HAIR_READS}
-
-
-def hits(labels: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> dict[str, Any]:
-    """precision: of what is drawn, the share that is labelled; recall: of what is labelled, the share that is drawn;
-    labelled, drawn, n: how many. None of nothing."""
-    both = float((labels & drawn).sum())
-    return {
-        "precision": mean([both / drawn.sum()]) if drawn.any() else None,
-        "recall": mean([both / labels.sum()]) if labels.any() else None,
-        "balanced_accuracy": mean([balanced_accuracy(labels, drawn)]),
-        "labelled": int(labels.sum()),
-        "drawn": int(drawn.sum()),
-        "n": len(labels),
-    }
 
 
 def soft(truth: dict[str, Truth], celeba: Portrayed, utkface: Portrayed) -> dict[str, Any]:
