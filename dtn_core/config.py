@@ -445,7 +445,7 @@ PRESETS: dict[str, Config] = {
         log_every=100, sample_every=1000, save_every=1000,
     ),
     "faces-tied": TransferTraining(
-        steps=1500, batch=32, lr=4e-4, encoder="encoder-drawn", start="emoji", tie=100.0, avatar="emoji", utkface=0.25,
+        steps=3500, batch=32, lr=4e-4, encoder="encoder-drawn", start="emoji", tie=100.0, avatar="emoji", utkface=0.25,
         alpha=8.0, wobble=True, avatars=8000, views=2, save_every=500,
     ),
     "faces-paper": TransferTraining(
