@@ -126,7 +126,7 @@ def _alone(parameters: Parameters, style: str, view: View) -> dict[str, str]:
     assert options(parameters)
     cut = text.index("</defs>") + len("</defs>")
     head, definitions = text[: text.index("<metadata")], text[text.index("<defs>") : cut]
-    inner = re.match(r'<g clip-path="[^"]*">(.*)</g></svg>', text[cut:], re.S).group(1)
+    inner = re.match(r"<g [^>]*>(.*)</g></svg>", text[cut:], re.S).group(1)
     layers: dict[str, str] = {}
     for part in re.findall(r"<use [^>]*/>|<path [^>]*/>|<g .*?</g>", inner, re.S):
         named = re.search(r'href="#([A-Za-z]+)-', part)

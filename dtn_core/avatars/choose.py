@@ -378,9 +378,11 @@ def _sure(
     yes: dict[str, bool], hair: str, likely: dict[str, float], told: Mapping[str, NDArray[np.float64]], i: int
 ) -> dict[str, float]:
     """What is drawn → its probability, in words for people."""
-    words = {"male": ("drawn masculine", "drawn feminine")}
+    words = {"male": ("short hair", "long hair")}
     made = {}
     for name, answer in yes.items():
+        if name == "male" and (yes.get("hat") or yes.get("bald")):
+            continue  # nobody sees it
         label = words.get(name, (name, f"no {name}" if name != "bald" else "not bald"))[0 if answer else 1]
         made[label] = likely[name] if answer else 1 - likely[name]
     if not yes.get("hat") and not yes.get("bald"):

@@ -15,7 +15,10 @@ from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 from .parameters import SPECS, Parameters
 
 View = Literal["bust", "head"]
-"""bust: the artist's whole canvas, shoulders and hats included; head: the crop whose eyes stand as in `faces.align`."""
+"""bust: the artist's whole canvas and room for tall hats above it; head: the crop whose eyes stand as in `faces.align`."""
+
+ABOVE = 0.06
+"""Room above the canvas in a bust, as a share of its side."""
 
 SIZES = (16, 4096)
 """Smallest and largest side of a picture in pixels."""
@@ -23,17 +26,17 @@ SIZES = (16, 4096)
 
 def svg(parameters: Parameters, view: View = "bust") -> str:
     """The drawing as SVG, the artist's credit among its metadata."""
-    return compose(parameters.style, options(parameters), frame(parameters.style, view))
+    text = compose(parameters.style, options(parameters), frame(parameters.style, view))
+    if view == "bust":  # the artist's clip is the canvas itself, and would cut tall hats off; a layer also draws sooner
+        text = re.sub(r'</defs><g clip-path="[^"]*">', '</defs><g style="isolation:isolate">', text, count=1)
+    return text
 
 
 def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:
     """Rasterise: (size, size, 4) uint8 RGBA, straight alpha. Raises ValueError for a size outside `SIZES`."""
     if not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
-    text = svg(parameters, view)
-    if view == "bust":  # the artist's clip is the canvas itself: a layer without one has the same pixels, sooner
-        text = re.sub(r'</defs><g clip-path="[^"]*">', '</defs><g style="isolation:isolate">', text, count=1)
-    return raster(text, size)
+    return raster(svg(parameters, view), size)
 
 
 def options(parameters: Parameters) -> dict[str, Any]:
@@ -63,7 +66,10 @@ def parameters_of(style: str, pinned: dict[str, Any]) -> Parameters:
 def frame(style: str, view: View) -> tuple[float, float, float]:
     """left, top and side of a view on a style's canvas."""
     spec = SPECS[style]
-    return (0.0, 0.0, spec.canvas) if view == "bust" else head_frame(spec.eyes)
+    if view == "head":
+        return head_frame(spec.eyes)
+    room = ABOVE * spec.canvas
+    return -room / 2, -room, spec.canvas + room
 
 
 def head_frame(eyes: tuple[float, float, float]) -> tuple[float, float, float]:

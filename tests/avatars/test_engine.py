@@ -53,7 +53,10 @@ def test_the_view_is_a_square_of_the_canvas(style):
         box = ElementTree.fromstring(svg(Parameters(style), view)).attrib["viewBox"]
         return [float(v) for v in box.split()]
 
-    assert seen("bust") == [0, 0, SPECS[style].canvas, SPECS[style].canvas]
+    left, top, side, _ = seen("bust")
+    assert seen("bust") == pytest.approx([*frame(style, "bust"), side], abs=0.01)
+    assert top + side == pytest.approx(SPECS[style].canvas)  # shoulders end with the canvas
+    assert left + side / 2 == pytest.approx(SPECS[style].canvas / 2)
     assert seen("head") == pytest.approx([*frame(style, "head"), frame(style, "head")[2]], abs=0.01)
     x, y, apart = SPECS[style].eyes
     left, top, side = frame(style, "head")
@@ -168,3 +171,10 @@ def test_every_variant_is_another_drawing(style):
     for slot, variants in SPECS[style].slots.items():
         seen = {image(Parameters(style, full | {slot: variant}), 96, "bust").tobytes() for variant in variants}
         assert len(seen) == len(variants), slot
+
+
+def test_a_tall_hat_is_whole():
+    """Its pompom stands above the artist's canvas."""
+    alpha = image(Parameters("avataaars", {"top": "winterHat03"}), 256)[..., 3]
+    assert alpha[0].max() == 0
+    assert alpha[-1].max() == 255
