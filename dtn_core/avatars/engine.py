@@ -15,10 +15,7 @@ from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 from .parameters import SPECS, Parameters
 
 View = Literal["bust", "head"]
-"""bust: the artist's whole canvas and room for tall hats above it; head: the crop whose eyes stand as in `faces.align`."""
-
-ABOVE = 0.06
-"""Room above the canvas in a bust, as a share of its side."""
+"""bust: the artist's whole canvas (`Spec.bust`); head: the crop whose eyes stand as in `faces.align`."""
 
 SIZES = (16, 4096)
 """Smallest and largest side of a picture in pixels."""
@@ -66,10 +63,7 @@ def parameters_of(style: str, pinned: dict[str, Any]) -> Parameters:
 def frame(style: str, view: View) -> tuple[float, float, float]:
     """left, top and side of a view on a style's canvas."""
     spec = SPECS[style]
-    if view == "head":
-        return head_frame(spec.eyes)
-    room = ABOVE * spec.canvas
-    return -room / 2, -room, spec.canvas + room
+    return spec.bust if view == "bust" else head_frame(spec.eyes)
 
 
 def head_frame(eyes: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -32,6 +32,12 @@ class Spec(NamedTuple):
     canvas: float
     kinds: dict[str, dict[str, tuple[str, ...]]]
 
+    @property
+    def bust(self) -> tuple[float, float, float]:
+        """left, top and side of what is seen of a canvas: all of it, and some room for tall hats above it."""
+        room = 0.06 * self.canvas
+        return -room / 2, -room, self.canvas + room
+
 
 HAIR_COLOURS = {
     "black": ("#2c1b18",),

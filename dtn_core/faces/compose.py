@@ -74,7 +74,8 @@ def _drawn(face: TransferredFace) -> Sticker:
     """The bust, its eyes about those of the face. Its shoulders fade out towards a circle around the eyes, so that
     nobody sees where the canvas ends."""
     parameters, matrix, side = face.avatar.parameters, face.aligned.matrix, face.aligned.image.shape[0]
-    x, y, apart = (value / parameters.spec.canvas for value in parameters.spec.eyes)
+    (x, y, apart), (left, top, span) = parameters.spec.eyes, parameters.spec.bust
+    x, y, apart = (x - left) / span, (y - top) / span, apart / span
     wide = side * HEAD_EYE_DISTANCE / apart * LARGER[parameters.style]  # the bust in pixels of the crop
     size = int(np.clip(wide / np.hypot(*matrix[0, :2]), 16, LARGEST))
     shown = np.ones((size, size), np.float32)

@@ -177,4 +177,4 @@ def test_a_tall_hat_is_whole():
     """Its pompom stands above the artist's canvas."""
     alpha = image(Parameters("avataaars", {"top": "winterHat03"}), 256)[..., 3]
     assert alpha[0].max() == 0
-    assert alpha[-1].max() == 255
+    assert alpha[-1].max() > 200
