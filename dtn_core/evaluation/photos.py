@@ -32,9 +32,9 @@ class Photos(NamedTuple):
         return np.stack([self.truth["celeba"]["only_beard" if name == "beard" else name] for name in TOLD], 1)
 
 
-def load(data: Path, split: Split, limit: int | None = None) -> Photos:
-    """A part of CelebA and UTKFace and the pairs, at most so many of each. Raises ValueError if a pack is missing, or
-    has none of the part."""
+def labelled(data: Path, split: Split, limit: int | None = None) -> Photos:
+    """A part of CelebA and UTKFace, at most so many of each. Raises ValueError if a pack is missing, or has none of the
+    part."""
     celeba = portraits.celeba(data, split, LABELS, limit)
     utkface = portraits.utkface(data, split, (), limit)
     crops = {}
@@ -42,8 +42,12 @@ def load(data: Path, split: Split, limit: int | None = None) -> Photos:
         if not len(photos):
             raise ValueError(f"{name}.zip: no pictures of the {split} part. Raise --limit or get the pack again.")
         crops[name] = np.stack([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures])
-    truth = {"celeba": celeba_truth(celeba), "utkface": utkface_truth(utkface.names)}
-    people = pairs(data, split, limit, CROP)
+    return Photos({"celeba": celeba_truth(celeba), "utkface": utkface_truth(utkface.names)}, crops)
+
+
+def load(data: Path, split: Split, limit: int | None = None) -> Photos:
+    """`labelled` and the pairs, at most so many of each."""
+    photos, people = labelled(data, split, limit), pairs(data, split, limit, CROP)
     if people is None:
-        return Photos(truth, crops)
-    return Photos(truth, crops | {"pairs": people.queries}, people.targets, people.missed)
+        return photos
+    return Photos(photos.truth, photos.crops | {"pairs": people.queries}, people.targets, people.missed)

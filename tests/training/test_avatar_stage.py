@@ -1,19 +1,15 @@
 """c: learns to choose parameters, by every switch; its checkpoint joins a translation."""
 
-import csv
-import zipfile
-
-import cv2
-import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from made_photos import write_photos
 
 from dtn_core import checkpoint
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS, replace
 from dtn_core.images import to_float, to_tensor
-from dtn_core.networks.encoders import CELEBA, AttributeEncoder, Standardise
+from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.training import run_training
 from dtn_core.training.avatar import AvatarStage, encode, sample_parameters
@@ -25,22 +21,7 @@ TINY = replace(PRESETS["avatar-tiny"], avatars=120, limit=24)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Photos of noise with labels, as packs."""
-    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-
-    def jpeg(*shape):
-        return cv2.imencode(".jpg", rng.integers(0, 255, shape, np.uint8))[1].tobytes()
-
-    with zipfile.ZipFile(folder / "celeba.zip", "w") as pack, (folder / "celeba_attributes.csv").open("w") as table:
-        rows = csv.writer(table)
-        rows.writerow(["file", *CELEBA])
-        for i in range(40):
-            pack.writestr(f"{i}.jpg", jpeg(109, 89, 3))
-            rows.writerow([f"{i}.jpg", *(i % 2 for _ in CELEBA)])
-    with zipfile.ZipFile(folder / "utkface.zip", "w") as pack:
-        for i in range(40):
-            pack.writestr(f"{20 + i}_{i % 2}_{i % 4}_{i}.jpg", jpeg(200, 200, 3))
-    return folder
+    return write_photos(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")

@@ -60,10 +60,16 @@ def portray(
     drawer: Drawer, crops: Image, painted: Tensor | None = None, points: tuple[Point, ...] = POINTS
 ) -> Portrayed:
     """c of (N, S, S, 3) head crops; painted: (N, 3, 64, 64) G of the same, for a c that reads it."""
-    features = seen(drawer.f, crops)
+    return portray_seen(drawer, seen(drawer.f, crops), painted, points)
+
+
+def portray_seen(
+    drawer: Drawer, features: Tensor, painted: Tensor | None = None, points: tuple[Point, ...] = POINTS
+) -> Portrayed:
+    """`portray`, where (N, dim) f of the photos is known."""
     painted = None if drawer.reader == "f" else painted
     beliefs, avatars = [], {point: [] for point in points}
-    for part in torch.arange(len(crops)).split(256):
+    for part in torch.arange(len(features)).split(256):
         given = features[part], None if painted is None else painted[part]
         beliefs.append(drawer.beliefs(*given))
         for point in points:

@@ -1,0 +1,28 @@
+"""Photos of noise with labels, as the packs celeba.zip and utkface.zip hold them."""
+
+import csv
+import zipfile
+
+import cv2
+import numpy as np
+
+from dtn_core.networks.encoders import CELEBA
+
+
+def write_photos(folder, count=40):
+    """So many photos of each set into a folder, every other one with all labels of CelebA. Returns the folder."""
+    rng = np.random.default_rng(0)
+
+    def jpeg(*shape):
+        return cv2.imencode(".jpg", rng.integers(0, 255, shape, np.uint8))[1].tobytes()
+
+    with zipfile.ZipFile(folder / "celeba.zip", "w") as pack, (folder / "celeba_attributes.csv").open("w") as table:
+        rows = csv.writer(table)
+        rows.writerow(["file", *CELEBA])
+        for i in range(count):
+            pack.writestr(f"{i}.jpg", jpeg(109, 89, 3))
+            rows.writerow([f"{i}.jpg", *(i % 2 for _ in CELEBA)])
+    with zipfile.ZipFile(folder / "utkface.zip", "w") as pack:
+        for i in range(count):
+            pack.writestr(f"{20 + i}_{i % 2}_{i % 4}_{i}.jpg", jpeg(200, 200, 3))
+    return folder
