@@ -68,6 +68,9 @@ SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "r
 OWN_SHARE = 0.15
 """How much of a cheek's deviation from its group's mean is drawn."""
 
+SMILES = 0.4
+"""From which probability on a face smiles: f is a little shy of it."""
+
 GREY_OF_OLD = 0.6
 """Probability of grey hair among those over sixty."""
 
@@ -294,7 +297,7 @@ def choose(
                 yes["beard"] = False
         moustache = told["Mustache"][i] > 0.5 and told["No_Beard"][i] > 0.5
         variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, decisions.bias)
-        if told["Smiling"][i] <= 0.5:
+        if told["Smiling"][i] <= SMILES:
             variants["eyes"] = SPECS[style].slots["eyes"][0]  # others laugh
         variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
         weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
@@ -345,9 +348,9 @@ def _variants(
 def _mouth(style: str, smiling: float, parted: float) -> str:
     """A smiling face smiles, an open mouth is open; neutral otherwise."""
     kinds = SPECS[style].kinds["mouth"]
-    if smiling > 0.5:
+    if smiling > SMILES:
         return kinds["laugh" if parted > 0.5 else "smile"][0]
-    return kinds["open" if parted > 0.8 else "neutral"][0]
+    return kinds["open" if parted > 0.5 else "neutral"][0]
 
 
 def _colours(
@@ -388,7 +391,7 @@ def _sure(
     if not yes.get("hat") and not yes.get("bald"):
         made[f"{hair} hair"] = likely[f"hair:{hair}"]
     smiling = float(told["Smiling"][i])
-    made["smiling" if smiling > 0.5 else "not smiling"] = max(smiling, 1 - smiling)
+    made["smiling" if smiling > SMILES else "not smiling"] = max(smiling, 1 - smiling)
     return {label: round(p, 3) for label, p in made.items()}
 
 
