@@ -432,11 +432,11 @@ PRESETS: dict[str, Config] = {
     **{
         name: TransferTraining(
             steps=steps, batch=32, lr=5e-4, encoder="encoder-drawn", style=style, utkface=0.25, alpha=20.0,
-            alpha_end=8.0, wobble=True, base=base, avatars=avatars, views=3,
+            alpha_end=8.0, wobble=True, base=base, avatars=avatars, views=3, emphasis=emphasis,
         )
-        for name, style, steps, base, avatars in (
-            ("faces-cpu", "avataaars", 5000, 24, 10000), ("toon-cpu", "toon-head", 2500, 16, 6000),
-            ("cartoon-cpu", "cartoon-set", 3200, 16, 2000),
+        for name, style, steps, base, avatars, emphasis in (
+            ("faces-cpu", "avataaars", 5000, 24, 10000, 1.5), ("toon-cpu", "toon-head", 2500, 16, 6000, 1.5),
+            ("cartoon-cpu", "cartoon-set", 3200, 16, 2000, 1.0),
         )
     },
     "faces": TransferTraining(
@@ -446,7 +446,7 @@ PRESETS: dict[str, Config] = {
     ),
     "faces-tied": TransferTraining(
         steps=3500, batch=32, lr=4e-4, encoder="encoder-drawn", start="emoji", tie=100.0, avatar="emoji", utkface=0.25,
-        alpha=8.0, wobble=True, avatars=8000, views=2, save_every=500,
+        alpha=8.0, wobble=True, avatars=8000, views=2, emphasis=1.25, save_every=500,
     ),
     "faces-paper": TransferTraining(
         steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375
