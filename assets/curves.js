@@ -22,15 +22,15 @@ const nearest = (line, x) => {
   return points.reduce((best, point) => (Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best));
 };
 
-const look = (event) => {
-  const svg = event.target.closest("svg[data-scale]") || (event.target.closest(".curve") || element).querySelector("svg[data-scale]");
-  if (!event.target.closest(".curve") || !svg) return hide();
+const show = (target, clientX, clientY) => {
+  const svg = target.closest("svg[data-scale]") || (target.closest(".curve") || element).querySelector("svg[data-scale]");
+  if (!target.closest(".curve") || !svg) return hide();
   const box = svg.getBoundingClientRect();
   const view = svg.viewBox.baseVal;
   const zoom = box.width / view.width;
-  const x = (event.clientX - box.left) / zoom;
+  const x = (clientX - box.left) / zoom;
   const lines = [...svg.querySelectorAll(".raw")];
-  if (x < AXES.left - 6 || event.clientY < box.top || !lines.length) return hide();
+  if (x < AXES.left - 6 || clientY < box.top || !lines.length) return hide();
   const [last, low, high] = svg.dataset.scale.split(" ").map(Number);
   const wide = view.width - AXES.left - AXES.right;
   const tall = view.height - AXES.top - AXES.bottom;
@@ -54,7 +54,23 @@ const look = (event) => {
   tip.style.top = Math.max(8, box.top - 6) + "px";
 };
 
+// Curves are drawn anew while a run goes on, under a pointer that rests: what it points at is looked up again.
+let pointer = null;
+const look = (event) => {
+  pointer = [event.clientX, event.clientY];
+  show(event.target, ...pointer);
+};
+const lookAgain = () => {
+  const target = pointer && document.elementFromPoint(...pointer);
+  if (target && element.contains(target)) show(target, ...pointer);
+  else hide();
+};
+
 element.addEventListener("pointermove", look);
 element.addEventListener("pointerdown", look);
+document.addEventListener("pointermove", (event) => {
+  if (!element.contains(event.target)) pointer = null;
+});
 element.addEventListener("pointerleave", hide);
-window.addEventListener("scroll", hide, { passive: true });
+new MutationObserver(lookAgain).observe(element, { childList: true, subtree: true });
+window.addEventListener("scroll", lookAgain, { passive: true });
