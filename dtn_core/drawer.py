@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .avatars.avatar import Avatar
 from .avatars.choose import Beliefs, Decisions, Point, choose
-from .avatars.parameters import DrawnStyle, Parameters
+from .avatars.parameters import DrawnStyle
 from .networks.avatar_head import added
 from .networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise
 
@@ -66,8 +66,3 @@ class Drawer:
     def __call__(self, x: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:
         """(N, 3, S, S) head crops in [-1, 1] → N avatars."""
         return self.choose(self.f(x), painted, point)
-
-
-def parameters(avatars: list[Avatar]) -> list[Parameters]:
-    """What is drawn, without how sure it is."""
-    return [avatar.parameters for avatar in avatars]

@@ -56,7 +56,8 @@ RESERVED = frozenset(
         "blazerAndSweater", "collarAndSweater", "overall", "sad", "squint", "closed", "surprised", "side", "wink",
         "raisedExcited", "frownNatural", "sadConcerned", "sadConcernedNatural", "angry", "angryNatural", "upDown",
         "upDownNatural", "bow", "humble", "dress", "longBeard", "beardMajestic", "winterHat1",
-        "winterHat02", "flatNatural", "#ffffff",
+        "winterHat02", "hat", "flatNatural",
+        "#ffffff",
     )
 )  # fmt: skip
 """What only people choose: no network should guess a creed or a mood, rare cuts and hats would be invented, and a white
@@ -67,6 +68,21 @@ SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "r
 
 OWN_SHARE = 0.15
 """How much of a cheek's deviation from its group's mean is drawn."""
+
+CUTS = {
+    "long": {
+        "Bangs": ("longButNotTooLong", "miaWallace", "straightAndStrand"),
+        "Wavy_Hair": ("bigHair", "curly", "curvy"),
+        "": ("bob", "bun", "straight01", "straight02"),
+    },
+    "short": {
+        "Bangs": ("shaggy", "shortRound", "theCaesarAndSidePart"),
+        "Wavy_Hair": ("frizzle", "shaggy", "shortCurly", "shortWaved"),
+        "": ("dreads01", "frizzle", "shortFlat", "shortRound", "theCaesar", "theCaesarAndSidePart"),
+    },
+}
+"""avataaars: haircuts by what f reads of the hair: a fringe first, then waves, else neither. Drawings alone teach
+little of it, and people are told apart by it."""
 
 SMILES = 0.4
 """From which probability on a face smiles: f is a little shy of it."""
@@ -296,7 +312,8 @@ def choose(
             else:
                 yes["beard"] = False
         moustache = told["Mustache"][i] > 0.5 and told["No_Beard"][i] > 0.5
-        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, decisions.bias)
+        cut = next((name for name in ("Bangs", "Wavy_Hair") if told[name][i] > 0.5), "")
+        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, cut, decisions.bias)
         if told["Smiling"][i] <= SMILES:
             variants["eyes"] = SPECS[style].slots["eyes"][0]  # others laugh
         variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
@@ -309,9 +326,9 @@ def choose(
 
 
 def _variants(
-    style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool, bias: Mapping[str, list[float]]
+    style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool, cut: str, bias: Mapping[str, list[float]]
 ) -> dict[str, str]:
-    """The likeliest variant of every slot among those that the answers leave, see `_biases`."""
+    """The likeliest variant of every slot among those that the answers leave, see `_biases`; cut: of `CUTS`."""
     beard = "moustache" if moustache else "beard"
     kinds: dict[str, tuple[str, ...]] = {}
     if style == "avataaars":
@@ -337,6 +354,8 @@ def _variants(
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
         allowed = [j for j in allowed if _may_choose(style, slot, j)]
+        if slot == "top" and kinds[slot][0] in CUTS:
+            allowed = [variants.index(v) for v in CUTS[kinds[slot][0]][cut]]
         score = beliefs[slot] + bias[slot]
         made[slot] = variants[max(allowed, key=lambda j: score[j])]
     if style == "toon-head" and yes["male"] and made["hair"] == "bun":

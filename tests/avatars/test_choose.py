@@ -11,7 +11,7 @@ from dtn_core.avatars.parameters import SPECS
 STYLES = tuple(SPECS)
 ATTRIBUTES = (
     "Wearing_Hat", "Bald", "Male", "No_Beard", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open",
-    "age_60", *HAIR_READS.values(), *SKIN_LIGHTNESS,
+    "age_60", "Bangs", "Wavy_Hair", *HAIR_READS.values(), *SKIN_LIGHTNESS,
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def chosen(style="avataaars", told=None, decisions=None, lightness=60.0, point="
 
 def test_what_is_surely_seen_is_drawn():
     parameters, sure = chosen(top="hat", facialHair="", accessories="round")
-    assert parameters.variants["top"] == "hat"
+    assert parameters.variants["top"] == "winterHat03"  # brims are for people to choose
     assert parameters.variants["accessories"] == "round"
     assert parameters.variants["facialHair"] == ""
     assert sure["glasses"] > 0.9
@@ -174,3 +174,16 @@ def test_hair_that_cannot_be_seen_is_grey_on_old_people():
     assert max(old, key=old.get) == "grey"
     seen = read(Brown_Hair=0.8, age_60=0.9)
     assert max(seen, key=seen.get) == "brown"
+
+
+@pytest.mark.parametrize(("male", "kind"), [("bob", "long"), ("theCaesar", "short")])
+def test_the_cut_follows_what_f_reads_of_the_hair(male, kind):
+    for told, cut in (({"Bangs": 0.9, "Wavy_Hair": 0.9}, "Bangs"), ({"Wavy_Hair": 0.9}, "Wavy_Hair"), ({}, "")):
+        parameters, _ = chosen(top=male, told=told_of(**told))
+        assert parameters.variants["top"] in choosing.CUTS[kind][cut]
+
+
+def test_cuts_are_of_their_kind_and_free_to_choose():
+    for kind, cuts in choosing.CUTS.items():
+        for variants in cuts.values():
+            assert set(variants) <= set(SPECS["avataaars"].kinds["top"][kind]) - RESERVED
