@@ -690,7 +690,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         figures = upscaling.evaluate(arguments.checkpoint or "emoji", arguments.limit or 200)
         text = upscaling.table(figures)
     if arguments.output and arguments.what != "digits":
-        _write_json(Path(arguments.output), figures)
+        _write(Path(arguments.output), json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures) if arguments.json else text)
     return 0
 
@@ -750,16 +750,6 @@ def _digit_data(arguments: argparse.Namespace) -> Path | None:
             raise ValueError("--download needs --data DIR: where the pictures go.")
         digits.download(Path(arguments.data))
     return optional_folder(arguments.data)
-
-
-def _write_json(path: Path, figures: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror}). Choose another output.") from None
 
 
 if __name__ == "__main__":

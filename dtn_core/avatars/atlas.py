@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..colours import to_rgb
-from .engine import View, options, raster, svg
+from .engine import View, raster, svg
 from .parameters import SPECS, Parameters
 
 
@@ -36,7 +36,7 @@ class Atlas(nn.Module):
         for layer in self.spec.layers:
             bases, masks = [], {name: [] for name in self.spec.colours}
             for variant in self.spec.slots.get(layer, ("only",)):
-                text = "" if variant == "" else _alone(_marked(style, layer, variant), style, view).get(layer, "")
+                text = "" if variant == "" else _alone(_marked(style, layer, variant), view).get(layer, "")
                 base = self._paint(text, None)
                 bases.append(base)
                 for name, mask in masks.items():
@@ -119,17 +119,16 @@ def _marked(style: str, layer: str, variant: str) -> Parameters:
     return Parameters(style, shown, {name: _mark(style, name) for name in spec.colours})
 
 
-def _alone(parameters: Parameters, style: str, view: View) -> dict[str, str]:
+def _alone(parameters: Parameters, view: View) -> dict[str, str]:
     """Layer → an SVG of it alone. What DiceBear refers to by <use> is named after the slot; the rest is the canvas's
     own and belongs to the first layer."""
     text = svg(parameters, view)
-    assert options(parameters)
     cut = text.index("</defs>") + len("</defs>")
     head, definitions = text[: text.index("<metadata")], text[text.index("<defs>") : cut]
     inner = re.match(r"<g [^>]*>(.*)</g></svg>", text[cut:], re.S).group(1)
     layers: dict[str, str] = {}
     for part in re.findall(r"<use [^>]*/>|<path [^>]*/>|<g .*?</g>", inner, re.S):
         named = re.search(r'href="#([A-Za-z]+)-', part)
-        name = named.group(1) if named else SPECS[style].layers[0]
+        name = named.group(1) if named else parameters.spec.layers[0]
         layers[name] = layers.get(name, "") + part
     return {name: head + definitions + body + "</svg>" for name, body in layers.items()}
