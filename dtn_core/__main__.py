@@ -7,10 +7,11 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .files import replacing
 
 if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they know that they run
     from .avatars.parameters import Parameters
@@ -51,20 +52,9 @@ def _say(line: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a text whole or not at all: under a temporary name, then replaced. Raises ValueError if it can't."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror or error}). Choose another output.") from None
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+    """Write a text whole or not at all. Raises ValueError if it can't."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 # --- emojify ------------------------------------------------------------------------------------------------

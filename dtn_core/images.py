@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from PIL import Image as PILImage
 from PIL import ImageOps, features
 from torch import Tensor
 
+from .files import replacing
 from .types import Image
 
 MAX_PIXELS = 50_000_000
@@ -118,23 +118,12 @@ def save(path: str | os.PathLike[str], image: Image) -> None:
     Raises ValueError with the remedy if the folder cannot be written or the suffix is unknown.
     """
     path = Path(path)
-    temporary = None
-    try:
-        if path.suffix.lower() not in PICTURE_SUFFIXES:
-            raise ValueError(f"{path}: unknown picture type '{path.suffix}'. Use .png or .jpg.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if image.shape[2] == 4 and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"}:
-            image = over(image, (255, 255, 255))
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        os.close(handle)
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise ValueError(f"{path}: unknown picture type '{path.suffix}'. Use .png or .jpg.")
+    if image.shape[2] == 4 and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"}:
+        image = over(image, (255, 255, 255))
+    with replacing(path) as temporary:
         PILImage.fromarray(image).save(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror or error}). Choose another output.") from None
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def to_tensor(images: Image | Sequence[Image]) -> Tensor:
