@@ -15,8 +15,9 @@ import torch
 from torch.nn import functional as F
 
 from dtn_core import checkpoint
-from dtn_core.avatars.choose import SKIN_LIGHTNESS, learn
+from dtn_core.avatars.choose import learn
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.domains import digits, drawn_digits
 from dtn_core.drawer import Drawer
 from dtn_core.images import load

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..colours import from_lab, to_hex, to_lab, to_rgb
 from .parameters import HAIR_COLOURS, SPECS, Parameters
+from .skin import skin_colour, skin_lightness
 
 Beliefs = Mapping[str, NDArray[np.float32]]
 """Head → (N, choices) log-probabilities; heads are a style's slots, and "colour:NAME" for its palettes."""
@@ -62,12 +62,6 @@ RESERVED = frozenset(
 )  # fmt: skip
 """What only people choose: no network should guess a creed or a mood, rare cuts and hats would be invented, and a white
 hat is lost on paper."""
-
-SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "race_Indian": 46.0}
-"""f's group → the L* that its skin is drawn with on average, within the artists' palettes."""
-
-OWN_SHARE = 0.15
-"""How much of a cheek's deviation from its group's mean is drawn."""
 
 CUTS = {
     "long": {
@@ -155,28 +149,6 @@ def hair_reading(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]
     return each / each.sum(1, keepdims=True)
 
 
-def groups(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(N, len(SKIN_LIGHTNESS)) f's probabilities of the groups, summing to 1."""
-    each = np.stack([told[name] for name in SKIN_LIGHTNESS], 1) + 1e-6
-    return each / each.sum(1, keepdims=True)
-
-
-def skin_means(told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32]) -> dict[str, float]:
-    """Group → the mean of f's (N,) L* of the cheek over those that f counts to it."""
-    p = groups(told)
-    return {name: round(float(p[:, i] @ lightness / p[:, i].sum()), 2) for i, name in enumerate(SKIN_LIGHTNESS)}
-
-
-def skin_lightness(
-    told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32], means: Mapping[str, float]
-) -> NDArray[np.float64]:
-    """(N,) L* of the skin to draw: what f's reading of the group lets expect, and a share of how far the cheek lies
-    from the mean of that group. Light moves the cheek far more than people differ, and hardly moves the group."""
-    p = groups(told)
-    expected = p @ np.array([means[name] for name in SKIN_LIGHTNESS])
-    return p @ np.array(list(SKIN_LIGHTNESS.values())) + OWN_SHARE * (lightness - expected)
-
-
 def learn(
     style: str,
     beliefs: Beliefs,
@@ -185,7 +157,7 @@ def learn(
     artist: Mapping[str, NDArray[np.float64]],
 ) -> Decisions:
     """Decisions from unlabelled photos: c's beliefs and f's probabilities of its attributes (name → (N,)); skin: see
-    `skin_means`; artist: head → how often each choice is among the drawings."""
+    `skin.skin_means`; artist: head → how often each choice is among the drawings."""
     lines, rates = {}, {}
     for name, question in QUESTIONS[style].items():
         wanted = reading(told, question.reads)
@@ -386,14 +358,6 @@ def _colours(
             codes = HAIR_COLOURS[hair] if name in ("hair", "beard") else [c for c in palette if c not in RESERVED]
             made[name] = max(codes, key=lambda code: score[palette.index(code)])
     return made
-
-
-def skin_colour(style: str, lightness: float) -> str:
-    """The artist's skin of this L*: the palette's colours, and all between them in CIELAB."""
-    lab = to_lab(np.array([to_rgb(code) for code in SPECS[style].colours["skin"]]))
-    lab = lab[np.argsort(lab[:, 0])]
-    lightness = float(np.clip(lightness, lab[0, 0], lab[-1, 0]))
-    return to_hex(from_lab(np.array([np.interp(lightness, lab[:, 0], lab[:, k]) for k in range(3)])))
 
 
 def _sure(

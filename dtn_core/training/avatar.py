@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .. import checkpoint, colours, images
-from ..avatars import choose
+from ..avatars import choose, skin
 from ..avatars.atlas import atlas, to_tensor
 from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
 from ..avatars.engine import parameters_of
@@ -220,8 +220,8 @@ class AvatarStage:
         with torch.no_grad():
             lab = self.f.skin_lab(self.f_s[photo[few]]).cpu().numpy()
         read = {name: values[photo[few].cpu().numpy()] for name, values in self.told.items()}
-        lightness = choose.skin_lightness(read, lab[:, 0], self.skin_means)
-        codes = [choose.skin_colour(self.config.style, float(v)) for v in lightness]
+        lightness = skin.skin_lightness(read, lab[:, 0], self.skin_means)
+        codes = [skin.skin_colour(self.config.style, float(v)) for v in lightness]
         shades["skin"] = torch.tensor([colours.to_rgb(code) for code in codes], device=self.z_s.device) / 255.0
         x = to_tensor(atlas(self.config.style).to(self.z_s.device)(chosen, shades))[:, :3]
         return F.mse_loss(self.standardise_t(self.f(x)), self.z_s[photo[few]])
@@ -300,7 +300,7 @@ class Seen(NamedTuple):
 
     choices: head → how many; labels: head → (N,) index or -1; pictures: (N, 3, 64, 64) uint8 drawings; f_t: (N, dim) f
     of them; heads: photos' head crops; f_s: (M, dim) f of them; counted: the first so many photos say how often a thing
-    is; skin_means: see `avatars.choose`.
+    is; skin_means: see `avatars.skin`.
     """
 
     choices: dict[str, int]
@@ -337,7 +337,7 @@ def _skin_means(data: Path, f: nn.Module, count: int, device: torch.device) -> d
     with torch.no_grad():
         chances = f.logits(features.to(device)).sigmoid().cpu().numpy().astype(np.float64)
         lightness = f.skin_lab(features.to(device))[:, 0].cpu().numpy()
-    return choose.skin_means(dict(zip(ATTRIBUTES, chances.T)), lightness)
+    return skin.skin_means(dict(zip(ATTRIBUTES, chances.T)), lightness)
 
 
 def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:
@@ -350,7 +350,7 @@ def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:
         if more and rng.random() < 0.1:
             variants["top"] = str(rng.choice(more))
         a, b = rng.uniform(25, 92, 2)
-        shades["skin"] = choose.skin_colour(style, a if rng.random() < 0.5 else max(a, b))
+        shades["skin"] = skin.skin_colour(style, a if rng.random() < 0.5 else max(a, b))
         made.append(Parameters(style, variants, shades))
     return made
 

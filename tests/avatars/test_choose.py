@@ -5,8 +5,9 @@ import pytest
 
 from dtn_core import colours
 from dtn_core.avatars import choose as choosing
-from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, SKIN_LIGHTNESS, Decisions, choose
+from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, Decisions, choose
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.skin import SKIN_LIGHTNESS, skin_means
 
 STYLES = tuple(SPECS)
 ATTRIBUTES = (
@@ -157,7 +158,7 @@ def test_decisions_go_through_json(style):
     told = told_of(50)
     beliefs = beliefs_of(style, 50)
     artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in beliefs.items()}
-    learnt = choosing.learn(style, beliefs, told, choosing.skin_means(told, np.full(50, 55.0)), artist)
+    learnt = choosing.learn(style, beliefs, told, skin_means(told, np.full(50, 55.0)), artist)
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
     assert again == learnt
     assert again.rates["bald"] == pytest.approx(0.02)

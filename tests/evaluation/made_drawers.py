@@ -3,8 +3,9 @@
 import torch
 
 from dtn_core import checkpoint
-from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, SKIN_LIGHTNESS, Decisions
+from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, Decisions
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.drawer import Drawer
 from dtn_core.networks.avatar_head import AvatarHead, PictureHead
 from dtn_core.networks.encoders import AttributeEncoder, Standardise

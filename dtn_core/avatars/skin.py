@@ -1,0 +1,48 @@
+"""The skin of an avatar: of the person, not of the light. A cheek in a photo tells the light far more than the person,
+so f's reading of UTKFace's groups says how light the skin is to be expected, and the cheek moves it a little."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..colours import from_lab, to_hex, to_lab, to_rgb
+from .parameters import SPECS
+
+SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "race_Indian": 46.0}
+"""f's group → the L* that its skin is drawn with on average, within the artists' palettes."""
+
+OWN_SHARE = 0.15
+"""How much of a cheek's deviation from its group's mean is drawn."""
+
+
+def groups(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(N, len(SKIN_LIGHTNESS)) f's probabilities of the groups, summing to 1."""
+    each = np.stack([told[name] for name in SKIN_LIGHTNESS], 1) + 1e-6
+    return each / each.sum(1, keepdims=True)
+
+
+def skin_means(told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32]) -> dict[str, float]:
+    """Group → the mean of f's (N,) L* of the cheek over those that f counts to it."""
+    p = groups(told)
+    return {name: round(float(p[:, i] @ lightness / p[:, i].sum()), 2) for i, name in enumerate(SKIN_LIGHTNESS)}
+
+
+def skin_lightness(
+    told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32], means: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """(N,) L* of the skin to draw: what f's reading of the group lets expect, and a share of how far the cheek lies
+    from the mean of that group. Light moves the cheek far more than people differ, and hardly moves the group."""
+    p = groups(told)
+    expected = p @ np.array([means[name] for name in SKIN_LIGHTNESS])
+    return p @ np.array(list(SKIN_LIGHTNESS.values())) + OWN_SHARE * (lightness - expected)
+
+
+def skin_colour(style: str, lightness: float) -> str:
+    """The artist's skin of this L*: the palette's colours, and all between them in CIELAB."""
+    lab = to_lab(np.array([to_rgb(code) for code in SPECS[style].colours["skin"]]))
+    lab = lab[np.argsort(lab[:, 0])]
+    lightness = float(np.clip(lightness, lab[0, 0], lab[-1, 0]))
+    return to_hex(from_lab(np.array([np.interp(lightness, lab[:, 0], lab[:, k]) for k in range(3)])))
