@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from dtn_core.errors import UserError
 from dtn_core.transfer import DigitTransferrer, Transferrer
 from dtn_core.ui.app import build_app, launch
 from dtn_core.ui.train import is_public, policy
@@ -26,10 +27,10 @@ def main(argv: list[str] | None = None) -> int:
         faces = Transferrer.from_checkpoint(flags.checkpoint)
         try:
             numbers = DigitTransferrer.from_checkpoint(flags.digits, flags.judge, device="cpu")
-        except ValueError as error:
+        except UserError as error:
             numbers = error
         launch(build_app(faces, numbers, Path(flags.runs), training), flags.host, flags.port, flags.share)
-    except ValueError as error:
+    except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     return 0

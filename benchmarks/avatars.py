@@ -32,6 +32,7 @@ from dtn_core.config import AvatarTraining
 from dtn_core.domains import styles
 from dtn_core.domains.portraits import data_folder
 from dtn_core.drawer import Drawer
+from dtn_core.errors import UserError
 from dtn_core.evaluation import photos as held_out
 from dtn_core.evaluation.drawn.portrayed import POINTS, portray_seen
 from dtn_core.evaluation.drawn.right import soft
@@ -198,7 +199,7 @@ def _kept(output: Path | None) -> dict[str, Any]:
     try:
         return json.loads(output.read_text(encoding="utf-8"))["rows"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{output}: holds no rows of avatars ({error}). Choose another output.") from None
+        raise UserError(f"{output}: holds no rows of avatars ({error}). Choose another output.") from None
 
 
 def _write(output: Path | None, report: dict[str, Any]) -> None:
@@ -230,13 +231,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         base, _ = configs.find(arguments.preset)
         if not isinstance(base, AvatarTraining):
-            raise ValueError(f"--preset {arguments.preset}: doesn't train c. Use avatar-cpu or avatar.")
+            raise UserError(f"--preset {arguments.preset}: doesn't train c. Use avatar-cpu or avatar.")
         given = {key: getattr(arguments, key) for key in ("encoder", "style", "through", "steps")}
         if given["style"] == "toon-head" and given["through"] is None:
             given["through"] = "toon-head"
         base = replace(base, **{key: value for key, value in given.items() if value is not None})
         report = run(base, data_folder(arguments.data), arguments.row or list(ROWS), arguments.output, say)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         say(f"error: {error}")
         return 2
     except KeyboardInterrupt:

@@ -26,6 +26,7 @@ import torch
 
 from dtn_core import checkpoint
 from dtn_core.domains import portraits
+from dtn_core.errors import UserError
 from dtn_core.evaluation.retrieval import half_of
 from dtn_core.faces.align import align, eye_centres
 from dtn_core.faces.detect import detect
@@ -140,7 +141,7 @@ def people(data, split, limit, seed, ways=tuple(SPOILT)):
     """Looks at photos of LFW by way of spoiling, as they are first."""
     path = data / "lfw_pairs.zip"
     if not path.is_file():
-        raise ValueError(f"{path}: missing. The data folder needs lfw_pairs.zip.")
+        raise UserError(f"{path}: missing. The data folder needs lfw_pairs.zip.")
     looks = {name: [] for name in ("as they are", *ways)}
     with zipfile.ZipFile(path) as pack:
         names = [n for n in sorted(pack.namelist()) if n.endswith(".jpg") and half_of(n.rsplit("_", 1)[0]) == split]
@@ -223,7 +224,7 @@ def main(argv=None):
         looks = people(data, arguments.split, arguments.n, arguments.seed)
         sets = groups(data, arguments.split, arguments.groups, arguments.seed)
         drawn = drawings(data, arguments.n, arguments.seed)
-    except ValueError as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     report = {

@@ -19,6 +19,7 @@ from torch import nn
 from dtn_core import checkpoint, colours, images
 from dtn_core.domains import avatars, portraits, styles
 from dtn_core.domains.portraits import UNKNOWN, data_folder
+from dtn_core.errors import UserError
 from dtn_core.metrics import auc
 from dtn_core.networks.encoders import ATTRIBUTES
 from dtn_core.types import Image
@@ -129,7 +130,7 @@ def main(argv: list[str] | None = None) -> int:
             row |= on_photos(f, data, arguments.split)
             row |= {style: on_drawings(f, style) for style in ("avataaars", "toon-head")}
             made["encoders"][name] = row
-    except ValueError as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if arguments.output:

@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 import torch
 
+from dtn_core.errors import UserError
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import paste
 from dtn_core.faces.detect import detect
@@ -132,9 +133,9 @@ def main(argv=None):
     cv2.setNumThreads(arguments.threads)
     try:
         if arguments.n < 1 or arguments.threads < 1:
-            raise ValueError("-n and --threads must be at least 1.")
+            raise UserError("-n and --threads must be at least 1.")
         transferrer = Transferrer.from_checkpoint(arguments.checkpoint)
-    except ValueError as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     report = {

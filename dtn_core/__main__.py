@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .errors import UserError
 from .files import replacing
 
 if TYPE_CHECKING:  # torch takes seconds to import: commands do it once they know that they run
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         return arguments.run(arguments)
-    except ValueError as error:
+    except UserError as error:
         _say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
@@ -52,7 +53,7 @@ def _say(line: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a text whole or not at all. Raises ValueError if it can't."""
+    """Write a text whole or not at all. Raises UserError if it can't."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -126,7 +127,7 @@ def _emojify(arguments: argparse.Namespace) -> int:
 
         transferrer = Transferrer.from_checkpoint(arguments.checkpoint, arguments.device)
         wanted = _wanted(arguments, transferrer)
-    except ValueError as error:
+    except UserError as error:
         if arguments.json:
             print(json.dumps({"error": str(error)}))
         raise
@@ -145,33 +146,33 @@ def _emojify(arguments: argparse.Namespace) -> int:
 
 
 def _check_emojify(arguments: argparse.Namespace) -> None:
-    """Raises ValueError for options that don't go together."""
+    """Raises UserError for options that don't go together."""
     vector = arguments.output.lower().endswith(".svg")
     if arguments.painted and (vector or arguments.parameters):
-        raise ValueError("a painted emoji has neither SVG nor parameters. Leave out --painted.")
+        raise UserError("a painted emoji has neither SVG nor parameters. Leave out --painted.")
     if vector and arguments.mode != "alone":
-        raise ValueError(f"an SVG holds the emoji alone. Leave out --mode {arguments.mode}, or use -o FILE.png.")
+        raise UserError(f"an SVG holds the emoji alone. Leave out --mode {arguments.mode}, or use -o FILE.png.")
     if arguments.parameters and arguments.parameters.suffix.lower() != ".json":
-        raise ValueError(f"{arguments.parameters}: parameters are written as JSON. Use --parameters FILE.json.")
+        raise UserError(f"{arguments.parameters}: parameters are written as JSON. Use --parameters FILE.json.")
     _check_size(arguments.size, arguments.painted)
 
 
 def _check_size(size: int | None, painted: bool) -> None:
-    """Raises ValueError for a size in which no emoji can be had."""
+    """Raises UserError for a size in which no emoji can be had."""
     from .avatars.engine import SIZES
 
     if size is not None and painted and size not in (64, 256):
-        raise ValueError(f"a painted emoji has 64 or 256 pixels, not {size}. Use --size 64 or 256.")
+        raise UserError(f"a painted emoji has 64 or 256 pixels, not {size}. Use --size 64 or 256.")
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
-        raise ValueError(f"--size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
+        raise UserError(f"--size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
 
 
 def _wanted(arguments: argparse.Namespace, transferrer: Transferrer) -> _Wanted:
-    """What is asked for, as far as the checkpoint can. Raises ValueError for what one that only paints can't."""
+    """What is asked for, as far as the checkpoint can. Raises UserError for what one that only paints can't."""
     painted = arguments.painted
     if not painted and not transferrer.draws:
         if arguments.output.lower().endswith(".svg") or arguments.parameters:
-            raise ValueError(
+            raise UserError(
                 f"checkpoint '{arguments.checkpoint}' is painted only: it has neither SVG nor parameters. "
                 "Use one that draws, or leave them out."
             )
@@ -183,7 +184,7 @@ def _wanted(arguments: argparse.Namespace, transferrer: Transferrer) -> _Wanted:
 
 
 def _jobs(inputs: Sequence[Path], output: str, suffixes: set[str]) -> Iterator[_Job]:
-    """Pair pictures with targets, which are files of these suffixes. Raises ValueError if the output can't hold them or
+    """Pair pictures with targets, which are files of these suffixes. Raises UserError if the output can't hold them or
     can't be written."""
     from .images import PICTURE_SUFFIXES
 
@@ -191,10 +192,10 @@ def _jobs(inputs: Sequence[Path], output: str, suffixes: set[str]) -> Iterator[_
     several = len(inputs) > 1 or inputs[0].is_dir()
     to_file = bool(out.suffix) and not out.is_dir() and not output.endswith(os.sep)
     if to_file and out.suffix.lower() not in suffixes and not several:
-        raise ValueError(f"{output}: unknown picture type '{out.suffix}'. Use .png or .jpg, or -o {output}{os.sep}")
+        raise UserError(f"{output}: unknown picture type '{out.suffix}'. Use .png or .jpg, or -o {output}{os.sep}")
     to_file = to_file and out.suffix.lower() in suffixes
     if to_file and several:
-        raise ValueError(f"{output}: several pictures need a folder, not a file. Use -o FOLDER.")
+        raise UserError(f"{output}: several pictures need a folder, not a file. Use -o FOLDER.")
     _make_folder(out.parent if to_file else out)
     taken: dict[Path, Path] = {}
     for source, target in _pairs(inputs, out, to_file, PICTURE_SUFFIXES):
@@ -209,13 +210,13 @@ def _jobs(inputs: Sequence[Path], output: str, suffixes: set[str]) -> Iterator[_
 
 
 def _make_folder(folder: Path) -> None:
-    """Raises ValueError if nothing can be written there."""
+    """Raises UserError if nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"{folder}: cannot be written ({error.strerror}). Choose another output.") from None
+        raise UserError(f"{folder}: cannot be written ({error.strerror}). Choose another output.") from None
     if not os.access(folder, os.W_OK):
-        raise ValueError(f"{folder}: cannot be written (no permission). Choose another output.")
+        raise UserError(f"{folder}: cannot be written (no permission). Choose another output.")
 
 
 def _pairs(inputs: Sequence[Path], out: Path, to_file: bool, suffixes: set[str]) -> Iterator[tuple[Path, Path | None]]:
@@ -246,7 +247,7 @@ def _emojify_one(job: _Job, transferrer: Transferrer, wanted: _Wanted) -> dict[s
     }
     try:
         if job.target is None:
-            raise ValueError(job.error)
+            raise UserError(job.error)
         frame = images.load(job.source)
         most, pastes = None if wanted.all_faces else 1, wanted.mode == "paste"
         result = transferrer(frame, kind=wanted.kind, upscale=wanted.size != 64, compose=pastes, max_faces=most)
@@ -255,14 +256,14 @@ def _emojify_one(job: _Job, transferrer: Transferrer, wanted: _Wanted) -> dict[s
         record["refused"] = [_describe(face) for face in result.refused]
         if not result.faces:
             none = "no face found. Use a picture with a face that looks at the camera."
-            raise ValueError(f"{job.source}: {result.refused[0].note if result.refused else none}")
+            raise UserError(f"{job.source}: {result.refused[0].note if result.refused else none}")
         for path, content, faces in _outputs(job.target, result, wanted):
             _write(path, content) if isinstance(content, str) else images.save(path, content)
             record["outputs"].append(str(path))
             _say(f"{job.source} -> {path}{_sureness(faces)}")
         for face in result.refused:
             _say(f"{job.source}: a face is left as it is. {face.note}")
-    except ValueError as error:
+    except UserError as error:
         record["error"] = str(error)
         _say(f"error: {error}")
     return record
@@ -355,23 +356,23 @@ def _draw(arguments: argparse.Namespace) -> int:
 
 
 def _read_parameters(path: Path) -> list[Parameters]:
-    """Raises ValueError with one line if there are none, or others than an engine knows."""
+    """Raises UserError with one line if there are none, or others than an engine knows."""
     from .avatars.parameters import Parameters
 
     if not path.is_file():
-        raise ValueError(f"{path}: no such file. Give one that emojify --parameters wrote.")
+        raise UserError(f"{path}: no such file. Give one that emojify --parameters wrote.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from None
     except (ValueError, RecursionError):  # broken text and other encodings are ValueErrors too
-        raise ValueError(f"{path}: is not JSON. Give one that emojify --parameters wrote.") from None
+        raise UserError(f"{path}: is not JSON. Give one that emojify --parameters wrote.") from None
     if values == []:
-        raise ValueError(f"{path}: an empty list. Give one avatar at least.")
+        raise UserError(f"{path}: an empty list. Give one avatar at least.")
     try:
         return [Parameters.from_dict(one) for one in (values if isinstance(values, list) else [values])]
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 # --- digits -------------------------------------------------------------------------------------------------
@@ -406,7 +407,7 @@ def _digits(arguments: argparse.Namespace) -> int:
         from .transfer import DigitTransferrer
 
         transferrer = DigitTransferrer.from_checkpoint(arguments.checkpoint, arguments.judge, arguments.device)
-    except ValueError as error:
+    except UserError as error:
         if arguments.json:
             print(json.dumps({"error": str(error)}))
         raise
@@ -428,12 +429,12 @@ def _digits_one(job: _Job, transferrer: DigitTransferrer, size: int) -> dict[str
     }  # fmt: skip
     try:
         if job.target is None:
-            raise ValueError(job.error)
+            raise UserError(job.error)
         image = images.load(job.source)
         try:
             result = transferrer(image)
-        except ValueError as error:
-            raise ValueError(f"{job.source}: {error}") from None
+        except UserError as error:
+            raise UserError(f"{job.source}: {error}") from None
         made = result.made if result.made.ndim == 3 else result.made[..., None].repeat(3, 2)
         images.save(job.target, made.repeat(size // len(made), 0).repeat(size // len(made), 1))
         read, judged = (
@@ -443,7 +444,7 @@ def _digits_one(job: _Job, transferrer: DigitTransferrer, size: int) -> dict[str
         ms = {stage: round(value, 2) for stage, value in result.ms.items()}
         record |= {"output": str(job.target), "read": read, "judged": judged, "ms": ms}
         _say(f"{job.source} -> {job.target} ({read['digit']}, judged {judged['digit']})")
-    except ValueError as error:
+    except UserError as error:
         record["error"] = str(error)
         _say(f"error: {error}")
     return record
@@ -480,7 +481,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from .training import run_training
 
     if (arguments.preset is None) == (arguments.resume is None):
-        raise ValueError(f"give a preset ({', '.join(configs.PRESETS)}), a configuration file, or --resume RUN.")
+        raise UserError(f"give a preset ({', '.join(configs.PRESETS)}), a configuration file, or --resume RUN.")
     config, name = None, ""
     if arguments.preset == "-":  # a configuration on standard input
         config, name = configs.from_dict(json.load(sys.stdin)), "own"
@@ -488,7 +489,7 @@ def _train(arguments: argparse.Namespace) -> int:
         config, name = configs.find(arguments.preset)
         config = configs.parse_set(config, arguments.set)
     elif arguments.set:
-        raise ValueError("--set can't change a run that is resumed; start a new one.")
+        raise UserError("--set can't change a run that is resumed; start a new one.")
     if arguments.download:
         _digit_data(arguments)
     if arguments.check:
@@ -507,7 +508,7 @@ def _check(config: Config | None, arguments: argparse.Namespace) -> int:
     from .training import check
 
     if config is None:
-        raise ValueError("--check goes with a preset or a configuration file.")
+        raise UserError("--check goes with a preset or a configuration file.")
     found = check.look(config, arguments.data, Path(arguments.runs))
     print(json.dumps(check.to_json(found)) if arguments.json else check.table(found))
     return 0
@@ -518,7 +519,7 @@ def _write_pack(config: Config | None, arguments: argparse.Namespace) -> int:
     from .domains.portraits import optional_folder
 
     if not isinstance(config, TransferTraining):
-        raise ValueError("--write-pack goes with a translation's preset: faces, digits or folders.")
+        raise UserError("--write-pack goes with a translation's preset: faces, digits or folders.")
     from .training.packs import make_encoder, make_pack
 
     path = Path(arguments.write_pack)
@@ -526,7 +527,7 @@ def _write_pack(config: Config | None, arguments: argparse.Namespace) -> int:
         made = make_pack(config, make_encoder(config.encoder), optional_folder(arguments.data), "cpu")
         made.write(path)
     except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror}). Choose another.") from None
+        raise UserError(f"{path}: cannot be written ({error.strerror}). Choose another.") from None
     _say(f"{path}: {path.stat().st_size / 1e6:.0f} MB. Train from it with --pack {path}")
     return 0
 
@@ -550,7 +551,7 @@ def _runs(arguments: argparse.Namespace) -> int:
 
     folder = Path(arguments.runs)
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder. Give one with --runs.")
+        raise UserError(f"{folder}: no such folder. Give one with --runs.")
     found = [snapshot(path) for path in runs_in(folder)]
     print(json.dumps({"runs": [to_json(run) for run in found]}) if arguments.json else table(found))
     return 0
@@ -574,7 +575,7 @@ def _join(arguments: argparse.Namespace) -> int:
     try:
         made = checkpoint.join(arguments.translation, arguments.upscaler, arguments.output)
     except OSError as error:
-        raise ValueError(f"{arguments.output}: cannot be written ({error.strerror}). Choose another.") from None
+        raise UserError(f"{arguments.output}: cannot be written ({error.strerror}). Choose another.") from None
     _say(f"{made}: written")
     return 0
 
@@ -601,7 +602,7 @@ def _add_gallery(commands: argparse._SubParsersAction) -> None:
 
 def _gallery(arguments: argparse.Namespace) -> int:
     if arguments.n < 1 or arguments.seed < 0:
-        raise ValueError("-n must be at least 1, --seed at least 0.")
+        raise UserError("-n must be at least 1, --seed at least 0.")
     from . import images
     from .domains.portraits import data_folder
     from .evaluation import gallery
@@ -658,7 +659,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.limit is not None and arguments.limit < 2:
-        raise ValueError("--limit must be at least 2.")
+        raise UserError("--limit must be at least 2.")
     if arguments.what == "digits":
         figures, text = _evaluate_digits(arguments)
     elif arguments.what == "faces":
@@ -694,16 +695,16 @@ def _evaluate_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str
     from .evaluation import digits, digits_page
 
     if arguments.suite not in digits.SUITES:
-        raise ValueError(f"no suite '{arguments.suite}'. Choose one of {', '.join(digits.SUITES)}.")
+        raise UserError(f"no suite '{arguments.suite}'. Choose one of {', '.join(digits.SUITES)}.")
     try:
         seeds = [int(seed) for seed in arguments.seeds.split(",")]
     except ValueError:
         seeds = [-1]
     if min(seeds) < 0:
-        raise ValueError(f"--seeds {arguments.seeds}: write whole numbers from 0 up with commas between them.")
+        raise UserError(f"--seeds {arguments.seeds}: write whole numbers from 0 up with commas between them.")
     config = configs.parse_set(configs.find(arguments.preset)[0], arguments.set)
     if not isinstance(config, configs.TransferTraining) or config.task != "digits":
-        raise ValueError(f"--preset {arguments.preset}: no transfer of digits. Use digits-cpu or digits.")
+        raise UserError(f"--preset {arguments.preset}: no transfer of digits. Use digits-cpu or digits.")
     if arguments.checkpoint:
         checkpoint.find(arguments.checkpoint)  # a name that is mistyped would mean hours of training
     data, runs = _digit_data(arguments), Path(arguments.runs)
@@ -737,7 +738,7 @@ def _digit_data(arguments: argparse.Namespace) -> Path | None:
 
     if arguments.download:
         if not arguments.data:
-            raise ValueError("--download needs --data DIR: where the pictures go.")
+            raise UserError("--download needs --data DIR: where the pictures go.")
         digits.download(Path(arguments.data))
     return optional_folder(arguments.data)
 

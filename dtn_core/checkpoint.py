@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from .avatars.choose import Decisions
 from .avatars.parameters import SPECS
 from .drawer import Drawer
+from .errors import UserError
 from .networks import encoders
 from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
@@ -80,13 +81,13 @@ class Checkpoint:
 
 
 def find(name_or_dir: str | os.PathLike[str]) -> Path:
-    """The directory of a checkpoint: a path, or a name under ``checkpoints/``. Raises ValueError with what is
+    """The directory of a checkpoint: a path, or a name under ``checkpoints/``. Raises UserError with what is
     there."""
     for directory in (Path(name_or_dir), SHIPPED / name_or_dir):
         if (directory / "config.json").is_file():
             return directory
     known = sorted(p.parent.name for p in SHIPPED.glob("*/config.json")) if SHIPPED.is_dir() else []
-    raise ValueError(
+    raise UserError(
         f"checkpoint '{name_or_dir}' not found: no config.json in it. "
         f"Give a checkpoint's folder or one of: {', '.join(known) or '(none is shipped)'}."
     )
@@ -109,17 +110,17 @@ def is_one(name_or_dir: str | os.PathLike[str]) -> bool:
 
 
 def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> Checkpoint:
-    """Load a translation onto a device. Raises ValueError with one line if it is missing, damaged or newer."""
+    """Load a translation onto a device. Raises UserError with one line if it is missing, damaged or newer."""
     directory = find(name_or_dir)
     info = read_config(directory)
     if info.get("kind") != "transfer":
-        raise ValueError(f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation.")
+        raise UserError(f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation.")
     f = _encoder(directory, info)
     statistics = read_tensors(directory, "statistics")
     try:
         standardise = [Standardise(statistics[f"mean_{d}"], statistics[f"std_{d}"]) for d in "st"]
     except KeyError as error:
-        raise ValueError(f"{directory}: statistics.safetensors lacks {error}. Get the checkpoint again.") from None
+        raise UserError(f"{directory}: statistics.safetensors lacks {error}. Get the checkpoint again.") from None
     g = _make(lambda **config: build_generator(config), directory, info, "generator")
     upscaler = _make(Upscaler, directory, info, "upscaler") if info.get("upscaler") else None
     modules = [f, *standardise, g, *([upscaler] if upscaler else [])]
@@ -127,7 +128,7 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
         module.to(device).eval().requires_grad_(False)
     emphasis = info.get("emphasis", 1.0)
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
-        raise ValueError(f"{directory}: config.json's 'emphasis' is damaged ({emphasis!r}). Get the checkpoint again.")
+        raise UserError(f"{directory}: config.json's 'emphasis' is damaged ({emphasis!r}). Get the checkpoint again.")
     drawer = _drawer(directory, info, f, device) if info.get("avatar") else None
     return Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer)
 
@@ -139,13 +140,11 @@ def load_encoder(name_or_dir: str | os.PathLike[str], device: str | torch.device
 
 
 def load_drawer(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> Drawer:
-    """c of any checkpoint directory that holds one (kind "avatar" or "transfer"). Raises ValueError if it has none."""
+    """c of any checkpoint directory that holds one (kind "avatar" or "transfer"). Raises UserError if it has none."""
     directory = find(name_or_dir)
     info = read_config(directory)
     if not info.get("avatar"):
-        raise ValueError(
-            f"{directory}: can't draw avatars: it has no c. Train one: python -m dtn_core train avatar-cpu"
-        )
+        raise UserError(f"{directory}: can't draw avatars: it has no c. Train one: python -m dtn_core train avatar-cpu")
     return _drawer(directory, info, _encoder(directory, info).to(device).eval().requires_grad_(False), device)
 
 
@@ -176,12 +175,10 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
         parts = {"standardise": Standardise(torch.zeros(size), torch.ones(size)), "head": head, "picture": picture}
         nets = nn.ModuleDict({name: net for name, net in parts.items() if net is not None})
         if told["style"] not in SPECS or not isinstance(f, encoders.AttributeEncoder) or f.skin is None:
-            raise ValueError(
-                f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again."
-            )
+            raise UserError(f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again.")
         decisions = Decisions.from_dict(told["decisions"])
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{directory}: config.json's 'avatar' is damaged ({error}). Get the checkpoint again."
         ) from None
     fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
@@ -235,7 +232,7 @@ def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], dire
     source, other = find(translation), find(part)
     info, config = read_config(source), read_config(other)
     if info.get("kind") != "transfer" or config.get("kind") not in ("upscaler", "avatar"):
-        raise ValueError(
+        raise UserError(
             f"a translation and an upscaler or an avatar are wanted, not {info.get('kind')} and {config.get('kind')}."
         )
     tensors = {path.stem: read_tensors(source, path.stem) for path in source.glob("*.safetensors")}
@@ -267,26 +264,26 @@ def _kept(tensor: Tensor, half: bool) -> Tensor:
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """config.json of a checkpoint directory, checked. Raises ValueError if damaged or of a newer format."""
+    """config.json of a checkpoint directory, checked. Raises UserError if damaged or of a newer format."""
     try:
         info = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         version = info["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{directory}: config.json is damaged ({error}). Get the checkpoint again.") from None
+        raise UserError(f"{directory}: config.json is damaged ({error}). Get the checkpoint again.") from None
     if version != FORMAT:
-        raise ValueError(f"{directory}: checkpoint format {version}, this version reads {FORMAT}. Update DTN Studio.")
+        raise UserError(f"{directory}: checkpoint format {version}, this version reads {FORMAT}. Update DTN Studio.")
     return info
 
 
 def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
-    """All tensors of ``<stem>.safetensors`` as float32. Raises ValueError if missing or damaged."""
+    """All tensors of ``<stem>.safetensors`` as float32. Raises UserError if missing or damaged."""
     path = directory / f"{stem}.safetensors"
     try:
         tensors = load_tensors(path.read_bytes())
     except FileNotFoundError:
-        raise ValueError(f"{directory}: {path.name} is missing. Get the checkpoint again.") from None
+        raise UserError(f"{directory}: {path.name} is missing. Get the checkpoint again.") from None
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path}: damaged or cut short ({error}). Get the checkpoint again.") from None
+        raise UserError(f"{path}: damaged or cut short ({error}). Get the checkpoint again.") from None
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
@@ -296,7 +293,7 @@ def fill(module: nn.Module, directory: Path, stem: str) -> nn.Module:
     wanted = {k: v for k, v in module.state_dict().items() if not _from_package(module, k)}
     wrong = sorted(set(wanted) ^ set(tensors)) or [k for k in wanted if wanted[k].shape != tensors[k].shape]
     if wrong:
-        raise ValueError(f"{directory / stem}.safetensors doesn't fit config.json ({wrong[0]}). Get it again.")
+        raise UserError(f"{directory / stem}.safetensors doesn't fit config.json ({wrong[0]}). Get it again.")
     module.load_state_dict(tensors, strict=False)
     return module
 
@@ -317,7 +314,7 @@ def _encoder(directory: Path, info: dict[str, Any]) -> nn.Module:
     if (directory / "encoder.safetensors").exists():
         fill(f, directory, "encoder")
     elif any(part["name"] not in ("dlib", "facenet") for part in _parts(info["encoder"])):
-        raise ValueError(f"{directory}: encoder.safetensors is missing. Get the checkpoint again.")
+        raise UserError(f"{directory}: encoder.safetensors is missing. Get the checkpoint again.")
     return f
 
 
@@ -327,7 +324,7 @@ def _parts(config: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(info.get(key), dict):
-        raise ValueError(f"{directory}: config.json has no '{key}'. Get the checkpoint again.")
+        raise UserError(f"{directory}: config.json has no '{key}'. Get the checkpoint again.")
     return info[key]
 
 
@@ -335,7 +332,7 @@ def _make(kind: Callable[..., nn.Module], directory: Path, info: dict[str, Any],
     try:
         module = kind(**_entry(directory, info, stem))
     except (TypeError, KeyError) as error:
-        raise ValueError(f"{directory}: config.json's '{stem}' is damaged ({error}).") from None
+        raise UserError(f"{directory}: config.json's '{stem}' is damaged ({error}).") from None
     return fill(module, directory, stem)
 
 

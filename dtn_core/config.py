@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from .errors import UserError
+
 Precision = Literal["fp32", "bf16", "fp16"]
 Style = Literal["avataaars", "toon-head", "cartoon-set"]
 
@@ -60,23 +62,23 @@ class Training:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite number, not {value}.")
+                raise UserError(f"{name} must be a finite number, not {value}.")
         for name in _COUNTS:
             count = getattr(self, name, None)
             if count is not None and count < 1:
-                raise ValueError(f"{name} must be at least 1, not {count}.")
+                raise UserError(f"{name} must be at least 1, not {count}.")
         if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, not {self.seed}.")
+            raise UserError(f"seed must be 0 or more, not {self.seed}.")
         if not 0 < self.lr < 1:
-            raise ValueError(f"lr must lie between 0 and 1, not {self.lr}.")
+            raise UserError(f"lr must lie between 0 and 1, not {self.lr}.")
         if self.precision not in typing.get_args(Precision):
-            raise ValueError(f"precision must be one of fp32, bf16, fp16, not {self.precision!r}.")
+            raise UserError(f"precision must be one of fp32, bf16, fp16, not {self.precision!r}.")
         if not re.fullmatch(r"auto|cpu|cuda(:\d)?", self.device):
-            raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {self.device!r}.")
+            raise UserError(f"device must be auto, cpu, cuda or cuda:N, not {self.device!r}.")
         if self.clip < 0:
-            raise ValueError(f"clip is a length: 0 or more, not {self.clip}.")
+            raise UserError(f"clip is a length: 0 or more, not {self.clip}.")
         if self.patience is not None and (self.patience < 1 or self.keep != "best"):
-            raise ValueError("patience must be at least 1, and goes with keep=best.")
+            raise UserError("patience must be at least 1, and goes with keep=best.")
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,12 @@ class EncoderTraining(Training):
         super().__post_init__()
         for name in ("utkface", "celebahq", "relight", "stylised", "drawn"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share: it must lie between 0 and 1, not {getattr(self, name)}.")
+                raise UserError(f"{name} is a share: it must lie between 0 and 1, not {getattr(self, name)}.")
         if not 32 <= self.size <= 256:
-            raise ValueError(f"size must lie between 32 and 256, not {self.size}.")
+            raise UserError(f"size must lie between 32 and 256, not {self.size}.")
         for name in ("focus", "skin"):
             if not 0 <= getattr(self, name) <= 100:
-                raise ValueError(f"{name} is a weight: it must lie between 0 and 100, not {getattr(self, name)}.")
+                raise UserError(f"{name} is a weight: it must lie between 0 and 100, not {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
@@ -167,23 +169,23 @@ class ClassifierTraining(Training):
         super().__post_init__()
         for name in ("drawn", "stylise", "smoothing"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is a share: at least 0 and below 1, not {getattr(self, name)}.")
+                raise UserError(f"{name} is a share: at least 0 and below 1, not {getattr(self, name)}.")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema must be at least 0 and below 1, not {self.ema}.")
+            raise UserError(f"ema must be at least 0 and below 1, not {self.ema}.")
         _check_digit("absent", self.absent)
         if self.domain != "folder" and (self.folder or self.heads or self.size != 32):
-            raise ValueError("folder, heads and size belong to domain=folder.")
+            raise UserError("folder, heads and size belong to domain=folder.")
         if self.domain == "folder" and (self.net == "paper" or self.drawn or self.absent is not None):
-            raise ValueError("net=paper, drawn and absent belong to digits.")
+            raise UserError("net=paper, drawn and absent belong to digits.")
         if self.unlabelled < 0 or (self.unlabelled and (self.domain != "svhn" or self.through)):
-            raise ValueError("unlabelled is 0 or more, and goes with domain=svhn without through.")
+            raise UserError("unlabelled is 0 or more, and goes with domain=svhn without through.")
         if self.through and (self.domain != "svhn" or self.drawn):
-            raise ValueError("through goes with domain=svhn and drawn=0.")
+            raise UserError("through goes with domain=svhn and drawn=0.")
 
 
 def _check_digit(name: str, digit: int | None) -> None:
     if digit is not None and not 0 <= digit <= 9:
-        raise ValueError(f"{name} must be a digit from 0 to 9, not {digit}.")
+        raise UserError(f"{name} must be a digit from 0 to 9, not {digit}.")
 
 
 @dataclass(frozen=True)
@@ -272,33 +274,33 @@ class TransferTraining(Training):
         super().__post_init__()
         for name in ("alpha", "alpha_end", "beta", "gamma", "delta"):
             if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} is a weight of the loss and can't be negative ({getattr(self, name)}).")
+                raise UserError(f"{name} is a weight of the loss and can't be negative ({getattr(self, name)}).")
         for name in ("absent_s", "absent_t"):
             _check_digit(name, getattr(self, name))
         digits_only = ("swap", "absent_s", "absent_t", "binary")
         given = [name for name in digits_only if getattr(self, name) is not None and getattr(self, name) is not False]
         if self.task != "digits" and given:
-            raise ValueError(f"{', '.join(digits_only)} belong to task=digits.")
+            raise UserError(f"{', '.join(digits_only)} belong to task=digits.")
         if self.task != "digits" and (self.generator == "deconv" or not self.contains_f):
-            raise ValueError("generator=deconv and contains_f=False belong to task=digits.")
+            raise UserError("generator=deconv and contains_f=False belong to task=digits.")
         if not 0 <= self.tie < 1e4 or bool(self.tie) != bool(self.avatar):
-            raise ValueError("tie is a weight, 0 or more, and goes with avatar=CHECKPOINT, whose c draws.")
+            raise UserError("tie is a weight, 0 or more, and goes with avatar=CHECKPOINT, whose c draws.")
         if self.tie and self.task != "faces":
-            raise ValueError("tie and avatar belong to task=faces.")
+            raise UserError("tie and avatar belong to task=faces.")
         if self.task != "folders" and (self.s or self.t or self.heads or self.size != 64):
-            raise ValueError("s, t, heads and size belong to task=folders.")
+            raise UserError("s, t, heads and size belong to task=folders.")
         if self.binary and self.beta:
-            raise ValueError("the binary D belongs to the baseline, which has no L_TID: set beta=0 too.")
+            raise UserError("the binary D belongs to the baseline, which has no L_TID: set beta=0 too.")
         if not 0 < self.emphasis < 10:
-            raise ValueError(f"emphasis must lie between 0 and 10, not {self.emphasis}.")
+            raise UserError(f"emphasis must lie between 0 and 10, not {self.emphasis}.")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema must be at least 0 and below 1, not {self.ema}.")
+            raise UserError(f"ema must be at least 0 and below 1, not {self.ema}.")
         if not 1 <= self.d_upscale <= 8:
-            raise ValueError(f"d_upscale must lie between 1 and 8, not {self.d_upscale}.")
+            raise UserError(f"d_upscale must lie between 1 and 8, not {self.d_upscale}.")
         if not 0 < self.lr_d < 1:
-            raise ValueError(f"lr_d must lie between 0 and 1, not {self.lr_d}.")
+            raise UserError(f"lr_d must lie between 0 and 1, not {self.lr_d}.")
         if self.batch < 2:
-            raise ValueError("batch must be at least 2: batch norm has nothing to learn from one picture.")
+            raise UserError("batch must be at least 2: batch norm has nothing to learn from one picture.")
 
 
 @dataclass(frozen=True)
@@ -342,9 +344,9 @@ class AvatarTraining(Training):
         super().__post_init__()
         for name in ("noise", "sparsity", "agree", "alpha", "prior", "adversary", "weight_decay"):
             if not 0 <= getattr(self, name) < 1000:
-                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}.")
+                raise UserError(f"{name} must be 0 or more, not {getattr(self, name)}.")
         if self.mlp < 0 or self.celebahq < 0:
-            raise ValueError("mlp and celebahq must be 0 or more.")
+            raise UserError("mlp and celebahq must be 0 or more.")
 
 
 @dataclass(frozen=True)
@@ -482,19 +484,19 @@ def to_dict(config: Config) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> Config:
-    """The inverse of `to_dict`. An unknown kind or key, or a wrong type, is a ValueError."""
+    """The inverse of `to_dict`. An unknown kind or key, or a wrong type, is a UserError."""
     values = dict(values)
     kind = values.pop("kind", None)
     if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+        raise UserError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     cls = KINDS[kind]
     hints = _hints(cls)
     known = {f.name for f in fields(cls)}
     for name, value in values.items():
         if name not in known:
-            raise ValueError(f"unknown setting '{name}'; known: {', '.join(sorted(known))}.")
+            raise UserError(f"unknown setting '{name}'; known: {', '.join(sorted(known))}.")
         if not _fits(value, hints[name]):
-            raise ValueError(f"{name}={value!r} doesn't fit: {_plain(hints[name])} is wanted.")
+            raise UserError(f"{name}={value!r} doesn't fit: {_plain(hints[name])} is wanted.")
     return cls(**{k: float(v) if hints[k] is float else v for k, v in values.items()})
 
 
@@ -505,35 +507,35 @@ def _hints(cls: type[Config]) -> dict[str, Any]:
 
 
 def find(name: str) -> tuple[Config, str]:
-    """A preset, or a JSON file of `to_dict`'s form, and a short name for its runs. Raises ValueError."""
+    """A preset, or a JSON file of `to_dict`'s form, and a short name for its runs. Raises UserError."""
     if name in PRESETS:
         return PRESETS[name], name
     path = Path(name)
     if path.suffix != ".json":
-        raise ValueError(f"unknown preset '{name}'; known: {', '.join(PRESETS)}; or give a .json file.")
+        raise UserError(f"unknown preset '{name}'; known: {', '.join(PRESETS)}; or give a .json file.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{name}: no configuration can be read from it ({error}).") from None
+        raise UserError(f"{name}: no configuration can be read from it ({error}).") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{name}: holds no configuration; config.json of a run shows how one looks.")
+        raise UserError(f"{name}: holds no configuration; config.json of a run shows how one looks.")
     return from_dict(values), path.stem
 
 
 def parse_set(config: Config, assignments: list[str]) -> Config:
-    """Apply ``--set key=value`` strings. Raises ValueError for an unknown key or a value of another type."""
+    """Apply ``--set key=value`` strings. Raises UserError for an unknown key or a value of another type."""
     hints = _hints(type(config))
     changes: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
-            raise ValueError(f"--set {assignment}: write key=value.")
+            raise UserError(f"--set {assignment}: write key=value.")
         if key not in hints:
-            raise ValueError(f"--set {assignment}: unknown setting; known: {', '.join(sorted(hints))}.")
+            raise UserError(f"--set {assignment}: unknown setting; known: {', '.join(sorted(hints))}.")
         try:
             changes[key] = _read(text, hints[key])
         except ValueError:
-            raise ValueError(f"--set {assignment}: {_plain(hints[key])} is wanted.") from None
+            raise UserError(f"--set {assignment}: {_plain(hints[key])} is wanted.") from None
     return replace(config, **changes)
 
 
@@ -556,13 +558,13 @@ def _read(text: str, hint: Any) -> Any:
     if typing.get_origin(hint) is Literal:
         found = [choice for choice in typing.get_args(hint) if str(choice) == text]
         if not found:
-            raise ValueError(text)
+            raise UserError(text)
         return found[0]
     if type(None) in _options(hint) and text.lower() == "none":
         return None
     if hint is bool:
         if text.lower() not in ("true", "false"):
-            raise ValueError(text)
+            raise UserError(text)
         return text.lower() == "true"
     return next(option for option in _options(hint) if option is not type(None))(text)
 

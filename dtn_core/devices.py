@@ -6,17 +6,19 @@ import re
 
 import torch
 
+from .errors import UserError
+
 
 def pick_device(name: str) -> str:
-    """ "auto" → "cuda" where there is one, else "cpu"; "cuda:1" is the second of several. Raises ValueError if a GPU is
+    """ "auto" → "cuda" where there is one, else "cpu"; "cuda:1" is the second of several. Raises UserError if a GPU is
     asked for in vain."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d)?", name):
-        raise ValueError(f"unknown device {name!r}. Use auto, cpu, cuda or cuda:N.")
+        raise UserError(f"unknown device {name!r}. Use auto, cpu, cuda or cuda:N.")
     if name.startswith("cuda"):
         count = torch.cuda.device_count()
         number = name[5:]
         if int(number or 0) >= count:
-            raise ValueError(f"no CUDA device {number and number + ' '}is there ({count} found). Use the device cpu.")
+            raise UserError(f"no CUDA device {number and number + ' '}is there ({count} found). Use the device cpu.")
         return name
     return "cuda" if name == "auto" and torch.cuda.is_available() else "cpu"
 

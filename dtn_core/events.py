@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .errors import UserError
+
 try:
     from orjson import loads  # comes with gradio, and reads logs several times as fast
 except ImportError:
@@ -94,7 +96,7 @@ def encode(stamped: Stamped) -> str:
 
 
 def decode(line: str) -> Stamped:
-    """The inverse of `encode`; unknown fields are ignored. Raises ValueError on anything else."""
+    """The inverse of `encode`; unknown fields are ignored. Raises UserError on anything else."""
     return from_entry(json.loads(line))
 
 
@@ -132,13 +134,13 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
 
 
 def from_entry(entry: Any) -> Stamped:
-    """One object of `parse` → the event and its time. Raises ValueError if it is none that this version knows."""
+    """One object of `parse` → the event and its time. Raises UserError if it is none that this version knows."""
     try:
         kind = _KINDS[entry["event"]]
         values = {name: entry[name] for name in kind.__dataclass_fields__ if name in entry}
         return Stamped(kind(**values), float(entry["time"]))
     except (KeyError, TypeError) as error:
-        raise ValueError(f"not an event: {str(entry)[:80]!r} ({error})") from None
+        raise UserError(f"not an event: {str(entry)[:80]!r} ({error})") from None
 
 
 def is_known(entry: dict[str, Any]) -> bool:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside this one, which takes its place once the block ends well; its folder is made. Raises
-    ValueError with one line if it can't be written."""
+    UserError with one line if it can't be written."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,7 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror or error}). Choose another output.") from None
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}). Choose another output.") from None
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)

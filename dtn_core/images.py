@@ -20,6 +20,7 @@ from PIL import Image as PILImage
 from PIL import ImageOps, features
 from torch import Tensor
 
+from .errors import UserError
 from .files import replacing
 from .types import Image
 
@@ -37,7 +38,7 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
     """Read a picture as (H, W, 3) uint8 RGB: EXIF orientation applied, grey, palette and 16-bit converted,
     alpha laid over white; of an animation the first frame.
 
-    Raises ValueError with one line for people: missing, empty, not a picture, cut short, or too large.
+    Raises UserError with one line for people: missing, empty, not a picture, cut short, or too large.
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
     rgb = None
@@ -45,9 +46,9 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
         if not isinstance(source, bytes):
             _check_file(Path(source))
         elif not source:
-            raise ValueError("the picture is empty (0 bytes). Save or download it again.")
+            raise UserError("the picture is empty (0 bytes). Save or download it again.")
     except OSError as error:
-        raise ValueError(f"{name}: cannot be opened ({error.strerror}). Check the path.") from None
+        raise UserError(f"{name}: cannot be opened ({error.strerror}). Check the path.") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures and of odd EXIF: both are dealt with here
@@ -59,28 +60,28 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
     except PILImage.DecompressionBombError:
         pass
     except PILImage.UnidentifiedImageError:
-        raise ValueError(f"{name}: not a picture that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from None
+        raise UserError(f"{name}: not a picture that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from None
     except PermissionError:
-        raise ValueError(f"{name}: may not be read. Change its permissions.") from None
+        raise UserError(f"{name}: may not be read. Change its permissions.") from None
     except Exception as error:  # on damaged files the decoders raise errors of every kind
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{name}: the picture is damaged or cut short ({reason}). Get it again.") from None
+        raise UserError(f"{name}: the picture is damaged or cut short ({reason}). Get it again.") from None
     if rgb is None:
-        raise ValueError(f"{name}: too large. Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most.")
+        raise UserError(f"{name}: too large. Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most.")
     return rgb
 
 
 def _check_file(path: Path) -> None:
     if not path.exists():
-        raise ValueError(f"{path}: no such file. Check the path.")
+        raise UserError(f"{path}: no such file. Check the path.")
     if path.is_dir():
-        raise ValueError(f"{path}: is a folder, a picture is wanted.")
+        raise UserError(f"{path}: is a folder, a picture is wanted.")
     if not path.is_file():  # a pipe would block, a device never end
-        raise ValueError(f"{path}: is not a file. Give a picture's path.")
+        raise UserError(f"{path}: is not a file. Give a picture's path.")
     if path.stat().st_size == 0:
-        raise ValueError(f"{path}: the file is empty (0 bytes). Save or download it again.")
+        raise UserError(f"{path}: the file is empty (0 bytes). Save or download it again.")
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        raise ValueError(f"{path}: is a video, a picture is wanted. Save one of its frames as a picture.")
+        raise UserError(f"{path}: is a video, a picture is wanted. Save one of its frames as a picture.")
 
 
 def _upright(picture: PILImage.Image) -> PILImage.Image:
@@ -115,11 +116,11 @@ def over(rgba: Image, colour: tuple[int, int, int]) -> Image:
 def save(path: str | os.PathLike[str], image: Image) -> None:
     """Write a picture by its suffix, whole or not at all (temporary name, then replace).
 
-    Raises ValueError with the remedy if the folder cannot be written or the suffix is unknown.
+    Raises UserError with the remedy if the folder cannot be written or the suffix is unknown.
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError(f"{path}: unknown picture type '{path.suffix}'. Use .png or .jpg.")
+        raise UserError(f"{path}: unknown picture type '{path.suffix}'. Use .png or .jpg.")
     if image.shape[2] == 4 and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"}:
         image = over(image, (255, 255, 255))
     with replacing(path) as temporary:

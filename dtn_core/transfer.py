@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
 from .devices import pick_device
+from .errors import UserError
 from .faces.align import CROP, align, warp
 from .faces.compose import lay, sticker
 from .faces.detect import detect
@@ -50,12 +51,12 @@ class Transferrer:
 
     @classmethod
     def from_checkpoint(cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "cpu") -> Transferrer:
-        """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises ValueError with one
+        """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises UserError with one
         line, also where it sees digits."""
         device = pick_device(device)
         checkpoint = checkpoints.load(name_or_dir, device)
         if checkpoints.sees(checkpoint.info) == "digits":
-            raise ValueError(f"checkpoint '{name_or_dir}' reads digits, not faces. Give one of faces, such as emoji.")
+            raise UserError(f"checkpoint '{name_or_dir}' reads digits, not faces. Give one of faces, such as emoji.")
         return cls(checkpoint, device)
 
     def __call__(
@@ -226,7 +227,7 @@ class DigitTransferrer:
         judge: str | os.PathLike[str] = "digits-judge",
         device: str = "auto",
     ) -> DigitTransferrer:
-        """Load a translation and a judge, each by name or folder, onto "cpu", "cuda" or "auto". Raises ValueError
+        """Load a translation and a judge, each by name or folder, onto "cpu", "cuda" or "auto". Raises UserError
         with one line, also where they are of another kind."""
         device = pick_device(device)
         checkpoint, net = checkpoints.load(name_or_dir, device), checkpoints.load_encoder(judge, device)
@@ -236,11 +237,11 @@ class DigitTransferrer:
                 or reader.config["outputs"] != 10
                 or reader.size != 32
             ):
-                raise ValueError(f"checkpoint '{name}' can't read digits. Give one that was trained on digits.")
+                raise UserError(f"checkpoint '{name}' can't read digits. Give one that was trained on digits.")
         return cls(checkpoint, net, device)
 
     def __call__(self, image: Image) -> DigitResult:
-        """Write the digit of an (H, W, 3) uint8 RGB picture by hand. Raises ValueError as `fit` does."""
+        """Write the digit of an (H, W, 3) uint8 RGB picture by hand. Raises UserError as `fit` does."""
         clock = _Clock(self.device)
         picture = fit(image)
         x = to_tensor(picture).to(self.device)
@@ -273,14 +274,14 @@ class DigitTransferrer:
 
 
 def fit(image: Image) -> Image:
-    """The middle square of an (H, W, 3) picture of a digit, as f takes it: (32, 32, 3) uint8. Raises ValueError if it
+    """The middle square of an (H, W, 3) picture of a digit, as f takes it: (32, 32, 3) uint8. Raises UserError if it
     is smaller than 8 pixels or longer than 4:1."""
     height, width = image.shape[:2]
     short, long = sorted((height, width))
     if short < SMALLEST:
-        raise ValueError(f"only {width}×{height} pixels. Use a picture of {SMALLEST}×{SMALLEST} at least.")
+        raise UserError(f"only {width}×{height} pixels. Use a picture of {SMALLEST}×{SMALLEST} at least.")
     if long > LONGEST * short:
-        raise ValueError(f"longer than {LONGEST}:1 ({width}×{height} pixels). Crop it around one digit.")
+        raise UserError(f"longer than {LONGEST}:1 ({width}×{height} pixels). Crop it around one digit.")
     top, left = (height - short) // 2, (width - short) // 2
     square = image[top : top + short, left : left + short]
     size = PaperDigitEncoder.size

@@ -79,7 +79,7 @@ class Drawing(Protocol):
         """The drawing as SVG; bust: with shoulders; head: the crop whose eyes stand as in `faces.align`."""
 
     def image(self, size: int = 256, view: Literal["bust", "head"] = "bust") -> Image:
-        """(size, size, 4) RGBA; ValueError for a size below 16 or above 4096."""
+        """(size, size, 4) RGBA; UserError for a size below 16 or above 4096."""
 
 
 @dataclass(frozen=True)

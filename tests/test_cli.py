@@ -443,3 +443,14 @@ except SystemExit:
     sys.exit("torch" in sys.modules or "cv2" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_an_internal_error_is_no_bad_input(monkeypatch):
+    """A library's ValueError is a bug of ours: it keeps its traceback, and is not passed off as the user's."""
+
+    def breaks(arguments):
+        raise ValueError("axes don't match array")
+
+    monkeypatch.setattr("dtn_core.__main__._runs", breaks)
+    with pytest.raises(ValueError, match="axes"):
+        command.main(["runs"])

@@ -23,5 +23,5 @@ class Avatar:
         return engine.svg(self.parameters, view)
 
     def image(self, size: int = 256, view: View = "bust") -> Image:
-        """(size, size, 4) uint8 RGBA, straight alpha. Raises ValueError for a size beyond `engine.SIZES`."""
+        """(size, size, 4) uint8 RGBA, straight alpha. Raises UserError for a size beyond `engine.SIZES`."""
         return engine.image(self.parameters, size, view)

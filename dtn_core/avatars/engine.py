@@ -11,6 +11,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from ..errors import UserError
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 from .parameters import SPECS, Parameters
 
@@ -30,9 +31,9 @@ def svg(parameters: Parameters, view: View = "bust") -> str:
 
 
 def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:
-    """Rasterise: (size, size, 4) uint8 RGBA, straight alpha. Raises ValueError for a size outside `SIZES`."""
+    """Rasterise: (size, size, 4) uint8 RGBA, straight alpha. Raises UserError for a size outside `SIZES`."""
     if not SIZES[0] <= size <= SIZES[1]:
-        raise ValueError(f"size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
+        raise UserError(f"size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
     return raster(svg(parameters, view), size)
 
 

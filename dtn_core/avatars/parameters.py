@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
+from ..errors import UserError
+
 DrawnStyle = Literal["avataaars", "toon-head"]
 """Styles that an engine draws from parameters."""
 
@@ -152,7 +154,7 @@ class Parameters:
     """One avatar: all that its engine needs.
 
     style: of `SPECS`; variants: slot → variant; colours: name → "#rrggbb". What isn't given is the style's first.
-    Raises ValueError, one line that names what is known, for anything else: no text from outside reaches the SVG.
+    Raises UserError, one line that names what is known, for anything else: no text from outside reaches the SVG.
     """
 
     style: str
@@ -161,21 +163,21 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.style not in SPECS:
-            raise ValueError(f"style {self.style!r} can't be drawn; known: {', '.join(get_args(DrawnStyle))}.")
+            raise UserError(f"style {self.style!r} can't be drawn; known: {', '.join(get_args(DrawnStyle))}.")
         spec = SPECS[self.style]
         for given, known, what in ((self.variants, spec.slots, "slot"), (self.colours, spec.colours, "colour")):
             if not isinstance(given, Mapping):
-                raise ValueError(f"{what}s must be an object of names and values, not {type(given).__name__}.")
+                raise UserError(f"{what}s must be an object of names and values, not {type(given).__name__}.")
             for name in given:
                 if name not in known:
-                    raise ValueError(f"{self.style} has no {what} {name!r}; known: {', '.join(known)}.")
+                    raise UserError(f"{self.style} has no {what} {name!r}; known: {', '.join(known)}.")
         for slot, variant in self.variants.items():
             if variant not in spec.slots[slot]:
                 names = ", ".join(v or '"" (none)' for v in spec.slots[slot])
-                raise ValueError(f"{slot} can't be {variant!r}; known: {names}.")
+                raise UserError(f"{slot} can't be {variant!r}; known: {names}.")
         for name, code in self.colours.items():
             if not isinstance(code, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", code):
-                raise ValueError(f"colour {name} must be written #rrggbb, not {code!r}.")
+                raise UserError(f"colour {name} must be written #rrggbb, not {code!r}.")
         full = {slot: self.variants.get(slot, variants[0]) for slot, variants in spec.slots.items()}
         object.__setattr__(self, "variants", full)
         paint = {name: self.colours.get(name, codes[0]).lower() for name, codes in spec.colours.items()}
@@ -192,12 +194,12 @@ class Parameters:
 
     @classmethod
     def from_dict(cls, values: Any) -> Parameters:
-        """The inverse of `to_dict`; anything else is a ValueError of one line."""
+        """The inverse of `to_dict`; anything else is a UserError of one line."""
         if not isinstance(values, Mapping):
-            raise ValueError("an avatar is an object with style, variants and colours.")
+            raise UserError("an avatar is an object with style, variants and colours.")
         for name in values:
             if name not in ("style", "variants", "colours"):
-                raise ValueError(f"unknown entry {name!r}; an avatar has style, variants and colours.")
+                raise UserError(f"unknown entry {name!r}; an avatar has style, variants and colours.")
         return cls(str(values.get("style", "")), values.get("variants", {}), values.get("colours", {}))
 
     def shows(self, slot: str) -> str | None:

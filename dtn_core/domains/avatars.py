@@ -17,6 +17,7 @@ import numpy as np
 
 from ..avatars import engine
 from ..avatars.parameters import HAIR_COLOURS, DrawnStyle
+from ..errors import UserError
 from ..types import Image
 
 LONG_HAIR = (
@@ -74,10 +75,10 @@ class Rates:
             value = getattr(self, f.name)
             for share in value if isinstance(value, tuple) else (value,):
                 if not 0 <= share <= 1:
-                    raise ValueError(f"rates.{f.name} must lie between 0 and 1, not {share}.")
+                    raise UserError(f"rates.{f.name} must lie between 0 and 1, not {share}.")
         for name in ("hair", "hair_of_darker", "skin"):
             if abs(sum(getattr(self, name)) - 1) > 1e-6:
-                raise ValueError(f"rates.{name} must sum to 1, not {sum(getattr(self, name)):.3f}.")
+                raise UserError(f"rates.{name} must sum to 1, not {sum(getattr(self, name)):.3f}.")
 
 
 PEOPLE = Rates()

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..errors import UserError
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 from .avatars import Attributes
 
@@ -24,12 +25,12 @@ def cartoons(data: Path, size: int = 64, limit: int | None = None) -> tuple[Imag
     """All cartoons that stand before plain white: (N, size, size, 4) uint8 RGBA with the white around them made
     transparent, eyes where `types` wants them; and what the pack tells of each (None: it doesn't).
 
-    Raises ValueError with one line if the pack is missing or damaged.
+    Raises UserError with one line if the pack is missing or damaged.
     """
     path, table = data / "cartoonset.zip", data / "cartoonset.csv"
     for file in (path, table):
         if not file.is_file():
-            raise ValueError(f"{file}: missing. The style 'cartoon-set' needs cartoonset.zip and cartoonset.csv.")
+            raise UserError(f"{file}: missing. The style 'cartoon-set' needs cartoonset.zip and cartoonset.csv.")
     drawn, told = [], []
     try:
         with zipfile.ZipFile(path) as pack, table.open(newline="") as rows:
@@ -42,9 +43,9 @@ def cartoons(data: Path, size: int = 64, limit: int | None = None) -> tuple[Imag
                     drawn.append(head(cut, size))
                     told.append(_attributes(row))
     except (OSError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, cv2.error) as error:
-        raise ValueError(f"{path}: damaged ({error}). Get the pack again.") from None
+        raise UserError(f"{path}: damaged ({error}). Get the pack again.") from None
     if not drawn:
-        raise ValueError(f"{path}: no cartoon before plain white is in it. Get the pack again.")
+        raise UserError(f"{path}: no cartoon before plain white is in it. Get the pack again.")
     return np.stack(drawn), told
 
 

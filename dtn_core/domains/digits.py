@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UserError
 from .drawn_digits import draw_many
 
 Split = Literal["train", "val", "test", "unlabelled"]
@@ -53,7 +54,7 @@ class Digits(NamedTuple):
 def svhn(data: Path | None, split: Split, limit: int | None = None) -> Digits:
     """A part of the street numbers, or its first `limit`. "unlabelled" is empty except in the pack.
 
-    Raises ValueError with the remedy if the folder has no such digits, or damaged ones.
+    Raises UserError with the remedy if the folder has no such digits, or damaged ones.
     """
     _check(split, get_args(Split), limit)
     if data is None:
@@ -74,7 +75,7 @@ def svhn(data: Path | None, split: Split, limit: int | None = None) -> Digits:
 def mnist(data: Path | None, split: Literal["train", "test"], limit: int | None = None) -> Digits:
     """A part of the handwritten digits, or its first `limit`.
 
-    Raises ValueError with the remedy if the folder has no such digits, or damaged ones.
+    Raises UserError with the remedy if the folder has no such digits, or damaged ones.
     """
     _check(split, ("train", "test"), limit)
     if data is None:
@@ -102,7 +103,7 @@ def download(data: Path, extra: bool = False) -> None:
     """Fetch SVHN (its train and test part; extra: its 1.3 GB of further digits too) and MNIST through torchvision.
 
     What is there and whole by its md5 stays; what is damaged is fetched again, an extra part included. Raises
-    ValueError with the remedy if something can't be fetched or written.
+    UserError with the remedy if something can't be fetched or written.
     """
     from torchvision.datasets import MNIST, SVHN
     from torchvision.datasets.utils import check_integrity
@@ -121,14 +122,14 @@ def download(data: Path, extra: bool = False) -> None:
 
 def _check(split: str, splits: Sequence[str], limit: int | None) -> None:
     if split not in splits:
-        raise ValueError(f"no part '{split}'. Choose one of {', '.join(splits)}.")
+        raise UserError(f"no part '{split}'. Choose one of {', '.join(splits)}.")
     if limit is not None and limit < 0:
-        raise ValueError(f"a limit of {limit} digits. Choose 0 or more.")
+        raise UserError(f"a limit of {limit} digits. Choose 0 or more.")
 
 
-def _missing(data: Path, pack: str, files: str) -> ValueError:
+def _missing(data: Path, pack: str, files: str) -> UserError:
     what = f"neither {pack} nor torchvision's files ({files})" if data.is_dir() else f"no such folder; {pack} missing"
-    return ValueError(f"{data}: {what}. Fetch them with --download, or leave --data away for drawn digits.")
+    return UserError(f"{data}: {what}. Fetch them with --download, or leave --data away for drawn digits.")
 
 
 def _svhn_file(data: Path, part: str) -> Path:
@@ -185,12 +186,12 @@ def _mnist_torchvision(raw: Path, split: str) -> tuple[NDArray[np.uint8], NDArra
     return read_image_file(str(images)).numpy(), read_label_file(str(labels)).numpy()
 
 
-def _damaged(path: Path) -> ValueError:
-    return ValueError(f"{path}: damaged (its md5 is not the published one). Run with --download again.")
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path}: damaged (its md5 is not the published one). Run with --download again.")
 
 
 def _read_pack(path: Path) -> Mapping[str, NDArray]:
-    """A pack's checked arrays; labels come as int64. Raises ValueError that says what is wrong."""
+    """A pack's checked arrays; labels come as int64. Raises UserError that says what is wrong."""
     pictures = PACKS[path.name]
     wanted = {key for x, (_, y) in pictures.items() for key in (x, y) if key}
     try:
@@ -232,8 +233,8 @@ def _check_labels(path: Path, key: str, y: NDArray, count: int) -> None:
         raise _wrong(path, f"labels from {y.min()} to {y.max()} in {key} instead of 0 to 9")
 
 
-def _wrong(path: Path, what: str) -> ValueError:
-    return ValueError(f"{path}: {what}. Get the pack again, or fetch the original with --download.")
+def _wrong(path: Path, what: str) -> UserError:
+    return UserError(f"{path}: {what}. Get the pack again, or fetch the original with --download.")
 
 
 def _fetch(urls: Sequence[str], target: Path, md5: str) -> None:
@@ -252,7 +253,7 @@ def _fetch(urls: Sequence[str], target: Path, md5: str) -> None:
             return
         except (OSError, RuntimeError, HTTPException) as error:
             reason = _line(error)
-    raise ValueError(
+    raise UserError(
         f"{target}: couldn't be fetched from {urls[-1]} ({reason}). Check the network and the folder and run with "
         "--download again, or leave --data away for drawn digits."
     )
@@ -265,7 +266,7 @@ def _unpack(archive: Path, target: Path) -> None:
             unpacked.write_bytes(gzip.decompress(archive.read_bytes()))
             os.replace(unpacked, target)
     except OSError as error:
-        raise ValueError(f"{target}: cannot be written ({_line(error)}). Choose another folder.") from None
+        raise UserError(f"{target}: cannot be written ({_line(error)}). Choose another folder.") from None
 
 
 def _line(error: Exception) -> str:

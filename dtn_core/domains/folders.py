@@ -26,6 +26,7 @@ from PIL import Image as PILImage
 from tqdm import tqdm
 
 from .. import images
+from ..errors import UserError
 from ..types import Image
 
 MIN = 16
@@ -91,18 +92,18 @@ def read(
     crop: takes a whole picture, (H, W, 3) uint8 RGB, and returns the (h, w, 3) of it that is wanted, a head say, or
     None where there is no face; several threads call it at once. The pictures are RGB then, whatever `alpha`.
 
-    Raises ValueError with the remedy: no such folder or zip; unreadable, damaged, locked or empty; fewer than `MIN`
+    Raises UserError with the remedy: no such folder or zip; unreadable, damaged, locked or empty; fewer than `MIN`
     good pictures (or than `limit`, where that is less); fewer than two classes, or than `MIN_OF_CLASS` of one.
     """
     if size < 1 or (limit is not None and limit < 1):
-        raise ValueError(f"a size of {size} pixels and a limit of {limit} pictures. Choose 1 or more.")
+        raise UserError(f"a size of {size} pixels and a limit of {limit} pictures. Choose 1 or more.")
     if not os.fspath(path):
-        raise ValueError("no folder or zip is given. Choose one.")  # "" would be the current folder
+        raise UserError("no folder or zip is given. Choose one.")  # "" would be the current folder
     path = Path(path)
     with _opened(path) as files:
         names, skipped = files.names, dict(files.skipped)
         if not names and not skipped:
-            raise ValueError(f"{path}: no pictures in it. Put at least {MIN} there.")
+            raise UserError(f"{path}: no pictures in it. Put at least {MIN} there.")
         class_of = _classes(path, names) if labelled else {}
         if labelled:
             skipped |= {name: "not in a class's folder" for name in names if name not in class_of}
@@ -123,7 +124,7 @@ def read(
     for name, count in zip(classes, np.bincount(labels, minlength=len(classes))):
         if count < MIN_OF_CLASS:
             limited = "" if limit is None else ", raise the limit"
-            raise ValueError(
+            raise UserError(
                 f"{path}: good pictures of class {name!r}: {count}, at least {MIN_OF_CLASS} are needed. "
                 f"Add pictures{limited}, or take the class out."
             )
@@ -139,23 +140,23 @@ def split(count: int) -> tuple[list[int], list[int]]:
 
 
 def check_pair(s: Pictures, t: Pictures, s_path: str | os.PathLike[str], t_path: str | os.PathLike[str]) -> None:
-    """Raises ValueError with the remedy if there is nothing to translate between two domains: one lies in the other,
+    """Raises UserError with the remedy if there is nothing to translate between two domains: one lies in the other,
     most pictures of one are in the other, pixel for pixel, or one has fewer than `MIN`."""
     s_real, t_real = Path(s_path).resolve(), Path(t_path).resolve()
     if s_real == t_real:
-        raise ValueError(f"{s_path}: given for both sides. Choose other pictures for one of them.")
+        raise UserError(f"{s_path}: given for both sides. Choose other pictures for one of them.")
     for outer, inner in ((s_real, t_real), (t_real, s_real)):
         if inner.is_relative_to(outer):
-            raise ValueError(f"{inner}: lies in {outer}, the other side. Choose two folders apart.")
+            raise UserError(f"{inner}: lies in {outer}, the other side. Choose two folders apart.")
     for pictures, path in ((s, s_path), (t, t_path)):
         if len(pictures.x) < MIN:
-            raise ValueError(f"{path}: pictures: {len(pictures.x)}, at least {MIN} are needed. Add some.")
+            raise UserError(f"{path}: pictures: {len(pictures.x)}, at least {MIN} are needed. Add some.")
     s_hashes, t_hashes = _hashes(s.x), _hashes(t.x)
     for hashes, others in ((s_hashes, t_hashes), (t_hashes, s_hashes)):
         there = set(others)
         same = sum(picture in there for picture in hashes)
         if same > len(hashes) / 2:
-            raise ValueError(
+            raise UserError(
                 f"{s_path} and {t_path}: {same} of {len(hashes)} pictures are on both sides. "
                 "Choose other pictures for one of them."
             )
@@ -172,7 +173,7 @@ def _hashes(x: Image) -> list[bytes]:
 
 class _Files(NamedTuple):
     """names: all but the hidden ones, sorted; skipped: what couldn't even be listed, and why; fetch: name → bytes,
-    raises ValueError with why not."""
+    raises UserError with why not."""
 
     names: list[str]
     skipped: dict[str, str]
@@ -185,7 +186,7 @@ def _opened(path: Path) -> Iterator[_Files]:
         mode = path.stat().st_mode
         zipped = stat.S_ISREG(mode) and _is_zip(path)  # a pipe would block
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{path}: no such folder or zip. Check the path.") from None
+        raise UserError(f"{path}: no such folder or zip. Check the path.") from None
     except OSError as error:
         raise _unreadable(path, error) from None
     if stat.S_ISDIR(mode):
@@ -194,7 +195,7 @@ def _opened(path: Path) -> Iterator[_Files]:
         with _zip(path) as pack:
             yield _of_zip(path, pack)
     else:
-        raise ValueError(f"{path}: neither a folder nor a zip. Put the pictures into one.")
+        raise UserError(f"{path}: neither a folder nor a zip. Put the pictures into one.")
 
 
 def _of_folder(path: Path) -> _Files:
@@ -214,11 +215,11 @@ def _of_folder(path: Path) -> _Files:
         try:
             status = (path / name).stat()
             if not stat.S_ISREG(status.st_mode):
-                raise ValueError("not a file")
+                raise UserError("not a file")
             _check_bytes(status.st_size)
             return (path / name).read_bytes()
         except OSError as error:
-            raise ValueError(f"cannot be read ({error.strerror})") from None
+            raise UserError(f"cannot be read ({error.strerror})") from None
 
     return _Files(sorted(names), skipped, fetch)
 
@@ -234,13 +235,13 @@ def _zip(path: Path) -> zipfile.ZipFile:
     except OSError as error:
         raise _unreadable(path, error) from None
     except Exception:  # BadZipFile, and what its parser lets out of damaged ones
-        raise ValueError(f"{path}: a damaged zip, or none at all. Get it or make it again.") from None
+        raise UserError(f"{path}: a damaged zip, or none at all. Get it or make it again.") from None
 
 
 def _of_zip(path: Path, pack: zipfile.ZipFile) -> _Files:
     infos = pack.infolist()
     if len(infos) > MAX_ENTRIES:
-        raise ValueError(f"{path}: {len(infos)} entries, at most {MAX_ENTRIES} are read. Unpack it, give the folder.")
+        raise UserError(f"{path}: {len(infos)} entries, at most {MAX_ENTRIES} are read. Unpack it, give the folder.")
     entries = {}
     for info in infos:
         name = info.filename.replace("\\", "/")  # some of Windows' zippers
@@ -248,19 +249,19 @@ def _of_zip(path: Path, pack: zipfile.ZipFile) -> _Files:
         if not name.endswith("/") and not any(_left_out(part) for part in parts):
             entries["/".join(parts)] = info
     if any(info.flag_bits & 1 for info in entries.values()):
-        raise ValueError(f"{path}: locked with a password. Zip the pictures again without one.")
+        raise UserError(f"{path}: locked with a password. Zip the pictures again without one.")
 
     def fetch(name: str) -> bytes:
         info = entries[name]
         _check_bytes(info.file_size)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # zipfile unpacks the other kinds in one go, however little is asked for: bombs.
-            raise ValueError("compressed in an unusual way")
+            raise UserError("compressed in an unusual way")
         try:
             with pack.open(info) as file:
                 return file.read(info.file_size)  # no more, even if the zip lies about it
         except Exception:  # BadZipFile, zlib.error, EOFError, ...
-            raise ValueError("damaged in the zip") from None
+            raise UserError("damaged in the zip") from None
 
     return _Files(sorted(entries), {}, fetch)
 
@@ -271,7 +272,7 @@ def _left_out(part: str) -> bool:
 
 def _check_bytes(count: int) -> None:
     if count > MAX_BYTES:
-        raise ValueError(f"larger than {MAX_BYTES // 1_000_000} MB")
+        raise UserError(f"larger than {MAX_BYTES // 1_000_000} MB")
 
 
 def _classes(path: Path, names: Sequence[str]) -> dict[str, str]:
@@ -284,22 +285,22 @@ def _classes(path: Path, names: Sequence[str]) -> dict[str, str]:
     count = len(set(class_of.values()))
     if count < 2:
         found = f"only one class, {next(iter(class_of.values()))!r}" if count else "no classes"
-        raise ValueError(f"{path}: {found}. Put the pictures of each class into a folder of their own, at least two.")
+        raise UserError(f"{path}: {found}. Put the pictures of each class into a folder of their own, at least two.")
     return class_of
 
 
-def _unreadable(path: Path, error: OSError) -> ValueError:
+def _unreadable(path: Path, error: OSError) -> UserError:
     if isinstance(error, PermissionError):
-        return ValueError(f"{path}: may not be read. Change its permissions.")
-    return ValueError(f"{path}: cannot be opened ({error.strerror or error}). Check the path.")
+        return UserError(f"{path}: may not be read. Change its permissions.")
+    return UserError(f"{path}: cannot be opened ({error.strerror or error}). Check the path.")
 
 
-def _too_few(path: Path, good: int, skipped: Mapping[str, str]) -> ValueError:
+def _too_few(path: Path, good: int, skipped: Mapping[str, str]) -> UserError:
     why = "none skipped"
     if skipped:
         first = min(skipped)
         why = f"{len(skipped)} skipped, first {first!r}: {skipped[first]}"  # names may have line breaks: !r
-    return ValueError(
+    return UserError(
         f"{path}: of {good + len(skipped)} files found {good} are usable pictures, at least {MIN} are needed "
         f"({why}). Add pictures: JPEG, PNG, WebP, BMP, TIFF or GIF."
     )
@@ -324,7 +325,7 @@ def _looked_at(
     def attempt(name: str) -> Image | str:
         try:
             return square(name)
-        except ValueError as error:
+        except UserError as error:
             return str(error)
 
     good, bad = {}, {}
@@ -344,21 +345,21 @@ def _looked_at(
 
 
 def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image | None] | None) -> Image:
-    """A file's picture as (size, size, 3) RGB or, with alpha wanted and there, (size, size, 4) RGBA. Raises ValueError
+    """A file's picture as (size, size, 3) RGB or, with alpha wanted and there, (size, size, 4) RGBA. Raises UserError
     with why not, in a few words."""
     try:
         picture = images.load(data)
-    except ValueError as error:  # "the picture: why. Remedy."
-        raise ValueError(re.sub("^(the picture(:| is) )+", "", str(error).rpartition(". ")[0])) from None
+    except UserError as error:  # "the picture: why. Remedy."
+        raise UserError(re.sub("^(the picture(:| is) )+", "", str(error).rpartition(". ")[0])) from None
     shorter, longer = sorted(picture.shape[:2])
     if shorter < SMALLEST:
-        raise ValueError(f"smaller than {SMALLEST} pixels")
+        raise UserError(f"smaller than {SMALLEST} pixels")
     if longer > LONGEST * shorter:
-        raise ValueError(f"longer than {LONGEST}:1")
+        raise UserError(f"longer than {LONGEST}:1")
     if crop is not None:
         picture = crop(picture)
         if picture is None:
-            raise ValueError("no face found")
+            raise UserError("no face found")
     elif alpha:
         rgba = _rgba(data)
         picture = picture if rgba is None else rgba

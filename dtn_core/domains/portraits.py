@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import images
+from ..errors import UserError
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 
 Split = Literal["train", "val", "test"]
@@ -58,12 +59,12 @@ def split_of(name: str) -> Split:
 
 
 def data_folder(given: str | os.PathLike[str] | None) -> Path:
-    """The folder of packs: as given, else DTN_DATA. Raises ValueError with the remedy."""
+    """The folder of packs: as given, else DTN_DATA. Raises UserError with the remedy."""
     folder = given or os.environ.get("DTN_DATA")
     if not folder:
-        raise ValueError("no data folder: pass --data DIR or set DTN_DATA (see README, 'Data').")
+        raise UserError("no data folder: pass --data DIR or set DTN_DATA (see README, 'Data').")
     if not Path(folder).is_dir():
-        raise ValueError(f"{folder}: no such folder. Pass --data DIR or set DTN_DATA (see README, 'Data').")
+        raise UserError(f"{folder}: no such folder. Pass --data DIR or set DTN_DATA (see README, 'Data').")
     return Path(folder)
 
 
@@ -93,7 +94,7 @@ def _with_attributes(
 ) -> Portraits:
     table = data / f"{stem}_attributes.csv"
     if not table.is_file():
-        raise ValueError(f"{table}: missing. The data folder needs {stem}.zip and {stem}_attributes.csv.")
+        raise UserError(f"{table}: missing. The data folder needs {stem}.zip and {stem}_attributes.csv.")
     with table.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if split_of(row["file"]) == split][:limit]
     labels = np.full((len(rows), len(attributes)), UNKNOWN, np.float32)
@@ -108,7 +109,7 @@ def utkface(data: Path, split: Split, attributes: tuple[str, ...], limit: int | 
     """UTKFace's part of a split: tight faces, scaled to 100×100, with sex, group and age from the names."""
     path = data / "utkface.zip"
     if not path.is_file():
-        raise ValueError(f"{path}: missing. The data folder needs utkface.zip.")
+        raise UserError(f"{path}: missing. The data folder needs utkface.zip.")
     with zipfile.ZipFile(path) as pack:
         names = tuple(n for n in pack.namelist() if split_of(n) == split and len(n.split("_")) == 4)[:limit]
     labels = np.full((len(names), len(attributes)), UNKNOWN, np.float32)
@@ -158,7 +159,7 @@ def _read(path: Path, names: tuple[str, ...], size: tuple[int, int]) -> Image:
                     picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
                 pictures[i] = picture[..., ::-1]
     except (OSError, KeyError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(f"{path}: missing or damaged ({error}). Get the pack again.") from None
+        raise UserError(f"{path}: missing or damaged ({error}). Get the pack again.") from None
     return pictures
 
 

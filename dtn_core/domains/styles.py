@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from ..config import Style
+from ..errors import UserError
 from ..types import Image
 from . import avatars
 from .avatars import PEOPLE, Attributes, Rates, VectorStyle
@@ -51,7 +52,7 @@ def draw(style: Style, seeds: Sequence[int], data: Path | None = None, rates: Ra
     """The pictures of a style with these seeds. Drawn styles have one for every seed; of a set that comes as a pack,
     seed i is its picture i, and seeds beyond its end have none, so that fewer may come than are asked for.
 
-    Raises ValueError if the style's pack is missing.
+    Raises UserError if the style's pack is missing.
     """
     if style in get_args(VectorStyle):
         (pictures,) = avatars.render_many(seeds, (64,), rates, style=style)
@@ -63,7 +64,7 @@ def draw(style: Style, seeds: Sequence[int], data: Path | None = None, rates: Ra
 
 def parts(style: Style, data: Path | None) -> tuple[Drawn, Drawn]:
     """The pictures of a style in `PACKS`: those to learn from, and the held-out ones: the last `HELD_OUT`, or half
-    where there are fewer than twice as many. Raises ValueError as `draw`."""
+    where there are fewer than twice as many. Raises UserError as `draw`."""
     drawn = _pack(style, data)
     cut = len(drawn.pictures) - min(HELD_OUT, len(drawn.pictures) // 2)
     return drawn.part(0, cut), drawn.part(cut)
@@ -71,5 +72,5 @@ def parts(style: Style, data: Path | None) -> tuple[Drawn, Drawn]:
 
 def _pack(style: Style, data: Path | None) -> Drawn:
     if data is None:
-        raise ValueError(f"style {style} comes from a pack: pass --data DIR or set DTN_DATA (see README, 'Data').")
+        raise UserError(f"style {style} comes from a pack: pass --data DIR or set DTN_DATA (see README, 'Data').")
     return Drawn(*cartoons(data))

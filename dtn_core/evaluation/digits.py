@@ -23,6 +23,7 @@ from ..checkpoint import Checkpoint
 from ..config import ClassifierTraining, Config, TransferTraining, from_dict
 from ..domains import digits
 from ..domains.digits import Digits
+from ..errors import UserError
 from ..images import to_float, to_rgb
 
 FORMAT = 1
@@ -105,7 +106,7 @@ def run_suite(setup: Setup, suite: str, seeds: Sequence[int], output: Path) -> d
     written after each.
 
     A row that stands there, or whose run is finished, isn't trained again; an interrupted run goes on. Several
-    processes may work at one output with different seeds. Raises ValueError if output holds something else.
+    processes may work at one output with different seeds. Raises UserError if output holds something else.
     """
     judge = checkpoint.load_encoder(setup.judge)
     test, written = (read(setup.data, "test", setup.limit) for read in (digits.svhn, digits.mnist))
@@ -120,7 +121,7 @@ def run_suite(setup: Setup, suite: str, seeds: Sequence[int], output: Path) -> d
             ("another judge", figures.get("judge", {}).get("hash", judge_hash), judge_hash),
         ):
             if held != now:
-                raise ValueError(f"{output}: holds figures of {what}. Choose another output with -o.")
+                raise UserError(f"{output}: holds figures of {what}. Choose another output with -o.")
         figures |= {"format": FORMAT, "data": data, "settings": settings}
         figures["judge"] = {"hash": judge_hash, "mnist_accuracy": share_right(judge, _rgb(written), written.y)}
         figures["original"] = share_right(judge, _rgb(test), test.y)
@@ -224,7 +225,7 @@ def _do_adaptation(setup: Setup, row: Row, seed: int, written: Digits, output: P
 
 
 def measure_f(name: str, test: Digits, written: Digits) -> dict[str, Any]:
-    """What an f reads of held-out s, and of t, which it has no labels of. Raises ValueError if it learnt that part of
+    """What an f reads of held-out s, and of t, which it has no labels of. Raises UserError if it learnt that part of
     s."""
     _check_f(name, test)
     f = checkpoint.load_encoder(name)
@@ -239,7 +240,7 @@ def measure_f(name: str, test: Digits, written: Digits) -> dict[str, Any]:
 def _check_f(name: str, test: Digits) -> None:
     info = checkpoint.read_config(checkpoint.find(name))
     if info.get("trained", {}).get("data", "").startswith("SVHN (pack)") and test.source == "SVHN (torchvision)":
-        raise ValueError(
+        raise UserError(
             f"f ({name}) learnt a pack of SVHN's test part, by which it would be measured here. Train "
             "another on this data, python -m dtn_core train digits-f, and use it: --set encoder=RUN/export"
         )
@@ -391,13 +392,13 @@ def _data(test: Digits, written: Digits) -> dict[str, Any]:
 
 
 def read_figures(path: Path) -> dict[str, Any]:
-    """results/digits.json. Raises ValueError if it is damaged, or of another format."""
+    """results/digits.json. Raises UserError if it is damaged, or of another format."""
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: can't be read ({error}). Move it away, or choose another output with -o.") from None
+        raise UserError(f"{path}: can't be read ({error}). Move it away, or choose another output with -o.") from None
     if not isinstance(figures, dict) or figures.get("format") != FORMAT:
-        raise ValueError(f"{path}: holds no digit figures of this version. Choose another output with -o.")
+        raise UserError(f"{path}: holds no digit figures of this version. Choose another output with -o.")
     return figures
 
 
@@ -414,7 +415,7 @@ def _figures(path: Path) -> Iterator[dict[str, Any]]:
             temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
             os.replace(temporary, path)
     except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror}). Choose another output with -o.") from None
+        raise UserError(f"{path}: cannot be written ({error.strerror}). Choose another output with -o.") from None
 
 
 def mean_and_spread(record: Mapping[str, Mapping[str, Any]], read: Callable[[Mapping[str, Any]], float]) -> str:

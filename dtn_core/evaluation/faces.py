@@ -25,6 +25,7 @@ from ..checkpoint import Checkpoint
 from ..config import Style
 from ..domains import styles
 from ..domains.portraits import Split
+from ..errors import UserError
 from ..metrics import mean_pairwise_distance
 from ..networks.encoders import DlibEncoder, Standardise
 from ..networks.judge import Judge
@@ -61,7 +62,7 @@ def evaluate(
     Of a drawn style, pool and reference are drawn for this alone, thousands of each. Of one that comes as a pack, the
     pool, and what the ceiling picks from, are the pictures that g and the judge learnt; cleanliness is compared with
     its last `styles.HELD_OUT`, which neither has seen, and with so few is noisier.
-    Raises ValueError for what is missing, is no translation of faces, or is of another style.
+    Raises UserError for what is missing, is no translation of faces, or is of another style.
     """
     loaded = _loaded(name, compare)
     first, style = loaded[name], style_of(loaded[name].info, name)
@@ -230,24 +231,24 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def _loaded(name: str, compare: Sequence[str]) -> dict[str, Checkpoint]:
-    """The checkpoints, the first before those it is compared with, all of one style. Raises ValueError otherwise."""
+    """The checkpoints, the first before those it is compared with, all of one style. Raises UserError otherwise."""
     if len({name, *compare}) <= len(compare) or {name, *compare} & set(BASELINES):
-        raise ValueError("--compare: name every checkpoint once, and none as a baseline is named.")
+        raise UserError("--compare: name every checkpoint once, and none as a baseline is named.")
     loaded = {given: _translation(given) for given in (name, *compare)}
     style = style_of(loaded[name].info, name)
     for given, other in loaded.items():
         if (drawn := style_of(other.info, given)) != style:
-            raise ValueError(f"--compare {given}: draws {drawn}, but {name} draws {style}. Compare within one style.")
+            raise UserError(f"--compare {given}: draws {drawn}, but {name} draws {style}. Compare within one style.")
         if other.drawer and other.drawer.style != style:
-            raise ValueError(f"{given}: its c draws {other.drawer.style}, but G paints {style}. Join c of one style.")
+            raise UserError(f"{given}: its c draws {other.drawer.style}, but G paints {style}. Join c of one style.")
     return loaded
 
 
 def _judge(judge: str, style: Style, name: str) -> tuple[Judge, dict[str, Any]]:
-    """The judge, and what its figures rest on. Raises ValueError if it judges another style."""
+    """The judge, and what its figures rest on. Raises UserError if it judges another style."""
     info = checkpoint.read_config(checkpoint.find(judge))
     if (judged := style_of(info, judge)) != style:
-        raise ValueError(f"{judge}: judges {judged}, but {name} draws {style}. Use {JUDGES[style]}.")
+        raise UserError(f"{judge}: judges {judged}, but {name} draws {style}. Use {JUDGES[style]}.")
     return load_judge(judge), {
         "judge_hash": checkpoint.weights_hash(checkpoint.find(judge)),
         "judge_balanced_accuracy_on_held_out_avatars": info["trained"]["balanced_accuracy_on_held_out_avatars"],
@@ -255,14 +256,14 @@ def _judge(judge: str, style: Style, name: str) -> tuple[Judge, dict[str, Any]]:
 
 
 def _translation(given: str) -> Checkpoint:
-    """A checkpoint that makes emoji of heads. Raises ValueError if it makes anything else."""
+    """A checkpoint that makes emoji of heads. Raises UserError if it makes anything else."""
     loaded = checkpoint.load(given)
     try:
         shape = tuple(loaded.transfer(torch.zeros(1, 3, 128, 128)).shape[1:])
     except RuntimeError:  # an f or a g that takes pictures of one size only
         shape = ()
     if shape not in ((3, 64, 64), (4, 64, 64)):
-        raise ValueError(f"{given}: doesn't make 64×64 emoji of faces. Choose a checkpoint that does.")
+        raise UserError(f"{given}: doesn't make 64×64 emoji of faces. Choose a checkpoint that does.")
     return loaded
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from .. import checkpoint, images
 from ..checkpoint import Checkpoint
 from ..config import Style
+from ..errors import UserError
 from ..networks.judge import Judge
 from ..types import Image
 
@@ -25,19 +26,19 @@ JUDGES: dict[Style, str] = {
 
 def style_of(info: dict[str, Any], name: str) -> Style:
     """The style that a checkpoint draws or judges, by its config.json; older ones name none and are of avataaars.
-    Raises ValueError if it is unknown."""
+    Raises UserError if it is unknown."""
     style = info.get("trained", {}).get("style", "avataaars")
     if style not in get_args(Style):
-        raise ValueError(f"{name}: style {style!r} is unknown. Update DTN Studio.")
+        raise UserError(f"{name}: style {style!r} is unknown. Update DTN Studio.")
     return style
 
 
 def load_judge(name: str = "judge") -> Judge:
-    """The shipped judge, or one in a folder. Raises ValueError if missing or damaged."""
+    """The shipped judge, or one in a folder. Raises UserError if missing or damaged."""
     directory = checkpoint.find(name)
     info = checkpoint.read_config(directory)
     if info.get("kind") != "judge":
-        raise ValueError(f"{directory}: is no judge. Train one: python -m dtn_core train judge")
+        raise UserError(f"{directory}: is no judge. Train one: python -m dtn_core train judge")
     judge = checkpoint.fill(Judge(**info["judge"]), directory, "judge")
     return judge.eval().requires_grad_(False)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..domains import portraits
 from ..domains.portraits import Split
+from ..errors import UserError
 from ..types import Image
 from .questions import LABELS, TOLD, Truth, celeba_truth, utkface_truth
 from .retrieval import pairs
@@ -33,14 +34,14 @@ class Photos(NamedTuple):
 
 
 def labelled(data: Path, split: Split, limit: int | None = None) -> Photos:
-    """A part of CelebA and UTKFace, at most so many of each. Raises ValueError if a pack is missing, or has none of the
+    """A part of CelebA and UTKFace, at most so many of each. Raises UserError if a pack is missing, or has none of the
     part."""
     celeba = portraits.celeba(data, split, LABELS, limit)
     utkface = portraits.utkface(data, split, (), limit)
     crops = {}
     for name, photos in (("celeba", celeba), ("utkface", utkface)):
         if not len(photos):
-            raise ValueError(f"{name}.zip: no pictures of the {split} part. Raise --limit or get the pack again.")
+            raise UserError(f"{name}.zip: no pictures of the {split} part. Raise --limit or get the pack again.")
         crops[name] = np.stack([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures])
     return Photos({"celeba": celeba_truth(celeba), "utkface": utkface_truth(utkface.names)}, crops)
 

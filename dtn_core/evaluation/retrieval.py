@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..domains.portraits import Split
+from ..errors import UserError
 from ..faces.align import align, eye_centres
 from ..faces.detect import detect
 from ..metrics import ranks
@@ -43,7 +44,7 @@ def half_of(person: str) -> Split:
 
 def pairs(data: Path, split: Split, limit: int | None = None, size: int = 128) -> Pairs | None:
     """People of ``lfw_pairs.zip`` (``First_Last_0001.jpg`` and ``…_0002.jpg``: the query and the sought), faces found
-    and aligned as in the app. None where the folder lacks the pack. Raises ValueError if it is damaged."""
+    and aligned as in the app. None where the folder lacks the pack. Raises UserError if it is damaged."""
     path = data / "lfw_pairs.zip"
     if not path.is_file():
         return None
@@ -62,7 +63,7 @@ def pairs(data: Path, split: Split, limit: int | None = None, size: int = 128) -
                 queries.append(heads[0])
                 targets.append(heads[1])
     except (OSError, zipfile.BadZipFile, cv2.error) as error:
-        raise ValueError(f"{path}: damaged ({str(error).splitlines()[0]}). Get the pack again.") from None
+        raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}). Get the pack again.") from None
     if not queries:
         return None
     return Pairs(np.stack(queries), np.stack(targets), missed)

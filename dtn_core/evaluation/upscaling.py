@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from .. import checkpoint, images
 from ..domains import avatars
+from ..errors import UserError
 
 SEEDS = 80_000_000
 """Seeds of the avatars used here start at this; training never draws from there."""
@@ -22,7 +23,7 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
 
     loaded = checkpoint.load(name)
     if loaded.upscaler is None:
-        raise ValueError(f"checkpoint '{name}' holds no upscaler. Train one: python -m dtn_core train upscaler")
+        raise UserError(f"checkpoint '{name}' holds no upscaler. Train one: python -m dtn_core train upscaler")
     small, large = avatars.render_many(range(SEEDS, SEEDS + n), (64, 256))
     rows: dict[str, list[tuple[float, float]]] = {"upscaler": [], "bicubic": []}
     for start in range(0, n, 8):

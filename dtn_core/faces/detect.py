@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UserError
 from ..types import Box, Face, Image
 from ..weights import dlib_model_path
 from .align import eye_centres, warp
@@ -62,7 +63,7 @@ def detect(
     otherwise (live video) only HOG on a small copy. max_side: longest side of the copy that is searched.
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-        raise ValueError(f"a frame must be (H, W, 3) uint8 RGB, not {frame.shape} {frame.dtype}; see images.load.")
+        raise UserError(f"a frame must be (H, W, 3) uint8 RGB, not {frame.shape} {frame.dtype}; see images.load.")
     if thorough:
         found = _search(frame, max_side)
     else:

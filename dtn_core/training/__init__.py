@@ -16,6 +16,7 @@ from ..config import (
     TransferTraining,
     UpscalerTraining,
 )
+from ..errors import UserError
 from ..events import Failed, Noted
 
 if TYPE_CHECKING:  # torch takes seconds to import, and those who only read runs don't need it
@@ -37,7 +38,7 @@ def run_training(
     `accelerate launch`, every process calls this, the first writes, and the others get None.
 
     data: folder of packs, or None for DTN_DATA, or for what the resumed run had; pack: file of a ready training pack
-    for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises ValueError with one line for
+    for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises UserError with one line for
     bad input.
     """
     from .engine import make_accelerator, part
@@ -90,9 +91,9 @@ def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
         if config.task == "faces":
             data_folder(data)
         if config.task == "folders" and not (config.s and config.t):
-            raise ValueError("which pictures? Give two folders or zips: --set s=DIR --set t=DIR.")
+            raise UserError("which pictures? Give two folders or zips: --set s=DIR --set t=DIR.")
     if isinstance(config, ClassifierTraining) and config.domain == "folder" and not config.folder:
-        raise ValueError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")
+        raise UserError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")
 
 
 def make_stage(config: Config, data: str | None, accelerator: Accelerator, runs: Path, pack: Path | None) -> Stage:

@@ -31,6 +31,7 @@ from ..avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from ..config import AvatarTraining
 from ..domains import avatars, portraits
 from ..drawer import Drawer
+from ..errors import UserError
 from ..networks.avatar_head import AvatarHead, PictureHead, added
 from ..networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise, weights_of
 from ..types import Image
@@ -65,7 +66,7 @@ class AvatarStage:
     ) -> None:
         """seen: what `see` gave for these settings, so that several trainings can share it."""
         if not isinstance(f, AttributeEncoder) or f.skin is None:
-            raise ValueError(f"encoder={config.encoder}: c needs an attribute encoder with a head for the skin.")
+            raise UserError(f"encoder={config.encoder}: c needs an attribute encoder with a head for the skin.")
         self.config, self.accelerator, self.f = config, accelerator, f
         device = self.accelerator.device
         self.device, self.batch, self.figure = str(device), config.batch, "miss"

@@ -35,6 +35,7 @@ from ..config import (
 from ..devices import pick_device
 from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
+from ..errors import UserError
 from ..types import Image
 from .loop import Stage
 
@@ -68,7 +69,7 @@ class Check:
 
 
 def check(config: Config, data: str | None, runs: Path) -> Check:
-    """Look in a process of its own, whose memory can be measured and which leaves nothing behind. Raises ValueError as
+    """Look in a process of its own, whose memory can be measured and which leaves nothing behind. Raises UserError as
     the training itself would for bad input."""
     command = [sys.executable, "-m", "dtn_core", "train", "-", "--check", "--json", "--runs", str(runs)]
     command += ["--data", data] if data else []
@@ -79,7 +80,7 @@ def check(config: Config, data: str | None, runs: Path) -> Check:
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it was killed, perhaps for lack of memory"])[-1]
-        raise ValueError(last.removeprefix("error: "))
+        raise UserError(last.removeprefix("error: "))
     return from_json(json.loads(done.stdout))
 
 

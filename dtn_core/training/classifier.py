@@ -18,6 +18,7 @@ from .. import checkpoint, images
 from ..config import ClassifierTraining
 from ..domains import digits, drawn_digits, folders
 from ..domains.digits import Digits
+from ..errors import UserError
 from ..images import to_float, to_rgb
 from ..networks.digits import ClassEncoder, PaperDigitEncoder
 from ..types import Image
@@ -73,7 +74,7 @@ class ClassifierStage:
         if config.start:
             start = checkpoint.load_encoder(config.start)
             if start.config != net.config:
-                raise ValueError(f"start={config.start}: holds {start.config} instead of {net.config}.")
+                raise UserError(f"start={config.start}: holds {start.config} instead of {net.config}.")
             net.load_state_dict(start.state_dict())
         self.ema = copy.deepcopy(net).to(accelerator.device).eval().requires_grad_(False)
         self.net = prepare(net, accelerator, config.compile)
@@ -195,9 +196,9 @@ class ClassifierStage:
 
 
 def read_labelled(config: ClassifierTraining) -> folders.Pictures:
-    """The user's own folder of classes. Raises ValueError with one line if there is none, or too little in it."""
+    """The user's own folder of classes. Raises UserError with one line if there is none, or too little in it."""
     if not config.folder:
-        raise ValueError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")
+        raise UserError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")
     crop = head if config.heads else None
     return folders.read(config.folder, config.size, config.limit, labelled=True, crop=crop)
 

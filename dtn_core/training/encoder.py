@@ -18,6 +18,7 @@ from .. import checkpoint, colours, images
 from ..config import EncoderTraining
 from ..domains import other_hands, portraits
 from ..domains.portraits import UNKNOWN, Portraits
+from ..errors import UserError
 from ..metrics import auc
 from ..networks.encoders import ATTRIBUTES, SKIN_MEAN, SKIN_SPREAD, AttributeEncoder
 from ..types import Image
@@ -59,7 +60,7 @@ class EncoderStage:
             # Another size is no other net, and a head for the skin can be new.
             same = ("name", "width", "hidden", "outputs")
             if any(start.config.get(k) != net.config[k] for k in same):
-                raise ValueError(f"start={config.start}: holds {start.config} instead of {net.config}.")
+                raise UserError(f"start={config.start}: holds {start.config} instead of {net.config}.")
             net.load_state_dict(start.state_dict(), strict=False)
         self.net = prepare(net, accelerator, config.compile)
         self.optimizer = adamw(self.net, config.lr, config.weight_decay, accelerator)

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from ..config import Training
 from ..devices import has_bf16, pick_device
+from ..errors import UserError
 
 
 def make_accelerator(config: Training, tracker: str | None = None, folder: Path | None = None) -> Accelerator:
     """accelerate's hold on the device of these settings. On a CPU that has no bf16 of its own, and in fp16 on any
-    CPU, fp32 is used. tracker: "tensorboard" or "trackio", whose logs go into the folder. Raises ValueError if there is
+    CPU, fp32 is used. tracker: "tensorboard" or "trackio", whose logs go into the folder. Raises UserError if there is
     no such device or tracker."""
     device = pick_device(config.device)
     precision = config.precision
@@ -32,7 +33,7 @@ def make_accelerator(config: Training, tracker: str | None = None, folder: Path 
     if ":" in device:
         torch.cuda.set_device(device)
     if tracker and importlib.util.find_spec(tracker) is None:
-        raise ValueError(f"--tracker {tracker} needs that package: pip install {tracker}.")
+        raise UserError(f"--tracker {tracker} needs that package: pip install {tracker}.")
     return Accelerator(
         cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision, log_with=tracker,
         project_dir=folder,
@@ -40,10 +41,10 @@ def make_accelerator(config: Training, tracker: str | None = None, folder: Path 
 
 
 def part(n: int, accelerator: Accelerator) -> slice:
-    """This process's part of a batch of n. Raises ValueError if it can't be dealt out evenly."""
+    """This process's part of a batch of n. Raises UserError if it can't be dealt out evenly."""
     count = accelerator.num_processes
     if n % count:
-        raise ValueError(f"a batch of {n} can't be dealt out evenly to {count} processes. Use a multiple of {count}.")
+        raise UserError(f"a batch of {n} can't be dealt out evenly to {count} processes. Use a multiple of {count}.")
     return slice(accelerator.process_index * (n // count), (accelerator.process_index + 1) * (n // count))
 
 

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from .. import config as configs
 from ..devices import pick_device
+from ..errors import UserError
 from .runs import ASKED, INHERITED, Run, take_lock, write_whole
 from .snapshot import LOG_MARK, holder, is_alive, runs_in
 
@@ -29,7 +30,7 @@ NOTES = 20_000
 
 def start(config: configs.Config, name: str, runs: Path, data: str | None = None, *, beside: bool = False) -> Path:
     """Start a training; returns its run directory at once. data: the data folder; beside: also where another training
-    of this folder holds the same device. Raises ValueError with one line if that is refused, or it can't be started."""
+    of this folder holds the same device. Raises UserError with one line if that is refused, or it can't be started."""
     runs = Path(runs).absolute()
     with _one_at_a_time(runs):
         if not beside:
@@ -46,7 +47,7 @@ def start(config: configs.Config, name: str, runs: Path, data: str | None = None
 
 
 def resume(path: Path, *, beside: bool = False) -> None:
-    """Go on with a run that isn't running. Raises ValueError as `start`, or if it runs or is of another version."""
+    """Go on with a run that isn't running. Raises UserError as `start`, or if it runs or is of another version."""
     path = Path(path).absolute()
     with _one_at_a_time(path.parent):
         if not beside:
@@ -59,29 +60,29 @@ def resume(path: Path, *, beside: bool = False) -> None:
 
 
 def ask(path: Path, what: str) -> None:
-    """Ask a training to stop well, or for a sample grid ("sample") or a checkpoint ("save") now. Raises ValueError if
+    """Ask a training to stop well, or for a sample grid ("sample") or a checkpoint ("save") now. Raises UserError if
     it isn't running."""
     if what not in ASKED:
-        raise ValueError(f"a training can be asked for {', '.join(sorted(ASKED))}, not {what!r}.")
+        raise UserError(f"a training can be asked for {', '.join(sorted(ASKED))}, not {what!r}.")
     _check_alive(path)
     _write(path / "control" / what, "")
 
 
 def set_sample_every(path: Path, n: int) -> None:
-    """Change the steps between two sample grids of a training. Raises ValueError if it isn't running, or n < 1."""
+    """Change the steps between two sample grids of a training. Raises UserError if it isn't running, or n < 1."""
     if n < 1:
-        raise ValueError(f"steps between two samples: at least 1, not {n}.")
+        raise UserError(f"steps between two samples: at least 1, not {n}.")
     _check_alive(path)
     _write(path / "control" / "sample_every", f"{n}\n")
 
 
 def force_stop(path: Path, wait: float = 5.0) -> None:
     """End a training without a word: SIGTERM and, after `wait` seconds, SIGKILL. What it did since its last saving is
-    lost. Raises ValueError if it isn't running, or it can't be told which process it is."""
+    lost. Raises UserError if it isn't running, or it can't be told which process it is."""
     _check_alive(path)
     pid = holder(path)[0]
     if pid is None or not _is_trainer(pid, path):
-        raise ValueError(f"{path}: it isn't certain which process trains this run. End it where it was started.")
+        raise UserError(f"{path}: it isn't certain which process trains this run. End it where it was started.")
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             if os.getpgid(pid) == pid:
@@ -95,15 +96,15 @@ def force_stop(path: Path, wait: float = 5.0) -> None:
                     _write_line(log, "Stopped by force.")
                 return
             time.sleep(0.02)
-    raise ValueError(f"{path}: process {pid} doesn't end. Look what holds it up.")
+    raise UserError(f"{path}: process {pid} doesn't end. Look what holds it up.")
 
 
 def delete(path: Path) -> None:
-    """Remove a run directory with all that is in it. Raises ValueError if it is running, or isn't one."""
+    """Remove a run directory with all that is in it. Raises UserError if it is running, or isn't one."""
     path = Path(path)
     parts = (path / "config.json", path / "lock", path / "control")
     if path.is_symlink() or not all(part.exists() for part in parts):
-        raise ValueError(f"{path}: not a run directory; nothing was deleted.")
+        raise UserError(f"{path}: not a run directory; nothing was deleted.")
     hidden = path.with_name(f".{path.name}.{time.time_ns()}")
     try:
         with (path / "lock").open("r+b") as lock:
@@ -111,17 +112,17 @@ def delete(path: Path) -> None:
             path.rename(hidden)
         shutil.rmtree(hidden)
     except BlockingIOError:
-        raise ValueError(f"{path}: is running. Stop it first.") from None
+        raise UserError(f"{path}: is running. Stop it first.") from None
     except OSError as error:
-        raise ValueError(f"{path}: cannot be deleted ({error.strerror}). Change its permissions.") from None
+        raise UserError(f"{path}: cannot be deleted ({error.strerror}). Change its permissions.") from None
 
 
 def write_notes(path: Path, text: str) -> None:
-    """Replace a run's notes. Raises ValueError if they are too long, or can't be written."""
+    """Replace a run's notes. Raises UserError if they are too long, or can't be written."""
     if len(text) > NOTES:
-        raise ValueError(f"notes of {len(text)} characters: {NOTES} at most. Shorten them.")
+        raise UserError(f"notes of {len(text)} characters: {NOTES} at most. Shorten them.")
     if not (path / "config.json").exists():
-        raise ValueError(f"{path}: not a run directory.")
+        raise UserError(f"{path}: not a run directory.")
     _write(path / "notes.txt", text)
 
 
@@ -156,7 +157,7 @@ def _one_at_a_time(runs: Path) -> Iterator[None]:
         runs.mkdir(parents=True, exist_ok=True)
         lock = (runs / ".lock").open("w")
     except OSError as error:
-        raise ValueError(f"{runs}: cannot be written ({error.strerror}). Choose another with --runs.") from None
+        raise UserError(f"{runs}: cannot be written ({error.strerror}). Choose another with --runs.") from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -166,7 +167,7 @@ def _check_device(config: configs.Config, runs: Path, but: Path | None = None) -
     device = _device(config.device)
     for path in runs_in(runs):
         if path != but and is_alive(path) and _trains_on(path) == device:
-            raise ValueError(
+            raise UserError(
                 f"{path.name} is being trained on {device} now. Stop it, choose another device, or start this one "
                 "beside it; both will be slower."
             )
@@ -211,7 +212,7 @@ def _spawn(run: Run) -> None:
             )  # fmt: skip
             run.sign(process.pid, since)
     except OSError as error:
-        raise ValueError(f"the training can't be started ({error.strerror or error}).") from None
+        raise UserError(f"the training can't be started ({error.strerror or error}).") from None
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay as a zombie
 
 
@@ -225,7 +226,7 @@ def _write_line(log: BinaryIO, line: str) -> None:
 
 def _check_alive(path: Path) -> None:
     if not is_alive(path):
-        raise ValueError(f"{path}: isn't running.")
+        raise UserError(f"{path}: isn't running.")
 
 
 def _is_trainer(pid: int, path: Path) -> bool:
@@ -249,4 +250,4 @@ def _write(path: Path, text: str) -> None:
     try:
         write_whole(path, text)
     except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror}). Free some space.") from None
+        raise UserError(f"{path}: cannot be written ({error.strerror}). Free some space.") from None

@@ -22,6 +22,7 @@ from .. import checkpoint, images
 from ..config import TransferTraining
 from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.folders import Pictures
+from ..errors import UserError
 from ..images import to_float, to_rgb
 from ..networks import encoders
 from ..types import Image
@@ -63,7 +64,7 @@ class Pack:
     made_by: str = ""
 
     def write(self, path: Path) -> None:
-        """Write as one safetensors file, whole or not at all; features as fp16, targets deflated. Raises ValueError
+        """Write as one safetensors file, whole or not at all; features as fp16, targets deflated. Raises UserError
         with one line if it can't be written."""
         tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
         halved = {k: (v.half() if v.is_floating_point() else v).contiguous().clone() for k, v in tensors.items()}
@@ -79,11 +80,11 @@ class Pack:
                 save_file(halved, temporary, metadata={"source": self.source, "f": self.made_by, **shapes})
                 temporary.replace(path)
         except (OSError, SafetensorError) as error:
-            raise ValueError(f"{path}: cannot be written ({_why(error)}). Free space, or choose another.") from None
+            raise UserError(f"{path}: cannot be written ({_why(error)}). Free space, or choose another.") from None
 
     @classmethod
     def read(cls, path: Path) -> Pack:
-        """The inverse of `write`. Raises ValueError with one line if it is missing, damaged or no pack."""
+        """The inverse of `write`. Raises UserError with one line if it is missing, damaged or no pack."""
         told = _told(path)
         try:
             with safe_open(path, "pt") as file:
@@ -94,7 +95,7 @@ class Pack:
             wide = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             return cls(**wide, source=told.get("source", ""), made_by=told.get("f", ""))
         except (OSError, SafetensorError, zlib.error, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
+            raise UserError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
 
 
 def make_encoder(name: str, device: str = "cpu") -> nn.Module:
@@ -116,29 +117,29 @@ def identity(f: nn.Module) -> str:
 
 
 def check_pack(path: Path, f: nn.Module) -> None:
-    """Look at the head of a pack's file. Raises ValueError with one line if it isn't one, or if another f made it."""
+    """Look at the head of a pack's file. Raises UserError with one line if it isn't one, or if another f made it."""
     made_by = _told(path).get("f")
     if not made_by:
-        raise ValueError(f"{path}: made by an earlier version, which didn't say with which f. Make it again.")
+        raise UserError(f"{path}: made by an earlier version, which didn't say with which f. Make it again.")
     if made_by != identity(f):
-        raise ValueError(f"{path}: made with another f. Give the encoder it was made with, or make it again.")
+        raise UserError(f"{path}: made with another f. Give the encoder it was made with, or make it again.")
 
 
 def read_pack(path: Path, f: nn.Module) -> Pack:
-    """The pack of a file, to train with this very f. Raises ValueError as `check_pack` and `Pack.read`."""
+    """The pack of a file, to train with this very f. Raises UserError as `check_pack` and `Pack.read`."""
     check_pack(path, f)
     return Pack.read(path)
 
 
 def _told(path: Path) -> dict[str, str]:
-    """What a safetensors file says of itself. Raises ValueError with one line if there is no such file."""
+    """What a safetensors file says of itself. Raises UserError with one line if there is no such file."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such training pack. Make one with --write-pack.")
+        raise UserError(f"{path}: no such training pack. Make one with --write-pack.")
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
+        raise UserError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
 
 
 def _why(error: Exception) -> str:
@@ -227,10 +228,10 @@ def _faces(config: TransferTraining, f: nn.Module, data: Path, device: str) -> P
 
 
 def read_folders(config: TransferTraining) -> tuple[Pictures, Pictures]:
-    """The user's own s, at `CROP`, and t, at the size that g paints. Raises ValueError with one line if a folder is
+    """The user's own s, at `CROP`, and t, at the size that g paints. Raises UserError with one line if a folder is
     missing or has too few pictures, or if both are the same."""
     if not (config.s and config.t):
-        raise ValueError("which pictures? Give two folders or zips: --set s=DIR --set t=DIR.")
+        raise UserError("which pictures? Give two folders or zips: --set s=DIR --set t=DIR.")
     s = folders.read(config.s, CROP, config.limit, crop=head if config.heads else None)
     t = folders.read(config.t, config.size, config.limit, alpha=True)
     folders.check_pair(s, t, config.s, config.t)

@@ -44,6 +44,7 @@ from torch import Tensor
 
 from .. import config as configs
 from .. import images
+from ..errors import UserError
 from ..events import Event, Noted, Stamped, encode, is_known, parse
 from ..types import Image
 
@@ -70,9 +71,9 @@ class Run:
         cls, runs: Path, name: str, config: configs.Config, data: str | None = None, *, sign: bool = True
     ) -> Run:
         """Make the next numbered directory and hold it. data: the data folder, if one was given; sign=False: for a
-        child, which signs the lock (`Run.sign`). Raises ValueError if the folder can't be written."""
+        child, which signs the lock (`Run.sign`). Raises UserError if the folder can't be written."""
         if not re.fullmatch(r"[^/\x00-\x1f]{1,80}", name):
-            raise ValueError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
+            raise UserError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
         path = None
         try:
             runs.mkdir(parents=True, exist_ok=True)
@@ -88,13 +89,13 @@ class Run:
         except OSError as error:
             if path:
                 shutil.rmtree(path, ignore_errors=True)
-            raise ValueError(f"{runs}: cannot be written ({_why(error)}). Choose another with --runs.") from None
+            raise UserError(f"{runs}: cannot be written ({_why(error)}). Choose another with --runs.") from None
         return run
 
     @classmethod
     def reopen(cls, path: Path, *, sign: bool = True) -> Run:
         """Open an existing run to go on with it: what was asked of it before is forgotten, and what a kill left half
-        written removed. Raises ValueError if it isn't a run, is of another version, or is running now."""
+        written removed. Raises UserError if it isn't a run, is of another version, or is running now."""
         run = cls(path, cls.config_of(path))
         _check_version(path)
         try:
@@ -107,27 +108,27 @@ class Run:
             for left in (path / "checkpoints").glob("*.tmp"):
                 left.unlink()
         except OSError as error:
-            raise ValueError(
+            raise UserError(
                 f"{path}: cannot be written ({_why(error)}). Free some space, or change its permissions."
             ) from None
         return run
 
     @staticmethod
     def config_of(path: Path) -> configs.Config:
-        """The settings of a run. Raises ValueError if it isn't one, or is of another version."""
+        """The settings of a run. Raises UserError if it isn't one, or is of another version."""
         try:
             values = json.loads((path / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ValueError(f"{path}: not a run directory ({error}).") from None
+            raise UserError(f"{path}: not a run directory ({error}).") from None
         try:
             return configs.from_dict(values)
         except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path}: {_other_version(error)}") from None
+            raise UserError(f"{path}: {_other_version(error)}") from None
 
     @staticmethod
     def data_of(path: Path) -> str | None:
         """The data folder that a run was created with; None: none was given, or the run is older than run.json.
-        Raises ValueError if run.json is damaged."""
+        Raises UserError if run.json is damaged."""
         return _facts(path).get("data")
 
     @property
@@ -145,7 +146,7 @@ class Run:
             take_lock(self._lock)
         except BlockingIOError:
             self.release()
-            raise ValueError(f"{self.path}: is being trained by another process. Stop that first.") from None
+            raise UserError(f"{self.path}: is being trained by another process. Stop that first.") from None
         if sign:
             self.sign(os.getpid())
         return inherited
@@ -234,7 +235,7 @@ class Run:
 
     def load_state(self, name: str = "last") -> dict[str, Any] | None:
         """What `save_state` wrote, or None if there is nothing yet. If the last one is damaged and there is a best one,
-        that. Raises ValueError if there is none that can be read."""
+        that. Raises UserError if there is none that can be read."""
         path = self.path / "checkpoints" / f"{name}.safetensors"
         if not path.exists():
             return None
@@ -243,11 +244,11 @@ class Run:
         except ValueError as error:
             best = path.with_stem("best")
             if name != "last" or not best.exists():
-                raise ValueError(f"{error} Start a new run.") from None
+                raise UserError(f"{error} Start a new run.") from None
             try:
                 state = _read_state(best)
             except ValueError:
-                raise ValueError(f"{error} So is {best.name}. Start a new run.") from None
+                raise UserError(f"{error} So is {best.name}. Start a new run.") from None
             message = f"{path.name} is damaged; going on from {best.name}"
             _say(message)
             self.tell(Noted(state.get("step", 0), message))
@@ -316,7 +317,7 @@ def _facts(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: run.json cannot be read ({error}). Start a new run.") from None
+        raise UserError(f"{path}: run.json cannot be read ({error}). Start a new run.") from None
     return facts if isinstance(facts, dict) else {}
 
 
@@ -324,11 +325,11 @@ def _check_version(path: Path) -> None:
     """Refuse what a later version made: going on with it, this one would lose what it doesn't know."""
     version = _facts(path).get("version", VERSION)
     if version != VERSION:
-        raise ValueError(f"{path}: {_other_version(f'layout {version}')}")
+        raise UserError(f"{path}: {_other_version(f'layout {version}')}")
     log = path / "events.jsonl"
     for entry in parse(log.read_bytes()) if log.exists() else ():
         if not is_known(entry):
-            raise ValueError(f"{path}: {_other_version(f'event {str(entry)[:60]}')}")
+            raise UserError(f"{path}: {_other_version(f'event {str(entry)[:60]}')}")
 
 
 def _other_version(error: object) -> str:
@@ -352,7 +353,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             return _unflatten(json.loads(file.metadata()["plain"]), file)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: damaged ({_why(error)}).") from None
+        raise UserError(f"{path}: damaged ({_why(error)}).") from None
 
 
 def _why(error: Exception) -> str:

@@ -16,6 +16,7 @@ from .. import checkpoint, images, losses
 from ..avatars.atlas import atlas
 from ..avatars.atlas import to_tensor as atlas_tensor
 from ..config import TransferTraining
+from ..errors import UserError
 from ..images import to_float, to_rgb
 from ..networks import encoders
 from ..networks.digits import ConvDiscriminator, DeconvGenerator
@@ -204,23 +205,23 @@ class TransferStage:
 
 
 def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
-    """The weights of a translation's g. Raises ValueError if it is another net."""
+    """The weights of a translation's g. Raises UserError if it is another net."""
     other = checkpoint.load(name).g
     if other.config != g.config:
-        raise ValueError(f"start={name}: its g is {other.config}, these settings want {g.config}.")
+        raise UserError(f"start={name}: its g is {other.config}, these settings want {g.config}.")
     return other.state_dict()
 
 
 @torch.no_grad()
 def tied(config: TransferTraining, f: nn.Module, pack: Pack) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
-    Raises ValueError if c draws another style or reads another f than g does."""
+    Raises UserError if c draws another style or reads another f than g does."""
     drawer = checkpoint.load_drawer(config.avatar)
     if drawer.style != config.style or drawer.reader != "f":
-        raise ValueError(f"avatar={config.avatar}: c must draw {config.style} and read f alone.")
+        raise UserError(f"avatar={config.avatar}: c must draw {config.style} and read f alone.")
     mine, its = f.state_dict(), drawer.f.state_dict()
     if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
-        raise ValueError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
+        raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
     rows = []
     for features in pack.f_s[:, 0].split(256):
         chosen = [avatar.parameters for avatar in drawer.choose(features, point="sure")]

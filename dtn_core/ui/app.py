@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from .. import checkpoint
+from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme, train
 from .desk import Desk, Policy
@@ -21,7 +22,7 @@ WORDS = {"audio.record": "Start"}
 
 
 def build_app(
-    faces: Transferrer, numbers: DigitTransferrer | ValueError, runs: Path = Path("runs"), training: Policy = "off"
+    faces: Transferrer, numbers: DigitTransferrer | UserError, runs: Path = Path("runs"), training: Policy = "off"
 ) -> gr.Blocks:
     """The whole page. The transferrers are shared by all viewers; they keep nothing of a picture. numbers: where there
     is none, the error that says why; the tab then shows it. runs: folder of training runs; training: which trainings
@@ -35,7 +36,7 @@ def build_app(
             with gr.Tab("Emojify", id="emojify") as tab:
                 _keep_fresh(tab, people, emojify.fill(people))
             with gr.Tab("Digits", id="digits") as tab:
-                if isinstance(numbers, ValueError):
+                if isinstance(numbers, UserError):
                     digits.explain(numbers)
                 else:
                     street = Library(numbers, ("digits",), partial(_with_judge, numbers), seen)
@@ -61,10 +62,10 @@ def _keep_fresh(tab: gr.Tab, translations: Library, chosen: gr.Dropdown) -> None
 
 
 def use(directory: Path) -> str:
-    """Where a run's checkpoint can be used now. Raises ValueError if it is no translation."""
+    """Where a run's checkpoint can be used now. Raises UserError if it is no translation."""
     info = checkpoint.read_config(directory)
     if info.get("kind") != "transfer":
-        raise ValueError("this is no translation but a network for one: choose it as f where a training is set up.")
+        raise UserError("this is no translation but a network for one: choose it as f where a training is set up.")
     tab = "Digits" if checkpoint.sees(info) == "digits" else "Emojify"
     return f"It stands in the list of translations on the tab {tab} now."
 
@@ -77,7 +78,7 @@ def use_elsewhere(directory: Path) -> str:
 def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False) -> None:
     """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only.
 
-    Raises ValueError with one line if the port is taken or may not be used.
+    Raises UserError with one line if the port is taken or may not be used.
     """
     host = host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
     try:
@@ -88,6 +89,6 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, sh
             max_file_size=1,  # pictures travel in memory: gradio must not take them into its folder
         )  # fmt: skip
     except (OSError, OverflowError):
-        raise ValueError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
+        raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
     print(f"DTN Studio listens on {demo.local_url}", flush=True)
     demo.block_thread()

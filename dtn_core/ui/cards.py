@@ -20,7 +20,7 @@ WAITING = """<div class="waiting"><ol>
 
 
 def message(text: str, kind: str = "error") -> str:
-    """A visible line for people, such as a ValueError's; kind: "error" or "hint"."""
+    """A visible line for people, such as a UserError's; kind: "error" or "hint"."""
     text = text.removeprefix("the picture: ")
     return f'<p class="message {kind}" role="alert">{html.escape(text[:1].upper() + text[1:])}</p>'
 

@@ -14,6 +14,7 @@ import torch
 
 from .. import checkpoint
 from ..config import Config
+from ..errors import UserError
 from ..training import check, jobs, snapshot
 from ..training.check import Check
 from ..training.snapshot import Snapshot
@@ -67,14 +68,14 @@ class Desk:
         return self.policy == "tiny"
 
     def allow(self) -> None:
-        """Raise ValueError if nothing is allowed here."""
+        """Raise UserError if nothing is allowed here."""
         if self.policy == "off":
-            raise ValueError(OFF)
+            raise UserError(OFF)
 
     # ── before a run ────────────────────────────────────────────────────────────────────────────────────────
 
     def config(self, form: Form) -> Config:
-        """The configuration a form stands for, if it may be trained here. Raises ValueError."""
+        """The configuration a form stands for, if it may be trained here. Raises UserError."""
         self.allow()
         config = forms.to_config(form.preset, form.values, form.extra, form.device)
         if self.tiny:
@@ -91,17 +92,17 @@ class Desk:
         try:
             runs = Path("runs") if self.tiny else self.runs  # where this server keeps them is nobody's business
             return jobs.command(self.config(form), form.preset, runs, self.data(form))
-        except ValueError as error:
+        except UserError as error:
             return f"# {error}"
 
     def check(self, form: Form) -> Check:
-        """Look at data, time and room before a start. Takes some seconds; raises ValueError."""
+        """Look at data, time and room before a start. Takes some seconds; raises UserError."""
         config = self.config(form)
         forms.check_paths(config)
         return check.check(config, self.data(form), self.runs)
 
     def start(self, form: Form) -> str:
-        """Start a training; returns its run's name. Raises ValueError."""
+        """Start a training; returns its run's name. Raises UserError."""
         config = self.config(form)
         forms.check_paths(config)
         name = form.preset if self.tiny else form.name.strip() or form.preset
@@ -125,15 +126,15 @@ class Desk:
     # ── a run ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def path(self, name: str) -> Path:
-        """The directory of a run that this viewer may see. Raises ValueError if there is none."""
+        """The directory of a run that this viewer may see. Raises UserError if there is none."""
         self.allow()
         path = next((path for path in snapshot.runs_in(self.runs) if path.name == name), None)
         if path is None or (self.tiny and not self._is_tiny(self._look(path))):
-            raise ValueError(f"there is no run '{name}' here any more.")
+            raise UserError(f"there is no run '{name}' here any more.")
         return path
 
     def look(self, name: str) -> Snapshot:
-        """A run as it stands. Raises ValueError if there is none of this name."""
+        """A run as it stands. Raises UserError if there is none of this name."""
         return self._look(self.path(name))
 
     def list(self) -> list[Snapshot]:
@@ -156,43 +157,43 @@ class Desk:
             return False
         try:
             forms.check_tiny(run.config)
-        except ValueError:
+        except UserError:
             return False
         return True
 
     def ask(self, what: Literal["stop", "sample", "save"], name: str) -> str:
-        """Ask a run for something at its next step; returns what to tell the viewer. Raises ValueError."""
+        """Ask a run for something at its next step; returns what to tell the viewer. Raises UserError."""
         jobs.ask(self.path(name), what)
         answers = {"stop": "It saves and stops.", "sample": "A sample is on its way.", "save": "It saves."}
         return answers[what]
 
     def sample_every(self, name: str, steps: float | None) -> str:
-        """Set the steps between two samples of a run that goes on. Raises ValueError."""
+        """Set the steps between two samples of a run that goes on. Raises UserError."""
         path = self.path(name)
         if not steps or steps < 1 or steps != int(steps):
-            raise ValueError("write how many steps shall lie between two samples: a whole number.")
+            raise UserError("write how many steps shall lie between two samples: a whole number.")
         jobs.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
     def resume(self, name: str, beside: bool = False) -> str:
-        """Go on with a run that stopped; beside: though another training runs. Raises ValueError."""
+        """Go on with a run that stopped; beside: though another training runs. Raises UserError."""
         jobs.resume(self.path(name), beside=beside and not self.tiny)
         return "It goes on from where it was saved last."
 
     def force_stop(self, name: str) -> str:
-        """End a run's process at once; what wasn't saved is lost. Raises ValueError."""
+        """End a run's process at once; what wasn't saved is lost. Raises UserError."""
         jobs.force_stop(self.path(name))
         return "Stopped. What came after the last saving is lost."
 
     def delete(self, name: str) -> str:
-        """Delete a run with all its files. Raises ValueError."""
+        """Delete a run with all its files. Raises UserError."""
         path = self.path(name)
         jobs.delete(path)
         self._known.pop(path, None)
         return f"{name} is deleted."
 
     def note(self, name: str, text: str) -> str:
-        """Keep a note with a run. Raises ValueError."""
+        """Keep a note with a run. Raises UserError."""
         jobs.write_notes(self.path(name), text)
         return "Saved."
 
@@ -203,20 +204,20 @@ class Desk:
     # ── what a run made ─────────────────────────────────────────────────────────────────────────────────────
 
     def export(self, name: str, chosen: str | None) -> Path:
-        """The directory of one of a run's checkpoints by its `export_name`. Raises ValueError."""
+        """The directory of one of a run's checkpoints by its `export_name`. Raises UserError."""
         run = self.look(name)
         found = {export_name(run, path): path for _, path in run.exports}
         if chosen not in found:
-            raise ValueError("choose one of the run's checkpoints first.")
+            raise UserError("choose one of the run's checkpoints first.")
         return found[chosen]
 
     def use_export(self, name: str, chosen: str | None) -> str:
-        """Take one of a run's checkpoints into the demo; returns what to tell the viewer. Raises ValueError."""
+        """Take one of a run's checkpoints into the demo; returns what to tell the viewer. Raises UserError."""
         return self.use(self.export(name, chosen))
 
     def zip_export(self, name: str, chosen: str | None, folder: Path) -> Path:
         """Write one of a run's checkpoints as a zip into a folder: safetensors, config.json, a model card. Raises
-        ValueError."""
+        UserError."""
         source, run = self.export(name, chosen), self.look(name)
         path = folder / f"{name}-{source.name}.zip"
         path.parent.mkdir(parents=True, exist_ok=True)

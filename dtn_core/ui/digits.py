@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..domains.drawn_digits import draw_many
+from ..errors import UserError
 from ..images import load, to_images, to_tensor
 from ..transfer import DigitResult, DigitTransferrer
 from . import cards, pictures
@@ -46,7 +47,7 @@ def fill(translations: Library[DigitTransferrer]) -> gr.Dropdown:
     return chosen
 
 
-def explain(error: ValueError) -> None:
+def explain(error: UserError) -> None:
     """Fill the tab with why there are no digits, where `DigitTransferrer.from_checkpoint` raised this."""
     reason = str(error).partition(". ")[0]  # what follows is advice for those who call the loader
     advice = "Get checkpoints/digits and digits-judge from the repository, or name others by --digits and --judge."
@@ -68,7 +69,7 @@ def _one(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None:
             return WAITING
         try:
             return card(translations.get(translation)(pictures.decode(url)))
-        except ValueError as error:
+        except UserError as error:
             return cards.message(str(error))
 
     gr.on(
@@ -87,7 +88,7 @@ def _pairs(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None
     def show(translation: str | None) -> str:
         try:
             return grid(translations.get(translation), *_fresh(PAIRS))
-        except ValueError as error:
+        except UserError as error:
             return cards.message(str(error))
 
     gr.on(
@@ -210,7 +211,7 @@ def _endpoint(transferrer: DigitTransferrer) -> None:
         """
         try:
             return _record(transferrer(pictures.decode(picture)), transferrer)
-        except ValueError as error:
+        except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     gr.api(digits, api_name="digits", concurrency_limit=2, concurrency_id="digits")

@@ -12,6 +12,7 @@ from ..avatars import engine
 from ..avatars.parameters import Parameters
 from ..domains import portraits
 from ..domains.styles import CREDITS
+from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
 from ..types import Drawing, Face, Image, Kind, RefusedFace, Result, TransferredFace
@@ -78,7 +79,7 @@ def fill(translations: Library[Transferrer]) -> gr.Dropdown:
     def offer(translation: str | None, kind: str) -> dict:
         try:
             return gr.update(choices=kinds(translations.get(translation), kind))
-        except ValueError:  # is said where a picture is asked for
+        except UserError:  # is said where a picture is asked for
             return gr.update()
 
     chosen.input(offer, [chosen, kind], kind, api_visibility="private", show_progress="hidden")
@@ -118,7 +119,7 @@ def _photo(translations: Library[Transferrer], chosen: gr.Dropdown, kind: gr.Rad
         try:
             transferrer, wanted = translations.get(translation), "both" if kind == "drawn" else kind
             result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
-        except ValueError as error:
+        except UserError as error:
             return cards.message(str(error)), gr.update(visible=False), None, None, None
         pictured = (result.frame, result.composed), result.composed, beside(result.frame, result.faces, result.refused)
         return cards.steps(result, credit(transferrer)), gr.update(visible=bool(result.faces)), *pictured
@@ -154,7 +155,7 @@ def _live(translations: Library[Transferrer], chosen: gr.Dropdown, kind: gr.Radi
             return None, "", Live()
         try:
             transferrer = translations.get(translation)
-        except ValueError as error:
+        except UserError as error:
             return frame, cards.message(str(error)), Live()
         # The browser sends what its preview shows, which is mirrored already.
         way = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}
@@ -203,7 +204,7 @@ def _endpoint(transferrer: Transferrer) -> None:
         """
         try:
             return _record(transferrer(pictures.decode(photo), mirror=mirror), transferrer)
-        except ValueError as error:
+        except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     gr.api(emojify, api_name="emojify", concurrency_limit=2, concurrency_id="photo")

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..config import TransferTraining, to_dict
+from ..errors import UserError
 from ..training.snapshot import Snapshot
 
 _PARTS = (".safetensors", ".json", ".md")
 
 
 def zipped(source: Path, readme: str) -> bytes:
-    """A checkpoint's directory as a zip. readme: the model card where the directory has none. Raises ValueError."""
+    """A checkpoint's directory as a zip. readme: the model card where the directory has none. Raises UserError."""
     buffer = io.BytesIO()
     try:
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:  # weights hardly shrink
@@ -25,7 +26,7 @@ def zipped(source: Path, readme: str) -> bytes:
             if "README.md" not in names:
                 file.writestr(f"{source.name}/README.md", readme)
     except OSError as error:
-        raise ValueError(f"{source}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"{source}: cannot be read ({error.strerror}).") from None
     return buffer.getvalue()
 
 

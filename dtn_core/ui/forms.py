@@ -26,6 +26,7 @@ from ..config import (
     parse_set,
     to_dict,
 )
+from ..errors import UserError
 
 TASKS = {
     "faces": "Faces → emoji",
@@ -220,9 +221,9 @@ def plain_type(name: str) -> type:
 
 def to_config(preset: str, values: Mapping[str, Any], extra: str = "", device: str = "auto") -> Config:
     """The configuration that a form stands for: a preset, what its fields hold, and the box of all settings, which
-    counts most. Raises ValueError with one line for people."""
+    counts most. Raises UserError with one line for people."""
     if preset not in PRESETS:
-        raise ValueError(f"there is no preset '{preset}'. Choose one of the list.")
+        raise UserError(f"there is no preset '{preset}'. Choose one of the list.")
     base = PRESETS[preset]
     changes = {name: _clean(field, values[name]) for name, field in shown(base).items() if name in values}
     config = from_dict({**to_dict(base), **changes, "device": device})
@@ -235,7 +236,7 @@ def _clean(field: Field, value: Any) -> Any:
     if isinstance(value, str):
         value = value.strip() or None
     if value is None and not optional:
-        raise ValueError(f"{field.label} ({field.name}) is empty. Fill it in.")
+        raise UserError(f"{field.label} ({field.name}) is empty. Fill it in.")
     if isinstance(value, float) and value.is_integer() and plain_type(field.name) is int:
         return int(value)
     return value
@@ -248,31 +249,31 @@ def _with_extra(config: Config, text: str) -> Config:
         lines = [part.strip() for part in text.replace("\n", ",").split(",")]
         try:
             return parse_set(config, [line for line in lines if line])
-        except ValueError as error:
-            raise ValueError(str(error).removeprefix("--set ")) from None
+        except UserError as error:
+            raise UserError(str(error).removeprefix("--set ")) from None
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"all settings: not JSON ({error}). Write key=value, one a line, or a JSON object.") from None
+        raise UserError(f"all settings: not JSON ({error}). Write key=value, one a line, or a JSON object.") from None
     return from_dict({**to_dict(config), **values})
 
 
 def check_paths(config: Config) -> None:
-    """Raise ValueError if the user's own pictures aren't named."""
+    """Raise UserError if the user's own pictures aren't named."""
     for name, field in shown(config).items():
         if name in ("s", "t", "folder") and not getattr(config, name):
-            raise ValueError(f"which pictures? Write a folder or zip into the field “{field.label}”.")
+            raise UserError(f"which pictures? Write a folder or zip into the field “{field.label}”.")
 
 
 def check_tiny(config: Config) -> None:
-    """Raise ValueError if a configuration is more than a tiny preset with other weights of the losses."""
+    """Raise UserError if a configuration is more than a tiny preset with other weights of the losses."""
     here = to_dict(config)
     for name in (name for task in TASKS for name in presets(task, tiny=True)):
         other = to_dict(PRESETS[name])
         differ = {key for key in here | other if here.get(key) != other.get(key)}
         if differ <= {*TUNABLE, "device"}:
             return
-    raise ValueError("only tiny trainings are allowed here: of a preset ending in -tiny, with its own steps and size.")
+    raise UserError("only tiny trainings are allowed here: of a preset ending in -tiny, with its own steps and size.")
 
 
 @cache

@@ -13,6 +13,7 @@ import gradio as gr
 from .. import checkpoint
 from ..checkpoint import SHIPPED
 from ..domains.styles import TITLES
+from ..errors import UserError
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ KEPT = 4
 
 class Library(Generic[T]):
     """Translations by their path. first: the one the app was started with, under the value ""; sees: the kinds of
-    pictures that fit the tab (config.json's "sees"); load: makes one from its directory, ValueError if it can't; runs:
+    pictures that fit the tab (config.json's "sees"); load: makes one from its directory, UserError if it can't; runs:
     folder of training runs, or None where those are not to be seen."""
 
     def __init__(self, first: T, sees: Sequence[str], load: Callable[[str], T], runs: Path | None) -> None:
@@ -47,11 +48,11 @@ class Library(Generic[T]):
         return found
 
     def get(self, value: str | None) -> T:
-        """The translation of a value of `choices`. Raises ValueError if there is none any more, or another is meant."""
+        """The translation of a value of `choices`. Raises UserError if there is none any more, or another is meant."""
         if not value:
             return self.first
         if value not in (known for _, known in self.choices()):
-            raise ValueError("this checkpoint is gone. Choose another one from the list.")
+            raise UserError("this checkpoint is gone. Choose another one from the list.")
         key = value, (Path(value) / "config.json").stat().st_mtime_ns
         with self.lock:
             if key not in self.kept:
@@ -64,7 +65,7 @@ class Library(Generic[T]):
     def _fits(self, directory: Path) -> bool:
         try:
             info = checkpoint.read_config(directory)
-        except ValueError:
+        except UserError:
             return False
         return info.get("kind") == "transfer" and checkpoint.sees(info) in self.sees
 

@@ -22,6 +22,7 @@ from gradio.components.imageslider import SliderData
 from PIL import Image as PILImage
 
 from .. import images
+from ..errors import UserError
 from ..types import Image
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -56,17 +57,17 @@ def text_url(text: str, kind: str) -> str:
 def decode(url: str) -> Image:
     """A picture from a data URL or from bare base64, as (H, W, 3) RGB.
 
-    Raises ValueError with one line for people, as `images.load` does.
+    Raises UserError with one line for people, as `images.load` does.
     """
     if not isinstance(url, str):  # programs send null
-        raise ValueError("no picture was given: give one as a data URL or as base64.")
+        raise UserError("no picture was given: give one as a data URL or as base64.")
     if len(url) > MAX_BYTES * 4 / 3 + 100:
-        raise ValueError(f"the picture is larger than {MAX_BYTES // 1_000_000} MB. Scale it down first.")
+        raise UserError(f"the picture is larger than {MAX_BYTES // 1_000_000} MB. Scale it down first.")
     text = url.partition(",")[2] if url.startswith("data:") else url
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("the picture did not arrive whole: give it as a data URL or as base64.") from None
+        raise UserError("the picture did not arrive whole: give it as a data URL or as base64.") from None
     return images.load(data)
 
 
@@ -94,7 +95,7 @@ def _from_payload(payload: ImageData | None) -> Image | None:
         return None
     try:
         return decode(payload.url or "")
-    except ValueError as error:
+    except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
 
 

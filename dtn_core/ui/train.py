@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import gradio as gr
 
+from ..errors import UserError
 from . import cards, train_form, train_watch
 from .desk import OFF, Desk, Policy, devices
 from .pictures import ASSETS
@@ -25,10 +26,10 @@ weights, learning rates and seed can be changed. Run the app on your own compute
 
 def policy(public: bool) -> Policy:
     """Which trainings this server allows: what the environment's DTN_TRAINING says, else all on a private address and
-    none on a public one. Raises ValueError for another word."""
+    none on a public one. Raises UserError for another word."""
     said = os.environ.get("DTN_TRAINING", "").strip()
     if said and said not in get_args(Policy):
-        raise ValueError(f"DTN_TRAINING={said}: write all, tiny or off.")
+        raise UserError(f"DTN_TRAINING={said}: write all, tiny or off.")
     return said or ("off" if public else "all")  # type: ignore[return-value]
 
 

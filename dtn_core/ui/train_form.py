@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from ..config import PRESETS
+from ..errors import UserError
 from . import cards, forms, live, train_watch
 from .desk import Desk, Form, devices
 
@@ -165,13 +166,13 @@ def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
     def check(*values: Any) -> str:
         try:
             return live.checked(desk.check(as_form(*values)))
-        except ValueError as error:
+        except UserError as error:
             return cards.message(str(error))
 
     def start(*values: Any) -> tuple[Any, ...]:
         try:
             name = desk.start(as_form(*values))
-        except ValueError as error:
+        except UserError as error:
             return cards.message(str(error)), gr.skip(), gr.skip()
         return cards.message(f"{name} has started.", "agree"), name, None
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from ..errors import UserError
 from ..training.snapshot import Snapshot
 from . import cards, live
 from .desk import ALIVE, Desk, export_name
@@ -46,7 +47,7 @@ def view(
     """What has changed on the page since it was as `seen` says, by the part's name, and what it has seen now.
 
     chosen, other: names of the runs to watch and to compare with, or ""; pinned: step of the sample that the viewer
-    looks back at, None for the newest. With the policy "off" nothing is read, and a ValueError raised.
+    looks back at, None for the newest. With the policy "off" nothing is read, and a UserError raised.
     """
     parts = _parts(desk, chosen or "", other or "", pinned)
     changed = {name: make() for name, key, make in parts if (seen or {}).get(name) != hash(key)}
@@ -108,7 +109,7 @@ def said(deed: Callable[..., str], *arguments: Any) -> str:
     """Do something for the viewer: its answer, or why it can't be done, as HTML."""
     try:
         return cards.message(deed(*arguments), "agree")
-    except ValueError as error:
+    except UserError as error:
         return cards.message(str(error))
 
 
@@ -339,7 +340,7 @@ def _wire_exports(desk: Desk, watch: Parts) -> None:
         forget(folder)
         try:
             path = desk.zip_export(name, chosen, folder / secrets.token_hex(8))
-        except ValueError as error:
+        except UserError as error:
             return None, cards.message(str(error))
         return str(path), cards.message(live.exported(path), "agree")
 
