@@ -6,7 +6,7 @@ import pytest
 from tiny_digits import write_judge
 
 from dtn_core import checkpoint
-from dtn_core.__main__ import main
+from dtn_core.cli import main
 from dtn_core.domains import digits
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dtn_core.__main__ import main
+from dtn_core.cli import main
 from dtn_core.config import PRESETS
 from dtn_core.events import Failed, Finished, Started, Stepped
 from dtn_core.training.runs import Run

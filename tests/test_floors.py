@@ -88,7 +88,7 @@ def test_heavy_and_foreign_packages_stay_in_their_place(module):
         assert package != "gradio" or room(module) == "ui", f"{module} imports gradio"
         assert package not in LATE or late, f"{module} imports {package} outside a function"
         assert package not in ("pickle", "dill", "joblib"), f"{module} imports {package}"
-        if module in ("dtn_core.config", "dtn_core.events", "dtn_core.types", "dtn_core.__main__"):
+        if module in ("dtn_core.config", "dtn_core.events", "dtn_core.types", "dtn_core.cli"):
             assert package != "torch" or late, f"{module} imports torch"
 
 

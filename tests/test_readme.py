@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dtn_core import config
-from dtn_core.__main__ import build_parser
+from dtn_core.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import torch
 from made_cartoons import write_cartoons
 
 from dtn_core import checkpoint, images
-from dtn_core.__main__ import main
+from dtn_core.cli import main
 from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.evaluation import baselines, cleanliness, faces, faces_page, nets, questions, retrieval

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dtn_core import checkpoint
-from dtn_core.__main__ import main
+from dtn_core.cli import main
 from dtn_core.domains import avatars, styles
 from dtn_core.evaluation import baselines, faces, nets, questions, upscaling
 from dtn_core.evaluation.questions import TOLD, agreement

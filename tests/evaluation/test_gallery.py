@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dtn_core import images
-from dtn_core.__main__ import main
+from dtn_core.cli import main
 from dtn_core.evaluation import gallery
 from dtn_core.images import load
 

@@ -9,7 +9,7 @@ import pytest
 from made_cartoons import write_cartoons
 from PIL import Image
 
-from dtn_core import __main__ as cli
+from dtn_core import cli
 from dtn_core.config import PRESETS, to_dict
 from dtn_core.training import check
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dtn_core import checkpoint
-from dtn_core.__main__ import main
+from dtn_core.cli import main
 from dtn_core.config import PRESETS
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
@@ -44,7 +44,7 @@ class Blocker:
         if name.split(".")[0] in ("dlib", "dicebear", "resvg_py", "facenet_pytorch", "gradio", "skimage"):
             raise ImportError(name + " is not on this machine")
 sys.meta_path.insert(0, Blocker())
-from dtn_core.__main__ import main
+from dtn_core.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -1,0 +1,65 @@
+"""``digits``: street numbers → handwritten digits."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from . import runner
+
+if TYPE_CHECKING:
+    from ..transfer import DigitTransferrer
+
+BLANK = {"output": None, "read": None, "judged": None, "ms": {}}
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "digits",
+        help="turn street numbers into handwritten digits",
+        description="Turn pictures of one printed digit, such as a house number's, into handwritten ones.",
+        epilog="Exit code 2 if any picture failed; the others are done all the same.",
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
+    add("-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder")
+    add("--checkpoint", default="digits", metavar="NAME|DIR", help="which translation (default digits)")
+    add("--judge", default="digits-judge", metavar="NAME|DIR", help="what reads the result (default digits-judge)")
+    sizes = "32 as g paints it (default), 128 with larger pixels"
+    add("--size", type=int, choices=(32, 128), default=32, help=sizes)
+    runner.add_device(parser)
+    add("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ..images import PICTURE_SUFFIXES
+
+    jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES)
+    from ..transfer import DigitTransferrer
+
+    transferrer = DigitTransferrer.from_checkpoint(arguments.checkpoint, arguments.judge, arguments.device)
+    records = runner.convert_all(jobs, lambda *job: convert(transferrer, arguments.size, *job), BLANK)
+    checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
+    return runner.finish(records, {"checkpoint": checkpoint, "size": arguments.size}, arguments.json)
+
+
+def convert(transferrer: DigitTransferrer, size: int, source: Path, target: Path, record: runner.Record) -> None:
+    from .. import images
+
+    image = images.load(source)
+    try:
+        result = transferrer(image)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    made = result.made if result.made.ndim == 3 else result.made[..., None].repeat(3, 2)
+    images.save(target, made.repeat(size // len(made), 0).repeat(size // len(made), 1))
+    read, judged = (
+        {"digit": int(probabilities.argmax()), "confidence": round(float(probabilities.max()), 4)}
+        for probabilities in (result.read, result.judged)
+    )
+    ms = {stage: round(value, 2) for stage, value in result.ms.items()}
+    record.update(output=str(target), read=read, judged=judged, ms=ms)
+    runner.log(f"{source} -> {target} ({read['digit']}, judged {judged['digit']})")

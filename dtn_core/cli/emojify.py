@@ -1,0 +1,92 @@
+"""``emojify``: the faces of pictures → emoji."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from . import runner
+from .faces import BLANK, Request, convert
+
+if TYPE_CHECKING:
+    from ..transfer import Transferrer
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "emojify",
+        help="turn the faces of pictures into emoji",
+        description="Turn the faces of pictures into emoji: avatars drawn by the artist's engine, or, where the "
+        "checkpoint can't draw or --painted is given, painted by the network.",
+        epilog="Exit code 2 if any picture failed or held no face; the others are done all the same.",
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
+    add("-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder")
+    add("--checkpoint", default="emoji", metavar="NAME|DIR", help="which translation (default emoji)")
+    add(
+        "--mode",
+        choices=("alone", "beside", "paste"),
+        default="alone",
+        help="the emoji alone, transparent (default); beside the photo; or pasted over the head. OUT.svg: alone",
+    )
+    add("--painted", action="store_true", help="as g paints it, instead of drawn")
+    size = "side of an emoji alone in pixels: drawn 16 to 4096 (default 512); painted 256 (default, upscaled) or 64"
+    add("--size", type=int, metavar="N", help=size)
+    parameters = "also write the avatars' parameters, for the command draw: an object, or a list for several faces"
+    add("--parameters", type=Path, metavar="FILE.json", help=parameters)
+    add("--all-faces", action="store_true", help="every face, not only the largest; files are numbered")
+    runner.add_device(parser)
+    add("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ..images import PICTURE_SUFFIXES
+
+    check_options(arguments)
+    jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES | {".svg"})
+    if arguments.parameters:
+        runner.make_folder(arguments.parameters.parent)
+    from ..transfer import Transferrer
+
+    transferrer = Transferrer.from_checkpoint(arguments.checkpoint, arguments.device)
+    request = make_request(arguments, transferrer)
+    records = runner.convert_all(jobs, lambda *job: convert(transferrer, request, *job), BLANK)
+    avatars = [face["parameters"] for record in records for face in record["faces"]]
+    if arguments.parameters and avatars:
+        runner.write(arguments.parameters, json.dumps(avatars[0] if len(avatars) == 1 else avatars, indent=1) + "\n")
+    checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
+    about = {"checkpoint": checkpoint, "kind": request.kind, "mode": request.mode, "size": request.size}
+    return runner.finish(records, about, arguments.json)
+
+
+def check_options(arguments: argparse.Namespace) -> None:
+    """Raises UserError for options that don't go together."""
+    vector = arguments.output.lower().endswith(".svg")
+    if arguments.painted and (vector or arguments.parameters):
+        raise UserError("a painted emoji has neither SVG nor parameters. Leave out --painted.")
+    if vector and arguments.mode != "alone":
+        raise UserError(f"an SVG holds the emoji alone. Leave out --mode {arguments.mode}, or use -o FILE.png.")
+    if arguments.parameters and arguments.parameters.suffix.lower() != ".json":
+        raise UserError(f"{arguments.parameters}: parameters are written as JSON. Use --parameters FILE.json.")
+    runner.check_size(arguments.size, arguments.painted)
+
+
+def make_request(arguments: argparse.Namespace, transferrer: Transferrer) -> Request:
+    """Painted where the checkpoint can't draw. Raises UserError if only a drawn emoji has what is asked for."""
+    painted = arguments.painted
+    if not painted and not transferrer.draws:
+        if arguments.output.lower().endswith(".svg") or arguments.parameters:
+            raise UserError(
+                f"checkpoint '{arguments.checkpoint}' is painted only: it has neither SVG nor parameters. "
+                "Use one that draws, or leave them out."
+            )
+        painted = True
+        runner.check_size(arguments.size, painted)
+        runner.log(f"checkpoint '{arguments.checkpoint}' is painted only: it can't draw avatars")
+    size = arguments.size or (256 if painted else 512)
+    return Request("painted" if painted else "drawn", arguments.mode, size, arguments.all_faces)

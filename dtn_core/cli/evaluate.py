@@ -1,0 +1,111 @@
+"""``evaluate``: figures of a checkpoint on held-out data, or the paper's digit experiments."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from . import runner
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a checkpoint on held-out data",
+        description="Measure a checkpoint on held-out data, beside simple baselines; or do the paper's digit "
+        "experiments, training what is missing.",
+    )
+    add = parser.add_argument
+    add("what", choices=("digits", "faces", "upscaling"), help="which measurement")
+    add("--checkpoint", metavar="NAME|DIR", help="default emoji, or digits")
+    add("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
+    add("--split", choices=("val", "test"), default="test", help="val to choose by, test to report")
+    add("--limit", type=int, metavar="N", help="at most so many pictures")
+    add("-o", "--output", metavar="FILE.json", help="write the figures here too")
+    add("--json", action="store_true", help="print the figures as JSON on standard output")
+    compare = "a further checkpoint, measured in the same run and put in the same table; may be repeated"
+    add = parser.add_argument_group("faces").add_argument
+    add("--compare", action="append", default=[], metavar="NAME|DIR", help=compare)
+    add = parser.add_argument_group("digits").add_argument
+    add("--suite", default="all", help="all (default), table1, table2, table3, or a row, such as no_tid or swap")
+    add("--seeds", default="0,1,2", metavar="N,N", help="seeds of every row (default 0,1,2)")
+    add("--preset", default="digits-cpu", metavar="PRESET|FILE.json", help="the DTN (default digits-cpu)")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the DTN")
+    add("--judge", default="digits-judge", metavar="NAME|DIR", help="default digits-judge")
+    add("--runs", default="runs", metavar="DIR", help="folder of runs (default runs)")
+    add("--download", action="store_true", help="fetch SVHN and MNIST into --data first")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.limit is not None and arguments.limit < 2:
+        raise UserError("--limit must be at least 2.")
+    figures, text = {"digits": run_digits, "faces": run_faces, "upscaling": run_upscaling}[arguments.what](arguments)
+    if arguments.output and arguments.what != "digits":
+        runner.write(Path(arguments.output), json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures) if arguments.json else text)
+    return 0
+
+
+def run_faces(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from ..domains.portraits import data_folder
+    from ..evaluation import faces
+
+    name, data = arguments.checkpoint or "emoji", data_folder(arguments.data)
+    figures = faces.evaluate(
+        name, data, split=arguments.split, limit=arguments.limit, compare=arguments.compare
+    )  # fmt: skip
+    return figures, faces.table(figures)
+
+
+def run_upscaling(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from ..evaluation import upscaling
+
+    figures = upscaling.evaluate(arguments.checkpoint or "emoji", arguments.limit or 200)
+    return figures, upscaling.table(figures)
+
+
+def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from .. import checkpoint
+    from .. import config as configs
+    from ..evaluation import digits, digits_page
+
+    if arguments.suite not in digits.SUITES:
+        raise UserError(f"no suite '{arguments.suite}'. Choose one of {', '.join(digits.SUITES)}.")
+    seeds = read_seeds(arguments.seeds)
+    config = configs.parse_set(configs.find(arguments.preset)[0], arguments.set)
+    if not isinstance(config, configs.TransferTraining) or config.task != "digits":
+        raise UserError(f"--preset {arguments.preset}: no transfer of digits. Use digits-cpu or digits.")
+    if arguments.checkpoint:
+        checkpoint.find(arguments.checkpoint)  # a name that is mistyped would mean hours of training
+    data, runs = runner.digits_folder(arguments.data, arguments.download), Path(arguments.runs)
+    tiny = "-tiny" * arguments.preset.endswith("-tiny")
+    taught = replace(configs.PRESETS["digits-f-tiny"], unlabelled=1.0) if tiny else configs.PRESETS["digits-f-adapted"]
+    setup = digits.Setup(
+        config, replace(configs.PRESETS[f"digits-f{tiny}"], absent=digits.ABSENT, steps=8 if tiny else 3000),
+        taught, configs.PRESETS[f"digits-adapted{tiny}"], arguments.judge, data, runs,
+        partial(train, runs, arguments.data), arguments.checkpoint or "digits", runner.log, arguments.limit,
+    )  # fmt: skip
+    output = Path(arguments.output or runs / "digits.json")
+    figures = digits.run_suite(setup, arguments.suite, seeds, output)
+    for path in digits_page.write(figures, digits.trained(setup, figures), output):
+        runner.log(f"{path}: written")
+    return figures, digits_page.markdown(figures)
+
+
+def read_seeds(text: str) -> list[int]:
+    seeds = text.split(",")
+    if not all(seed.strip().isdecimal() for seed in seeds):
+        raise UserError(f"--seeds {text}: write whole numbers from 0 up with commas between them.")
+    return [int(seed) for seed in seeds]
+
+
+def train(runs: Path, data: str | None, config: Any, name: str, resume: Path | None) -> Path:
+    from ..training import run_training
+
+    return run_training(config, name, runs, data, resume)[0]

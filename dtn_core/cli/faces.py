@@ -1,0 +1,92 @@
+"""One picture of faces → files, messages and a record for the JSON report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import UserError
+from . import runner
+
+if TYPE_CHECKING:
+    from ..transfer import Transferrer
+    from ..types import Image, Kind, RefusedFace, Result, TransferredFace
+
+BLANK = {"faces": [], "refused": [], "outputs": [], "ms": {}}
+
+
+class Request(NamedTuple):
+    """What to make of every picture. size: side of an emoji alone, in pixels."""
+
+    kind: Kind
+    mode: str
+    size: int
+    all_faces: bool
+
+
+def convert(transferrer: Transferrer, request: Request, source: Path, target: Path, record: runner.Record) -> None:
+    from .. import images
+
+    frame = images.load(source)
+    result = transferrer(
+        frame,
+        kind=request.kind,
+        upscale=request.size != 64,
+        compose=request.mode == "paste",
+        max_faces=None if request.all_faces else 1,
+    )
+    record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
+    record["faces"] = [describe(face) for face in result.faces]
+    record["refused"] = [describe(face) for face in result.refused]
+    if not result.faces:
+        none = "no face found. Use a picture with a face that looks at the camera."
+        raise UserError(f"{source}: {result.refused[0].note if result.refused else none}")
+    for path, content, faces in outputs(target, result, request):
+        runner.write(path, content) if isinstance(content, str) else images.save(path, content)
+        record["outputs"].append(str(path))
+        runner.log(f"{source} -> {path}{confidences(faces)}")
+    for face in result.refused:
+        runner.log(f"{source}: a face is left as it is. {face.note}")
+
+
+def outputs(
+    target: Path, result: Result, request: Request
+) -> Iterator[tuple[Path, Image | str, Sequence[TransferredFace]]]:
+    """Files, their pictures or SVG, and the faces redrawn in them."""
+    from ..faces.compose import beside
+
+    if request.mode == "paste":
+        yield target, result.composed, result.faces
+    elif request.mode == "beside":
+        yield target, beside(result.frame, result.faces, result.refused), result.faces
+    else:
+        for path, face in zip(runner.numbered(target, len(result.faces)), result.faces):
+            if target.suffix.lower() == ".svg":
+                yield path, face.avatar.svg(), [face]
+            else:
+                small = request.size == 64 and face.kind == "painted"
+                yield path, face.raw if small else face.picture(request.size), [face]
+
+
+def confidences(faces: Sequence[TransferredFace]) -> str:
+    """How well each face can be seen, and what is wrong; "" where no face was looked for."""
+    judged = [face for face in faces if face.confidence is not None]
+    shares = ", ".join(f"{face.confidence:.0%}" for face in judged)
+    notes = "".join(f" {note}" for note in dict.fromkeys(face.note for face in judged) if note)
+    return f" (how well the face can be seen: {shares}){notes}" if judged else ""
+
+
+def describe(face: TransferredFace | RefusedFace) -> dict[str, Any]:
+    """A face in the JSON report; of one that was redrawn also how, and the avatar's parameters."""
+    from ..types import TransferredFace
+
+    found = face.aligned.face
+    record = {
+        "box": [round(float(v), 1) for v in found.box],
+        "points": [[round(float(v), 1) for v in point] for point in found.points],
+        "score": round(float(found.score), 3),
+        "confidence": None if face.confidence is None else round(face.confidence, 4),
+        "note": face.note,
+    }
+    return record | face.told() if isinstance(face, TransferredFace) else record

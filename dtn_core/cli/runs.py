@@ -1,0 +1,31 @@
+"""``runs``: the trainings of a folder, and how they stand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ..errors import UserError
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "runs",
+        help="list trainings, and how they stand",
+        description="List the run directories of a folder, newest first, and how they stand.",
+    )
+    parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of runs (default runs)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ..training.snapshot import runs_in, snapshot, table, to_json
+
+    folder = Path(arguments.runs)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder. Give one with --runs.")
+    found = [snapshot(path) for path in runs_in(folder)]
+    print(json.dumps({"runs": [to_json(run) for run in found]}) if arguments.json else table(found))
+    return 0
