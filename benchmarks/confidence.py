@@ -260,7 +260,7 @@ def table(rows):
 
 
 def by_label(report):
-    """The shares of the groups that are called fine, in words, for README."""
+    """The shares of the groups that are called fine, in words."""
     shares = {name.split(": ")[1].removeprefix("race_"): row for name, row in report["groups"].items()}
     return ", ".join(f"{name.replace('_', ' ')} {row['fine']:.0%} ({row['n']})" for name, row in shares.items())
 

@@ -106,7 +106,7 @@ def measure(transferrer, n):
 
 
 def table(report):
-    """The figures as Markdown, for README."""
+    """The figures as Markdown."""
     ms, threads = report["ms"], "one thread" if report["threads"] == 1 else f"{report['threads']} threads"
     lines = [f"| ms, median of {report['n']}, {threads} | {' | '.join(ms)} |", "|---" * (len(ms) + 1) + "|"]
     for stage in STAGES:
@@ -117,7 +117,7 @@ def table(report):
 
 
 def ratios(report):
-    """Way → how many times as long the naive way takes, for README."""
+    """Way → how many times as long the naive way takes."""
     ms = report["ms"]
     return {way: f"{ms['naive']['total'] / told['total']:.1f}×" for way, told in ms.items() if way != "naive"}
 

@@ -1,4 +1,4 @@
-"""Latency: every way is measured by its own stages, and README quotes the figures."""
+"""Latency: every way is measured by its own stages."""
 
 import json
 
@@ -48,10 +48,3 @@ def test_what_only_paints_has_one_live_way(measured, capsys):
 def test_nonsense_is_told_in_one_line(capsys):
     assert latency.main(["-n", "0"]) == latency.main(["--checkpoint", "nowhere"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
-
-
-def test_readme_quotes_the_figures():
-    report = json.loads((ROOT / "results" / "latency.json").read_text())
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert latency.table(report) in readme
-    assert all(ratio in readme for ratio in latency.ratios(report).values())

@@ -1,34 +1,14 @@
-"""The README's commands exist, its files are there, and its front matter is what a Space needs."""
+"""The README is short, its front matter is what a Space needs, and requirements are bounded. See test_docs.py too."""
 
 import re
-import shlex
 from pathlib import Path
-
-import pytest
-
-from dtn_core import config
-from dtn_core.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("python -m dtn_core ")]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_are_understood(command):
-    arguments = build_parser().parse_args(shlex.split(command)[3:])
-    if getattr(arguments, "preset", None):
-        chosen, _ = config.find(arguments.preset)
-        config.parse_set(chosen, arguments.set)
-
-
-def test_there_are_commands_to_check():
-    assert {c.split()[3] for c in COMMANDS} >= {"emojify", "digits", "train", "evaluate", "join"}
-
-
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)]+)\)", README))
-def test_links_lead_somewhere(target):
-    assert (ROOT / target).exists()
+def test_readme_is_short():
+    assert len(README.split()) <= 1300
 
 
 def test_front_matter_fits_a_space():

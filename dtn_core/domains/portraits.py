@@ -62,9 +62,9 @@ def data_folder(given: str | os.PathLike[str] | None) -> Path:
     """The folder of packs: as given, else DTN_DATA. Raises UserError with the remedy."""
     folder = given or os.environ.get("DTN_DATA")
     if not folder:
-        raise UserError("no data folder: pass --data DIR or set DTN_DATA (see README, 'Data').")
+        raise UserError("no data folder: pass --data DIR or set DTN_DATA (see 'Data' in docs/training.md).")
     if not Path(folder).is_dir():
-        raise UserError(f"{folder}: no such folder. Pass --data DIR or set DTN_DATA (see README, 'Data').")
+        raise UserError(f"{folder}: no such folder. Pass --data DIR or set DTN_DATA (see 'Data' in docs/training.md).")
     return Path(folder)
 
 

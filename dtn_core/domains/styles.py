@@ -72,5 +72,7 @@ def parts(style: Style, data: Path | None) -> tuple[Drawn, Drawn]:
 
 def _pack(style: Style, data: Path | None) -> Drawn:
     if data is None:
-        raise UserError(f"style {style} comes from a pack: pass --data DIR or set DTN_DATA (see README, 'Data').")
+        raise UserError(
+            f"style {style} comes from a pack: pass --data DIR or set DTN_DATA (see 'Data' in docs/training.md)."
+        )
     return Drawn(*cartoons(data))

@@ -31,7 +31,7 @@ def markdown(figures: dict[str, Any]) -> str:
 
 
 def summary(figures: dict[str, Any]) -> str:
-    """The short table, for README: of a checkpoint that draws the main figures, else the first of the tables."""
+    """The short table: of a checkpoint that draws the main figures, else the first of the tables."""
     if "measure" not in figures:
         return markdown(figures)
     untold = styles.UNTOLD[figures.get("style", "avataaars")]

@@ -376,7 +376,7 @@ class FacenetEncoder(nn.Module):
         except OSError as error:  # URLError among them
             raise UserError(
                 f"facenet's weights could not be fetched ({error}). Connect once to the network so they can "
-                "be cached, or use --set encoder=attributes or dlib, which work offline."
+                "be cached, or use --set encoder=encoder or encoder=dlib, which work offline."
             ) from None
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,159 @@
+"""README and docs: their tables are those of the JSON files, their commands work, their links and names exist."""
+
+import ast
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from benchmarks import confidence, latency
+from dtn_core import checkpoint, cli, config
+from dtn_core.checkpoint import weights_hash
+from dtn_core.evaluation import digits, digits_page, faces_page, upscaling
+from dtn_core.images import save
+
+ROOT = Path(__file__).parents[1]
+DOCS = {path.name: path.read_text("utf-8") for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
+README, FACES, DIGITS = DOCS["README.md"], DOCS["results-faces.md"], DOCS["results-digits.md"]
+
+
+def commands(text):
+    """The lines of code blocks, and code between backticks, that call our command line."""
+    found = re.findall(r"^python -m dtn_core .*$", text, re.MULTILINE)
+    found += re.findall(r"`(python -m dtn_core [^`]+)`", text)
+    return [line.split("#")[0].strip() for line in found]
+
+
+COMMANDS = sorted({line for text in DOCS.values() for line in commands(text)})
+
+
+def read(name):
+    return json.loads((ROOT / name).read_text("utf-8"))
+
+
+def parse(line):
+    return cli.build_parser().parse_args(shlex.split(line)[3:])
+
+
+# --- tables ---
+
+
+def test_tables_of_faces():
+    metrics = read("checkpoints/emoji/metrics.json")
+    assert weights_hash(ROOT / "checkpoints" / "emoji") in FACES
+    assert faces_page.summary(metrics) in FACES
+    assert upscaling.table(read("results/upscaling.json")) in FACES
+
+
+def test_tables_of_latency():
+    report = read("results/latency.json")
+    assert latency.table(report) in FACES
+    assert all(ratio in FACES for ratio in latency.ratios(report).values())
+
+
+def test_tables_of_confidence():
+    report = read("results/confidence.json")
+    assert confidence.table(report["people"]) in FACES
+    assert confidence.by_label(report) in " ".join(FACES.split())
+
+
+def test_tables_of_digits():
+    assert digits_page.markdown(digits.read_figures(ROOT / "results" / "digits.json")).strip() in DIGITS
+
+
+def test_readmes_few_figures_are_those_of_the_tables():
+    drawn, rows = (read("checkpoints/emoji/metrics.json")[key] for key in ("drawn", "measure"))
+    right = {key: f"{value['with_hair']:.1%}" for key, value in drawn["all_right"].items()}
+    assert f"| {right['drawn']} | nearest of 6,000 avatars {right['nearest_avatar']}; f itself {right['f']} |" in README
+    painted, ceiling = (f"{rows['rows'][key]['all_right']['with_hair']:.1%}" for key in ("emoji", "supervised_ceiling"))
+    assert f"| emoji, painted | {painted} | supervised ceiling {ceiling} |" in README
+    rows = re.findall(r"^\| \*\*(DTN|our best).*?\| ([\d.]+ ± [\d.]+) \(3\) \| ([\d.]*)", DIGITS, re.MULTILINE)
+    for (_, ours, paper), words in zip(rows, ("the paper's DTN: read right by a judge", "our best"), strict=True):
+        assert f"| SVHN → MNIST, {words} | {ours}% | {f'paper {paper}%' if paper else ''}" in README
+    total = next(line for line in FACES.splitlines() if line.startswith("| total |")).split("|")
+    assert f"| {float(total[3]):.0f} ms | naive {float(total[5]):.0f} ms |" in README
+
+
+# --- commands ---
+
+
+def test_there_are_commands_to_check():
+    told = {shlex.split(line)[3] for line in COMMANDS}
+    assert told >= {"emojify", "digits", "train", "evaluate", "join", "gallery", "runs"}
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_are_understood(line):
+    arguments = parse(line)
+    if getattr(arguments, "preset", None):
+        settings, _ = config.find(arguments.preset)
+        config.parse_set(settings, arguments.set)
+    for name in [getattr(arguments, "checkpoint", None) or []]:
+        for one in [name] if isinstance(name, str) else name:
+            if not one.startswith("runs/"):
+                checkpoint.find(one)
+
+
+RUN = [line for line in commands(README) if line.split()[3] in ("emojify", "draw", "digits")]
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, hopper_path, hopper):
+    """A folder with the pictures that README's commands name."""
+    (tmp_path / "portrait.jpg").write_bytes(hopper_path.read_bytes())
+    save(tmp_path / "number.png", hopper[:64, :64])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_readmes_commands_run(desk):
+    assert len(RUN) == 3
+    for line in RUN:
+        arguments = shlex.split(line)[3:]
+        assert cli.main(arguments) == 0, line
+        for flag, name in zip(arguments, arguments[1:]):
+            if flag in ("-o", "--parameters"):
+                assert Path(name).stat().st_size > 0
+
+
+def test_readmes_python_runs(desk):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    assert (desk / "emoji-0.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    "line", sorted({c for text in DOCS.values() for c in re.findall(r"python -m (benchmarks\.\w+[^`\n]*)", text)})
+)
+def test_benchmarks_exist(line):
+    module, _, options = line.partition(" ")
+    source = (ROOT / f"{module.replace('.', '/')}.py").read_text("utf-8")
+    for option in re.findall(r"(?<!\S)--?[a-z-]+", options):
+        assert f'"{option}"' in source, f"{module} has no {option}"
+
+
+# --- links and names ---
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_links_lead_somewhere(name):
+    folder = ROOT if (ROOT / name).exists() else ROOT / "docs"
+    for target in re.findall(r"\]\((?!http)([^)#]+)", DOCS[name]):
+        assert (folder / target).exists(), target
+
+
+def test_names_in_the_architecture_exist():
+    """`path.py`: `name`, … : every name is defined there."""
+    found = re.findall(r"`([\w/.]+\.py)`: ((?:`\w+`(?:, )?)+)", DOCS["architecture.md"])
+    assert len(found) >= 8
+    for path, names in found:
+        defined = {node.name for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))) if hasattr(node, "name")}
+        assert set(re.findall(r"`(\w+)`", names)) <= defined, path
+
+
+@pytest.mark.parametrize("name", ["architecture.md", "CONTRIBUTING.md"])
+def test_paths_in_the_text_exist(name):
+    for path in re.findall(r"`((?:dtn_core|tests|benchmarks)/[\w/.]+)`", DOCS[name]):
+        assert (ROOT / path).exists() or (ROOT / f"{path}.py").exists(), path
