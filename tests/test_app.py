@@ -22,7 +22,7 @@ from tiny_digits import write_digits, write_judge
 import app as script
 from dtn_core.domains import portraits
 from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.evaluation import digits_page
+from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
 from dtn_core.ui import app, cards, digits, emojify, pictures, theme
@@ -336,7 +336,7 @@ def test_figures_that_are_absent_or_damaged(tmp_path, monkeypatch):
         shown = digits.measured(path)
         assert len(shown.splitlines()) == 1
         assert "damaged" in shown
-    monkeypatch.setattr(digits_page, "markdown", lambda figures: f"| {figures['a']} |")
+    monkeypatch.setattr(report, "markdown", lambda figures: f"| {figures['a']} |")
     path.write_text('{"a": 5}')
     assert digits.measured(path) == "| 5 |"
 

@@ -11,7 +11,10 @@ from dtn_core.checkpoint import SHIPPED, weights_hash
 from dtn_core.domains import digits as domain
 from dtn_core.domains import styles
 from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.evaluation import digits, digits_page, faces, upscaling
+from dtn_core.evaluation import digits, faces, upscaling
+from dtn_core.experiments import report
+from dtn_core.experiments.digits import hash_of
+from dtn_core.experiments.figures import read_figures
 from dtn_core.images import to_tensor
 from dtn_core.networks.judge import JUDGED
 from dtn_core.transfer import DigitTransferrer, Transferrer
@@ -98,18 +101,18 @@ def test_the_figures_come_out_again(data_folder):
     assert again["dtn"]["auc"] == pytest.approx(METRICS["dtn"]["auc"], abs=0.08)
 
 
-DIGITS = digits.read_figures(ROOT / "results" / "digits.json")
+DIGITS = read_figures(ROOT / "results" / "digits.json")
 
 
 def test_the_digits_figures_are_those_of_the_weights_and_are_quoted():
     digest = weights_hash(SHIPPED / "digits")
     best = DIGITS["rows"]["best"]["0"]
     assert best["hash"] == digest
-    assert best["f_hash"] == digits.encoder_hash(SHIPPED / "digits")
-    assert best["f_hash"] == digits.encoder_hash(SHIPPED / "digits-f-adapted")
-    assert DIGITS["f"]["hash"] == digits.encoder_hash(SHIPPED / "digits-f")
-    assert DIGITS["judge"]["hash"] == digits.encoder_hash(SHIPPED / "digits-judge")
-    tables = digits_page.markdown(DIGITS).strip()
+    assert best["f_hash"] == hash_of(SHIPPED / "digits")
+    assert best["f_hash"] == hash_of(SHIPPED / "digits-f-adapted")
+    assert DIGITS["f"]["hash"] == hash_of(SHIPPED / "digits-f")
+    assert DIGITS["judge"]["hash"] == hash_of(SHIPPED / "digits-judge")
+    tables = report.markdown(DIGITS).strip()
     card = (SHIPPED / "digits" / "README.md").read_text(encoding="utf-8")
     assert digest in card
     for text in (card, (ROOT / "results" / "digits.md").read_text(encoding="utf-8")):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +72,10 @@ def run_upscaling(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from .. import checkpoint
     from .. import config as configs
-    from ..evaluation import digits, digits_page
+    from ..experiments import digits, paper, report
 
-    if arguments.suite not in digits.SUITES:
-        raise UserError(f"no suite '{arguments.suite}'. Choose one of {', '.join(digits.SUITES)}.")
+    if arguments.suite not in paper.SUITES:
+        raise UserError(f"no suite '{arguments.suite}'. Choose one of {', '.join(paper.SUITES)}.")
     seeds = read_seeds(arguments.seeds)
     config = configs.parse_set(configs.find(arguments.preset)[0], arguments.set)
     if not isinstance(config, configs.TransferTraining) or config.task != "digits":
@@ -87,15 +86,15 @@ def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     tiny = "-tiny" * arguments.preset.endswith("-tiny")
     taught = replace(configs.PRESETS["digits-f-tiny"], unlabelled=1.0) if tiny else configs.PRESETS["digits-f-adapted"]
     setup = digits.Setup(
-        config, replace(configs.PRESETS[f"digits-f{tiny}"], absent=digits.ABSENT, steps=8 if tiny else 3000),
+        config, replace(configs.PRESETS[f"digits-f{tiny}"], absent=paper.ABSENT, steps=8 if tiny else 3000),
         taught, configs.PRESETS[f"digits-adapted{tiny}"], arguments.judge, data, runs,
-        partial(train, runs, arguments.data), arguments.checkpoint or "digits", runner.log, arguments.limit,
+        arguments.checkpoint or "digits", runner.log, arguments.limit,
     )  # fmt: skip
     output = Path(arguments.output or runs / "digits.json")
     figures = digits.run_suite(setup, arguments.suite, seeds, output)
-    for path in digits_page.write(figures, digits.trained(setup, figures), output):
+    for path in report.write(figures, digits.trained(setup, figures), output):
         runner.log(f"{path}: written")
-    return figures, digits_page.markdown(figures)
+    return figures, report.markdown(figures)
 
 
 def read_seeds(text: str) -> list[int]:
@@ -103,9 +102,3 @@ def read_seeds(text: str) -> list[int]:
     if not all(seed.strip().isdecimal() for seed in seeds):
         raise UserError(f"--seeds {text}: write whole numbers from 0 up with commas between them.")
     return [int(seed) for seed in seeds]
-
-
-def train(runs: Path, data: str | None, config: Any, name: str, resume: Path | None) -> Path:
-    from ..training import run_training
-
-    return run_training(config, name, runs, data, resume)[0]

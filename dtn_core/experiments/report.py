@@ -16,7 +16,8 @@ from ..checkpoint import Checkpoint
 from ..domains import drawn_digits
 from ..images import to_float, to_rgb
 from ..types import Image
-from .digits import ABSENT, PAPER, ROWS, TRANSLATIONS, mean_and_spread
+from .figures import mean_and_std
+from .paper import ABSENT, PAPER, ROWS, TRANSLATIONS
 
 
 def markdown(figures: Mapping[str, Any]) -> str:
@@ -40,7 +41,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
         _table(f"Table 3: the digit {ABSENT}, judged right, %", _table3(rows)),
     ]
     if swap := rows.get("swap"):
-        ours = mean_and_spread(swap, _accuracy)
+        ours = mean_and_std(swap, _accuracy)
         parts.append(
             f"t → s: {ours}% of handwritten digits keep their class as street numbers, read by f itself, towards which "
             "that G was trained; the paper gives no figure and calls the result bad."
@@ -69,7 +70,7 @@ def _table1(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     lines = [
         (
             f"**{row.title}**" if row.key in TRANSLATIONS else row.title,
-            mean_and_spread(rows[row.key], _accuracy),
+            mean_and_std(rows[row.key], _accuracy),
             "" if row.paper is None else f"{row.paper:.2f}",
         )
         for row in ROWS
@@ -88,14 +89,14 @@ def _table2(rows: Mapping[str, Any]) -> list[tuple[str, str, str]]:
                 ("classifier trained on", "classifier"),
             ):
                 paper = f"{PAPER['adaptation']:.2f}" if (row.key, key) == ("dtn", "nearest_neighbours") else ""
-                ours = mean_and_spread(adapted, itemgetter(key))
+                ours = mean_and_std(adapted, itemgetter(key))
                 lines.append((f"{row.title}, {name} G(s)", ours, paper))
     return lines
 
 
 def _table3(rows: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     lines = [("DTN", "dtn", PAPER["digit_3"])] + [(r.title, r.key, r.paper) for r in ROWS if r.table == "table3"]
-    return [(name, mean_and_spread(rows[key], _digit), f"{paper:.2f}") for name, key, paper in lines if key in rows]
+    return [(name, mean_and_std(rows[key], _digit), f"{paper:.2f}") for name, key, paper in lines if key in rows]
 
 
 def chart(figures: Mapping[str, Any]) -> Image:

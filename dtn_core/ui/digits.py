@@ -113,7 +113,7 @@ def _tables() -> None:
 def measured(path: Path) -> str:
     """The figures of ``evaluate digits`` as Markdown; "" where there are none, a line where they are damaged."""
     try:
-        from ..evaluation.digits_page import markdown
+        from ..experiments.report import markdown
 
         return markdown(json.loads(path.read_text("utf-8")))
     except (ImportError, FileNotFoundError):  # the evaluation wants a Unix

@@ -11,8 +11,11 @@ from torch import nn
 from dtn_core.checkpoint import Checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains.digits import Digits
-from dtn_core.evaluation import digits, digits_page
+from dtn_core.evaluation import digits
 from dtn_core.events import Finished, Saved, Stamped, Started, Stepped, encode
+from dtn_core.experiments import paper, report
+from dtn_core.experiments.digits import SHIPPED_TAUGHT, timing
+from dtn_core.experiments.figures import mean_and_std
 from dtn_core.images import to_float
 from dtn_core.networks.encoders import Standardise
 
@@ -91,27 +94,27 @@ def test_a_constant_translation_is_right_for_one_digit():
 def test_a_digit_that_is_not_there_keeps_the_others_in_their_places():
     figures = digits.measure(translation(always=7), Reader(), street([1, 7]))
     assert figures["digits"] == [None, 0, None, None, None, None, None, 1, None, None]
-    assert math.isnan(digits_page._digit(figures))
+    assert math.isnan(report._digit(figures))
 
 
-def test_share_right_counts_and_batches_in_order():
+def test_accuracy_counts_and_batches_in_order():
     part = street([i % 10 for i in range(600)])
     x = torch.from_numpy(part.x).permute(0, 3, 1, 2)
-    assert digits.share_right(Reader(), x, part.y) == 1
-    assert digits.share_right(Reader(), x, np.zeros(600)) == 0.1
+    assert digits.accuracy(Reader(), x, part.y) == 1
+    assert digits.accuracy(Reader(), x, np.zeros(600)) == 0.1
 
 
 def test_grey_pictures_are_repeated_for_f():
-    x = digits._rgb(Digits(np.arange(2 * 32 * 32, dtype=np.uint8).reshape(2, 32, 32), np.zeros(2, np.int64), ""))
+    x = digits.rgb(Digits(np.arange(2 * 32 * 32, dtype=np.uint8).reshape(2, 32, 32), np.zeros(2, np.int64), ""))
     assert x.shape == (2, 3, 32, 32)
     assert torch.equal(x[:, 0], x[:, 2])
 
 
-def test_mean_and_spread_by_hand():
+def test_mean_and_std_by_hand():
     read = lambda record: record["accuracy"]  # noqa: E731
     one, two = {"accuracy": 0.9}, {"accuracy": 0.92}
-    assert digits.mean_and_spread({"0": one}, read) == "90.00 (1)"
-    assert digits.mean_and_spread({"0": one, "1": two}, read) == "91.00 ± 1.41 (2)"
+    assert mean_and_std({"0": one}, read) == "90.00 (1)"
+    assert mean_and_std({"0": one, "1": two}, read) == "91.00 ± 1.41 (2)"
 
 
 def test_times_leave_pauses_out(tmp_path):
@@ -127,7 +130,7 @@ def test_times_leave_pauses_out(tmp_path):
     ]
     lines = [encode(Stamped(event, time)) for time, event in told]
     (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
-    assert digits.timing(tmp_path) == {"seconds": 32, "samples_per_s": 30.0}
+    assert timing(tmp_path) == {"seconds": 32, "samples_per_s": 30.0}
 
 
 def figures(**rows):
@@ -146,7 +149,7 @@ def record(accuracy, three=0.5, **more):
 
 def test_tables_hold_the_papers_figures_beside_ours():
     adaptation = {"nearest_neighbours": 0.811, "classifier": 0.922}
-    text = digits_page.markdown(
+    text = report.markdown(
         figures(
             dtn={"0": record(0.95, 0.9, adaptation=adaptation), "1": record(0.93, 0.9)},
             no_tid={"0": record(0.88)},
@@ -168,39 +171,39 @@ def test_tables_hold_the_papers_figures_beside_ours():
 
 
 def test_tables_of_nothing_yet_hold_what_is_known():
-    text = digits_page.markdown(figures())
+    text = report.markdown(figures())
     assert "| the street number itself | 43.21 | 40.06 |" in text
     assert "Table 2" not in text
     assert "Table 3" not in text
 
 
 def test_every_row_of_the_paper_is_in_its_table_once():
-    keys = [row.key for row in digits.ROWS]
+    keys = [row.key for row in paper.ROWS]
     assert len(set(keys)) == len(keys)
-    assert [row.paper for row in digits.ROWS if row.table == "table1"] == [
+    assert [row.paper for row in paper.ROWS if row.table == "table1"] == [
         13.71, 90.66, None, None, 88.40, 74.55, 36.90, 34.70, 5.28]  # fmt: skip
-    assert [row.paper for row in digits.ROWS if row.table == "table3"] == [93.33, 40.13, 60.02, 4.52]
-    assert {row.table for row in digits.ROWS} < set(digits.SUITES)
+    assert [row.paper for row in paper.ROWS if row.table == "table3"] == [93.33, 40.13, 60.02, 4.52]
+    assert {row.table for row in paper.ROWS} < set(paper.SUITES)
 
 
 def test_the_best_row_is_the_preset_of_that_name():
-    (best,) = (row for row in digits.ROWS if row.key == "best")
-    made = replace(PRESETS["digits-cpu"], **best.changes, encoder=digits.SHIPPED_TAUGHT)
+    (best,) = (row for row in paper.ROWS if row.key == "best")
+    made = replace(PRESETS["digits-cpu"], **best.changes, encoder=SHIPPED_TAUGHT)
     assert made == PRESETS["digits-best"]
 
 
 @pytest.mark.parametrize("rows", [{}, {"dtn": {"0": record(0.9)}}, {"swap": {"0": {"accuracy": 0.5}}}])
 def test_the_chart_stands_whatever_was_measured(rows):
-    chart = digits_page.chart(figures(**rows))
+    chart = report.chart(figures(**rows))
     assert chart.ndim == 3
     assert chart.shape[2] == 3
     assert chart.std() > 0
 
 
 def test_the_page_is_named_after_its_figures(tmp_path):
-    written = digits_page.write(figures(dtn={"0": record(0.9)}), {}, tmp_path / "made.v2.json")
+    written = report.write(figures(dtn={"0": record(0.9)}), {}, tmp_path / "made.v2.json")
     assert [path.name for path in written] == ["made.v2.md", "made.v2-chart.png"]
     text = written[0].read_text()
-    assert digits_page.markdown(figures(dtn={"0": record(0.9)})) in text
+    assert report.markdown(figures(dtn={"0": record(0.9)})) in text
     assert "![Bars: means; dots: seeds.](made.v2-chart.png)" in text
     assert sorted(tmp_path.iterdir()) == sorted(written)

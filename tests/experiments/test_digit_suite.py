@@ -10,21 +10,25 @@ from tiny_digits import write_judge
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits as data
-from dtn_core.evaluation import digits, digits_page
 from dtn_core.events import Finished, Started, read
+from dtn_core.experiments import digits, paper, report
+from dtn_core.experiments.figures import mean_and_std
 from dtn_core.images import load
 from dtn_core.training import run_training
 from dtn_core.training.runs import Run
 from dtn_core.training.transfer import TransferStage
 
 TINY = {"steps": 2, "batch": 4, "limit": 40, "save_every": 1, "sample_every": 2}
+TRAINED = []
+"""(name, whether a run was resumed) of each training."""
 
 
 class Suite:
-    """A set-up in a folder; what was trained, as (name, whether it went on with a run)."""
+    """A set-up in a folder; what it logged."""
 
     def __init__(self, folder, shipped=None, **changes):
-        self.folder, self.trained, self.notes = folder, [], []
+        TRAINED.clear()
+        self.folder, self.notes = folder, []
         self.output = folder / "figures" / "digits.json"
         f = folder / "f"
         if not f.exists():
@@ -33,45 +37,46 @@ class Suite:
         config = replace(PRESETS["digits-tiny"], **TINY, encoder=str(f), keep="best")
         self.setup = digits.Setup(
             config,
-            replace(PRESETS["digits-f-tiny"], **TINY, absent=digits.ABSENT),
+            replace(PRESETS["digits-f-tiny"], **TINY, absent=paper.ABSENT),
             replace(PRESETS["digits-f-tiny"], **TINY, unlabelled=1.0),
             replace(PRESETS["digits-adapted-tiny"], **TINY),
             str(folder / "judge"),
             None,
             folder / "runs",
-            self.train,
             shipped,
             self.notes.append,
         )
         self.setup = replace(self.setup, **changes)
 
-    def train(self, config, name, resume):
-        self.trained.append((name, resume is not None))
-        return run_training(config, name, self.folder / "runs", None, resume)[0]
-
     def __call__(self, suite, seeds=(0,)):
         """Run it; returns the figures and what was trained for them."""
-        self.trained.clear()
-        return digits.run_suite(self.setup, suite, seeds, self.output), list(self.trained)
+        TRAINED.clear()
+        return digits.run_suite(self.setup, suite, seeds, self.output), list(TRAINED)
 
     def refusal(self, suite="table2"):
         """What is said instead, with nothing trained and the output as it was."""
-        self.trained.clear()
+        TRAINED.clear()
         before = self.output.read_bytes()
         with pytest.raises(ValueError, match=str(self.output)) as error:
             digits.run_suite(self.setup, suite, [0], self.output)
-        assert not self.trained
+        assert not TRAINED
         assert self.output.read_bytes() == before
         assert "\n" not in str(error.value)
         return str(error.value)
 
 
+def record(config, name, runs, data, resume):
+    TRAINED.append((name, resume is not None))
+    return run_training(config, name, runs, data, resume)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def short():
     """The best row trains longer than the others: here one step longer."""
-    rows = [row._replace(changes={**row.changes, "steps": 3}) if "steps" in row.changes else row for row in digits.ROWS]
+    rows = [row._replace(changes={**row.changes, "steps": 3}) if "steps" in row.changes else row for row in paper.ROWS]
     with pytest.MonkeyPatch.context() as patch:
-        for module in (digits, digits_page):
+        patch.setattr(digits, "run_training", record)
+        for module in (paper, digits, report):
             patch.setattr(module, "ROWS", tuple(rows))
         yield
 
@@ -90,17 +95,17 @@ def whole(short, few_digits, tmp_path_factory):
 
 def test_all_rows_are_trained_once_and_measured(whole, few_digits):
     _, figures, trained = whole
-    names = [f"digits-{row.key}" for row in digits.ROWS] + ["digits-f-without-3", "digits-f-adapted"]
+    names = [f"digits-{row.key}" for row in paper.ROWS] + ["digits-f-without-3", "digits-f-adapted"]
     names += ["digits-adapted"] * 2
     assert sorted(trained) == sorted((name, False) for name in names)
-    assert list(figures["rows"]) == [row.key for row in digits.ROWS]
+    assert list(figures["rows"]) == [row.key for row in paper.ROWS]
     assert figures["data"] == {
         "s": "drawn",
         "t": "drawn",
         "n_test_s": few_digits["test"],
         "n_test_t": few_digits["test"],
     }
-    for row in digits.ROWS:
+    for row in paper.ROWS:
         record = figures["rows"][row.key]["0"]
         assert record["changes"] == row.changes
         assert 0 <= record["accuracy"] <= 1
@@ -109,7 +114,7 @@ def test_all_rows_are_trained_once_and_measured(whole, few_digits):
         assert record["kept_step"] in range(1, steps + 1)
         assert record["samples_per_s"] > 0
         assert row.key == "swap" or all(0 <= record[name] <= 1 for name in ("f_keeps", "judge_agrees"))
-    assert len({record["0"]["hash"] for record in figures["rows"].values()}) == len(digits.ROWS)
+    assert len({record["0"]["hash"] for record in figures["rows"].values()}) == len(paper.ROWS)
     for key in ("dtn", "best"):
         adaptation = figures["rows"][key]["0"]["adaptation"]
         assert adaptation["n_train"] == few_digits["train"]
@@ -118,7 +123,7 @@ def test_all_rows_are_trained_once_and_measured(whole, few_digits):
 
 def test_each_row_is_trained_with_its_switches(whole):
     suite, figures, _ = whole
-    for row in digits.ROWS:
+    for row in paper.ROWS:
         (run,) = suite.setup.runs.glob(f"*-digits-{row.key}")
         config = json.loads((run / "config.json").read_text())
         assert {name: config[name] for name in row.changes} == row.changes
@@ -132,11 +137,11 @@ def test_the_f_that_never_saw_the_digit_is_another_f(whole):
     (run,) = suite.setup.runs.glob("*-digits-f-without-3")
     assert json.loads((run / "config.json").read_text())["absent"] == 3
     hashes = {key: record["0"]["f_hash"] for key, record in figures["rows"].items()}
-    assert hashes["no_3_stf"] == digits.encoder_hash(run / "export")
+    assert hashes["no_3_stf"] == digits.hash_of(run / "export")
     (taught,) = suite.setup.runs.glob("*-digits-f-adapted")
     settings = json.loads((taught / "config.json").read_text())
     assert (settings["start"], settings["unlabelled"]) == (suite.setup.config.encoder, 1.0)
-    assert hashes["best"] == hashes["self_taught"] == digits.encoder_hash(taught / "export")
+    assert hashes["best"] == hashes["self_taught"] == digits.hash_of(taught / "export")
     assert figures["f_taught"]["hash"] == hashes["best"]
     assert {hashes[key] for key in hashes.keys() - {"no_3_stf", "best", "self_taught"}} == {figures["f"]["hash"]}
 
@@ -158,26 +163,26 @@ def test_done_again_nothing_is_trained_and_no_figure_changes(whole):
 
 def test_finished_runs_are_measured_anew_for_another_output(whole, tmp_path):
     suite, figures, _ = whole
-    suite.trained.clear()
+    TRAINED.clear()
     anew = digits.run_suite(suite.setup, "all", [0], tmp_path / "anew.json")
-    assert suite.trained == []
+    assert TRAINED == []
     assert anew == figures
 
 
 def test_pages_and_pictures_are_written_for_what_was_measured(whole, tmp_path):
     suite, figures, _ = whole
     found = digits.trained(suite.setup, figures)
-    assert set(found) == {row.key for row in digits.ROWS}
+    assert set(found) == {row.key for row in paper.ROWS}
     assert all(loaded.hash == figures["rows"][key]["0"]["hash"] for key, loaded in found.items())
-    written = digits_page.write(figures, found, tmp_path / "page" / "digits.json")
+    written = report.write(figures, found, tmp_path / "page" / "digits.json")
     names = ["digits.md", *(f"digits-{name}.png" for name in ("chart", "pairs", "unseen", "swap"))]
     assert [path.name for path in written] == names
     text = written[0].read_text()
-    for row in digits.ROWS:
+    for row in paper.ROWS:
         assert row.title in text or row.key == "swap"
         if row.paper is not None:
             assert f"| {row.paper:.2f} |" in text
-    ours = digits.mean_and_spread(figures["rows"]["no_tid"], lambda record: record["accuracy"])
+    ours = mean_and_std(figures["rows"]["no_tid"], lambda record: record["accuracy"])
     assert f"| DTN w/o L_TID | {ours} | 88.40 |" in text
     for path in written[1:]:
         assert path.name in text
@@ -205,7 +210,7 @@ def test_two_seeds_are_two_runs_and_stand_side_by_side(suite):
     assert list(figures["rows"]) == ["dtn"]
     one, other = figures["rows"]["dtn"]["0"], figures["rows"]["dtn"]["1"]
     assert one["hash"] != other["hash"]
-    assert "(2)" in digits_page.markdown(figures)
+    assert "(2)" in report.markdown(figures)
     assert digits.trained(suite.setup, figures)["dtn"].hash == one["hash"]
     _, trained = suite("table2", [1, 2])
     assert trained == [("digits-dtn", False), ("digits-adapted", False)]
@@ -281,7 +286,7 @@ def test_an_output_that_cannot_be_written_is_one_line(suite):
     (suite.folder / "figures").write_text("")
     with pytest.raises(ValueError, match="cannot be written"):
         digits.run_suite(suite.setup, "table2", [0], suite.output)
-    assert not suite.trained
+    assert not TRAINED
 
 
 def test_another_f_is_measured_and_its_rows_are_trained_again(suite):
@@ -314,19 +319,22 @@ def test_a_shipped_translation_stands_for_the_dtn_of_its_seed(whole, few_digits,
     _, trained = suite("table2", [1])
     assert trained == [("digits-dtn", False), ("digits-adapted", False)]
     other = replace(suite.setup, config=replace(suite.setup.config, steps=1))
-    suite.trained.clear()
+    TRAINED.clear()
     digits.run_suite(other, "table2", [0], tmp_path / "other.json")
-    assert suite.trained == [("digits-dtn", False), ("digits-adapted", False)]
+    assert TRAINED == [("digits-dtn", False), ("digits-adapted", False)]
 
 
 def test_the_shipped_f_taught_further_serves_those_who_use_the_f_it_began_with(suite):
     preset = PRESETS["digits-f-adapted"]
     wanted = replace(suite.setup, f_taught=preset)
-    assert digits._taught(replace(wanted, config=replace(wanted.config, encoder=preset.start))) == "digits-f-adapted"
-    assert not suite.trained
+    assert (
+        digits.Suite(replace(wanted, config=replace(wanted.config, encoder=preset.start)), suite.output).taught()
+        == "digits-f-adapted"
+    )
+    assert not TRAINED
     own = replace(wanted, f_taught=replace(preset, **TINY, drawn=0.0, precision="fp32"))
-    made = digits._taught(own)
-    assert suite.trained == [("digits-f-adapted", False)]
+    made = digits.Suite(own, suite.output).taught()
+    assert TRAINED == [("digits-f-adapted", False)]
     assert checkpoint.read_config(checkpoint.find(made))["encoder"]["width"] == 8
 
 
@@ -352,4 +360,4 @@ def test_an_f_that_learnt_the_test_part_is_refused(suite, monkeypatch):
     with pytest.raises(ValueError, match="by which it would be measured") as error:
         suite("table2")
     assert "\n" not in str(error.value)
-    assert not suite.trained
+    assert not TRAINED

@@ -403,7 +403,7 @@ def test_a_training_really_runs_and_stops(tmp_path):
     assert last.status == "stopped", log_tail(path)
     assert all(png.exists() for _, png in last.samples)
     assert last.exports == ((last.step, path / "export"),)
-    assert dict.fromkeys(found.status for found in seen) == dict.fromkeys(
-        ["starting", "running", "stopping", "stopped"]
-    )
+    statuses = [found.status for found in (*seen, last)]
+    assert sorted(statuses, key=["starting", "running", "stopping", "stopped"].index) == statuses
+    assert {"running", "stopped"} <= {*statuses}  # the others may be over before anybody looks
     jobs.delete(path)

@@ -1,0 +1,1 @@
+"""The paper's experiments: trainings and measurements that together fill its tables."""

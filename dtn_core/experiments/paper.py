@@ -1,0 +1,53 @@
+"""The rows of the paper's tables on digits (Sec. 5.1): what each changes in the DTN, and the paper's figure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+ABSENT = 3
+"""The digit that the paper leaves out (Table 3)."""
+
+
+class Row(NamedTuple):
+    """One row. key: its name in files; table: the suite it belongs to; changes: of the DTN's settings; paper: the
+    paper's figure in %; f: the one given, one trained without the digit too, or one self-taught further on t."""
+
+    key: str
+    table: str
+    title: str
+    changes: dict[str, Any]
+    paper: float | None
+    f: Literal["given", "absent", "taught"] = "given"
+
+
+BEST = {"steps": 2000, "ema": 0.995, "alpha": 5.0, "wobble": True}
+"""Settings of our best row; with its f, the preset digits-best."""
+
+ROWS = (
+    Row("baseline", "table1", "baseline of Sec. 3", {"contains_f": False, "binary": True, "beta": 0.0}, 13.71),
+    Row("dtn", "table1", "DTN", {}, 90.66),
+    Row("self_taught", "table1", "DTN, f also self-taught on t", {}, None, "taught"),
+    Row("best", "table1", "our best: self-taught f, wobble, α = 5", BEST, None, "taught"),
+    Row("no_tid", "table1", "DTN w/o L_TID", {"beta": 0.0}, 88.40),
+    Row("no_const", "table1", "DTN w/o L_CONST", {"alpha": 0.0}, 74.55),
+    Row("no_f", "table1", "DTN, G doesn't contain f", {"contains_f": False}, 36.90),
+    Row("no_gan", "table1", "DTN w/o L_D and L_GANG", {"delta": 0.0}, 34.70),
+    Row("no_const_tid", "table1", "DTN w/o L_CONST and L_TID", {"alpha": 0.0, "beta": 0.0}, 5.28),
+    Row("no_3_s", "table3", "3 not in s", {"absent_s": ABSENT}, 93.33),
+    Row("no_3_t", "table3", "3 not in t", {"absent_t": ABSENT}, 40.13),
+    Row("no_3_st", "table3", "3 not in s or t", {"absent_s": ABSENT, "absent_t": ABSENT}, 60.02),
+    Row(
+        "no_3_stf", "table3", "3 not in s, t or f's training", {"absent_s": ABSENT, "absent_t": ABSENT}, 4.52, "absent"
+    ),
+    Row("swap", "swap", "t → s, handwritten → street", {"swap": True}, None),
+)  # fmt: skip
+"""In the paper's order."""
+
+TRANSLATIONS = ("dtn", "best")
+"""The rows that Table 2 uses; one of them is shipped."""
+
+SUITES = tuple(dict.fromkeys(["all", "table1", "table2", "table3", "swap", *(row.key for row in ROWS)]))
+"""What can be run: a table, or one row."""
+
+PAPER = {"original": 40.06, "digit_3": 94.67, "adaptation": 84.44, "svhn_error": 4.95, "mnist_accuracy": 76.08}
+"""The paper's further figures, in %."""
