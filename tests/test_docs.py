@@ -11,7 +11,9 @@ import pytest
 from benchmarks import confidence, latency
 from dtn_core import checkpoint, cli, config
 from dtn_core.checkpoint import weights_hash
-from dtn_core.evaluation import digits, digits_page, faces_page, upscaling
+from dtn_core.evaluation import faces_page, upscaling
+from dtn_core.experiments import report
+from dtn_core.experiments.figures import read_figures
 from dtn_core.images import save
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +62,7 @@ def test_tables_of_confidence():
 
 
 def test_tables_of_digits():
-    assert digits_page.markdown(digits.read_figures(ROOT / "results" / "digits.json")).strip() in DIGITS
+    assert report.markdown(read_figures(ROOT / "results" / "digits.json")).strip() in DIGITS
 
 
 def test_readmes_few_figures_are_those_of_the_tables():
