@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import json
 import re
@@ -12,6 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from html import escape
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
-from dtn_core.ui import app, cards, digits, emojify, pictures, theme
+from dtn_core.ui import app, digits, emojify, html, pictures, theme
 
 
 def as_url(data):
@@ -137,7 +137,7 @@ def test_steps_of_every_face(drawing, hopper, astronaut):
     both = np.concatenate([hopper[:512], astronaut], axis=1)
     result = drawing(both)
     assert len(result.faces) == 2
-    shown = cards.steps(result, "a hand & its licence")
+    shown = html.steps(result, "a hand & its licence")
     assert shown.count('class="face-steps"') == shown.count("data-pick=") == 2
     assert CAPTIONS.findall(shown) == ["Detected", *["Aligned", "Painted", "Refined", "Drawn"] * 2]
     assert 'download="emoji-2.png"' in shown
@@ -148,7 +148,7 @@ def test_steps_of_every_face(drawing, hopper, astronaut):
 def test_the_drawn_face_says_what_was_chosen_and_can_be_downloaded(drawing, hopper):
     result = drawing(hopper)
     (face,) = result.faces
-    shown = cards.steps(result)
+    shown = html.steps(result)
     for label, sure in face.avatar.sure.items():
         assert f"<li>{label} <b>{sure:.0%}</b></li>" in shown
     files = dict(re.findall('download="(.+?)" href="(.+?)"', shown))
@@ -163,7 +163,7 @@ def test_the_drawn_face_says_what_was_chosen_and_can_be_downloaded(drawing, hopp
 
 def test_what_is_painted_ends_with_refined(drawing, tiny, hopper):
     for result in (tiny(hopper), drawing(hopper, kind="painted")):
-        shown = cards.steps(result)
+        shown = html.steps(result)
         assert CAPTIONS.findall(shown) == ["Detected", "Aligned", "Painted", "Refined"]
         assert "Chosen" not in shown
         (file,) = re.findall('download="emoji-1.png" href="(.+?)"', shown)
@@ -182,29 +182,29 @@ def test_the_artist_is_named(drawing, tiny):
 
 
 def test_no_face_is_said(tiny, noise):
-    shown = cards.steps(tiny(noise))
-    assert cards.NO_FACE in shown
+    shown = html.steps(tiny(noise))
+    assert html.NO_FACE in shown
     assert "Detected" not in shown
 
 
 def test_the_confidence_of_every_face_is_shown(tiny, hopper, dim):
     result = tiny(np.concatenate([hopper[:512], dim[:512]], axis=1))
     good, doubtful = result.faces if result.faces[1].note else result.faces[::-1]
-    shown = cards.steps(result)
+    shown = html.steps(result)
     for face in result.faces:
         assert shown.count(f"How well the face can be seen: {face.confidence:.0%}<") == 1
     parts = shown.split('data-face="')[1:]
-    assert [html.escape(doubtful.note) in part for part in parts] == [face is doubtful for face in result.faces]
+    assert [escape(doubtful.note) in part for part in parts] == [face is doubtful for face in result.faces]
     assert good.note is None
 
 
 def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
-    shown = cards.steps(tiny(dark))
-    assert html.escape("Can't see enough of the face: it is too dark; use more light.") in shown
+    shown = html.steps(tiny(dark))
+    assert escape("Can't see enough of the face: it is too dark; use more light.") in shown
     assert "Detected, 1 face" in shown
     assert not any(words in shown for words in ("Refined", "download=", "can be seen:", "data-pick"))
-    both = cards.steps(tiny(np.concatenate([dark[:512], astronaut], axis=1)))
-    assert html.escape("1 of 2 faces stays as it is. Can't see enough of the face") in both
+    both = html.steps(tiny(np.concatenate([dark[:512], astronaut], axis=1)))
+    assert escape("1 of 2 faces stays as it is. Can't see enough of the face") in both
     assert both.count('class="face-steps"') == 1
 
 
@@ -213,10 +213,10 @@ def test_live_says_how_well_faces_are_seen(tiny, hopper, dim, dark, noise):
     assert "message" not in said
     assert said.index("can be seen: ") < said.index("9.0 FPS")
     doubtful = emojify.hud(tiny(dim, thorough=False), 9.0)
-    assert html.escape("Can't see the face well: it is too dark") in doubtful
+    assert escape("Can't see the face well: it is too dark") in doubtful
     assert "can be seen: " in doubtful
     refused = emojify.hud(tiny(dark, thorough=False), 9.0)
-    assert html.escape("Can't see enough of the face: it is too dark") in refused
+    assert escape("Can't see enough of the face: it is too dark") in refused
     assert "can be seen: " not in refused
     assert "9.0 FPS" in refused
     assert "No face in view" in emojify.hud(tiny(noise, thorough=False), 9.0)
@@ -229,7 +229,7 @@ def test_live_leaves_a_refused_face_as_it_is(tiny, dark):
 
 
 def test_messages_cannot_carry_markup():
-    assert "<b>" not in cards.message("<b>hello</b>")
+    assert "<b>" not in html.message("<b>hello</b>")
 
 
 def test_live_views(tiny, hopper, noise):

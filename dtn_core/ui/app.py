@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme, train
 from .desk import Desk, Policy
-from .library import Library, refresh
+from .translations import Translations, refresh
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
@@ -28,25 +28,25 @@ def build_app(
     is none, the error that says why; the tab then shows it. runs: folder of training runs; training: which trainings
     are allowed."""
     seen = runs if training == "all" else None
-    people = Library(faces, ("heads", "pictures"), Transferrer.from_checkpoint, seen)
+    people = Translations(faces, ("heads", "pictures"), Transferrer.from_checkpoint, seen)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(theme.HEADER, apply_default_css=False)
         chosen = train.memory()
-        with gr.Tabs(elem_classes="rooms"):
+        with gr.Tabs(elem_classes="pages"):
             with gr.Tab("Emojify", id="emojify") as tab:
                 _keep_fresh(tab, people, emojify.fill(people))
             with gr.Tab("Digits", id="digits") as tab:
                 if isinstance(numbers, UserError):
                     digits.explain(numbers)
                 else:
-                    street = Library(numbers, ("digits",), partial(_with_judge, numbers), seen)
+                    street = Translations(numbers, ("digits",), partial(_with_judge, numbers), seen)
                     _keep_fresh(tab, street, digits.fill(street))
             with gr.Tab("Train", id="train"):
                 train.fill(Desk(runs, training, use if seen else use_elsewhere), demo, chosen)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
-        demo.load(None, js=(theme.ASSETS / "rooms.js").read_text("utf-8"), api_visibility="private")
+        demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
     demo._queue.sleep_when_free = 0.01  # seconds; gradio's own 0.001 takes a tenth of a core from those who train
     return demo
 
@@ -56,7 +56,7 @@ def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
     return DigitTransferrer(checkpoint.load(directory, numbers.device), numbers.judge, numbers.device)
 
 
-def _keep_fresh(tab: gr.Tab, translations: Library, chosen: gr.Dropdown) -> None:
+def _keep_fresh(tab: gr.Tab, translations: Translations, chosen: gr.Dropdown) -> None:
     """Bring a tab's list of translations up to date whenever the tab is opened."""
     tab.select(partial(refresh, translations), chosen, chosen, api_visibility="private", show_progress="hidden")
 

@@ -15,8 +15,8 @@ from ..domains.drawn_digits import draw_many
 from ..errors import UserError
 from ..images import load, to_images, to_tensor
 from ..transfer import DigitResult, DigitTransferrer
-from . import cards, pictures
-from .library import Library, dropdown
+from . import html, pictures
+from .translations import Translations, dropdown
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
@@ -36,7 +36,7 @@ street numbers (SVHN) and from handwriting (MNIST) that nobody had matched: the 
 DRAWN = "Drawn by this program to look like street numbers; none is a photo."
 
 
-def fill(translations: Library[DigitTransferrer]) -> gr.Dropdown:
+def fill(translations: Translations[DigitTransferrer]) -> gr.Dropdown:
     """Fill the tab, inside a gr.Tab. Returns the list of translations."""
     gr.HTML(INTRO, apply_default_css=False)
     chosen = dropdown(translations, elem_id="digit-translation")
@@ -51,11 +51,11 @@ def explain(error: UserError) -> None:
     """Fill the tab with why there are no digits, where `DigitTransferrer.from_checkpoint` raised this."""
     reason = str(error).partition(". ")[0]  # what follows is advice for those who call the loader
     advice = "Get checkpoints/digits and digits-judge from the repository, or name others by --digits and --judge."
-    gr.HTML(cards.message(f"No digits here: {reason}. {advice}"), apply_default_css=False, elem_id="no-digits")
+    gr.HTML(html.message(f"No digits here: {reason}. {advice}"), apply_default_css=False, elem_id="no-digits")
     _tables()
 
 
-def _one(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None:
+def _one(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
             digit = pictures.picture_input("digits", elem_id="digit")
@@ -70,7 +70,7 @@ def _one(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None:
         try:
             return card(translations.get(translation)(pictures.decode(url)))
         except UserError as error:
-            return cards.message(str(error))
+            return html.message(str(error))
 
     gr.on(
         [digit.submit, chosen.input], show, [digit, chosen], reading, api_visibility="private",
@@ -79,7 +79,7 @@ def _one(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None:
     others.click(_numbers, None, numbers, api_visibility="private", show_progress="hidden")
 
 
-def _pairs(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None:
+def _pairs(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) -> None:
     with gr.Row(elem_classes="digits-section"):
         gr.HTML(f"<h2>Random pairs</h2><p>{DRAWN}</p>", apply_default_css=False)
         new = gr.Button("New pairs", size="sm", elem_id="new-pairs", elem_classes="quiet-button")
@@ -89,7 +89,7 @@ def _pairs(translations: Library[DigitTransferrer], chosen: gr.Dropdown) -> None
         try:
             return grid(translations.get(translation), *_fresh(PAIRS))
         except UserError as error:
-            return cards.message(str(error))
+            return html.message(str(error))
 
     gr.on(
         [new.click, chosen.input], show, chosen, pairs, api_visibility="private", show_progress="minimal",
@@ -144,7 +144,7 @@ def card(result: DigitResult) -> str:
     save = f'<a class="download" download="digit.png" href="{made}">Download the digit</a>'
     sides = _side("What f sees", "f reads", result.picture, result.read)
     sides += _side("G(x)", "Judge reads", result.made, result.judged)
-    return f'{verdict(result)}<div class="sides">{sides}</div><div class="under">{cards.timing(result.ms)}{save}</div>'
+    return f'{verdict(result)}<div class="sides">{sides}</div><div class="under">{html.timing(result.ms)}{save}</div>'
 
 
 def verdict(result: DigitResult) -> str:

@@ -16,8 +16,8 @@ from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
 from ..types import Drawing, Face, Image, Kind, RefusedFace, Result, TransferredFace
-from . import cards, pictures
-from .library import Library, dropdown, style_of
+from . import html, pictures
+from .translations import Translations, dropdown, style_of
 
 VIEWS = ("Over the face", "Beside", "Emoji alone")
 
@@ -61,7 +61,7 @@ def warm_up(transferrer: Transferrer) -> None:
         engine.image(Parameters(transferrer.checkpoint.drawer.style), 64)
 
 
-def fill(translations: Library[Transferrer]) -> gr.Dropdown:
+def fill(translations: Translations[Transferrer]) -> gr.Dropdown:
     """Fill the tab, inside a gr.Tab. Returns the list of translations."""
     with gr.Row(elem_id="choices"):
         chosen = dropdown(translations, "Style", elem_id="translation")
@@ -96,15 +96,15 @@ def credit(transferrer: Transferrer) -> str:
     return CREDITS.get(style_of(transferrer.checkpoint.info), "")
 
 
-def _photo(translations: Library[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
+def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
     quiet = {"show_label": False, "interactive": False, "buttons": ["download", "fullscreen"]}
-    script = (pictures.ASSETS / "story.js").read_text("utf-8")
+    script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
             photo = pictures.photo_input(portraits.free(), elem_id="photo")
             mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
         with gr.Column(scale=7, min_width=320):
-            story = gr.HTML(cards.WAITING, js_on_load=script, apply_default_css=False, elem_id="story")
+            steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")
             with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
                 with gr.Tab("Compare"):
                     compare = pictures.slider(show_label=False, elem_id="compare", buttons=["fullscreen"])
@@ -115,24 +115,24 @@ def _photo(translations: Library[Transferrer], chosen: gr.Dropdown, kind: gr.Rad
 
     def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
         if not url:
-            return cards.WAITING, gr.update(visible=False), None, None, None
+            return html.WAITING, gr.update(visible=False), None, None, None
         try:
             transferrer, wanted = translations.get(translation), "both" if kind == "drawn" else kind
             result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
         except UserError as error:
-            return cards.message(str(error)), gr.update(visible=False), None, None, None
+            return html.message(str(error)), gr.update(visible=False), None, None, None
         pictured = (result.frame, result.composed), result.composed, beside(result.frame, result.faces, result.refused)
-        return cards.steps(result, credit(transferrer)), gr.update(visible=bool(result.faces)), *pictured
+        return html.steps(result, credit(transferrer)), gr.update(visible=bool(result.faces)), *pictured
 
     gr.on(
         [photo.submit, mirror.change, chosen.input, kind.input], show, [photo, mirror, chosen, kind],
-        [story, views, compare, pasted, pair],
-        api_visibility="private", show_progress="minimal", show_progress_on=story, trigger_mode="always_last",
+        [steps, views, compare, pasted, pair],
+        api_visibility="private", show_progress="minimal", show_progress_on=steps, trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
 
 
-def _live(translations: Library[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
+def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
     options = gr.WebcamOptions(mirror=True, constraints={"video": {"width": 640, "height": 480}})
     with gr.Row(equal_height=True):
         camera = pictures.image(
@@ -156,7 +156,7 @@ def _live(translations: Library[Transferrer], chosen: gr.Dropdown, kind: gr.Radi
         try:
             transferrer = translations.get(translation)
         except UserError as error:
-            return frame, cards.message(str(error)), Live()
+            return frame, html.message(str(error)), Live()
         # The browser sends what its preview shows, which is mirrored already.
         way = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}
         result = transferrer(frame, **way, previous=live.faces, known=live.known())
@@ -173,8 +173,8 @@ def _live(translations: Library[Transferrer], chosen: gr.Dropdown, kind: gr.Radi
 def hud(result: Result, fps: float) -> str:
     """What is said below a live frame: notes on its faces, how well they can be seen, and how fast it goes."""
     faces = (*result.faces, *result.refused)
-    said = cards.notes(faces) if faces else cards.message("No face in view.", "hint")
-    return said + cards.timing(result.ms, fps, cards.seen(result.faces))
+    said = html.notes(faces) if faces else html.message("No face in view.", "hint")
+    return said + html.timing(result.ms, fps, html.seen(result.faces))
 
 
 def compose(result: Result, view: str) -> Image:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from ..errors import UserError
-from . import cards, train_form, train_watch
+from . import html, train_form, train_watch
 from .desk import OFF, Desk, Policy, devices
 from .pictures import ASSETS
 
@@ -45,7 +45,7 @@ def is_public(host: str | None, share: bool = False) -> bool:
 
 def explain() -> None:
     """Fill the tab where training is off: nothing of the runs is read."""
-    gr.HTML(cards.message(OFF, "hint"), apply_default_css=False, elem_id="training-off")
+    gr.HTML(html.message(OFF, "hint"), apply_default_css=False, elem_id="training-off")
 
 
 def memory() -> gr.BrowserState:

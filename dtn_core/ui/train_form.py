@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..config import PRESETS
 from ..errors import UserError
-from . import cards, forms, live, train_watch
+from . import forms, html, live, train_watch
 from .desk import Desk, Form, devices
 
 
@@ -167,14 +167,14 @@ def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
         try:
             return live.checked(desk.check(as_form(*values)))
         except UserError as error:
-            return cards.message(str(error))
+            return html.message(str(error))
 
     def start(*values: Any) -> tuple[Any, ...]:
         try:
             name = desk.start(as_form(*values))
         except UserError as error:
-            return cards.message(str(error)), gr.skip(), gr.skip()
-        return cards.message(f"{name} has started.", "agree"), name, None
+            return html.message(str(error)), gr.skip(), gr.skip()
+        return html.message(f"{name} has started.", "agree"), name, None
 
     about = [form.about, form.letters, form.settings, *fields]
     told = {"fn": command, "inputs": form.inputs(), "outputs": form.command, **quiet}

@@ -15,7 +15,7 @@ import gradio as gr
 
 from ..errors import UserError
 from ..training.snapshot import Snapshot
-from . import cards, live
+from . import html, live
 from .desk import ALIVE, Desk, export_name
 from .pictures import ASSETS
 
@@ -108,9 +108,9 @@ def _log_stamp(path: Path) -> tuple[int, int]:
 def said(deed: Callable[..., str], *arguments: Any) -> str:
     """Do something for the viewer: its answer, or why it can't be done, as HTML."""
     try:
-        return cards.message(deed(*arguments), "agree")
+        return html.message(deed(*arguments), "agree")
     except UserError as error:
-        return cards.message(str(error))
+        return html.message(str(error))
 
 
 class Parts(NamedTuple):
@@ -341,8 +341,8 @@ def _wire_exports(desk: Desk, watch: Parts) -> None:
         try:
             path = desk.zip_export(name, chosen, folder / secrets.token_hex(8))
         except UserError as error:
-            return None, cards.message(str(error))
-        return str(path), cards.message(live.exported(path), "agree")
+            return None, html.message(str(error))
+        return str(path), html.message(live.exported(path), "agree")
 
     chosen = [watch.chosen, watch.exports]
     watch.use.click(partial(said, desk.use_export), chosen, watch.used, api_visibility="private")

@@ -17,7 +17,7 @@ from serving import serve
 from tiny_digits import write_digits, write_judge
 
 from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.ui import cards
+from dtn_core.ui import html
 
 pytestmark = pytest.mark.e2e
 
@@ -113,7 +113,7 @@ def picture(page, selector, attribute="src"):
     return np.asarray(PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
 
 
-RESULT = "#story .face-steps:not([hidden]) .result"
+RESULT = "#steps .face-steps:not([hidden]) .result"
 
 
 def emoji_of(page):
@@ -123,7 +123,7 @@ def emoji_of(page):
 
 
 def captions(page):
-    return [caption.split()[0] for caption in page.locator("#story figcaption").all_inner_texts()]
+    return [caption.split()[0] for caption in page.locator("#steps figcaption").all_inner_texts()]
 
 
 def red_edge(page):
@@ -158,11 +158,11 @@ def test_upload_shows_every_step_and_downloads(page, hopper_path, drawing, hoppe
     emoji = emoji_of(page)
     assert emoji.shape == (512, 512, 4)
     assert captions(page) == ["Detected", "Aligned", "Painted", "Refined", "Drawn"]
-    assert "detect" in page.inner_text("#story .timing")
+    assert "detect" in page.inner_text("#steps .timing")
     assert page.evaluate(f"document.querySelector('{RESULT} .emoji img').naturalWidth") > 0, "the SVG isn't shown"
     (face,) = drawing(hopper).faces
-    assert page.locator("#story .chosen li").count() == len(face.avatar.sure)
-    assert "Pablo Stanley" in page.inner_text("#story .credit")
+    assert page.locator("#steps .chosen li").count() == len(face.avatar.sure)
+    assert "Pablo Stanley" in page.inner_text("#steps .credit")
     wanted = {"svg": face.avatar.svg(), "json": json.dumps(face.avatar.parameters.to_dict(), indent=1)}
     for suffix in ("png", "svg", "json"):
         with page.expect_download() as download:
@@ -181,13 +181,13 @@ def test_the_switch_between_drawn_and_painted(page, hopper_path):
     page.wait_for_selector("#compare img[src^='data:image/jpeg']")
     shown = {page.get_attribute("#compare img >> nth=0", "src"), page.get_attribute(pasted, "src")}
     page.get_by_label("Painted", exact=True).check()
-    page.wait_for_selector("#story .emoji.painted")
+    page.wait_for_selector("#steps .emoji.painted")
     assert captions(page) == ["Detected", "Aligned", "Painted", "Refined"]
     assert emoji_of(page).shape == (256, 256, 4)
-    assert page.locator("#story .download").count() == 1
+    assert page.locator("#steps .download").count() == 1
     assert {page.get_attribute("#compare img >> nth=0", "src"), page.get_attribute(pasted, "src")} != shown
     page.get_by_label("Drawn", exact=True).check()
-    page.wait_for_selector("#story .emoji.drawn")
+    page.wait_for_selector("#steps .emoji.drawn")
 
 
 def test_a_style_that_only_paints_says_so(page, hopper_path):
@@ -195,10 +195,10 @@ def test_a_style_that_only_paints_says_so(page, hopper_path):
     emoji_of(page)
     choose_style(page, "Cartoon Set (experimental)")
     page.get_by_label("Painted only").wait_for()
-    page.wait_for_selector("#story .emoji.painted")
-    assert "Google" in page.inner_text("#story .credit")
+    page.wait_for_selector("#steps .emoji.painted")
+    assert "Google" in page.inner_text("#steps .credit")
     choose_style(page, "drawing")
-    page.wait_for_selector("#story .emoji.drawn")
+    page.wait_for_selector("#steps .emoji.drawn")
     assert page.get_by_label("Drawn", exact=True).is_checked()
     assert page.get_by_label("Painted only").count() == 0
 
@@ -233,19 +233,19 @@ def test_composed_views(page, hopper_path):
 def test_pick_one_of_several_faces(page, hopper, astronaut):
     both = jpeg(np.concatenate([hopper[:512], astronaut], axis=1))
     page.set_input_files(".photo-file", {"name": "two.jpg", "mimeType": "image/jpeg", "buffer": both})
-    page.wait_for_selector("#story [data-pick='2']")
-    assert page.locator("#story [data-pick]").count() == 2
-    page.click("#story [data-pick='2']")
-    page.wait_for_selector("#story .face-steps[data-face='1']", state="hidden")
-    page.wait_for_selector("#story .face-steps[data-face='2']", state="visible")
+    page.wait_for_selector("#steps [data-pick='2']")
+    assert page.locator("#steps [data-pick]").count() == 2
+    page.click("#steps [data-pick='2']")
+    page.wait_for_selector("#steps .face-steps[data-face='1']", state="hidden")
+    page.wait_for_selector("#steps .face-steps[data-face='2']", state="visible")
 
 
 def test_mirror_runs_again(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     emoji_of(page)
-    before = page.get_attribute("#story .found img", "src")
+    before = page.get_attribute("#steps .found img", "src")
     page.get_by_label("Mirror the photo").check()
-    page.wait_for_function("b => document.querySelector('#story .found img')?.src !== b", arg=before)
+    page.wait_for_function("b => document.querySelector('#steps .found img')?.src !== b", arg=before)
 
 
 def test_examples(page):
@@ -274,27 +274,27 @@ def test_bad_files_get_a_message_and_the_next_photo_works(page, hopper_path):
     }
     for words, data in bad.items():
         page.set_input_files(".photo-file", {"name": "a.png", "mimeType": "image/png", "buffer": data})
-        page.locator("#story .message", has_text=words).wait_for()
+        page.locator("#steps .message", has_text=words).wait_for()
     page.set_input_files(".photo-file", hopper_path)
     emoji_of(page)
-    assert page.locator("#story .message").count() == 0
+    assert page.locator("#steps .message").count() == 0
 
 
 def test_no_face_is_said(page, noise):
     data = jpeg(noise)
     page.set_input_files(".photo-file", {"name": "noise.jpg", "mimeType": "image/jpeg", "buffer": data})
-    page.locator("#story .message", has_text=cards.NO_FACE).wait_for()
+    page.locator("#steps .message", has_text=html.NO_FACE).wait_for()
 
 
 def test_a_face_that_is_hardly_seen_is_refused_and_the_next_has_a_confidence(page, dark, hopper_path):
     data = jpeg(dark)
     page.set_input_files(".photo-file", {"name": "dark.jpg", "mimeType": "image/jpeg", "buffer": data})
-    page.locator("#story .message", has_text="Can't see enough of the face").wait_for()
-    assert page.locator("#story .emoji").count() == 0
+    page.locator("#steps .message", has_text="Can't see enough of the face").wait_for()
+    assert page.locator("#steps .emoji").count() == 0
     assert page.locator("#views").is_hidden()
     page.set_input_files(".photo-file", hopper_path)
-    page.locator("#story .sure", has_text="How well the face can be seen").wait_for()
-    assert page.locator("#story .message").count() == 0
+    page.locator("#steps .sure", has_text="How well the face can be seen").wait_for()
+    assert page.locator("#steps .message").count() == 0
 
 
 def test_live_stream(page):
@@ -429,7 +429,7 @@ def test_paste_goes_to_the_tab_in_view(digits, hopper_path):
     paste(digits, hopper_path)
     digits.wait_for_selector(SEEN)
     digits.get_by_role("tab", name="Emojify").click()
-    assert digits.locator("#story .waiting").count() == 1
+    assert digits.locator("#steps .waiting").count() == 1
 
 
 def test_pick_a_number_and_draw_others(digits):

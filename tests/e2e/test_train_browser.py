@@ -173,7 +173,7 @@ def test_a_training_of_two_folders(browser, server, home):
         page.click("#translation input")
         page.get_by_role("option", name=re.compile("00001-folders-tiny.*finished")).click()
         page.set_input_files(".photo-file", s / "00.png")
-        page.wait_for_selector("#story .emoji img")
+        page.wait_for_selector("#steps .emoji img")
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from dtn_core import checkpoint
 from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.transfer import Transferrer, centre
-from dtn_core.ui import cards
-from dtn_core.ui.library import Library, refresh
+from dtn_core.ui import html
+from dtn_core.ui.translations import Translations, refresh
 
 
 def write(directory, sees, channels=3, size=32, step=7):
@@ -50,7 +50,7 @@ def test_whole_pictures_are_redrawn_without_looking_for_a_face(tmp_path, channel
     assert made.image.shape == (256, 256, 4)
     if channels < 4:
         assert (made.raw[..., 3] == 255).all()
-    shown = cards.steps(result)
+    shown = html.steps(result)
     assert "Painted <i>32 px" in shown
     assert "can be seen" not in shown
     assert (result.composed[:, :79] == noise[:, :79]).all()  # beside the square nothing changes
@@ -77,12 +77,12 @@ def runs(tmp_path):
 
 
 @pytest.fixture
-def library(tiny, runs):
-    return Library(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, runs)
+def translations(tiny, runs):
+    return Translations(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, runs)
 
 
-def test_every_checkpoint_of_every_run_that_fits_is_offered(library, runs):
-    words = [words for words, _ in library.choices()]
+def test_every_checkpoint_of_every_run_that_fits_is_offered(translations, runs):
+    words = [words for words, _ in translations.choices()]
     assert words[0].startswith("tiny · ")
     doubtful = {
         f"{title} (experimental) · {name}"
@@ -96,41 +96,41 @@ def test_every_checkpoint_of_every_run_that_fits_is_offered(library, runs):
     ]
     assert not any("digits" in line for line in words)
     write(runs / "00003-x" / "exports" / "000010", "heads")
-    assert "00003-x · step 10" in [words for words, _ in library.choices()]
+    assert "00003-x · step 10" in [words for words, _ in translations.choices()]
 
 
 def test_without_runs_only_what_is_shipped_is_offered(tiny):
-    library = Library(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, None)
-    assert [value for _, value in library.choices()][0] == ""
-    assert all("runs" not in value for _, value in library.choices())
+    translations = Translations(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, None)
+    assert [value for _, value in translations.choices()][0] == ""
+    assert all("runs" not in value for _, value in translations.choices())
 
 
-def test_what_is_chosen_is_loaded_once_and_anew_when_it_changes(library, runs, tiny):
+def test_what_is_chosen_is_loaded_once_and_anew_when_it_changes(translations, runs, tiny):
     path = runs / "00001-folders-cpu" / "export"
-    assert library.get("") is library.get(None) is tiny
-    first = library.get(str(path))
+    assert translations.get("") is translations.get(None) is tiny
+    first = translations.get(str(path))
     assert first.sees_pictures
-    assert library.get(str(path)) is first
+    assert translations.get(str(path)) is first
     info = json.loads((path / "config.json").read_text())
     checkpoint.save(path, {**info, "sees": "heads"}, {})
-    assert not library.get(str(path)).sees_pictures
+    assert not translations.get(str(path)).sees_pictures
 
 
-def test_what_is_not_in_the_list_is_refused(library, runs, tmp_path):
+def test_what_is_not_in_the_list_is_refused(translations, runs, tmp_path):
     outside = write(tmp_path / "elsewhere", "heads")
     for value in (str(outside), "../elsewhere", str(runs / "00002-digits-cpu" / "exports" / "000250"), "nonsense"):
         with pytest.raises(ValueError, match="this checkpoint is gone"):
-            library.get(value)
+            translations.get(value)
 
 
-def test_only_a_few_stay_in_memory(library, runs):
+def test_only_a_few_stay_in_memory(translations, runs):
     for i in range(8):
-        library.get(str(write(runs / f"{i + 10:05d}-x" / "export", "heads")))
-    assert len(library.kept) == 4
+        translations.get(str(write(runs / f"{i + 10:05d}-x" / "export", "heads")))
+    assert len(translations.kept) == 4
 
 
-def test_the_list_keeps_the_choice_while_it_lasts(library, runs):
+def test_the_list_keeps_the_choice_while_it_lasts(translations, runs):
     path = str(runs / "00001-folders-cpu" / "export")
-    assert refresh(library, path)["value"] == path
-    assert refresh(library, "gone")["value"] == ""
-    assert refresh(library, path)["choices"] == library.choices()
+    assert refresh(translations, path)["value"] == path
+    assert refresh(translations, "gone")["value"] == ""
+    assert refresh(translations, path)["choices"] == translations.choices()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections import Counter
 from collections.abc import Iterable
+from html import escape
 
 from ..faces.compose import draw_boxes
 from ..types import RefusedFace, Result, TransferredFace
@@ -22,12 +22,12 @@ WAITING = """<div class="waiting"><ol>
 def message(text: str, kind: str = "error") -> str:
     """A visible line for people, such as a UserError's; kind: "error" or "hint"."""
     text = text.removeprefix("the picture: ")
-    return f'<p class="message {kind}" role="alert">{html.escape(text[:1].upper() + text[1:])}</p>'
+    return f'<p class="message {kind}" role="alert">{escape(text[:1].upper() + text[1:])}</p>'
 
 
 def steps(result: Result, credit: str = "") -> str:
     """Detected → aligned → painted → refined → drawn of each face, the last one large, with what was chosen to draw and
-    downloads; a gallery to pick one of several (with assets/story.js); the milliseconds. What is only painted ends with
+    downloads; a gallery to pick one of several (with assets/steps.js); the milliseconds. What is only painted ends with
     refined. Faces that are left as they are: why. Without a face: the message that says so. credit: whose hand."""
     n = len(result.faces) + len(result.refused)
     if not n:
@@ -71,7 +71,7 @@ def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
         result = *refined[:3], "emoji painted"
     small, large = "".join(_figure(*picture) for picture in before), _figure(*result)
     about = f'<p class="sure">{seen([face])}</p>{notes([face])}{_chosen(face)}{_downloads(number, face, result[0])}'
-    about += f'<p class="credit">Style: {html.escape(credit)}</p>' if credit else ""
+    about += f'<p class="credit">Style: {escape(credit)}</p>' if credit else ""
     hidden = "" if number == 1 else " hidden"
     return (
         f'<div class="face-steps" data-face="{number}"{hidden}>{small}'
@@ -83,7 +83,7 @@ def _chosen(face: TransferredFace) -> str:
     """What c chose to draw, and how sure it is of each."""
     if not face.avatar:
         return ""
-    items = "".join(f"<li>{html.escape(label)} <b>{sure:.0%}</b></li>" for label, sure in face.avatar.sure.items())
+    items = "".join(f"<li>{escape(label)} <b>{sure:.0%}</b></li>" for label, sure in face.avatar.sure.items())
     return f'<p class="chosen-title">Chosen from the photo, and how surely</p><ul class="chosen">{items}</ul>'
 
 

@@ -24,7 +24,7 @@ KEPT = 4
 """So many checkpoints besides the first stay in memory."""
 
 
-class Library(Generic[T]):
+class Translations(Generic[T]):
     """Translations by their path. first: the one the app was started with, under the value ""; sees: the kinds of
     pictures that fit the tab (config.json's "sees"); load: makes one from its directory, UserError if it can't; runs:
     folder of training runs, or None where those are not to be seen."""
@@ -90,14 +90,14 @@ def _step(directory: Path) -> str:
     return f"finished, step {step:,}" if isinstance(step, int) else "finished"
 
 
-def dropdown(library: Library, label: str = "Translation", **options: object) -> gr.Dropdown:
-    """A list of the library's translations. It grows while the page is open: bring it up to date with `refresh`."""
+def dropdown(translations: Translations, label: str = "Translation", **options: object) -> gr.Dropdown:
+    """A list of the translations. It grows while the page is open: bring it up to date with `refresh`."""
     return gr.Dropdown(
-        library.choices(), value="", label=label, filterable=False, elem_classes="translation", **options
+        translations.choices(), value="", label=label, filterable=False, elem_classes="translation", **options
     )
 
 
-def refresh(library: Library, value: str | None) -> dict:
+def refresh(translations: Translations, value: str | None) -> dict:
     """The list as it is now; what was chosen stays, if it is still there."""
-    choices = library.choices()
+    choices = translations.choices()
     return gr.update(choices=choices, value=value if value in (known for _, known in choices) else "")
