@@ -8,6 +8,7 @@ import torch
 from tiny_digits import write_digits
 
 from dtn_core import checkpoint
+from dtn_core.errors import UserError
 from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.transfer import Transferrer, centre
@@ -81,56 +82,76 @@ def translations(tiny, runs):
     return Translations(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, runs)
 
 
-def test_every_checkpoint_of_every_run_that_fits_is_offered(translations, runs):
-    words = [words for words, _ in translations.choices()]
-    assert words[0].startswith("tiny · ")
+def test_the_newest_checkpoint_of_every_run_that_fits_is_offered(translations, runs):
+    labels = [label for label, _ in translations.choices()]
+    assert labels[0].startswith("tiny · ")
     doubtful = {
         f"{title} (experimental) · {name}"
         for title, name in (("ToonHead", "toon-head"), ("Cartoon Set", "cartoon-set"))
     }
-    assert {"Avataaars · emoji", *doubtful} <= set(words)  # shipped
-    assert words[-3:] == [
-        "00001-folders-cpu · finished, step 1,000",
-        "00001-folders-cpu · step 500",
-        "00001-folders-cpu · step 250",
-    ]
-    assert not any("digits" in line for line in words)
-    write(runs / "00003-x" / "exports" / "000010", "heads")
-    assert "00003-x · step 10" in [words for words, _ in translations.choices()]
+    assert {"Avataaars · emoji", *doubtful} <= set(labels)  # shipped
+    assert translations.choices()[-1] == ("00001-folders-cpu · step 1,000", "00001-folders-cpu/export")
+    assert not any("digits" in label for label in labels)
+    for step in (8, 10):
+        write(runs / "00003-x" / "exports" / f"{step:06d}", "heads")
+    added = [choice for choice in translations.choices() if choice[1].startswith("00003")]
+    assert added == [("00003-x · step 10", "00003-x/000010")]
+    older = ("00003-x · step 8", "00003-x/000008")
+    assert older in translations.choices(chosen=older[1])
 
 
-def test_without_runs_only_what_is_shipped_is_offered(tiny):
+def test_without_runs_only_what_is_shipped_is_offered(tiny, runs):
     translations = Translations(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, None)
-    assert [value for _, value in translations.choices()][0] == ""
-    assert all("runs" not in value for _, value in translations.choices())
+    assert [key for _, key in translations.choices()] == ["", *translations.shipped()]
+    with pytest.raises(UserError, match="this checkpoint is gone"):
+        translations.get("00001-folders-cpu/export")
+
+
+def test_the_browser_gets_no_path(translations, runs):
+    assert all("/" not in key or key == "00001-folders-cpu/export" for _, key in translations.choices())
+    directory = runs / "00001-folders-cpu" / "export"
+    (directory / "generator.safetensors").write_bytes(b"")
+    with pytest.raises(UserError) as error:
+        translations.get("00001-folders-cpu/export")
+    assert str(runs) not in str(error.value)
+    assert "00001-folders-cpu/export" in str(error.value)
 
 
 def test_what_is_chosen_is_loaded_once_and_anew_when_it_changes(translations, runs, tiny):
-    path = runs / "00001-folders-cpu" / "export"
+    path, key = runs / "00001-folders-cpu" / "export", "00001-folders-cpu/export"
     assert translations.get("") is translations.get(None) is tiny
-    first = translations.get(str(path))
+    first = translations.get(key)
     assert first.sees_pictures
-    assert translations.get(str(path)) is first
+    assert translations.get(key) is first
     info = json.loads((path / "config.json").read_text())
     checkpoint.save(path, {**info, "sees": "heads"}, {})
-    assert not translations.get(str(path)).sees_pictures
+    assert not translations.get(key).sees_pictures
+
+
+def test_a_live_frame_reads_no_file(translations, monkeypatch):
+    keys = "00001-folders-cpu/export", "00001-folders-cpu/000250"
+    loaded = [translations.get(key) for key in keys]
+    monkeypatch.setattr(checkpoint, "read_config", lambda _: pytest.fail("a config was read again"))
+    assert [translations.get(key) for key in keys] == loaded
 
 
 def test_what_is_not_in_the_list_is_refused(translations, runs, tmp_path):
     outside = write(tmp_path / "elsewhere", "heads")
-    for value in (str(outside), "../elsewhere", str(runs / "00002-digits-cpu" / "exports" / "000250"), "nonsense"):
-        with pytest.raises(ValueError, match="this checkpoint is gone"):
-            translations.get(value)
+    others = "../elsewhere", "00001-x/../../elsewhere", "00002-digits-cpu/000250", "nonsense", "..", "", 5, ["a"]
+    for key in (str(outside), *filter(None, others)):
+        with pytest.raises(UserError, match="this checkpoint is gone"):
+            translations.get(key)
 
 
 def test_only_a_few_stay_in_memory(translations, runs):
     for i in range(8):
-        translations.get(str(write(runs / f"{i + 10:05d}-x" / "export", "heads")))
-    assert len(translations.kept) == 4
+        write(runs / f"{i + 10:05d}-x" / "export", "heads")
+        translations.get(f"{i + 10:05d}-x/export")
+    assert len(translations.loaded) == 4
 
 
-def test_the_list_keeps_the_choice_while_it_lasts(translations, runs):
-    path = str(runs / "00001-folders-cpu" / "export")
-    assert refresh(translations, path)["value"] == path
+def test_the_list_keeps_the_choice_while_it_lasts(translations):
+    for key in ("00001-folders-cpu/export", "00001-folders-cpu/000250"):
+        assert refresh(translations, key)["value"] == key
+        assert refresh(translations, key)["choices"] == translations.choices(key)
     assert refresh(translations, "gone")["value"] == ""
-    assert refresh(translations, path)["choices"] == translations.choices()

@@ -1,12 +1,14 @@
-"""Which translations a tab offers: those that are shipped, and every checkpoint of every run once it is written."""
+"""The translations a tab offers: those that are shipped, and the checkpoints of training runs. The browser knows them
+by keys ("cartoon-set", "00003-faces/000500"), never by paths."""
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import gradio as gr
 
@@ -20,54 +22,90 @@ T = TypeVar("T")
 EXPERIMENTAL = ("toon-head", "cartoon-set")
 """Styles whose emoji aren't good enough yet, as the list says."""
 
-KEPT = 4
-"""So many checkpoints besides the first stay in memory."""
+IN_MEMORY = 4
+"""So many checkpoints besides the first stay loaded."""
+
+_KEY = re.compile(r"(?P<run>\d[^/\\]*)/(?P<step>export|\d+)")
 
 
 class Translations(Generic[T]):
-    """Translations by their path. first: the one the app was started with, under the value ""; sees: the kinds of
-    pictures that fit the tab (config.json's "sees"); load: makes one from its directory, UserError if it can't; runs:
-    folder of training runs, or None where those are not to be seen."""
+    """Translations by their key. first: the one the app was started with, under the key ""; sees: the kinds of pictures
+    that fit the tab (config.json's "sees"); load: makes one from its directory, UserError if it can't; runs: folder of
+    training runs, or None where those are not to be seen."""
 
     def __init__(self, first: T, sees: Sequence[str], load: Callable[[str], T], runs: Path | None) -> None:
         self.first, self.sees, self.load, self.runs = first, sees, load, runs
-        self.kept: OrderedDict[tuple[str, int], T] = OrderedDict()
+        self.loaded: OrderedDict[tuple[str, int], T] = OrderedDict()
         self.lock = Lock()
+        self._infos: dict[Path, tuple[int, dict[str, Any] | None]] = {}
 
-    def choices(self) -> list[tuple[str, str]]:
-        """(words, value) of all there are now, the newest run first."""
+    def choices(self, chosen: str | None = None) -> list[tuple[str, str]]:
+        """(label, key) of all there are now: the shipped ones, then of every run its newest checkpoint, the newest run
+        first. chosen: a key that is listed as well, so that an older checkpoint of a run can stay chosen."""
         first = self.first.checkpoint
-        found = [(_titled(first.info, f"{first.name} · {first.hash}"), "")]
-        for directory in sorted(p.parent for p in SHIPPED.glob("*/config.json")):
-            if self._fits(directory) and directory.name != first.name:
-                found.append((_titled(checkpoint.read_config(directory), directory.name), str(directory)))
+        found = [(_title(first.info, f"{first.name} · {first.hash}"), "")]
+        for name in self.shipped():
+            if name != first.name:
+                found.append((_title(self._info(SHIPPED / name), name), name))
         for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
-            for directory in (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True)):
-                if self._fits(directory):
-                    found.append((f"{run.name} · {_step(directory)}", str(directory)))
+            newest = (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True))
+            keys = [f"{run.name}/{directory.name}" for directory in newest if self._info(directory)]
+            found += [(self._label(key), key) for key in keys if key in (*keys[:1], chosen)]
         return found
 
-    def get(self, value: str | None) -> T:
-        """The translation of a value of `choices`. Raises UserError if there is none any more, or another is meant."""
-        if not value:
-            return self.first
-        if value not in (known for _, known in self.choices()):
-            raise UserError("this checkpoint is gone. Choose another one from the list.")
-        key = value, (Path(value) / "config.json").stat().st_mtime_ns
-        with self.lock:
-            if key not in self.kept:
-                self.kept[key] = self.load(value)
-                while len(self.kept) > KEPT:
-                    self.kept.popitem(last=False)
-            self.kept.move_to_end(key)
-            return self.kept[key]
+    def shipped(self) -> list[str]:
+        """Names of the shipped translations that fit the tab."""
+        names = sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+        return [name for name in names if self._info(SHIPPED / name)]
 
-    def _fits(self, directory: Path) -> bool:
+    def get(self, key: str | None) -> T:
+        """The translation of a key. Raises UserError if there is none (any more), or if it can't be loaded."""
+        if not key:
+            return self.first
+        directory = self._directory(key)
+        if directory is None or not self._info(directory):
+            raise UserError("this checkpoint is gone. Choose another one from the list.")
+        version = key, self._infos[directory][0]
+        with self.lock:
+            if version not in self.loaded:
+                try:
+                    self.loaded[version] = self.load(str(directory))
+                except UserError as error:
+                    raise UserError(str(error).replace(str(directory), key)) from None
+                while len(self.loaded) > IN_MEMORY:
+                    self.loaded.popitem(last=False)
+            self.loaded.move_to_end(version)
+            return self.loaded[version]
+
+    def _directory(self, key: str) -> Path | None:
+        if not isinstance(key, str):
+            return None
+        if self.runs and (parts := _KEY.fullmatch(key)):
+            run = self.runs / parts["run"]
+            return run / "export" if parts["step"] == "export" else run / "exports" / parts["step"]
+        return SHIPPED / key if re.fullmatch(r"[\w-]+", key) else None
+
+    def _info(self, directory: Path) -> dict[str, Any] | None:
+        """config.json of a translation that fits the tab, else None. Read again only when the file has changed: live
+        video asks at every frame."""
         try:
-            info = checkpoint.read_config(directory)
-        except UserError:
-            return False
-        return info.get("kind") == "transfer" and checkpoint.sees(info) in self.sees
+            modified = (directory / "config.json").stat().st_mtime_ns
+        except OSError:
+            return None
+        if self._infos.get(directory, (None,))[0] != modified:
+            try:
+                info = checkpoint.read_config(directory)
+                fits = info.get("kind") == "transfer" and checkpoint.sees(info) in self.sees
+            except UserError:
+                fits = False
+            self._infos[directory] = modified, info if fits else None
+        return self._infos[directory][1]
+
+    def _label(self, key: str) -> str:
+        run, _, name = key.partition("/")
+        step = self._info(self._directory(key)).get("trained", {}).get("step")
+        step = int(name) if name.isdigit() else step
+        return f"{run} · step {step:,}" if isinstance(step, int) else run
 
 
 def style_of(info: dict) -> str | None:
@@ -76,18 +114,11 @@ def style_of(info: dict) -> str | None:
     return trained.get("style") if trained.get("task") == "faces" else None
 
 
-def _titled(info: dict, name: str) -> str:
+def _title(info: dict, name: str) -> str:
     """A shipped translation's name, and its style's before it where it has one."""
     style = style_of(info)
     doubt = " (experimental)" if style in EXPERIMENTAL else ""
     return f"{TITLES[style]}{doubt} · {name}" if style in TITLES else name
-
-
-def _step(directory: Path) -> str:
-    if directory.name != "export":
-        return f"step {int(directory.name):,}"
-    step = checkpoint.read_config(directory).get("trained", {}).get("step")
-    return f"finished, step {step:,}" if isinstance(step, int) else "finished"
 
 
 def dropdown(translations: Translations, label: str = "Translation", **options: object) -> gr.Dropdown:
@@ -97,7 +128,7 @@ def dropdown(translations: Translations, label: str = "Translation", **options: 
     )
 
 
-def refresh(translations: Translations, value: str | None) -> dict:
+def refresh(translations: Translations, key: str | None) -> dict:
     """The list as it is now; what was chosen stays, if it is still there."""
-    choices = translations.choices()
-    return gr.update(choices=choices, value=value if value in (known for _, known in choices) else "")
+    choices = translations.choices(key)
+    return gr.update(choices=choices, value=key if key in (known for _, known in choices) else "")
