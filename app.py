@@ -20,13 +20,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", default="emoji", help="a checkpoint of faces, name or folder (default emoji)")
     parser.add_argument("--digits", default="digits", help="a checkpoint of digits, name or folder (default digits)")
     parser.add_argument("--judge", default="digits-judge", help="what reads the digits made (default digits-judge)")
+    parser.add_argument("--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda or cuda:N")
     parser.add_argument("--share", action="store_true", help="also serve at a public gradio.live address")
     flags = parser.parse_args(argv)
     try:
         training = policy(is_public(flags.host, flags.share))
-        faces = Transferrer.from_checkpoint(flags.checkpoint)
+        faces = Transferrer.from_checkpoint(flags.checkpoint, flags.device)
         try:
-            numbers = DigitTransferrer.from_checkpoint(flags.digits, flags.judge, device="cpu")
+            numbers = DigitTransferrer.from_checkpoint(flags.digits, flags.judge, flags.device)
         except UserError as error:
             numbers = error
         launch(build_app(faces, numbers, Path(flags.runs), training), flags.host, flags.port, flags.share)

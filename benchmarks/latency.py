@@ -134,7 +134,7 @@ def main(argv=None):
     try:
         if arguments.n < 1 or arguments.threads < 1:
             raise UserError("-n and --threads must be at least 1.")
-        transferrer = Transferrer.from_checkpoint(arguments.checkpoint)
+        transferrer = Transferrer.from_checkpoint(arguments.checkpoint, "cpu")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

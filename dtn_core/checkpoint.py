@@ -105,7 +105,7 @@ def is_one(name_or_dir: str | os.PathLike[str]) -> bool:
     """Whether there is a translation under this name or in this folder."""
     try:
         return read_config(find(name_or_dir)).get("kind") == "transfer"
-    except ValueError:
+    except UserError:
         return False
 
 
@@ -114,7 +114,9 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     directory = find(name_or_dir)
     info = read_config(directory)
     if info.get("kind") != "transfer":
-        raise UserError(f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation.")
+        raise UserError(
+            f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation. Give one, such as emoji."
+        )
     f = _encoder(directory, info)
     statistics = read_tensors(directory, "statistics")
     try:
@@ -331,8 +333,8 @@ def _entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
 def _make(kind: Callable[..., nn.Module], directory: Path, info: dict[str, Any], stem: str) -> Any:
     try:
         module = kind(**_entry(directory, info, stem))
-    except (TypeError, KeyError) as error:
-        raise UserError(f"{directory}: config.json's '{stem}' is damaged ({error}).") from None
+    except (TypeError, KeyError, RuntimeError) as error:  # RuntimeError: impossible sizes
+        raise UserError(f"{directory}: config.json's '{stem}' is damaged ({error}). Get it again.") from None
     return fill(module, directory, stem)
 
 

@@ -28,6 +28,7 @@ MAX_PIXELS = 50_000_000
 """Pictures with more pixels than this are refused before they are decoded (decompression bombs)."""
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+LONGEST_SIDE = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500, ".gif": 65535}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
 
 # None of Pillow's formats that run a program; AVIF is missing from some builds.
@@ -116,11 +117,13 @@ def over(rgba: Image, colour: tuple[int, int, int]) -> Image:
 def save(path: str | os.PathLike[str], image: Image) -> None:
     """Write a picture by its suffix, whole or not at all (temporary name, then replace).
 
-    Raises UserError with the remedy if the folder cannot be written or the suffix is unknown.
+    Raises UserError with the remedy if the folder cannot be written or the suffix is unknown or can't hold it.
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise UserError(f"{path}: unknown picture type '{path.suffix}'. Use .png or .jpg.")
+    if max(image.shape[:2]) > LONGEST_SIDE.get(path.suffix.lower(), MAX_PIXELS):
+        raise UserError(f"{path}: this type can't hold {image.shape[1]}×{image.shape[0]} pixels. Use .png.")
     if image.shape[2] == 4 and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"}:
         image = over(image, (255, 255, 255))
     with replacing(path) as temporary:

@@ -50,13 +50,16 @@ class Transferrer:
         return self.checkpoint.drawer is not None
 
     @classmethod
-    def from_checkpoint(cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "cpu") -> Transferrer:
+    def from_checkpoint(cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "auto") -> Transferrer:
         """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises UserError with one
         line, also where it sees digits."""
         device = pick_device(device)
         checkpoint = checkpoints.load(name_or_dir, device)
         if checkpoints.sees(checkpoint.info) == "digits":
-            raise UserError(f"checkpoint '{name_or_dir}' reads digits, not faces. Give one of faces, such as emoji.")
+            raise UserError(
+                f"checkpoint '{name_or_dir}' reads digits, not faces. "
+                "Give one of faces, such as emoji, or use the command digits."
+            )
         return cls(checkpoint, device)
 
     def __call__(
@@ -237,7 +240,7 @@ class DigitTransferrer:
                 or reader.config["outputs"] != 10
                 or reader.size != 32
             ):
-                raise UserError(f"checkpoint '{name}' can't read digits. Give one that was trained on digits.")
+                raise UserError(f"checkpoint '{name}' can't read digits. Give one trained on digits, such as digits.")
         return cls(checkpoint, net, device)
 
     def __call__(self, image: Image) -> DigitResult:

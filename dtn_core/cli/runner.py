@@ -86,6 +86,9 @@ def pair(inputs: Sequence[str], output: str, suffixes: set[str]) -> list[Job]:
     from ..images import PICTURE_SUFFIXES
 
     sources, out = [Path(name) for name in inputs], Path(output)
+    for path in (*sources, out):
+        if any(len(os.fsencode(part)) > 255 for part in path.parts):
+            raise UserError(f"{path}: name too long. Use a shorter one.")
     to_file = bool(out.suffix) and not out.is_dir() and not output.endswith(os.sep)
     if to_file and out.suffix.lower() not in suffixes:
         raise UserError(f"{output}: unknown picture type '{out.suffix}'. Use .png or .jpg, or -o {output}{os.sep}")

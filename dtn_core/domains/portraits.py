@@ -95,13 +95,19 @@ def _with_attributes(
     table = data / f"{stem}_attributes.csv"
     if not table.is_file():
         raise UserError(f"{table}: missing. The data folder needs {stem}.zip and {stem}_attributes.csv.")
-    with table.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if split_of(row["file"]) == split][:limit]
-    labels = np.full((len(rows), len(attributes)), UNKNOWN, np.float32)
-    for i, name in enumerate(attributes):
-        if rows and name in rows[0]:
-            labels[:, i] = [float(row[name]) for row in rows]
-    names = tuple(row["file"] for row in rows)
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if "file" not in (reader.fieldnames or ()):
+                raise ValueError("no column 'file'")
+            rows = [row for row in reader if split_of(row["file"]) == split][:limit]
+        names = tuple(row["file"] for row in rows)
+        labels = np.full((len(rows), len(attributes)), UNKNOWN, np.float32)
+        for i, name in enumerate(attributes):
+            if rows and name in rows[0]:
+                labels[:, i] = [float(row[name]) for row in rows]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"{table}: damaged ({error}). Get it again.") from None
     return Portraits(_read(data / f"{stem}.zip", names, size), eyes, labels, names, tight=False)
 
 
@@ -110,12 +116,15 @@ def utkface(data: Path, split: Split, attributes: tuple[str, ...], limit: int | 
     path = data / "utkface.zip"
     if not path.is_file():
         raise UserError(f"{path}: missing. The data folder needs utkface.zip.")
-    with zipfile.ZipFile(path) as pack:
-        names = tuple(n for n in pack.namelist() if split_of(n) == split and len(n.split("_")) == 4)[:limit]
+    try:
+        with zipfile.ZipFile(path) as pack:
+            names = tuple(n for n in pack.namelist() if split_of(n) == split and len(n.split("_")) == 4)[:limit]
+        people = [[int(part) for part in name.split("_")[:3]] for name in names]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: damaged, or other names than UTKFace's ({error}). Get the pack again.") from None
     labels = np.full((len(names), len(attributes)), UNKNOWN, np.float32)
     index = {name: i for i, name in enumerate(attributes)}
-    for row, name in zip(labels, names):
-        age, sex, group = (int(part) for part in name.split("_")[:3])
+    for row, (age, sex, group) in zip(labels, people):
         told = {"Male": sex == 0, "age_under_13": age < 13} | {f"age_{a}": age >= a for a in (30, 45, 60)}
         if group < 4:
             told |= {f"race_{g}": i == group for i, g in enumerate(("White", "Black", "Asian", "Indian"))}

@@ -28,7 +28,9 @@ def build_app(
     is none, the error that says why; the tab then shows it. runs: folder of training runs; training: which trainings
     are allowed."""
     seen = runs if training == "all" else None
-    people = Translations(faces, ("heads", "pictures"), Transferrer.from_checkpoint, seen)
+    people = Translations(
+        faces, ("heads", "pictures"), partial(Transferrer.from_checkpoint, device=str(faces.device)), seen
+    )
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(theme.HEADER, apply_default_css=False)
         chosen = train.memory()
