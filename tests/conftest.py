@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from dtn_core import checkpoint
 from dtn_core.avatars.choose import learn
+from dtn_core.avatars.choose_shape import shape_statistics
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.domains import digits, drawn_digits
@@ -86,7 +87,9 @@ def make_drawer(f, features, style="avataaars"):
     drawer = Drawer(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None, None)
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
     artist = {head: np.full(count, 1 / count) for head, count in heads.items()}
-    return replace(drawer, decisions=learn(style, drawer.beliefs(features), drawer.told(features), means, artist))
+    probabilities = drawer.told(features)
+    shape = shape_statistics(style, probabilities)
+    return replace(drawer, decisions=learn(style, drawer.beliefs(features), probabilities, means, shape, artist))
 
 
 def write_checkpoint(directory, upscaler=True, seed=0, draws=False):

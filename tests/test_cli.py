@@ -188,6 +188,7 @@ AVATAR = {"style": "avataaars", "variants": {"top": "bob"}, "colours": {"hair": 
         ({**AVATAR, "colours": {"hair": "red"}}, "#rrggbb"),
         ({**AVATAR, "colours": {"hair": "#123456'/><script>"}}, "#rrggbb"),
         ({**AVATAR, "colours": {"teeth": "#ffffff"}}, "no colour 'teeth'"),
+        ({**AVATAR, "shape": {"face_width": 3}}, "shape face_width must be a number from -1 to 1, not 3"),
         ({**AVATAR, "seed": 5}, "unknown entry 'seed'"),
         ([AVATAR, 3], "an avatar is an object"),
         ([], "an empty list"),

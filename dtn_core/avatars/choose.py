@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .choose_shape import Statistics, face_shapes
 from .parameters import HAIR_COLOURS, SPECS, Parameters
 from .skin import skin_colour, skin_lightness
 
@@ -93,7 +94,8 @@ class Decisions(NamedTuple):
 
     lines: question → (slope, offset) from c's log-odds to those of f's reading; rates: question → mean probability;
     hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: group, as f
-    reads it, → the mean L* of its cheeks; bias: head → what is added to the log-probability of each choice.
+    reads it, → the mean L* of its cheeks; bias: head → what is added to the log-probability of each choice; shape: see
+    `choose_shape.shape_statistics` (none: every face has the artist's shape).
     """
 
     lines: dict[str, tuple[float, float]]
@@ -102,13 +104,16 @@ class Decisions(NamedTuple):
     hair_rates: dict[str, float]
     skin: dict[str, float]
     bias: dict[str, list[float]]
+    shape: Statistics = {}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Decisions:
         """The inverse of `_asdict` after JSON. Raises KeyError or TypeError if something is missing."""
         pairs = {k: {n: (float(a), float(b)) for n, (a, b) in values[k].items()} for k in ("lines", "hair")}
         shares = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates", "skin")}
-        return cls(**pairs, **shares, bias={k: [float(b) for b in v] for k, v in values["bias"].items()})
+        bias = {k: [float(b) for b in v] for k, v in values["bias"].items()}
+        shape = {k: {n: float(x) for n, x in v.items()} for k, v in values.get("shape", {}).items()}
+        return cls(**pairs, **shares, bias=bias, shape=shape)
 
 
 def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
@@ -154,10 +159,12 @@ def learn(
     beliefs: Beliefs,
     told: Mapping[str, NDArray[np.float64]],
     skin: dict[str, float],
+    shape: Statistics,
     artist: Mapping[str, NDArray[np.float64]],
 ) -> Decisions:
     """Decisions from unlabelled photos: c's beliefs and f's probabilities of its attributes (name → (N,)); skin: see
-    `skin.skin_means`; artist: head → how often each choice is among the drawings."""
+    `skin.skin_means`; shape: see `choose_shape.shape_statistics`; artist: head → how often each choice is among the
+    drawings."""
     lines, rates = {}, {}
     for name, question in QUESTIONS[style].items():
         wanted = reading(told, question.reads)
@@ -168,7 +175,7 @@ def learn(
     hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
     hair_rates = {name: round(float(wanted[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
     bias = {head: _biases(style, head, said, artist[head]) for head, said in beliefs.items()}
-    return Decisions(lines, rates, hair, hair_rates, skin, bias)
+    return Decisions(lines, rates, hair, hair_rates, skin, bias, shape)
 
 
 FEWEST = 100
@@ -273,6 +280,7 @@ def choose(
     """
     likely = chances(style, beliefs, decisions)
     lightness = skin_lightness(told, skin[:, 0], decisions.skin)
+    shapes = face_shapes(told, decisions.shape)
     say = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
     made = []
     for i in range(len(skin)):
@@ -292,7 +300,7 @@ def choose(
         weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
         hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
         colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions.bias)
-        parameters = Parameters(style, variants, colours)
+        parameters = Parameters(style, variants, colours, {name: float(v[i]) for name, v in shapes.items()})
         made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, told, i)))
     return made
 

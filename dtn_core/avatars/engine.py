@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import UserError
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 from .parameters import SPECS, Parameters
+from .shape import affine
 
 View = Literal["bust", "head"]
 """bust: the artist's whole canvas (`Spec.bust`); head: the crop whose eyes stand as in `faces.align`."""
@@ -27,7 +28,32 @@ def svg(parameters: Parameters, view: View = "bust") -> str:
     text = compose(parameters.style, options(parameters), frame(parameters.style, view))
     if view == "bust":  # the artist's clip is the canvas itself, and would cut tall hats off; a layer also draws sooner
         text = re.sub(r'</defs><g clip-path="[^"]*">', '</defs><g style="isolation:isolate">', text, count=1)
-    return text
+    return _shaped(text, parameters) if any(parameters.shape.values()) else text
+
+
+def parts(text: str, style: str) -> tuple[str, list[tuple[str, str]], str]:
+    """An SVG of ours as (what comes before the drawing, [(layer, element)], what comes after). What DiceBear refers to
+    by <use> is named after the slot; the rest is the canvas's own and belongs to the first layer."""
+    opened = re.compile(r"<g [^>]*>").match(text, text.index("</defs>") + len("</defs>")).end()
+    end = text.rindex("</g></svg>")
+    made = []
+    for element in re.findall(r"<use [^>]*/>|<path [^>]*/>|<g .*?</g>", text[opened:end], re.S):
+        named = re.search(r'href="#([A-Za-z]+)-', element)
+        made.append((named.group(1) if named else SPECS[style].layers[0], element))
+    return text[:opened], made, text[end:]
+
+
+def _shaped(text: str, parameters: Parameters) -> str:
+    """Every layer transformed for the shape of the face."""
+    before, layers, after = parts(text, parameters.style)
+    made = []
+    for layer, element in layers:
+        change = affine(parameters.style, layer, parameters.shape)
+        if change is not None and change != (1, 1, 0, 0):
+            a, d, e, f = change
+            element = f'<g transform="matrix({a:.4f} 0 0 {d:.4f} {e:.3f} {f:.3f})">{element}</g>'
+        made.append(element)
+    return before + "".join(made) + after
 
 
 def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:

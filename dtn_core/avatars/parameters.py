@@ -1,4 +1,5 @@
-"""What can be chosen of an avatar: a variant a slot and a colour a palette. Nothing else reaches the SVG."""
+"""What can be chosen of an avatar: a variant a slot, a colour a palette, and the shape of the face. Nothing else
+reaches the SVG."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from ..errors import UserError
+from .shape import SHAPES
 
 DrawnStyle = Literal["avataaars", "toon-head"]
 """Styles that an engine draws from parameters."""
@@ -149,23 +151,33 @@ SPECS: dict[str, Spec] = {
 """By style. Left out are variants that no ordinary portrait calls for (tears, hearts, a mouth that vomits)."""
 
 
+_ENTRIES = ("style", "variants", "colours", "shape")
+
+
 @dataclass(frozen=True)
 class Parameters:
     """One avatar: all that its engine needs.
 
-    style: of `SPECS`; variants: slot → variant; colours: name → "#rrggbb". What isn't given is the style's first.
+    style: of `SPECS`; variants: slot → variant; colours: name → "#rrggbb"; shape: name of `shape.SHAPES` → -1..1. What
+    isn't given is the style's first, or its own shape, 0.
     Raises UserError, one line that names what is known, for anything else: no text from outside reaches the SVG.
     """
 
     style: str
     variants: Mapping[str, str] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
+    shape: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.style not in SPECS:
             raise UserError(f"style {self.style!r} can't be drawn; known: {', '.join(get_args(DrawnStyle))}.")
-        spec = SPECS[self.style]
-        for given, known, what in ((self.variants, spec.slots, "slot"), (self.colours, spec.colours, "colour")):
+        spec, shapes = SPECS[self.style], SHAPES[self.style]
+        parts = (
+            (self.variants, spec.slots, "slot"),
+            (self.colours, spec.colours, "colour"),
+            (self.shape, shapes, "shape"),
+        )
+        for given, known, what in parts:
             if not isinstance(given, Mapping):
                 raise UserError(f"{what}s must be an object of names and values, not {type(given).__name__}.")
             for name in given:
@@ -178,10 +190,15 @@ class Parameters:
         for name, code in self.colours.items():
             if not isinstance(code, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", code):
                 raise UserError(f"colour {name} must be written #rrggbb, not {code!r}.")
+        for name, value in self.shape.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not -1 <= value <= 1:
+                raise UserError(f"shape {name} must be a number from -1 to 1, not {value!r:.40}.")
         full = {slot: self.variants.get(slot, variants[0]) for slot, variants in spec.slots.items()}
         object.__setattr__(self, "variants", full)
         paint = {name: self.colours.get(name, codes[0]).lower() for name, codes in spec.colours.items()}
         object.__setattr__(self, "colours", paint)
+        object.__setattr__(self, "shape", {name: float(self.shape.get(name, 0)) for name in shapes})
 
     @property
     def spec(self) -> Spec:
@@ -190,17 +207,17 @@ class Parameters:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` takes them."""
-        return {"style": self.style, "variants": dict(self.variants), "colours": dict(self.colours)}
+        return {n: getattr(self, n) if n == "style" else dict(getattr(self, n)) for n in _ENTRIES}
 
     @classmethod
     def from_dict(cls, values: Any) -> Parameters:
         """The inverse of `to_dict`; anything else is a UserError of one line."""
         if not isinstance(values, Mapping):
-            raise UserError("an avatar is an object with style, variants and colours.")
+            raise UserError("an avatar is an object with style, variants, colours and shape.")
         for name in values:
-            if name not in ("style", "variants", "colours"):
-                raise UserError(f"unknown entry {name!r}; an avatar has style, variants and colours.")
-        return cls(str(values.get("style", "")), values.get("variants", {}), values.get("colours", {}))
+            if name not in _ENTRIES:
+                raise UserError(f"unknown entry {name!r}; an avatar has style, variants, colours and shape.")
+        return cls(str(values.get("style", "")), *(values.get(name, {}) for name in _ENTRIES[1:]))
 
     def shows(self, slot: str) -> str | None:
         """The kind of what a slot shows ("hat"); None where the style has no such slot or names no kind."""

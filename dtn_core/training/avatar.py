@@ -26,6 +26,7 @@ from .. import checkpoint, colours, images
 from ..avatars import choose, skin
 from ..avatars.atlas import atlas, to_tensor
 from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
+from ..avatars.choose_shape import Statistics, shape_statistics
 from ..avatars.engine import parameters_of
 from ..avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from ..config import AvatarTraining
@@ -47,8 +48,8 @@ HELD_OUT = 500
 FURTHER = {"long": ("curvy",)}
 """Tops that c may draw beside those of `domains.avatars`; the rest of `SPECS` is for people to choose."""
 
-SKINS = 3000
-"""Photos of UTKFace that tell how light f sees the cheeks of its groups."""
+GROUPED = 3000
+"""Photos of UTKFace from which the skin and the shapes of groups are learnt."""
 
 CROP = 128
 
@@ -72,7 +73,8 @@ class AvatarStage:
         self.device, self.batch, self.figure = str(device), config.batch, "miss"
         self.spec = SPECS[config.style]
         seen = seen or see(config, data, f, device)
-        self.heads, self.pictures, self.skin_means, heads = seen.choices, seen.pictures, seen.skin_means, seen.heads
+        self.heads, self.pictures, heads = seen.choices, seen.pictures, seen.heads
+        self.skin_means, self.shape_statistics = seen.skin_means, seen.shape_statistics
         self.labels = {k: v.to(device) for k, v in seen.labels.items()}
         self.shown = np.stack([cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in heads[:12]])
         weights = weights_of(f).clone()
@@ -257,7 +259,7 @@ class AvatarStage:
         told = {name: values[:n] for name, values in self.told.items()}
         return Drawer(
             made.style, made.f, made.standardise, made.head, made.picture,
-            choose.learn(made.style, beliefs, told, self.skin_means, self._artist()),
+            choose.learn(made.style, beliefs, told, self.skin_means, self.shape_statistics, self._artist()),
         )  # fmt: skip
 
     def samples(self) -> Image:
@@ -301,7 +303,7 @@ class Seen(NamedTuple):
 
     choices: head → how many; labels: head → (N,) index or -1; pictures: (N, 3, 64, 64) uint8 drawings; f_t: (N, dim) f
     of them; heads: photos' head crops; f_s: (M, dim) f of them; counted: the first so many photos say how often a thing
-    is; skin_means: see `avatars.skin`.
+    is; skin_means, shape_statistics: see `avatars.skin` and `avatars.choose_shape`.
     """
 
     choices: dict[str, int]
@@ -312,6 +314,7 @@ class Seen(NamedTuple):
     f_s: Tensor
     counted: int
     skin_means: dict[str, float]
+    shape_statistics: Statistics
 
 
 def see(config: AvatarTraining, data: Path, f: nn.Module, device: torch.device) -> Seen:
@@ -327,18 +330,21 @@ def see(config: AvatarTraining, data: Path, f: nn.Module, device: torch.device) 
         more = portraits.celebahq(data, "train", (), config.celebahq)
         heads += [portraits.head_crop(p, more.eyes, CROP) for p in more.pictures]
     f_s = photo_features(heads, f, device)
-    skins = _skin_means(data, f, min(SKINS, config.limit or SKINS), device)
-    return Seen(choices, encode(spec, made, choices), pictures, f_t, heads, f_s, len(photos), skins)
+    groups = _groups(config.style, data, f, min(GROUPED, config.limit or GROUPED), device)
+    return Seen(choices, encode(spec, made, choices), pictures, f_t, heads, f_s, len(photos), *groups)
 
 
-def _skin_means(data: Path, f: nn.Module, count: int, device: torch.device) -> dict[str, float]:
-    """From UTKFace's photos, among which all groups are frequent; its labels aren't looked at."""
+def _groups(
+    style: str, data: Path, f: nn.Module, count: int, device: torch.device
+) -> tuple[dict[str, float], Statistics]:
+    """Skin and shape by group, from UTKFace's photos, among which all groups are frequent; its labels aren't used."""
     photos = portraits.utkface(data, "train", (), count)
     features = photo_features([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures], f, device)
     with torch.no_grad():
         chances = f.logits(features.to(device)).sigmoid().cpu().numpy().astype(np.float64)
         lightness = f.skin_lab(features.to(device))[:, 0].cpu().numpy()
-    return skin.skin_means(dict(zip(ATTRIBUTES, chances.T)), lightness)
+    probabilities = dict(zip(ATTRIBUTES, chances.T))
+    return skin.skin_means(probabilities, lightness), shape_statistics(style, probabilities)
 
 
 def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:

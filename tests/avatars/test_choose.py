@@ -6,13 +6,16 @@ import pytest
 from dtn_core import colours
 from dtn_core.avatars import choose as choosing
 from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, Decisions, choose
+from dtn_core.avatars.choose_shape import face_shapes, shape_statistics
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.shape import SHAPES
 from dtn_core.avatars.skin import SKIN_LIGHTNESS, skin_means
 
 STYLES = tuple(SPECS)
 ATTRIBUTES = (
     "Wearing_Hat", "Bald", "Male", "No_Beard", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open",
-    "age_60", "Bangs", "Wavy_Hair", *HAIR_READS.values(), *SKIN_LIGHTNESS,
+    "age_60", "Bangs", "Wavy_Hair", "Chubby", "Arched_Eyebrows", "Bushy_Eyebrows", "Big_Lips", "Big_Nose",
+    "Pointy_Nose", *HAIR_READS.values(), *SKIN_LIGHTNESS,
 )  # fmt: skip
 
 
@@ -158,9 +161,14 @@ def test_decisions_go_through_json(style):
     told = told_of(50)
     beliefs = beliefs_of(style, 50)
     artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in beliefs.items()}
-    learnt = choosing.learn(style, beliefs, told, skin_means(told, np.full(50, 55.0)), artist)
+    learnt = choosing.learn(
+        style, beliefs, told, skin_means(told, np.full(50, 55.0)), shape_statistics(style, told), artist
+    )
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
     assert again == learnt
+    assert again.shape.keys() == SHAPES[style].keys()
+    earlier = {name: values for name, values in learnt._asdict().items() if name != "shape"}
+    assert Decisions.from_dict(earlier) == learnt._replace(shape={})  # as in checkpoints without it
     assert again.rates["bald"] == pytest.approx(0.02)
     with pytest.raises(KeyError):
         Decisions.from_dict({"lines": {}})
@@ -188,3 +196,24 @@ def test_cuts_are_of_their_kind_and_free_to_choose():
     for kind, cuts in choosing.CUTS.items():
         for variants in cuts.values():
             assert set(variants) <= set(SPECS["avataaars"].kinds["top"][kind]) - RESERVED
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_shapes_are_of_the_person_and_not_of_the_group(style):
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 4, 2000)
+    told = told_of(2000)
+    for i, name in enumerate(SKIN_LIGHTNESS):
+        told[name] = np.where(group == i, 0.97, 0.01)
+    of_person = rng.normal(0, 1, 2000)
+    told["Chubby"] = 1 / (1 + np.exp(-(of_person + 2 * (group == 1))))  # a label that goes with one group
+    shapes = face_shapes(told, shape_statistics(style, told))
+    assert shapes.keys() == SHAPES[style].keys()
+    for i in range(4):
+        assert abs(shapes["face_width"][group == i].mean()) < 0.08
+    assert np.corrcoef(shapes["face_width"], of_person)[0, 1] > 0.9
+    assert np.abs(shapes["face_width"]).max() == 1
+    statistics = {name: {**known, "std": 1.0} for name, known in shape_statistics(style, told_of(9)).items()}
+    wide, _ = chosen(style, told=told_of(Chubby=0.9), decisions=plain(style, shape=statistics))
+    assert wide.shape["face_width"] > 0.5
+    assert chosen(style, told=told_of(Chubby=0.9))[0].shape == dict.fromkeys(SHAPES[style], 0.0)

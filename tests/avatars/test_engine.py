@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 from xml.etree import ElementTree
 
@@ -11,8 +12,9 @@ import pytest
 import resvg_py
 from PIL import Image
 
-from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, svg
+from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, parts, svg
 from dtn_core.avatars.parameters import SPECS, Parameters
+from dtn_core.avatars.shape import SHAPES
 from dtn_core.domains import avatars
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
@@ -178,3 +180,18 @@ def test_a_tall_hat_is_whole():
     alpha = image(Parameters("avataaars", {"top": "winterHat03"}), 256)[..., 3]
     assert alpha[0].max() == 0
     assert alpha[-1].max() > 200
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_shape_moves_its_layers_and_no_other(style):
+    plain = Parameters(style)
+    assert svg(replace(plain, shape=dict.fromkeys(SHAPES[style], 0.0))) == svg(plain)
+    _, before, _ = parts(svg(plain), style)
+    for name, change in SHAPES[style].items():
+        for value in (-1, 1):
+            shaped = replace(plain, shape={name: value})
+            ElementTree.fromstring(svg(shaped))
+            assert np.abs(image(shaped, 64, "head").astype(int) - image(plain, 64, "head")).max() > 20, name
+            _, after, _ = parts(svg(shaped), style)
+            moved = {layer for (layer, a), (_, b) in zip(before, after, strict=True) if a != b}
+            assert moved == set(change.layers) & {layer for layer, _ in before}, name

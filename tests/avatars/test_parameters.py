@@ -1,10 +1,12 @@
 """What can be chosen of an avatar, and that nothing else gets through."""
 
 import json
+import math
 
 import pytest
 
 from dtn_core.avatars.parameters import HAIR_COLOURS, NONE, SPECS, Parameters
+from dtn_core.avatars.shape import SHAPES
 
 STYLES = tuple(SPECS)
 HOSTILE = '"><script>alert(1)</script>'
@@ -23,7 +25,8 @@ def test_what_is_not_given_is_the_styles_first(style):
     made, spec = Parameters(style), SPECS[style]
     assert made.variants == {slot: variants[0] for slot, variants in spec.slots.items()}
     assert made.colours == {name: codes[0] for name, codes in spec.colours.items()}
-    assert made == Parameters(style, dict(made.variants), dict(made.colours))
+    assert made.shape == dict.fromkeys(SHAPES[style], 0.0)
+    assert made == Parameters(style, dict(made.variants), dict(made.colours), dict(made.shape))
     assert made.spec is spec
 
 
@@ -69,6 +72,17 @@ def test_specs_agree_with_themselves(style):
         (("avataaars", ["eyes"]), "slots must be an object of names and values, not list"),
         (("avataaars", {}, "#ffffff"), "colours must be an object of names and values, not str"),
         (("avataaars", None), "not NoneType"),
+        (("avataaars", {}, {}, {"ear_size": 0.5}), "no shape 'ear_size'; known: face_width, brow_height"),
+        (("toon-head", {}, {}, {"nose_size": 0.5}), "no shape 'nose_size'"),
+        (("avataaars", {}, {}, {"face_width": 1.01}), "shape face_width must be a number from -1 to 1, not 1.01"),
+        (("avataaars", {}, {}, {"face_width": -2}), "not -2"),
+        (("avataaars", {}, {}, {"face_width": math.nan}), "not nan"),
+        (("avataaars", {}, {}, {"face_width": math.inf}), "not inf"),
+        (("avataaars", {}, {}, {"face_width": 10**400}), "from -1 to 1"),
+        (("avataaars", {}, {}, {"face_width": True}), "not True"),
+        (("avataaars", {}, {}, {"face_width": "0"}), "not '0'"),
+        (("avataaars", {}, {}, {"face_width": None}), "not None"),
+        (("avataaars", {}, {}, [0.5]), "shapes must be an object of names and values, not list"),
     ],
 )
 def test_all_else_is_refused_in_a_line_that_names_what_is_known(values, told):
@@ -80,8 +94,11 @@ def test_hostile_text_is_refused_everywhere(style):
     refusal(HOSTILE)
     refusal(style, {HOSTILE: "default"})
     refusal(style, {}, {HOSTILE: "#ffffff"})
+    refusal(style, {}, {}, {HOSTILE: 0.5})
     for slot in SPECS[style].slots:
         refusal(style, {slot: HOSTILE})
+    for name in SHAPES[style]:
+        refusal(style, {}, {}, {name: HOSTILE})
     for name in SPECS[style].colours:
         for text in (HOSTILE, f"#ffffff{HOSTILE}", "url(#x)", "#ggg" + "ggg", "＃ffffff", "#١٢٣٤٥٦"):
             refusal(style, {}, {name: text})
@@ -90,7 +107,8 @@ def test_hostile_text_is_refused_everywhere(style):
 @pytest.mark.parametrize("style", STYLES)
 def test_parameters_survive_a_dictionary_and_json(style):
     spec = SPECS[style]
-    made = Parameters(style, {slot: variants[-1] for slot, variants in spec.slots.items()}, {"skin": "#102030"})
+    variants = {slot: variants[-1] for slot, variants in spec.slots.items()}
+    made = Parameters(style, variants, {"skin": "#102030"}, {"face_width": -0.25, "mouth_size": 1})
     assert Parameters.from_dict(made.to_dict()) == made
     assert Parameters.from_dict(json.loads(json.dumps(made.to_dict()))) == made
     assert Parameters.from_dict({"style": style}) == Parameters(style)
@@ -99,7 +117,7 @@ def test_parameters_survive_a_dictionary_and_json(style):
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (None, "an avatar is an object with style, variants and colours"),
+        (None, "an avatar is an object with style, variants, colours and shape"),
         ("avataaars", "an avatar is an object"),
         ([("style", "avataaars")], "an avatar is an object"),
         ({}, "known: avataaars, toon-head"),
@@ -110,6 +128,8 @@ def test_parameters_survive_a_dictionary_and_json(style):
         ({"style": "avataaars", "variants": "eyes"}, "slots must be an object"),
         ({"style": "avataaars", "variants": {"eyes": 3}}, "eyes can't be 3"),
         ({"style": "avataaars", "colours": None}, "colours must be an object"),
+        ({"style": "avataaars", "shape": None}, "shapes must be an object"),
+        ({"style": "avataaars", "shape": {"face_width": "wide"}}, "from -1 to 1, not 'wide'"),
         ({"style": "avataaars", "colours": {"skin": None}}, "#rrggbb"),
     ],
 )

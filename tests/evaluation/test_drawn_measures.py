@@ -10,6 +10,7 @@ from made_drawers import make_drawer, write_drawing_checkpoint
 from dtn_core import checkpoint
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.parameters import SPECS, Parameters
+from dtn_core.avatars.shape import SHAPES
 from dtn_core.domains import avatars
 from dtn_core.evaluation import baselines, faces, faces_page, nets, questions
 from dtn_core.evaluation.drawn import likeness, matched, measure, page
@@ -24,9 +25,11 @@ def avatar(**given):
 
 def test_likeness_of_parameters_is_the_share_that_is_the_same():
     one, other = avatar(top="bob"), avatar(top="bun", accessories="round", skin="#614335")
-    parts = len(SPECS["avataaars"].slots) + 2
+    parts = len(SPECS["avataaars"].slots) + 2 + len(SHAPES["avataaars"])
     alike = likeness.parameters_alike([one, other], [one, other, avatar(top="bob", skin="#ffdab3")])
     np.testing.assert_allclose(alike, np.array([[parts, parts - 3, parts], [parts - 3, parts, parts - 3]]) / parts)
+    wide, narrow = (Avatar(Parameters("avataaars", {}, {}, {"face_width": v}), {}) for v in (0.5, -0.5))
+    assert likeness.parameters_alike([wide], [narrow])[0, 0] == pytest.approx((parts - 0.5) / parts)
 
 
 def test_likeness_of_probabilities_is_less_the_differences():

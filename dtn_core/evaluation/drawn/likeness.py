@@ -50,16 +50,22 @@ def probabilities_alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArr
 
 
 def parameters_alike(a: list[Avatar], b: list[Avatar]) -> NDArray[np.float64]:
-    """N and M avatars → (N, M) the share of slots with the same variant, of skins and of hair with a close colour."""
+    """N and M avatars → (N, M) the mean over slots (1: the same variant), skin and hair (1: a close colour) and
+    shapes (1: the same, 0: the opposite extremes)."""
     slots = a[0].parameters.spec.slots
     alike = [_variants(a, slot)[:, None] == _variants(b, slot)[None] for slot in slots]
     for name in ("skin", "hair"):
         alike.append(np.linalg.norm(_colours(a, name)[:, None] - _colours(b, name)[None], axis=2) < CLOSE)
+    alike += [1 - np.abs(_shape(a, name)[:, None] - _shape(b, name)[None]) / 2 for name in a[0].parameters.shape]
     return np.mean(alike, axis=0)
 
 
 def _variants(avatars: list[Avatar], slot: str) -> NDArray[np.str_]:
     return np.array([avatar.parameters.variants[slot] for avatar in avatars])
+
+
+def _shape(avatars: list[Avatar], name: str) -> NDArray[np.float64]:
+    return np.array([avatar.parameters.shape[name] for avatar in avatars])
 
 
 def _colours(avatars: list[Avatar], name: str) -> NDArray[np.float32]:
