@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from dtn_core import events, losses
-from dtn_core.config import PRESETS
+from dtn_core.config import PRESETS, kind_of
 from dtn_core.images import to_rgb
 from dtn_core.training import jobs, snapshot
 from dtn_core.training.engine import make_accelerator
@@ -48,7 +48,7 @@ SHAPES = {"digits": (1, 32, 32), "faces": (4, 64, 128)}
 
 def noise_pack(config, f):
     """A pack of noise: (N, views, dim) features and uint8 pictures."""
-    channels, size, _ = SHAPES[config.task]
+    channels, size, _ = SHAPES[kind_of(config)]
     random = torch.Generator().manual_seed(0)
     z = torch.randn(PICTURES, config.views, f.dim, generator=random)
     t = torch.randint(0, 256, (PICTURES, channels, size, size), generator=random, dtype=torch.uint8)
@@ -80,7 +80,7 @@ class Jpegs(Dataset):
 
 def naive_steps(config, f, device, workers):
     """Steps of the plain loop, one after the other."""
-    channels, size, seen = SHAPES[config.task]
+    channels, size, seen = SHAPES[kind_of(config)]
     torch.manual_seed(0)
     g, d = make_g(config, f, channels, size).to(device), make_d(config, channels, size).to(device)
     adam_g, adam_d = (torch.optim.Adam(n.parameters(), config.lr, betas=(0.5, 0.99)) for n in (g, d))

@@ -114,7 +114,7 @@ def write_checkpoint(directory, upscaler=True, seed=0, draws=False):
     if draws:
         drawer = make_drawer(f, features)
         info["avatar"], tensors["avatar"] = checkpoint.describe(drawer), checkpoint.drawer_tensors(drawer)
-        info["trained"] = {"task": "faces", "style": drawer.style}
+        info["trained"] = {"kind": "faces", "style": drawer.style}
     return checkpoint.save(directory, info, tensors)
 
 

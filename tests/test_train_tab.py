@@ -377,7 +377,7 @@ def test_the_command_is_the_form(made):
 
 def test_settings_are_explained_from_the_source():
     for config in PRESETS.values():
-        meanings = forms.meanings(type(config))
+        meanings = configs.descriptions(type(config))
         assert set(meanings) == set(configs.to_dict(config)) - {"kind"}
         assert all(meanings.values())
     assert "<th>alpha</th>" in live.all_settings("faces-tiny")

@@ -78,7 +78,7 @@ def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
         raise UserError(f"no suite '{arguments.suite}'. Choose one of {', '.join(paper.SUITES)}.")
     seeds = read_seeds(arguments.seeds)
     config = configs.parse_set(configs.find(arguments.preset)[0], arguments.set)
-    if not isinstance(config, configs.TransferTraining) or config.task != "digits":
+    if not isinstance(config, configs.DigitsTransfer):
         raise UserError(f"--preset {arguments.preset}: no transfer of digits. Use digits-cpu or digits.")
     if arguments.checkpoint:
         checkpoint.find(arguments.checkpoint)  # a name that is mistyped would mean hours of training

@@ -15,7 +15,7 @@ import torch
 
 from .. import checkpoint, events
 from ..checkpoint import Checkpoint
-from ..config import ClassifierTraining, Config, TransferTraining
+from ..config import ClassifierTraining, Config, DigitsTransfer, upgrade
 from ..domains import digits
 from ..errors import UserError
 from ..evaluation.digits import accuracy, logits_of, measure, nearest_neighbours, rgb, transfer
@@ -36,7 +36,7 @@ class Setup:
     checkpoint; data: folder, or None for drawn digits; shipped: translation used for the row and seed it was made by;
     limit: at most so many pictures of a part are measured."""
 
-    config: TransferTraining
+    config: DigitsTransfer
     f_absent: ClassifierTraining
     f_taught: ClassifierTraining
     adapted: ClassifierTraining
@@ -100,8 +100,8 @@ class Suite:
         data = {"s": test.source, "t": written.source, "n_test_s": len(test.x), "n_test_t": len(written.x)}
         judge_hash = hash_of(self.setup.judge)
         with updating(self.output) as figures:
-            held = figures.get("settings", settings)  # an earlier version may have known fewer of them
-            held = {k: held.get(k, default) for k, default in asdict(TransferTraining()).items() if k in settings}
+            held = upgrade(figures.get("settings", settings))  # an earlier version may have known fewer of them
+            held = {k: held.get(k, default) for k, default in asdict(DigitsTransfer()).items() if k in settings}
             for what, old, new in (
                 ("other settings", held, settings),
                 ("other data", figures.get("data", data), data),
@@ -120,7 +120,11 @@ class Suite:
         f = config.encoder
         self.check_encoder(f)
         known = read_figures(self.output)["rows"].get(row.key, {}).get(str(seed))
-        if known and (known["f_hash"], known["changes"], known["steps"]) == (hash_of(f), row.changes, config.steps):
+        if known and (known["f_hash"], upgrade(known["changes"]), known["steps"]) == (
+            hash_of(f),
+            row.changes,
+            config.steps,
+        ):
             return
         directory, run = self.translation(row, config)
         loaded = checkpoint.load(directory)
@@ -153,7 +157,7 @@ class Suite:
             figures["rows"][row.key][str(seed)]["adaptation"] = record
         self.setup.log(f"Table 2, {row.title}, seed {seed}: {record}")
 
-    def config_of(self, row: Row, seed: int) -> TransferTraining:
+    def config_of(self, row: Row, seed: int) -> DigitsTransfer:
         """A row's settings of the DTN; its f is trained if need be."""
         f = self.setup.config.encoder
         if row.f == "absent":
@@ -171,7 +175,7 @@ class Suite:
         same = {"net": "paper"} if net["name"] == "digits-paper" else {"width": net["width"]}
         return str(self.train(replace(self.setup.f_taught, start=given, **same), "digits-f-adapted") / "export")
 
-    def translation(self, row: Row, config: TransferTraining) -> tuple[Path, Path | None]:
+    def translation(self, row: Row, config: DigitsTransfer) -> tuple[Path, Path | None]:
         """(checkpoint, run) of a row: the shipped one, without a run, where it was made by these settings."""
         shipped = self.setup.shipped
         if row.key in TRANSLATIONS and shipped and self._is_shipped(shipped, config):
@@ -240,12 +244,13 @@ class Suite:
             return True
         return "data" not in info or set(info["data"].split(" → ")) <= set(self._sources())
 
-    def _is_shipped(self, name: str, config: TransferTraining) -> bool:
+    def _is_shipped(self, name: str, config: DigitsTransfer) -> bool:
         """Whether a translation was made by these settings from such data; f is compared by its weights."""
         if not checkpoint.is_one(name):
             return False
         info = checkpoint.read_config(checkpoint.find(name))
-        settings = {k: v for k, v in info["trained"].items() if k not in ("step", "encoder", "device", "timing")}
+        settings = upgrade(info["trained"])
+        settings = {k: v for k, v in settings.items() if k not in ("kind", "step", "encoder", "device", "timing")}
         expected = asdict(config) | {"data": " → ".join(self._sources())}
         same_f = hash_of(config.encoder) == hash_of(name)
         return same_f and all(expected.get(key, value) == value for key, value in settings.items())

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import (
     AvatarTraining,
     ClassifierTraining,
     Config,
+    DigitsTransfer,
     EncoderTraining,
+    FacesTransfer,
+    FolderClassifierTraining,
+    FoldersTransfer,
     JudgeTraining,
     TransferTraining,
     UpscalerTraining,
@@ -74,60 +79,63 @@ def run_training(
     return path, exported
 
 
+class Needs(NamedTuple):
+    """What a record needs to be trained. stage: module and class, imported when it is used; data: whether it needs
+    the photos of the data folder; encoder: whether the stage takes f; own: settings that name the user's pictures."""
+
+    stage: str
+    data: bool = False
+    encoder: bool = False
+    own: tuple[str, ...] = ()
+
+
+NEEDS: dict[type[Config], Needs] = {
+    EncoderTraining: Needs("encoder.EncoderStage", data=True),
+    ClassifierTraining: Needs("classifier.ClassifierStage"),
+    FolderClassifierTraining: Needs("classifier.ClassifierStage", own=("folder",)),
+    JudgeTraining: Needs("judge.JudgeStage"),
+    FacesTransfer: Needs("transfer.TransferStage", data=True, encoder=True),
+    DigitsTransfer: Needs("transfer.TransferStage", encoder=True),
+    FoldersTransfer: Needs("transfer.TransferStage", encoder=True, own=("s", "t")),
+    AvatarTraining: Needs("avatar.AvatarStage", data=True, encoder=True),
+    UpscalerTraining: Needs("upscaler.UpscalerStage"),
+}
+
+
 def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
-    """Complain before a directory is made."""
+    """Raise UserError before a run directory is made."""
     from ..domains.portraits import data_folder
     from ..domains.styles import PACKS
 
-    if isinstance(config, EncoderTraining | AvatarTraining) or (
-        isinstance(config, JudgeTraining) and config.style in PACKS
-    ):
-        data_folder(data)
-    if isinstance(config, TransferTraining) and pack is not None:
+    needs = NEEDS[type(config)]
+    if pack is not None:
         from .packs import check_pack, make_encoder
 
+        if not isinstance(config, TransferTraining):
+            raise UserError("--pack goes with a translation's preset: faces, digits or folders.")
         check_pack(pack, make_encoder(config.encoder))
-    elif isinstance(config, TransferTraining):
-        if config.task == "faces":
-            data_folder(data)
-        if config.task == "folders" and not (config.s and config.t):
-            raise UserError("which pictures? Give two folders or zips: --set s=DIR --set t=DIR.")
-    if isinstance(config, ClassifierTraining) and config.domain == "folder" and not config.folder:
-        raise UserError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")
+        return
+    if needs.data or (isinstance(config, JudgeTraining) and config.style in PACKS):
+        data_folder(data)
+    if not all(getattr(config, name) for name in needs.own):
+        example = " ".join(f"--set {name}=DIR" for name in needs.own)
+        raise UserError(f"which pictures? Give a folder or zip: {example}.")
 
 
 def make_stage(config: Config, data: str | None, accelerator: Accelerator, runs: Path, pack: Path | None) -> Stage:
     """The stage of these settings, with its data read or made."""
     from ..domains.portraits import data_folder, optional_folder
+    from .packs import get_pack, make_encoder, read_pack
 
-    if isinstance(config, TransferTraining):
-        from .packs import get_pack, make_encoder, read_pack
-        from .transfer import TransferStage
-
-        f = make_encoder(config.encoder, str(accelerator.device))
-        if pack is not None:
-            return TransferStage(config, read_pack(pack, f), f, accelerator)
-        made = get_pack(config, f, optional_folder(data), str(accelerator.device), runs / "packs")
-        return TransferStage(config, made, f, accelerator)
-    if isinstance(config, EncoderTraining):
-        from .encoder import EncoderStage
-
-        return EncoderStage(config, data_folder(data), accelerator)
-    if isinstance(config, ClassifierTraining):
-        from .classifier import ClassifierStage
-
-        return ClassifierStage(config, optional_folder(data), accelerator)
-    if isinstance(config, JudgeTraining):
-        from .judge import JudgeStage
-
-        return JudgeStage(config, optional_folder(data), accelerator)
-    if isinstance(config, AvatarTraining):
-        from .avatar import AvatarStage
-        from .packs import make_encoder
-
-        f = make_encoder(config.encoder, str(accelerator.device))
-        return AvatarStage(config, data_folder(data), f, accelerator)
-    assert isinstance(config, UpscalerTraining)
-    from .upscaler import UpscalerStage
-
-    return UpscalerStage(config, None, accelerator)
+    needs = NEEDS[type(config)]
+    module, name = needs.stage.split(".")
+    stage = getattr(import_module(f".{module}", __name__), name)
+    folder = data_folder(data) if needs.data and pack is None else optional_folder(data)
+    if not needs.encoder:
+        return stage(config, folder, accelerator)
+    f = make_encoder(config.encoder, str(accelerator.device))
+    if not isinstance(config, TransferTraining):
+        return stage(config, folder, f, accelerator)
+    if pack is not None:
+        return stage(config, read_pack(pack, f), f, accelerator)
+    return stage(config, get_pack(config, f, folder, str(accelerator.device), runs / "packs"), f, accelerator)

@@ -29,7 +29,7 @@ from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
 from ..avatars.choose_shape import Statistics, shape_statistics
 from ..avatars.engine import parameters_of
 from ..avatars.parameters import HAIR_COLOURS, SPECS, Parameters
-from ..config import AvatarTraining
+from ..config import AvatarTraining, to_dict
 from ..domains import avatars, portraits
 from ..drawer import Drawer
 from ..errors import UserError
@@ -292,7 +292,7 @@ class AvatarStage:
     def export(self, directory: Path, step: int) -> Path:
         """f and c as a checkpoint that `checkpoint.load_drawer` reads and `join` puts into a translation."""
         made = self.drawer()
-        trained = {"step": step, **vars(self.config)}
+        trained = {"step": step, **to_dict(self.config)}
         info = {"kind": "avatar", "encoder": self.f.config, "avatar": checkpoint.describe(made), "trained": trained}
         tensors = {"encoder": self.f.state_dict(), "avatar": checkpoint.drawer_tensors(made)}
         return checkpoint.save(directory, info, tensors)

@@ -27,7 +27,11 @@ from ..config import (
     AvatarTraining,
     ClassifierTraining,
     Config,
+    DigitsTransfer,
     EncoderTraining,
+    FacesTransfer,
+    FolderClassifierTraining,
+    FoldersTransfer,
     JudgeTraining,
     Style,
     TransferTraining,
@@ -145,7 +149,7 @@ def look(config: Config, data: str | None, runs: Path) -> Check:
 
 def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple[str, str], ...], list[Image]]:
     """Counts, skipped files, and rows of pictures to show."""
-    if isinstance(config, TransferTraining) and config.task == "folders":
+    if isinstance(config, FoldersTransfer):
         from .packs import read_folders
 
         s, t = read_folders(config)
@@ -153,18 +157,18 @@ def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple
         counts = {name: len(learnt) for name, (learnt, _) in parts.items()}
         counts |= {f"{name} held out": len(held) for name, (_, held) in parts.items()}
         return counts, (*s.skipped, *t.skipped), [s.x[:SHOWN], t.x[:SHOWN]]
-    if isinstance(config, ClassifierTraining) and config.domain == "folder":
+    if isinstance(config, FolderClassifierTraining):
         from .classifier import read_labelled
 
         found = read_labelled(config)
         counts = dict(zip(found.classes, np.bincount(found.labels).tolist()))
         return counts, found.skipped, [found.x[found.labels == i][:SHOWN] for i in range(len(counts))][:6]
-    if isinstance(config, TransferTraining) and config.task == "digits" or isinstance(config, ClassifierTraining):
+    if isinstance(config, DigitsTransfer | ClassifierTraining):
         folder = optional_folder(data)
         s, t = digits.svhn(folder, "train", config.limit), digits.mnist(folder, "train", config.limit)
         counts = {"s": len(s.x), "t": len(t.x), "s held out": len(digits.svhn(folder, "val", config.limit).x)}
         return counts, (), [s.x[:SHOWN], t.x[:SHOWN, ..., None].repeat(3, 3)]
-    if isinstance(config, TransferTraining | EncoderTraining | AvatarTraining):
+    if isinstance(config, FacesTransfer | EncoderTraining | AvatarTraining):
         folder = data_folder(data)
         photos = portraits.celeba(folder, "train", (), config.limit)
         held = portraits.celeba(folder, "val", (), config.limit)
@@ -196,17 +200,17 @@ def _stage(config: Config, data: str | None, accelerator: Accelerator) -> tuple[
         few: dict[str, Any] = {"limit": 64} if hasattr(config, "limit") else {"avatars": min(config.avatars, 16)}
         if isinstance(config, AvatarTraining):
             few |= {"avatars": 64, "celebahq": 0}
+        if isinstance(config, FolderClassifierTraining):
+            few = {}
         if isinstance(config, ClassifierTraining):
-            few = {"drawn": 0.0, "through": None, "unlabelled": 0.0} | ({} if config.domain == "folder" else few)
+            few |= {"drawn": 0.0, "through": None, "unlabelled": 0.0}
             data = None  # drawn digits will do
         return make_stage(replace(config, **few), data, accelerator, Path(), None), 0.0
     from .packs import Pack, make_encoder
     from .transfer import TransferStage
 
     f = make_encoder(config.encoder, str(accelerator.device))
-    channels, size = {"digits": (3 if config.swap else 1, 32), "faces": (4, 64), "folders": (4, config.size)}[
-        config.task
-    ]
+    channels, size = config.channels, config.size
     x = torch.rand(16, 3, size, size, device=accelerator.device) * 2 - 1
     start = time.perf_counter()
     with torch.no_grad():

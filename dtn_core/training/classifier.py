@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import checkpoint, images
-from ..config import ClassifierTraining
+from ..config import ClassifierTraining, FolderClassifierTraining, to_dict
 from ..domains import digits, drawn_digits, folders
 from ..domains.digits import Digits
 from ..errors import UserError
@@ -61,7 +61,9 @@ class Guessed(NamedTuple):
 class ClassifierStage:
     """Cross-entropy over classes on jittered pictures; with `unlabelled`, self-training on MNIST's beside them."""
 
-    def __init__(self, config: ClassifierTraining, data: Path | None, accelerator: Accelerator) -> None:
+    def __init__(
+        self, config: ClassifierTraining | FolderClassifierTraining, data: Path | None, accelerator: Accelerator
+    ) -> None:
         self.config, self.accelerator = config, accelerator
         self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-accuracy"
         train, held = self._read(data)
@@ -190,12 +192,12 @@ class ClassifierStage:
         load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
-        trained = {"step": step, **vars(self.config), "data": self.source}
+        trained = {"step": step, **to_dict(self.config), "data": self.source}
         info = {"kind": "encoder", "encoder": self.net.config, "classes": list(self.classes), "trained": trained}
         return checkpoint.save(directory, info, {"encoder": self.ema.state_dict()})
 
 
-def read_labelled(config: ClassifierTraining) -> folders.Pictures:
+def read_labelled(config: FolderClassifierTraining) -> folders.Pictures:
     """The user's own folder of classes. Raises UserError with one line if there is none, or too little in it."""
     if not config.folder:
         raise UserError("which pictures? Give a folder with a sub-folder for each class: --set folder=DIR.")

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import checkpoint, colours, images
-from ..config import EncoderTraining
+from ..config import EncoderTraining, to_dict
 from ..domains import other_hands, portraits
 from ..domains.portraits import UNKNOWN, Portraits
 from ..errors import UserError
@@ -173,7 +173,7 @@ class EncoderStage:
 
     def export(self, directory: Path, step: int) -> Path:
         f = self.net.config | ({"squash": True} if self.config.squash else {})
-        info = {"kind": "encoder", "encoder": f, "trained": {"step": step, **vars(self.config)}}
+        info = {"kind": "encoder", "encoder": f, "trained": {"step": step, **to_dict(self.config)}}
         return checkpoint.save(directory, info, {"encoder": self.net.state_dict()})
 
 

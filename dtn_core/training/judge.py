@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import checkpoint, images
-from ..config import JudgeTraining, Style
+from ..config import JudgeTraining, Style, to_dict
 from ..domains import avatars, styles
 from ..domains.avatars import Attributes
 from ..domains.portraits import UNKNOWN
@@ -116,7 +116,7 @@ class JudgeStage:
 
     def export(self, directory: Path, step: int) -> Path:
         figures = {k: round(v, 4) for k, v in self.validate().items()}
-        trained = {"step": step, **vars(self.config), "balanced_accuracy_on_held_out_avatars": figures}
+        trained = {"step": step, **to_dict(self.config), "balanced_accuracy_on_held_out_avatars": figures}
         info = {"kind": "judge", "judge": self.net.config, "trained": trained}
         return checkpoint.save(directory, info, {"judge": self.net.state_dict()})
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .. import checkpoint, images
-from ..config import TransferTraining
+from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, TransferTraining, kind_of
 from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.folders import Pictures
 from ..errors import UserError
@@ -151,16 +151,16 @@ def _why(error: Exception) -> str:
 def pack_path(config: TransferTraining, f: nn.Module, data: Path | None, folder: Path) -> Path:
     """Where the pack of these settings, these pictures and this very f is kept."""
     settings: list[Any]
-    if config.task == "faces":
+    if isinstance(config, FacesTransfer):
         settings = [config.views, config.limit, config.avatars, config.seed, repr(avatars.RICH)]
         settings += [config.style, config.utkface, _contents(config, data)]
-    elif config.task == "folders":
+    elif isinstance(config, FoldersTransfer):
         settings = [config.views, config.limit, config.size, config.heads]
         settings += [_fingerprint(path) for path in (config.s, config.t)]
     else:
         # A digit that is to be absent is taken out of the whole pack, so it has no part in the name.
         settings = [config.views, config.limit, config.swap, _contents(config, data)]
-    name = hashlib.sha256(json.dumps([FORMAT, config.task, identity(f), settings]).encode()).hexdigest()
+    name = hashlib.sha256(json.dumps([FORMAT, kind_of(config), identity(f), settings]).encode()).hexdigest()
     return folder / f"{name[:12]}.safetensors"
 
 
@@ -168,7 +168,7 @@ def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, st
     """(name, SHA-256) of each file in the data folder that a pack of these settings is made of."""
     if data is None:
         return []
-    if config.task == "digits":
+    if isinstance(config, DigitsTransfer):
         files = digits.files(data)
     else:
         names = ["celeba.zip", "celeba_attributes.csv"] + ["utkface.zip"] * bool(config.utkface)
@@ -185,17 +185,13 @@ def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, st
 def make_pack(config: TransferTraining, f: nn.Module, data: Path | None, device: str) -> Pack:
     """Read or draw both domains and compute f once on all. Labels of neither are looked at, except to leave out a
     digit where the settings ask for it."""
-    if config.task == "digits":
-        made = _digits(config, f, data, device)
-    elif config.task == "folders":
-        made = _folders(config, f, device)
-    else:
-        made = _faces(config, f, portraits.data_folder(data), device)
-    return replace(made, made_by=identity(f))
+    make = {FacesTransfer: _faces, DigitsTransfer: _digits, FoldersTransfer: _folders}[type(config)]
+    return replace(make(config, f, data, device), made_by=identity(f))
 
 
-def _faces(config: TransferTraining, f: nn.Module, data: Path, device: str) -> Pack:
+def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) -> Pack:
     """Photos → drawings."""
+    data = portraits.data_folder(data)
     sets = [portraits.celeba(data, "train", (), config.limit)]
     if more := round(config.utkface * len(sets[0])):
         sets.append(portraits.utkface(data, "train", (), more))
@@ -227,7 +223,7 @@ def _faces(config: TransferTraining, f: nn.Module, data: Path, device: str) -> P
     )  # fmt: skip
 
 
-def read_folders(config: TransferTraining) -> tuple[Pictures, Pictures]:
+def read_folders(config: FoldersTransfer) -> tuple[Pictures, Pictures]:
     """The user's own s, at `CROP`, and t, at the size that g paints. Raises UserError with one line if a folder is
     missing or has too few pictures, or if both are the same."""
     if not (config.s and config.t):
@@ -238,7 +234,7 @@ def read_folders(config: TransferTraining) -> tuple[Pictures, Pictures]:
     return s, t
 
 
-def _folders(config: TransferTraining, f: nn.Module, device: str) -> Pack:
+def _folders(config: FoldersTransfer, f: nn.Module, data: Path | None, device: str) -> Pack:
     """The user's own two folders; a tenth of each is held out."""
     s, t = read_folders(config)
     (learn_s, held_s), (learn_t, held_t) = folders.split(len(s.x)), folders.split(len(t.x))
@@ -281,7 +277,7 @@ def batches(x: Image, n: int) -> list[Image]:
 
 def get_pack(config: TransferTraining, f: nn.Module, data: Path | None, device: str, folder: Path) -> Pack:
     """The pack of these settings; made and kept in the folder if it isn't there yet."""
-    whole = replace(config, absent_s=None, absent_t=None)
+    whole = replace(config, absent_s=None, absent_t=None) if isinstance(config, DigitsTransfer) else config
     path = pack_path(whole, f, data, folder)
     if not path.exists():
         make_pack(whole, f, data, device).write(path)
@@ -289,8 +285,8 @@ def get_pack(config: TransferTraining, f: nn.Module, data: Path | None, device: 
     return pack if config == whole else _without(pack, config, data)
 
 
-def _digits(config: TransferTraining, f: nn.Module, data: Path | None, device: str) -> Pack:
-    """Street numbers → handwritten digits, or the other way round (`TransferTraining.swap`)."""
+def _digits(config: DigitsTransfer, f: nn.Module, data: Path | None, device: str) -> Pack:
+    """Street numbers → handwritten digits, or the other way round (`DigitsTransfer.swap`)."""
     street = [digits.svhn(data, "train", config.limit), digits.svhn(data, "unlabelled", config.limit)]
     hand = [digits.mnist(data, "train", config.limit)]
     street_val, hand_val = digits.svhn(data, "val", config.limit), digits.mnist(data, "test", config.limit)
@@ -315,7 +311,7 @@ def _digits(config: TransferTraining, f: nn.Module, data: Path | None, device: s
     return _without(pack, config, data)
 
 
-def _without(pack: Pack, config: TransferTraining, data: Path | None) -> Pack:
+def _without(pack: Pack, config: DigitsTransfer, data: Path | None) -> Pack:
     """The pack without the digits that the settings want absent. Unlabelled pictures of s go too, where a digit is to
     be absent there: nobody can tell it among them."""
     if config.absent_s is None and config.absent_t is None:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .. import checkpoint, images, losses
 from ..avatars.atlas import atlas
 from ..avatars.atlas import to_tensor as atlas_tensor
-from ..config import TransferTraining
+from ..config import DigitsTransfer, FacesTransfer, TransferTraining, to_dict
 from ..errors import UserError
 from ..images import to_float, to_rgb
 from ..networks import encoders
@@ -113,9 +113,9 @@ class TransferStage:
         return loss
 
     def _moved(self, x: Tensor, step: int) -> Tensor:
-        """Shift by up to 1/32 of the side, or wobble, so that no pattern that f sees at one place alone can stand for
+        """Shift by up to 1/32 of the side, or random affine: no pattern that f sees at one place alone can stand for
         constancy."""
-        if self.config.wobble:
+        if self.config.random_affine:
             random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 700_000)
             draw = 2 * torch.rand(self.batch, 5, generator=random) - 1
             return turned_by(x, draw[part(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08)
@@ -199,7 +199,7 @@ class TransferStage:
         info = {
             "kind": "transfer", "encoder": self.f.config, "generator": self.ema.config, "upscaler": None,
             "emphasis": self.config.emphasis, "sees": sees(self.config),
-            "trained": {"step": step, **vars(self.config), "data": self.source},
+            "trained": {"step": step, **to_dict(self.config), "data": self.source},
         }  # fmt: skip
         return checkpoint.save(directory, info, tensors)
 
@@ -213,7 +213,7 @@ def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def tied(config: TransferTraining, f: nn.Module, pack: Pack) -> Tensor:
+def tied(config: FacesTransfer, f: nn.Module, pack: Pack) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
     Raises UserError if c draws another style or reads another f than g does."""
     drawer = checkpoint.load_drawer(config.avatar)
@@ -232,9 +232,9 @@ def tied(config: TransferTraining, f: nn.Module, pack: Pack) -> Tensor:
 
 def sees(config: TransferTraining) -> str:
     """What the result is to be shown: whole pictures, their heads, or digits."""
-    if config.task == "folders":
-        return "heads" if config.heads else "pictures"
-    return {"faces": "heads", "digits": "digits"}[config.task]
+    if isinstance(config, DigitsTransfer):
+        return "digits"
+    return "heads" if config.heads else "pictures"
 
 
 def spread(x: Tensor) -> Tensor:
@@ -259,7 +259,7 @@ def make_g(config: TransferTraining, f: nn.Module, channels: int, size: int) -> 
     if config.generator == "deconv":
         g: nn.Module = DeconvGenerator(f.dim, config.base, channels)
     else:
-        g = Generator(f.dim, config.base, channels, size, config.task == "faces")
+        g = Generator(f.dim, config.base, channels, size, isinstance(config, FacesTransfer))
     if config.contains_f:
         return g
     own = encoders.build(f.config).train().requires_grad_(True)

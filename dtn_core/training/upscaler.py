@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import checkpoint, images
-from ..config import UpscalerTraining
+from ..config import UpscalerTraining, to_dict
 from ..domains import avatars
 from ..images import to_float
 from ..networks.upscaler import Upscaler
@@ -113,7 +113,7 @@ class UpscalerStage:
         info = {
             "kind": "upscaler",
             "upscaler": self.net.config,
-            "trained": {"step": step, **vars(self.config)},
+            "trained": {"step": step, **to_dict(self.config)},
         }
         return checkpoint.save(directory, info, {"upscaler": self.net.state_dict()})
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from .. import checkpoint
-from ..config import Config
+from ..config import Config, upgrade
 from ..errors import UserError
 from ..training import check, jobs, snapshot
 from ..training.check import Check
@@ -248,7 +248,7 @@ def _reads(path: Path) -> str:
     try:
         info = checkpoint.read_config(path)
         name, trained = info["encoder"]["name"], info.get("trained") or {}
-        if trained.get("domain") == "folder":
+        if upgrade(trained).get("kind") == "folder-classifier":
             return "reads your classes"
     except (ValueError, LookupError, TypeError, AttributeError):
         return ""

@@ -3,29 +3,14 @@ way from what the fields hold to a configuration."""
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
-import textwrap
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from ..config import (
-    PRESETS,
-    AvatarTraining,
-    ClassifierTraining,
-    Config,
-    EncoderTraining,
-    TransferTraining,
-    UpscalerTraining,
-    from_dict,
-    parse_set,
-    to_dict,
-)
+from ..config import KINDS, PRESETS, Config, EncoderTraining, from_dict, kind_of, parse_set, to_dict
 from ..errors import UserError
 
 TASKS = {
@@ -57,7 +42,7 @@ ABOUT = {
     "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05, with dlib’s f, for a GPU.",
     "digits-tiny": "A try-out with a few pictures: seconds, and too short to learn anything.",
     "digits-cpu": "The DTN of the tables on the tab Digits: about 6 minutes on one CPU core.",
-    "digits-best": "The shipped one: a better f and a wobble; ten minutes on one CPU core.",
+    "digits-best": "The shipped one: a better f and a random affine of G(s); ten minutes on one CPU core.",
     "digits": "The paper’s own g and D, α = β = 15, for a GPU.",
     "folders-tiny": "A try-out on at most 64 pictures of each: seconds, and too short to learn much.",
     "folders-cpu": "64 pixels, 2,000 steps, for a CPU; Check tells how long. Keeps the best g.",
@@ -141,15 +126,11 @@ TUNABLE = ("alpha", "beta", "gamma", "lr", "lr_d", "seed")
 """What may differ from a tiny preset where only tiny trainings are allowed: nothing that makes a run longer or larger,
 and no path."""
 
-NO_FIELD = {"avatars": "faces", "s": "folders", "t": "folders", "heads": "folders", "size": "folders"}
-"""Fields of a translation that one task alone has."""
-
 
 def task_of(config: Config) -> str:
     """Under which of `TASKS` a configuration stands."""
-    if isinstance(config, TransferTraining):
-        return config.task
-    return "labelled" if isinstance(config, ClassifierTraining) and config.domain == "folder" else "further"
+    kind = kind_of(config)
+    return kind if kind in TASKS else {"folder-classifier": "labelled"}.get(kind, "further")
 
 
 def presets(task: str, tiny: bool = False) -> list[str]:
@@ -185,11 +166,7 @@ def about(name: str) -> str:
 def shown(config: Config) -> dict[str, Field]:
     """The fields of such a configuration, by name, in the page's order."""
     own = {field.name for field in fields(config)}
-    if isinstance(config, TransferTraining):
-        own -= {name for name, task in NO_FIELD.items() if task != config.task}
-    elif isinstance(config, ClassifierTraining) and config.domain != "folder":
-        own -= {"folder", "heads", "size"}
-    elif isinstance(config, EncoderTraining):
+    if isinstance(config, EncoderTraining):
         own -= {"size"}  # any number, where others have a few to choose from
     found = {field.name: field for field in FIELDS if field.name in own}
     if "lr_d" in found:
@@ -198,9 +175,9 @@ def shown(config: Config) -> dict[str, Field]:
 
 
 def hint_of(name: str) -> Any:
-    """The type of a field, the same in all configurations that have it."""
-    kinds = (TransferTraining, ClassifierTraining, EncoderTraining, AvatarTraining, UpscalerTraining)
-    return next(hints[name] for hints in map(typing.get_type_hints, kinds) if name in hints)
+    """The type of a field, the widest of the records that have it."""
+    kind = next(kind for kind in reversed(KINDS.values()) if name in {f.name for f in fields(kind)})
+    return typing.get_type_hints(kind)[name]
 
 
 def choices(name: str) -> tuple[Any, ...] | None:
@@ -274,17 +251,3 @@ def check_tiny(config: Config) -> None:
         if differ <= {*TUNABLE, "device"}:
             return
     raise UserError("only tiny trainings are allowed here: of a preset ending in -tiny, with its own steps and size.")
-
-
-@cache
-def meanings(kind: type[Config]) -> dict[str, str]:
-    """Setting → what it means, from the docstrings in config.py, in the order of the dataclass."""
-    found = {}
-    for cls in reversed([cls for cls in kind.__mro__ if cls is not object]):
-        (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-        assert isinstance(body, ast.ClassDef)
-        for line, after in zip(body.body, body.body[1:]):
-            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-                documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-                found[line.target.id] = " ".join(str(after.value.value).split()) if documented else ""
-    return found

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import TransferTraining, to_dict
+from ..config import TransferTraining, descriptions, to_dict
 from ..training import health
 from ..training.check import Check
 from ..training.snapshot import Snapshot
@@ -232,7 +232,7 @@ def row_names(run: Snapshot, png: bytes) -> list[str]:
     if not isinstance(run.config, TransferTraining) or len(png) < 24:
         return []
     height = struct.unpack(">I", png[20:24])[0]
-    side = {"faces": 64, "digits": 32}.get(run.config.task, run.config.size)
+    side = run.config.size
     count, rest = divmod(height - 2, side + 2)
     return ["s", "G(s)", "t", "G(t)"] * (count // 4) if count % 4 == 0 and rest == 0 else []
 
@@ -285,7 +285,7 @@ def all_settings(preset: str) -> str:
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(getattr(config, name)))}</td>"
         f"<td>{html.escape(meaning)}</td></tr>"
-        for name, meaning in forms.meanings(type(config)).items()
+        for name, meaning in descriptions(type(config)).items()
     )
     return f'<div class="all-settings"><table><tbody>{rows}</tbody></table></div>'
 

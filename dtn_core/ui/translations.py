@@ -14,6 +14,7 @@ import gradio as gr
 
 from .. import checkpoint
 from ..checkpoint import SHIPPED
+from ..config import upgrade
 from ..domains.styles import TITLES
 from ..errors import UserError
 
@@ -110,8 +111,8 @@ class Translations(Generic[T]):
 
 def style_of(info: dict) -> str | None:
     """The style of `domains.styles` that a translation with this config.json makes; None for digits and own folders."""
-    trained = info.get("trained", {})
-    return trained.get("style") if trained.get("task") == "faces" else None
+    trained = upgrade(info.get("trained", {}))
+    return trained.get("style") if trained.get("kind") == "faces" else None
 
 
 def _title(info: dict, name: str) -> str:

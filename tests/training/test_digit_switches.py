@@ -35,7 +35,7 @@ SWITCHES = {
     "deconv": {"generator": "deconv"},
     "deconv from pictures": {"generator": "deconv", "contains_f": False},
     "without 3": {"absent_s": 3, "absent_t": 3},
-    "wobble": {"wobble": True},
+    "random affine": {"random_affine": True},
 }
 
 
@@ -205,7 +205,7 @@ def test_swapped_g_paints_colour_and_deconv_takes_the_papers_networks(make_stage
     assert make_stage(generator="deconv", binary=True, beta=0.0).d(torch.zeros(2, 1, 32, 32)).shape == (2, 2)
 
 
-@pytest.mark.parametrize("name", ["baseline", "deconv from pictures", "wobble"])
+@pytest.mark.parametrize("name", ["baseline", "deconv from pictures", "random affine"])
 def test_a_resumed_run_equals_an_unbroken_one(make_stage, tmp_path, name):
     switches = SWITCHES[name]
     config = replace(CONFIG, **switches)

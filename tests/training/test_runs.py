@@ -51,7 +51,7 @@ def test_runs_are_numbered_and_never_overwritten(tmp_path):
     assert paths == ["00001-a", "00002-b"]
     (tmp_path / "00002-b").rename(tmp_path / "00007-b")
     assert Run.create(tmp_path, "c", TINY).path.name == "00008-c"
-    assert json.loads((tmp_path / "00001-a" / "config.json").read_text())["kind"] == "transfer"
+    assert json.loads((tmp_path / "00001-a" / "config.json").read_text())["kind"] == "faces"
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", "a\nb", "a" * 81])

@@ -1,0 +1,160 @@
+"""Settings to and from plain dictionaries and ``--set key=value``; files of earlier versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields, replace
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from ..errors import UserError
+from .schema import (
+    AvatarTraining,
+    ClassifierTraining,
+    DigitsTransfer,
+    EncoderTraining,
+    FacesTransfer,
+    FolderClassifierTraining,
+    FoldersTransfer,
+    JudgeTraining,
+    UpscalerTraining,
+)
+
+Config = (
+    EncoderTraining
+    | ClassifierTraining
+    | FolderClassifierTraining
+    | JudgeTraining
+    | FacesTransfer
+    | DigitsTransfer
+    | FoldersTransfer
+    | AvatarTraining
+    | UpscalerTraining
+)
+KINDS: dict[str, type[Config]] = {
+    "encoder": EncoderTraining,
+    "classifier": ClassifierTraining,
+    "folder-classifier": FolderClassifierTraining,
+    "judge": JudgeTraining,
+    "faces": FacesTransfer,
+    "digits": DigitsTransfer,
+    "folders": FoldersTransfer,
+    "avatar": AvatarTraining,
+    "upscaler": UpscalerTraining,
+}
+"""The word in files for each record."""
+
+
+def kind_of(config: Config) -> str:
+    """The word for a record in files."""
+    return next(kind for kind, cls in KINDS.items() if type(config) is cls)
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Plain values only, with the kind."""
+    return {"kind": kind_of(config), **asdict(config)}
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+    """The inverse of `to_dict`; takes files of earlier versions too. Raises UserError with one line for an unknown
+    kind or setting, a wrong type, or a value out of bounds."""
+    values = upgrade(values)
+    kind = values.pop("kind", None)
+    if kind not in KINDS:
+        raise UserError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    cls = KINDS[kind]
+    _check_known(cls, values)
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        raise UserError(_line(error)) from None
+
+
+def parse_set(config: Config, assignments: list[str]) -> Config:
+    """Apply ``--set key=value`` strings. Raises UserError with one line, as `from_dict`."""
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UserError(f"--set {assignment}: write key=value.")
+        key = _RENAMED.get(key, key)
+        _check_known(type(config), [key])
+        annotation = _annotations(type(config))[key]
+        if text.lower() == "none" and _is_optional(annotation):
+            changes[key] = None
+            continue
+        choices = {str(choice): choice for choice in get_args(annotation)}
+        try:
+            changes[key] = _reader(annotation).validate_python(choices.get(text, text), strict=False)
+        except ValidationError as error:
+            raise UserError(_line(error, key)) from None
+    try:
+        return replace(config, **changes)
+    except ValidationError as error:
+        raise UserError(_line(error)) from None
+
+
+def descriptions(kind: type[Config]) -> dict[str, str]:
+    """Setting → what it means, in the order of the record."""
+    found = {f.name: "" for f in fields(kind)}
+    for cls in reversed(kind.__mro__):  # pydantic reads the docstrings of a class's own settings only
+        for name, field in getattr(cls, "__pydantic_fields__", {}).items():
+            found[name] = " ".join((field.description or "").split()) or found[name]
+    return found
+
+
+_RENAMED = {"wobble": "random_affine"}
+
+
+def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a file of any earlier version (a run's, or a checkpoint's "trained") with today's kinds and names.
+    Once, one kind "transfer" had the settings of all three tasks, and one kind "classifier" those of digits and of
+    folders: what a record doesn't have is dropped where it was at its default."""
+    values = {_RENAMED.get(name, name): value for name, value in values.items()}
+    kind = values.get("kind")
+    if kind == "transfer" or (kind is None and "task" in values):
+        family = {"faces": FacesTransfer, "digits": DigitsTransfer, "folders": FoldersTransfer}
+        values["kind"] = values.pop("task", "faces")
+    elif kind in (None, "classifier") and "domain" in values:
+        family = {"classifier": ClassifierTraining, "folder-classifier": FolderClassifierTraining}
+        values["kind"] = "folder-classifier" if values["domain"] == "folder" else "classifier"
+        if values["domain"] == "folder":
+            del values["domain"]
+    else:
+        return values
+    own = {f.name for f in fields(family[values["kind"]])} if values["kind"] in family else set()
+    of_others = {f.name: f.default for cls in family.values() for f in fields(cls) if f.name not in own}
+    return {name: value for name, value in values.items() if value != of_others.get(name, MISSING)}
+
+
+def _check_known(cls: type[Config], names: Any) -> None:
+    known = {f.name for f in fields(cls)}
+    for name in names:
+        if name not in known:
+            raise UserError(f"unknown setting '{name}'; known: {', '.join(sorted(known))}.")
+
+
+def _line(error: ValidationError, name: str = "") -> str:
+    """A validation error in one line for people: the setting, its value, and what is wanted."""
+    first = error.errors(include_url=False)[0]
+    wanted = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    if not name and not first["loc"]:  # of a cross-check, which names its settings
+        return wanted
+    return f"{name or first['loc'][0]}={first['input']!r}: {wanted}."
+
+
+@cache
+def _annotations(cls: type[Config]) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+@cache
+def _reader(annotation: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation, config=ConfigDict(allow_inf_nan=False))
+
+
+def _is_optional(annotation: Any) -> bool:
+    options = get_args(annotation)
+    return type(None) in options or any(_is_optional(option) for option in options if get_args(option))

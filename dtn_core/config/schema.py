@@ -1,0 +1,360 @@
+"""One frozen record for each thing that can be trained. pydantic checks types and bounds, and keeps the docstrings
+under the settings as their descriptions."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Style = Literal["avataaars", "toon-head", "cartoon-set"]
+Count = Annotated[int, Field(ge=1)]
+Limit = Annotated[int | None, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+SmallShare = Annotated[float, Field(ge=0, lt=1)]
+Weight = Annotated[float, Field(ge=0, lt=1000)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Digit = Annotated[int | None, Field(ge=0, le=9)]
+
+
+def _check_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d)?", name):
+        raise ValueError("should be auto, cpu, cuda or cuda:N")
+    return name
+
+
+_record = dataclass(
+    frozen=True,
+    config=ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", use_attribute_docstrings=True),
+)
+
+
+@_record
+class Training:
+    """Settings of every training."""
+
+    steps: Count = 1000
+    """Optimizer steps."""
+    batch: Count = 64
+    """Batch size (a DTN takes as many pictures of t as of s)."""
+    lr: Rate = 1e-3
+    """Peak learning rate; it follows a cosine down to almost zero."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of batches, augmentation and initial weights."""
+    precision: Precision = "bf16"
+    """Of the forward and backward passes; weights and losses stay fp32."""
+    device: Annotated[str, AfterValidator(_check_device)] = "auto"
+    """auto, cpu, cuda, or one of several GPUs: cuda:1."""
+    compile: bool = False
+    """Use torch.compile: a minute of waiting, then faster steps; needs a C++ compiler."""
+    clip: Annotated[float, Field(ge=0)] = 0.0
+    """Gradient clipping by total norm; 0: off."""
+    keep: Literal["last", "best"] = "last"
+    """What is exported: the last step, or the best in the second half of the steps by the stage's validation figure,
+    for the transfer f-constancy on validation pictures, which needs no labels."""
+    patience: Limit = None
+    """Early stopping, with keep=best: after so many savings in the second half without a better one. None: never."""
+    exports: Count = 5
+    """How many checkpoints of earlier steps are kept ready to use, beside the best: the newest."""
+    log_every: Count = 25
+    """Steps between two log entries."""
+    sample_every: Count = 250
+    """Steps between two sample grids."""
+    save_every: Count = 250
+    """Steps between two checkpoints."""
+
+    @model_validator(mode="after")
+    def _check_patience(self) -> Training:
+        if self.patience is not None and self.keep != "best":
+            raise ValueError("patience goes with keep=best.")
+        return self
+
+
+@_record
+class EncoderTraining(Training):
+    """f of faces: attributes of CelebA and UTKFace under stylisation (`networks.encoders.AttributeEncoder`)."""
+
+    width: Count = 32
+    """Channels of the first stage."""
+    hidden: Count = 128
+    """Length of the layer before the last ReLU."""
+    squash: bool = False
+    """Export f with a sigmoid over its attributes' logits (`networks.encoders.AttributeEncoder`)."""
+    size: Annotated[int, Field(ge=32, le=256)] = 64
+    """Side of the input pictures in pixels."""
+    weight_decay: Weight = 0.05
+    """AdamW's."""
+    utkface: Share = 0.35
+    """Share of UTKFace among a batch's photos."""
+    celebahq: Share = 0.0
+    """Share of CelebA-HQ among the photos with whole heads; the rest is CelebA."""
+    relight: Share = 0.0
+    """Share of a batch under strong changes of exposure, white balance and shade."""
+    stylised: Share = 0.75
+    """Share of a batch that is made to look drawn."""
+    focus: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Weight in the loss of the attributes that an avatar can show, expressions among them; others have 1."""
+    skin: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Weight of the loss of a separate head for the skin's colour; 0: no such head."""
+    drawn: Share = 0.0
+    """Share of a batch that are labelled faces in illustration styles, none of which is a target."""
+    start: str | None = None
+    """A checkpoint of the same net to start from, instead of random weights."""
+    limit: Limit = None
+    """At most so many pictures a set; None: all."""
+
+
+@_record
+class _Classifier(Training):
+    """Settings of both classifiers, and constants that one of them makes a setting."""
+
+    domain: ClassVar[str]
+    size: ClassVar[int] = 32
+    net: ClassVar[str] = "residual"
+    drawn: ClassVar[float] = 0.0
+    unlabelled: ClassVar[float] = 0.0
+    absent: ClassVar[int | None] = None
+    through: ClassVar[str | None] = None
+
+    width: Count = 32
+    """Channels of the residual net's first stage."""
+    stylise: SmallShare = 0.0
+    """Share of a batch that is made to look drawn: slanted, bent, thinner or thicker, grey with hard contrast."""
+    start: str | None = None
+    """A checkpoint of the same net to start from, instead of random weights."""
+    ema: Decay = 0.998
+    """Decay of the exponential moving average of the weights, which is the result."""
+    smoothing: SmallShare = 0.1
+    """Label smoothing."""
+    weight_decay: Weight = 0.05
+    """AdamW's."""
+    limit: Limit = None
+    """At most so many pictures; None: all."""
+
+
+@_record
+class ClassifierTraining(_Classifier):
+    """f of digits, on SVHN, or their judge, on MNIST: ten classes."""
+
+    domain: Literal["svhn", "mnist"] = "svhn"
+    """Which labels are learnt: street numbers or handwritten digits."""
+    net: Literal["residual", "paper"] = "residual"
+    """`networks.digits.ClassEncoder` or the paper's four convolutions."""
+    drawn: SmallShare = 0.0
+    """Share of drawn street numbers in a batch of svhn."""
+    unlabelled: Weight = 0.0
+    """Pictures of MNIST without labels for each picture of svhn, pseudo-labelled by f's moving average."""
+    balanced: bool = True
+    """Correct the pseudo-labels under the assumption that all digits are equally frequent."""
+    absent: Digit = None
+    """A digit that is left out of training."""
+    through: str | None = None
+    """A translation's checkpoint: learn its pictures of svhn with svhn's labels (domain adaptation)."""
+
+    @model_validator(mode="after")
+    def _check_domain(self) -> ClassifierTraining:
+        if self.unlabelled and (self.domain != "svhn" or self.through):
+            raise ValueError("unlabelled goes with domain=svhn without through.")
+        if self.through and (self.domain != "svhn" or self.drawn):
+            raise ValueError("through goes with domain=svhn and drawn=0.")
+        return self
+
+
+@_record
+class FolderClassifierTraining(_Classifier):
+    """f from the user's own labelled pictures: a folder with a sub-folder for each class."""
+
+    domain: ClassVar[str] = "folder"
+    folder: str | None = None
+    """The folder, or a zip of it."""
+    size: Literal[32, 64] = 32
+    """Side of the input pictures in pixels."""
+    heads: bool = False
+    """Find the face in every picture and crop its head."""
+
+
+@_record
+class JudgeTraining(Training):
+    """The judge: attributes of pictures of a style only; no part of training the transfer."""
+
+    style: Style = "avataaars"
+    """Whose pictures it judges."""
+    width: Count = 24
+    """Channels of the first layer."""
+    avatars: Count = 12000
+    """Rendered for training; of a style that comes as a pack, at most so many are learnt."""
+
+
+@_record
+class TransferTraining(Training):
+    """g and D: settings that all DTNs share, and constants that one task makes a setting. α, β, γ as in the paper's
+    L_G; every row of its tables is a change of these settings."""
+
+    size: ClassVar[int]
+    channels: ClassVar[int] = 4
+    heads: ClassVar[bool] = False
+    contains_f: ClassVar[bool] = True
+    binary: ClassVar[bool] = False
+    generator: ClassVar[str] = "upsample"
+    tie: ClassVar[float] = 0.0
+
+    batch: Annotated[int, Field(ge=2)] = 64
+    """Batch size; at least 2, for batch norm."""
+    encoder: str = "encoder"
+    """f: a checkpoint's name or folder, or "dlib", or several joined by "+"."""
+    alpha: Annotated[float, Field(ge=0)] = 5.0
+    """Weight of L_CONST."""
+    alpha_end: Annotated[float | None, Field(ge=0)] = None
+    """If given, α is constant for 45% of the steps, then falls to this by 60%: first constancy finds what to paint,
+    then D makes it look drawn. None: α stays, as in the paper."""
+    beta: Annotated[float, Field(ge=0)] = 100.0
+    """Weight of L_TID."""
+    gamma: Annotated[float, Field(ge=0)] = 0.5
+    """Weight of L_TV."""
+    delta: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of L_GANG; 0: without D."""
+    start: str | None = None
+    """A translation whose g goes on learning, instead of random weights."""
+    base: Count = 24
+    """Channels of g at full size."""
+    d_base: Count = 32
+    """Channels of D's first layer."""
+    d_upscale: Annotated[float, Field(ge=1, le=8)] = 1.0
+    """Factor by which pictures are scaled up for D (the paper: 64 → 152)."""
+    lr_d: Rate = 3e-4
+    """D's learning rate."""
+    ema: Decay = 0.998
+    """Decay of the exponential moving average of g, which is the result."""
+    random_affine: bool = False
+    """Random affine of G(s) before f reads it: constancy then rests on strokes, not on pixels."""
+    emphasis: Annotated[float, Field(gt=0, lt=10)] = 1.0
+    """Factor on g's input when the result is used; training itself uses 1. Above 1 it commits more."""
+    views: Count = 4
+    """Augmented views of every source picture whose f(s) is computed once and kept."""
+    limit: Limit = None
+    """At most so many source pictures; None: all."""
+
+
+@_record
+class FacesTransfer(TransferTraining):
+    """Photos of faces → emoji."""
+
+    size: ClassVar[int] = 64
+
+    style: Style = "avataaars"
+    """The target domain."""
+    avatars: Count = 12000
+    """Rendered pictures of t."""
+    utkface: Share = 0.0
+    """UTKFace's photos in s, for each of CelebA's: more ages and skins, without hair."""
+    tie: Annotated[float, Field(ge=0, lt=1e4)] = 0.0
+    """Weight of ‖G(s) − R(c(f(s)))‖²: the painted picture held to the drawn one (Tied Output Synthesis); 0: without."""
+    avatar: str | None = None
+    """With tie: a checkpoint that holds c."""
+
+    @model_validator(mode="after")
+    def _check_tie(self) -> FacesTransfer:
+        if bool(self.tie) != bool(self.avatar):
+            raise ValueError("tie goes with avatar=CHECKPOINT, whose c draws.")
+        return self
+
+
+@_record
+class DigitsTransfer(TransferTraining):
+    """Street numbers → handwritten digits (paper, Sec. 5.1)."""
+
+    size: ClassVar[int] = 32
+
+    generator: Literal["upsample", "deconv"] = "upsample"
+    """`networks.generator.Generator` with a spectral-norm D, or the paper's g and D of digits."""
+    contains_f: bool = True
+    """G = g∘f. False: a network of f's shape is learnt together with g, from pictures (Table 1)."""
+    binary: bool = False
+    """D tells only G(s) from t, as in the baseline of Sec. 3."""
+    swap: bool = False
+    """The transfer from t to s instead."""
+    absent_s: Digit = None
+    """A digit left out of s."""
+    absent_t: Digit = None
+    """A digit left out of t."""
+
+    @property
+    def channels(self) -> int:
+        """Of a picture of t."""
+        return 3 if self.swap else 1
+
+    @model_validator(mode="after")
+    def _check_binary(self) -> DigitsTransfer:
+        if self.binary and self.beta:
+            raise ValueError("binary is the D of the baseline, which has no L_TID: set beta=0 too.")
+        return self
+
+
+@_record
+class FoldersTransfer(TransferTraining):
+    """The user's own two folders."""
+
+    s: str | None = None
+    """Folder or zip of source pictures."""
+    t: str | None = None
+    """Folder or zip of target pictures."""
+    heads: bool = False
+    """Find the face in every source picture and crop its head; the result then works on faces."""
+    size: Literal[32, 64, 128] = 64
+    """Side of g's pictures in pixels."""
+
+
+@_record
+class AvatarTraining(Training):
+    """c: chooses the parameters of avatars, which the artist's engine draws (`training.avatar`)."""
+
+    style: Literal["avataaars", "toon-head"] = "avataaars"
+    """Whose engine draws."""
+    encoder: str = "encoder-drawn"
+    """f: a checkpoint's name or folder."""
+    reader: Literal["f", "g", "both"] = "f"
+    """c's input: f(x), the painted G(x), or both, their log-probabilities added."""
+    through: str = "emoji"
+    """The translation whose G(x) is read (reader=g or both)."""
+    mlp: Annotated[int, Field(ge=0)] = 0
+    """Width of c's two hidden layers; 0: c is linear."""
+    logits_only: bool = False
+    """c reads f's attributes alone, without the hidden layer."""
+    noise: Weight = 0.8
+    """Standard deviation of the noise on the standardised features of drawings."""
+    sparsity: Weight = 0.0
+    """Weight of the mean absolute weight of c."""
+    agree: Weight = 5.0
+    """Weight of constancy in f's attributes: c's choice for a photo against f's reading of it."""
+    alpha: Weight = 0.0
+    """Weight of L_CONST through the engine, by straight-through choices."""
+    prior: Weight = 0.0
+    """Weight of the KL of a batch's mean choices from f's mean."""
+    adversary: Weight = 0.0
+    """Weight of a D that tells photos' parameters from drawings'."""
+    weight_decay: Weight = 0.01
+    """AdamW's."""
+    avatars: Count = 12000
+    """Drawings to learn from."""
+    celebahq: Annotated[int, Field(ge=0)] = 8000
+    """Photos of CelebA-HQ beside CelebA's; 0: none."""
+    limit: Limit = None
+    """At most so many of CelebA's photos; None: all."""
+
+
+@_record
+class UpscalerTraining(Training):
+    """SR: 64 → 256 on vector renders, with the blur and noise that g makes."""
+
+    width: Count = 48
+    """Channels of the hidden layers."""
+    depth: Count = 5
+    """Hidden layers."""
+    avatars: Count = 2000
+    """Rendered pairs."""
+    patch: Count = 32
+    """Side of a training patch at low resolution."""
