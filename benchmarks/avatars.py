@@ -235,7 +235,7 @@ def main(argv: list[str] | None = None) -> int:
         given = {key: getattr(arguments, key) for key in ("encoder", "style", "through", "steps")}
         if given["style"] == "toon-head" and given["through"] is None:
             given["through"] = "toon-head"
-        base = replace(base, **{key: value for key, value in given.items() if value is not None})
+        base = configs.parse_set(base, [f"{key}={value}" for key, value in given.items() if value is not None])
         report = run(base, data_folder(arguments.data), arguments.row or list(ROWS), arguments.output, say)
     except (UserError, OSError) as error:
         say(f"error: {error}")

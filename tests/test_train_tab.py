@@ -20,6 +20,7 @@ import app as script
 from dtn_core import config as configs
 from dtn_core import events, images
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.training import snapshot
 from dtn_core.training.check import Check
 from dtn_core.ui import curves, desk, exports, forms, live, train, train_form, train_watch
@@ -347,7 +348,8 @@ def test_the_form_wins_over_the_preset_and_the_box_over_the_form():
     ("preset", "values", "extra", "words"),
     [
         ("nothing", {}, "", "no preset"), ("folders-tiny", {"steps": None}, "", "Steps (steps) is empty"),
-        ("folders-tiny", {"steps": 0}, "", "steps must be at least 1"), ("folders-tiny", {"steps": 1.5}, "", "steps"),
+        ("folders-tiny", {"steps": 0}, "", "steps=0: should be greater than or equal to 1"),
+        ("folders-tiny", {"steps": 1.5}, "", "steps"),
         ("folders-tiny", {"alpha": -1}, "", "alpha"), ("folders-tiny", {}, "alpha", "write key=value"),
         ("folders-tiny", {}, "width=3", "unknown setting"), ("folders-tiny", {}, "{", "not JSON"),
         ("folders-tiny", {}, '{"width": 3}', "unknown setting"), ("folders-tiny", {}, '{"steps": "a"}', "steps"),
@@ -708,7 +710,7 @@ def test_said():
     assert "message agree" in train_watch.said(lambda: "Good.")
 
     def bad():
-        raise ValueError("no such thing.")
+        raise UserError("no such thing.")
 
     assert "message error" in train_watch.said(bad)
     assert json.dumps(train_watch.REALLY)  # plain texts

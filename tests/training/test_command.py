@@ -103,7 +103,7 @@ def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
         (["train", "faces-tiny", "--resume", "x"], "give a preset"),
         (["train", "nosuch"], "unknown preset"),
         (["train", "nosuch.json"], "no configuration can be read"),
-        (["train", "faces-tiny", "--set", "alpha=x"], "float is wanted"),
+        (["train", "faces-tiny", "--set", "alpha=x"], "alpha='x': should be a valid number"),
         (["train", "faces-tiny", "--set", "encoder=nosuch"], "no data folder"),
         (["train", "faces-tiny", "--data", "/nowhere"], "no such folder"),
         (["train", "faces-tiny", "--pack", "/nope"], "/nope: no such training pack"),

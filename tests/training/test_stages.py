@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from accelerate import Accelerator
 from made_cartoons import write_cartoons
 
 from dtn_core import checkpoint
-from dtn_core.config import PRESETS, replace
+from dtn_core.config import PRESETS
 from dtn_core.domains import other_hands, styles
 from dtn_core.domains.avatars import BALANCED, render_many, sample
 from dtn_core.domains.portraits import UNKNOWN
