@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 
 from dtn_core import checkpoint
-from dtn_core.avatars.choose import learn
+from dtn_core.avatars.calibrate import learn
 from dtn_core.avatars.choose_shape import shape_statistics
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.skin import SKIN_LIGHTNESS

@@ -2,8 +2,8 @@
 (glasses: is any variant drawn?), and where to draw the line between yes and no is a decision of its own.
 
 Probabilities learnt on drawings aren't those of photos: c ranks photos well and misjudges how often. So each question's
-log-odds are mapped to f's own reading by a line (Platt scaling against f's probabilities on unlabelled photos), and an
-*operating point* says from which probability on it is drawn.
+log-odds are mapped to f's own reading by a line (Platt scaling against f's probabilities on unlabelled photos) and
+averaged with f's reading itself, and an *operating point* says from which probability on it is drawn.
 """
 
 from __future__ import annotations
@@ -154,110 +154,30 @@ def hair_reading(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]
     return each / each.sum(1, keepdims=True)
 
 
-def learn(
-    style: str,
-    beliefs: Beliefs,
-    told: Mapping[str, NDArray[np.float64]],
-    skin: dict[str, float],
-    shape: Statistics,
-    artist: Mapping[str, NDArray[np.float64]],
-) -> Decisions:
-    """Decisions from unlabelled photos: c's beliefs and f's probabilities of its attributes (name → (N,)); skin: see
-    `skin.skin_means`; shape: see `choose_shape.shape_statistics`; artist: head → how often each choice is among the
-    drawings."""
-    lines, rates = {}, {}
-    for name, question in QUESTIONS[style].items():
-        wanted = reading(told, question.reads)
-        lines[name] = _line(log_odds(style, question, beliefs), wanted)
-        rates[name] = round(float(wanted.mean()), 4)
-    wanted = hair_reading(told)
-    fitted = _lines_of_classes(hair_scores(style, beliefs), wanted)
-    hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
-    hair_rates = {name: round(float(wanted[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
-    bias = {head: _biases(style, head, said, artist[head]) for head, said in beliefs.items()}
-    return Decisions(lines, rates, hair, hair_rates, skin, bias, shape)
-
-
-FEWEST = 100
-"""So many photos at least tell how often a kind's variants are chosen."""
-
-
-def _biases(style: str, head: str, said: NDArray[np.float32], artist: NDArray[np.float64]) -> list[float]:
-    """What makes each choice as frequent within its kind as the artist's drawings have it: photos tell little of a
-    haircut or of clothes, and without it nearly everybody would wear the same."""
-    bias = np.zeros(said.shape[1])
-    for group in _kinds_of(style, head):
-        allowed = [j for j in group if _may_choose(style, head, j) and artist[j] > 0]
-        if len(allowed) < 2:
-            continue
-        mass = np.logaddexp.reduce(said[:, group], axis=1)
-        mostly = np.flatnonzero(mass > np.log(0.5))
-        rows = mostly if len(mostly) >= FEWEST else np.argsort(-mass)[:FEWEST]
-        wanted = artist[allowed] / artist[allowed].sum()
-        scores = said[rows][:, allowed].astype(np.float64)
-        scores -= scores.mean(1, keepdims=True)
-        bias[allowed] = -scores.mean(0)
-        step = 0.2 * scores.std(0).mean()  # in proportion to what there is to tell photos apart by
-        for round_ in range(400):
-            chosen = (scores + bias[allowed]).argmax(1)
-            often = np.bincount(chosen, minlength=len(allowed)) / len(rows)
-            bias[allowed] += step * 0.99**round_ * np.log((wanted + 0.01) / (often + 0.01))
-    return bias.round(5).tolist()
-
-
-def _kinds_of(style: str, head: str) -> list[list[int]]:
-    """The choices of a head by kind; one list of all where it has none."""
-    spec = SPECS[style]
-    if head in spec.kinds:
-        return [kind_index(style, head, (kind,)) for kind in spec.kinds[head]]
-    if head == "colour:hair":
-        return [[spec.colours["hair"].index(code) for code in codes] for codes in HAIR_COLOURS.values()]
-    return [list(range(len(spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head])))]
-
-
-def _may_choose(style: str, head: str, index: int) -> bool:
+def may_choose(style: str, head: str, index: int) -> bool:
     spec = SPECS[style]
     return (spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head])[index] not in RESERVED
 
 
-def _line(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and offset of the logistic curve through (scores, probabilities): Newton's steps on the cross-entropy."""
-    x = np.stack([scores, np.ones_like(scores)], 1)
-    w = np.zeros(2)
-    for _ in range(50):
-        p = _sigmoid(x @ w)
-        hessian = (x * (p * (1 - p))[:, None]).T @ x / len(x) + 1e-6 * np.eye(2)
-        step = np.linalg.solve(hessian, x.T @ (p - wanted) / len(x))
-        w -= np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-7:
-            break
-    return round(float(w[0]), 4), round(float(w[1]), 4)
+F_WEIGHT = 0.75
+"""Weight of f's own log-odds beside c's. On the validation part c alone has six attributes right of 82.6% of people, .5
+of 83.4%, .75 of 83.2%, f alone of 83.0%; from .75 on nobody is given glasses, a hat or a beard that f doesn't see."""
 
 
-def _lines_of_classes(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, list[float]]:
-    """One slope and an offset a class of the softmax through (scores, probabilities): gradient steps."""
-    slope, offsets = 1.0, np.zeros(scores.shape[1])
-    x = scores - scores.mean(1, keepdims=True)
-    scale = max(float(x.std()), 1e-6)
-    for _ in range(2000):
-        logits = slope * x / scale + offsets
-        p = np.exp(logits - logits.max(1, keepdims=True))
-        miss = p / p.sum(1, keepdims=True) - wanted
-        slope -= 1.0 * float((miss * x / scale).sum(1).mean())
-        offsets -= 1.0 * miss.mean(0)
-    return slope / scale, [float(v) for v in offsets - offsets.mean()]
-
-
-def chances(style: str, beliefs: Beliefs, decisions: Decisions) -> dict[str, NDArray[np.float64]]:
-    """Question → (N,) probability of yes, and "hair:NAME" → that of a colour."""
+def chances(
+    style: str, beliefs: Beliefs, decisions: Decisions, told: Mapping[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """Question → (N,) probability of yes, and "hair:NAME" → that of a colour. told: f's probabilities, name → (N,)."""
     made = {}
     for name, question in QUESTIONS[style].items():
         slope, offset = decisions.lines[name]
-        made[name] = _sigmoid(slope * log_odds(style, question, beliefs) + offset)
+        of_c = slope * log_odds(style, question, beliefs) + offset
+        made[name] = sigmoid((1 - F_WEIGHT) * of_c + F_WEIGHT * _logit(reading(told, question.reads)))
     lines = np.array([decisions.hair[name] for name in HAIR_READS])
-    logits = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
-    p = np.exp(logits - logits.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
+    of_c = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
+    of_c -= np.logaddexp.reduce(of_c, axis=1, keepdims=True)
+    mixed = (1 - F_WEIGHT) * of_c + F_WEIGHT * np.log(hair_reading(told))
+    p = np.exp(mixed - np.logaddexp.reduce(mixed, axis=1, keepdims=True))
     return made | {f"hair:{name}": p[:, i] for i, name in enumerate(HAIR_READS)}
 
 
@@ -278,7 +198,7 @@ def choose(
 
     told: f's probabilities, name → (N,), for expressions; skin: (N, 3) CIELAB of the cheeks as f reads it.
     """
-    likely = chances(style, beliefs, decisions)
+    likely = chances(style, beliefs, decisions, told)
     lightness = skin_lightness(told, skin[:, 0], decisions.skin)
     shapes = face_shapes(told, decisions.shape)
     say = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
@@ -333,7 +253,7 @@ def _variants(
         if slot == "mouth" or slot not in beliefs:
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
-        allowed = [j for j in allowed if _may_choose(style, slot, j)]
+        allowed = [j for j in allowed if may_choose(style, slot, j)]
         if slot == "top" and kinds[slot][0] in CUTS:
             allowed = [variants.index(v) for v in CUTS[kinds[slot][0]][cut]]
         score = beliefs[slot] + bias[slot]
@@ -386,5 +306,10 @@ def _sure(
     return {label: round(p, 3) for label, p in made.items()}
 
 
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
+
+
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    p = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.log(p / (1 - p))

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from .. import checkpoint, colours, images
 from ..avatars import choose, skin
 from ..avatars.atlas import atlas, to_tensor
+from ..avatars.calibrate import learn
 from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
 from ..avatars.choose_shape import Statistics, shape_statistics
 from ..avatars.engine import parameters_of
@@ -259,7 +260,7 @@ class AvatarStage:
         told = {name: values[:n] for name, values in self.told.items()}
         return Drawer(
             made.style, made.f, made.standardise, made.head, made.picture,
-            choose.learn(made.style, beliefs, told, self.skin_means, self.shape_statistics, self._artist()),
+            learn(made.style, beliefs, told, self.skin_means, self.shape_statistics, self._artist()),
         )  # fmt: skip
 
     def samples(self) -> Image:

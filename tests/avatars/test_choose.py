@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dtn_core import colours
+from dtn_core.avatars import calibrate
 from dtn_core.avatars import choose as choosing
 from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, Decisions, choose
 from dtn_core.avatars.choose_shape import face_shapes, shape_statistics
@@ -55,7 +56,9 @@ def chosen(style="avataaars", told=None, decisions=None, lightness=60.0, point="
 
 
 def test_what_is_surely_seen_is_drawn():
-    parameters, sure = chosen(top="hat", facialHair="", accessories="round")
+    parameters, sure = chosen(
+        top="hat", facialHair="", accessories="round", told=told_of(Wearing_Hat=0.98, Eyeglasses=0.98)
+    )
     assert parameters.variants["top"] == "winterHat03"  # brims are for people to choose
     assert parameters.variants["accessories"] == "round"
     assert parameters.variants["facialHair"] == ""
@@ -65,11 +68,25 @@ def test_what_is_surely_seen_is_drawn():
 
 def test_a_line_moves_the_threshold_and_the_balanced_point_draws_more():
     sly = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -9.0)})
-    assert chosen(accessories="round", decisions=sly)[0].shows("accessories") == "none"
+    told = told_of(Eyeglasses=0.5)
+    assert chosen(accessories="round", told=told)[0].shows("accessories") == "clear"
+    assert chosen(accessories="round", told=told, decisions=sly)[0].shows("accessories") == "none"
     # odds of 2 to 5 for glasses by uniform beliefs: a seventh of them says none
     doubtful = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -3.2)})
-    assert chosen(decisions=doubtful)[0].shows("accessories") == "none"
-    assert chosen(decisions=doubtful, point="balanced")[0].shows("accessories") != "none"
+    assert chosen(told=told, decisions=doubtful)[0].shows("accessories") == "none"
+    assert chosen(told=told, decisions=doubtful, point="balanced")[0].shows("accessories") != "none"
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_nobody_is_given_what_f_does_not_see(style):
+    seen = {name: dict(zip(("yes", "no"), (0.9, 0.05))) for name in QUESTIONS[style]}
+    for name, question in QUESTIONS[style].items():
+        ((slot, kinds),) = question.yes.items()
+        variant = SPECS[style].kinds[slot][kinds[0]][0]
+        for read, p in seen[name].items():
+            told = told_of(**{r.removeprefix("-"): 1 - p if r[0] == "-" else p for r in question.reads})
+            likely = choosing.chances(style, beliefs_of(style, **{slot: variant}), plain(style), told)[name]
+            assert (likely > 0.5) == (read == "yes"), (name, read)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -81,7 +98,7 @@ def test_no_network_draws_what_is_reserved_for_people(style):
 
 
 def test_beards_and_long_hair_exclude_each_other_and_the_surer_one_stays():
-    bearded, _ = chosen(top="straight01", facialHair="beardLight")
+    bearded, _ = chosen(top="straight01", facialHair="beardLight", told=told_of(No_Beard=0.1))
     assert (bearded.shows("top") == "long") != (bearded.shows("facialHair") != "none")
 
 
@@ -104,7 +121,7 @@ def test_a_moustache_needs_a_shaven_chin():
 
 @pytest.mark.parametrize("style", STYLES)
 def test_hair_has_a_shade_of_its_name(style):
-    parameters, sure = chosen(style, **{"colour:hair": "#ecdcbf"})
+    parameters, sure = chosen(style, told=told_of(Blond_Hair=0.9), **{"colour:hair": "#ecdcbf"})
     assert parameters.colours["hair"] == "#ecdcbf"
     assert sure["blond hair"] > 0.9
     if "beard" in parameters.colours:
@@ -121,7 +138,7 @@ def test_variants_become_as_frequent_as_the_artist_has_them():
     wanted = {"bob": 0.25, "curly": 0.5, "bun": 0.25, "frida": 0.9}  # the last is reserved for people
     for name, share in wanted.items():
         artist[tops.index(name)] = share
-    bias = np.array(choosing._biases("avataaars", "top", scores.astype(np.float32), artist))
+    bias = np.array(calibrate._biases("avataaars", "top", scores.astype(np.float32), artist))
     three = [tops.index(name) for name in ("bob", "curly", "bun")]
     long = choosing.kind_index("avataaars", "top", ("long",))
     rows = np.logaddexp.reduce(scores[:, long], axis=1) > np.log(0.5)
@@ -144,12 +161,12 @@ def test_learning_maps_odds_to_the_readings_of_f():
     rng = np.random.default_rng(0)
     odds = rng.normal(0, 2, 4000)
     wanted = 1 / (1 + np.exp(-(1.7 * odds - 0.8)))
-    slope, offset = choosing._line(odds, wanted)
+    slope, offset = calibrate._line(odds, wanted)
     assert (slope, offset) == pytest.approx((1.7, -0.8), abs=0.02)
     scores = rng.normal(0, 1, (4000, 4))
     logits = 2.5 * scores + np.array([0.5, 0, -0.5, 0])
     target = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    slope, offsets = choosing._lines_of_classes(scores, target)
+    slope, offsets = calibrate._lines_of_classes(scores, target)
     assert slope == pytest.approx(2.5, abs=0.1)
     assert offsets == pytest.approx([0.5, 0, -0.5, 0], abs=0.05)
 
@@ -161,7 +178,7 @@ def test_decisions_go_through_json(style):
     told = told_of(50)
     beliefs = beliefs_of(style, 50)
     artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in beliefs.items()}
-    learnt = choosing.learn(
+    learnt = calibrate.learn(
         style, beliefs, told, skin_means(told, np.full(50, 55.0)), shape_statistics(style, told), artist
     )
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
@@ -185,10 +202,10 @@ def test_hair_that_cannot_be_seen_is_grey_on_old_people():
     assert max(seen, key=seen.get) == "brown"
 
 
-@pytest.mark.parametrize(("male", "kind"), [("bob", "long"), ("theCaesar", "short")])
+@pytest.mark.parametrize(("male", "kind"), [(0.1, "long"), (0.9, "short")])
 def test_the_cut_follows_what_f_reads_of_the_hair(male, kind):
     for told, cut in (({"Bangs": 0.9, "Wavy_Hair": 0.9}, "Bangs"), ({"Wavy_Hair": 0.9}, "Wavy_Hair"), ({}, "")):
-        parameters, _ = chosen(top=male, told=told_of(**told))
+        parameters, _ = chosen(told=told_of(Male=male, **told))
         assert parameters.variants["top"] in choosing.CUTS[kind][cut]
 
 

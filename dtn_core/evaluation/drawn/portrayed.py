@@ -75,5 +75,5 @@ def portray_seen(
         for point in points:
             avatars[point] += drawer.choose(*given, point)
     joined = {name: np.concatenate([said[name] for said in beliefs]) for name in beliefs[0]}
-    likely = chances(drawer.style, joined, drawer.decisions)
-    return Portrayed(drawer, features, drawer.told(features), likely, avatars)
+    told = drawer.told(features)
+    return Portrayed(drawer, features, told, chances(drawer.style, joined, drawer.decisions, told), avatars)
