@@ -43,8 +43,8 @@ from dtn_core.evaluation.photos import Photos
 from dtn_core.evaluation.questions import all_right, answers, scores
 from dtn_core.networks.judge import Judge
 from dtn_core.training.avatar import AvatarStage, Seen, photo_features, see
-from dtn_core.training.engine import make_accelerator
-from dtn_core.training.packs import make_encoder
+from dtn_core.training.feature_cache import make_encoder
+from dtn_core.training.optim import make_accelerator
 
 ALONE = {"agree": 0.0}
 """Nothing is learnt from photos but how often a thing is."""

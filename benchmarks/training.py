@@ -34,10 +34,10 @@ from torchvision import transforms
 from dtn_core import events, losses
 from dtn_core.config import PRESETS, kind_of
 from dtn_core.images import to_rgb
-from dtn_core.training import jobs, snapshot
-from dtn_core.training.engine import make_accelerator
+from dtn_core.training import launcher, status
+from dtn_core.training.feature_cache import FeatureCache, make_encoder
 from dtn_core.training.loop import train
-from dtn_core.training.packs import Pack, make_encoder
+from dtn_core.training.optim import make_accelerator
 from dtn_core.training.runs import Run
 from dtn_core.training.transfer import TransferStage, make_d, make_g
 
@@ -53,7 +53,7 @@ def noise_pack(config, f):
     z = torch.randn(PICTURES, config.views, f.dim, generator=random)
     t = torch.randint(0, 256, (PICTURES, channels, size, size), generator=random, dtype=torch.uint8)
     val = torch.zeros(64, size, size, 3, dtype=torch.uint8)
-    return Pack(z, t, z[:, 0], z[:64, 0], val, t[:64], z[:64, 0])
+    return FeatureCache(z, t, z[:, 0], z[:64, 0], val, t[:64], z[:64, 0])
 
 
 class Jpegs(Dataset):
@@ -165,7 +165,7 @@ def reading():
         times = []
         for _ in range(7):
             start = perf_counter()
-            found = snapshot.snapshot(run.path)
+            found = status.read_status(run.path)
             times.append(1000 * (perf_counter() - start))
             assert len(found.curves["d"][0]) == 10_000
         return round(median(times), 1)
@@ -176,15 +176,15 @@ def started_and_stopped():
     with tempfile.TemporaryDirectory() as folder:
         config = replace(PRESETS["upscaler-tiny"], steps=10**6, device="cpu", log_every=1)
         start = perf_counter()
-        path = jobs.start(config, "x", Path(folder))
+        path = launcher.start(config, "x", Path(folder))
         while not events.read(path / "events.jsonl")[0]:
             sleep(0.01)
         first = perf_counter() - start
-        while not snapshot.snapshot(path).step:
+        while not status.read_status(path).step:
             sleep(0.05)
         start = perf_counter()
-        jobs.ask(path, "stop")
-        while snapshot.snapshot(path).status != "stopped":
+        launcher.ask(path, "stop")
+        while status.read_status(path).status != "stopped":
             sleep(0.02)
         return {"first_event_s": round(first, 1), "stop_s": round(perf_counter() - start, 2)}
 

@@ -8,7 +8,6 @@ from accelerate import Accelerator
 
 from dtn_core import devices, training
 from dtn_core.config import PRESETS
-from dtn_core.training import engine
 
 
 def test_devices_by_name(monkeypatch):

@@ -21,8 +21,8 @@ from dtn_core import config as configs
 from dtn_core import events, images
 from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
-from dtn_core.training import snapshot
-from dtn_core.training.check import Check
+from dtn_core.training import status
+from dtn_core.training.dry_run import DryRun
 from dtn_core.ui import curves, desk, exports, forms, live, train, train_form, train_watch
 from dtn_core.ui.desk import OFF, Desk, Form
 
@@ -116,8 +116,8 @@ DEEDS = [
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_off_means_off_for_every_deed(made, monkeypatch, deed):
-    for name in ("snapshot", "runs_in", "log_tail"):
-        monkeypatch.setattr(snapshot, name, lambda *_: pytest.fail("it read the runs"))
+    for name in ("read_status", "runs_in", "log_tail"):
+        monkeypatch.setattr(status, name, lambda *_: pytest.fail("it read the runs"))
     method = getattr(Desk(made, "off"), deed)
     with pytest.raises(ValueError, match="turned off on this server"):
         method(*dummies(method))
@@ -195,7 +195,7 @@ def test_tiny_starts_tiny_ones_under_their_own_name(made, monkeypatch):
         calls.append((arguments, options))
         return SimpleNamespace(name="00009-digits-tiny")
 
-    monkeypatch.setattr(desk.jobs, "start", start)
+    monkeypatch.setattr(desk.launcher, "start", start)
     named = TINY._replace(name="mine", data="/etc", beside=True)
     assert Desk(made, "tiny").start(named) == "00009-digits-tiny"
     Desk(made, "all").start(named)
@@ -228,8 +228,8 @@ def test_names_stay_in_the_folder_of_runs(made, name):
 
 def test_runs_that_ended_are_read_once(runs, monkeypatch):
     a_desk, read = Desk(runs, "all"), []
-    whole = snapshot.snapshot
-    monkeypatch.setattr(snapshot, "snapshot", lambda path, before=None: read.append(path.name) or whole(path, before))
+    whole = status.read_status
+    monkeypatch.setattr(status, "read_status", lambda path, before=None: read.append(path.name) or whole(path, before))
     assert len(a_desk.list()) == 4
     read.clear()
     with alive(runs / "00004-digits-tiny"):
@@ -519,11 +519,11 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
         file.write(events.encode(events.Stamped(events.Failed(NASTY), 1_800_000_000.0)) + "\n")
     (path / "log.txt").write_text(NASTY)
     other = make_run(tmp_path, "00002-<b>y", step=40, s="a", t="b")
-    monkeypatch.setattr(live.health, "warnings", lambda run: (SimpleNamespace(what=NASTY, advice=NASTY),))
-    run, second = snapshot.snapshot(path), snapshot.snapshot(other)
+    monkeypatch.setattr(live.diagnostics, "warnings", lambda run: (SimpleNamespace(what=NASTY, advice=NASTY),))
+    run, second = status.read_status(path), status.read_status(other)
     texts = [
-        live.runs([run, second], name), live.status(run), live.drawn(run, second), live.log(snapshot.log_tail(path)),
-        live.checked(Check({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
+        live.runs([run, second], name), live.status(run), live.drawn(run, second), live.log(status.log_tail(path)),
+        live.checked(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
         train_watch.said(lambda: NASTY), live.quiet(NASTY),
     ]  # fmt: skip
     for text in texts:
@@ -534,7 +534,7 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
 
 
 def test_samples_follow_or_stay(made):
-    run = snapshot.snapshot(made / "00001-folders-cpu")
+    run = status.read_status(made / "00001-folders-cpu")
     steps = [step for step, _ in run.samples]
     newest = live.samples(run)
     assert newest["steps"] == steps
@@ -543,24 +543,24 @@ def test_samples_follow_or_stay(made):
     back = live.samples(run, steps[0])
     assert (back["at"], back["follow"], back["sides"][0]["step"]) == (0, False, steps[0])
     assert live.shown_step(run, steps[1] + 1) == steps[1]
-    other = snapshot.snapshot(made / "00002-folders-cpu")
+    other = status.read_status(made / "00002-folders-cpu")
     both = live.samples(run, steps[0], other)
     assert [side["name"] for side in both["sides"]] == [run.name, other.name]
     assert both["sides"][1]["step"] <= steps[0]
 
 
 def test_rows_of_a_grid(made, tmp_path):
-    run = snapshot.snapshot(made / "00004-digits-tiny")
+    run = status.read_status(made / "00004-digits-tiny")
     assert live.row_names(run, run.samples[0][1].read_bytes()) == ["s", "G(s)", "t", "G(t)"]
     images.save(tmp_path / "odd.png", np.zeros((50, 50, 3), np.uint8))
     assert live.row_names(run, (tmp_path / "odd.png").read_bytes()) == []
     assert live.row_names(run, b"") == []
     images.save(tmp_path / "f.png", grid(1, 2))
-    assert live.row_names(snapshot.snapshot(made / "00003-digits-f"), (tmp_path / "f.png").read_bytes()) == []
+    assert live.row_names(status.read_status(made / "00003-digits-f"), (tmp_path / "f.png").read_bytes()) == []
 
 
 def test_a_sample_that_is_gone(runs):
-    run = snapshot.snapshot(runs / "00001-folders-cpu")
+    run = status.read_status(runs / "00001-folders-cpu")
     run.samples[-1][1].unlink()
     assert live.samples(run)["sides"][0]["rows"] == []
 
@@ -579,7 +579,7 @@ def test_ages_and_sizes():
 
 
 def test_a_check_in_words():
-    found = Check(
+    found = DryRun(
         {"s": 512, "t": 300}, tuple((f"{i}.txt", "not a picture") for i in range(120)), np.zeros((8, 8, 3), np.uint8),
         0.05, 4000, 600 << 20, 8 << 30, 50 << 20, 20 << 30, "the CPU, 2 cores", ("The disk is nearly full.",),
     )  # fmt: skip
@@ -595,7 +595,7 @@ def test_a_check_in_words():
         assert words in text
     assert "… and 20 more" in text
     assert "it can start" not in text
-    assert "it can start" in live.checked(Check({"s": 1}, (), None, 2.0, 10, 1, 1, 1, 1, "the CPU", ()))
+    assert "it can start" in live.checked(DryRun({"s": 1}, (), None, 2.0, 10, 1, 1, 1, 1, "the CPU", ()))
 
 
 # ── what changes when ───────────────────────────────────────────────────────────────────────────────────────

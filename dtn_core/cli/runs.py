@@ -21,11 +21,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..training.snapshot import runs_in, snapshot, table, to_json
+    from ..training.status import read_status, runs_in, table, to_json
 
     folder = Path(arguments.runs)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder. Give one with --runs.")
-    found = [snapshot(path) for path in runs_in(folder)]
+    found = [read_status(path) for path in runs_in(folder)]
     print(json.dumps({"runs": [to_json(run) for run in found]}) if arguments.json else table(found))
     return 0

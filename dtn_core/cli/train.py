@@ -28,14 +28,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("preset", nargs="?", metavar="PRESET|FILE.json", help="what to train; - reads a configuration from stdin")
     add("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
     add("--runs", default="runs", metavar="DIR", help="folder of runs (default runs)")
-    add("--pack", metavar="FILE", help="a ready training pack, instead of --data")
-    add("--write-pack", metavar="FILE", help="only make that pack, for another machine to train from")
+    add("--feature-cache", metavar="FILE", help="a feature cache to train from, instead of --data")
+    add("--write-feature-cache", metavar="FILE", help="only make that cache, for another machine to train from")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     add("--resume", metavar="RUN", help="go on with this run directory")
     add("--download", action="store_true", help="fetch SVHN and MNIST into --data first")
     add("--tracker", choices=("tensorboard", "trackio"), help="log there too; the package must be installed")
-    add("--check", action="store_true", help="don't train: is the data there, how long will it take?")
-    add("--json", action="store_true", help="with --check: print one JSON object")
+    add("--dry-run", action="store_true", help="don't train: is the data there, how long will it take?")
+    add("--json", action="store_true", help="with --dry-run: print one JSON object")
     parser.set_defaults(run=run)
 
 
@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     config, name = read_config(arguments)
     if arguments.download:
         runner.digits_folder(arguments.data, download=True)
-    if arguments.check:
-        return check(config, arguments)
-    if arguments.write_pack:
-        return write_pack(config, arguments)
+    if arguments.dry_run:
+        return dry_run(config, arguments)
+    if arguments.write_feature_cache:
+        return write_feature_cache(config, arguments)
     resume = Path(arguments.resume) if arguments.resume else None
-    pack = Path(arguments.pack) if arguments.pack else None
-    path, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, pack, arguments.tracker)
+    cache = Path(arguments.feature_cache) if arguments.feature_cache else None
+    path, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, cache, arguments.tracker)
     if made:
         runner.log(f"{path}: done; the checkpoint is {made}")
     return 0
@@ -80,29 +80,29 @@ def read_config(arguments: argparse.Namespace) -> tuple[Config | None, str]:
     return configs.parse_set(config, arguments.set), name
 
 
-def check(config: Config | None, arguments: argparse.Namespace) -> int:
-    from ..training import check
+def dry_run(config: Config | None, arguments: argparse.Namespace) -> int:
+    from ..training import dry_run as dry
 
     if config is None:
-        raise UserError("--check goes with a preset or a configuration file.")
-    found = check.look(config, arguments.data, Path(arguments.runs))
-    print(json.dumps(check.to_json(found)) if arguments.json else check.table(found))
+        raise UserError("--dry-run goes with a preset or a configuration file.")
+    found = dry.run(config, arguments.data, Path(arguments.runs))
+    print(json.dumps(dry.to_json(found)) if arguments.json else dry.table(found))
     return 0
 
 
-def write_pack(config: Config | None, arguments: argparse.Namespace) -> int:
+def write_feature_cache(config: Config | None, arguments: argparse.Namespace) -> int:
     from ..config import TransferTraining
     from ..domains.portraits import optional_folder
 
     if not isinstance(config, TransferTraining):
-        raise UserError("--write-pack goes with a translation's preset: faces, digits or folders.")
-    from ..training.packs import make_encoder, make_pack
+        raise UserError("--write-feature-cache goes with a translation's preset: faces, digits or folders.")
+    from ..training.feature_cache import build_cache, make_encoder
 
-    path = Path(arguments.write_pack)
+    path = Path(arguments.write_feature_cache)
     try:
-        made = make_pack(config, make_encoder(config.encoder), optional_folder(arguments.data), "cpu")
+        made = build_cache(config, make_encoder(config.encoder), optional_folder(arguments.data), "cpu")
         made.write(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Choose another.") from None
-    runner.log(f"{path}: {path.stat().st_size / 1e6:.0f} MB. Train from it with --pack {path}")
+    runner.log(f"{path}: {path.stat().st_size / 1e6:.0f} MB. Train from it with --feature-cache {path}")
     return 0

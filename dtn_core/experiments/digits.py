@@ -21,7 +21,7 @@ from ..errors import UserError
 from ..evaluation.digits import accuracy, logits_of, measure, nearest_neighbours, rgb, transfer
 from ..images import to_float
 from ..training import run_training
-from ..training.snapshot import snapshot
+from ..training.status import read_status
 from .figures import FORMAT, EncoderFigures, Figures, Record, read_figures, updating
 from .paper import ROWS, TRANSLATIONS, Row
 
@@ -188,14 +188,14 @@ class Suite:
         training is stopped: what is half trained must not be measured."""
         unfinished = None
         for path in sorted(self.setup.runs.glob(f"*-{name}")):
-            run = snapshot(path)
+            run = read_status(path)
             if run.config == config and self._is_of_this_data(path):
                 if run.status == "done":
                     return path
                 unfinished = path
         data = str(self.setup.data) if self.setup.data else None
         path, _ = run_training(config, name, self.setup.runs, data, unfinished)
-        if snapshot(path).status != "done":
+        if read_status(path).status != "done":
             self.setup.log(f"{path}: stopped before its end; the same command resumes it")
             raise KeyboardInterrupt
         return path
@@ -265,4 +265,4 @@ def timing(run: Path) -> dict[str, Any]:
     """Seconds that a run trained, without pauses, and the median of its pictures of s per second."""
     stamped, _ = events.read(run / "events.jsonl")
     rates = [s.event.rate for s in stamped if isinstance(s.event, events.Stepped) and s.event.rate]
-    return {"seconds": round(snapshot(run).seconds), "samples_per_s": round(float(np.median(rates)), 1)}
+    return {"seconds": round(read_status(run).seconds), "samples_per_s": round(float(np.median(rates)), 1)}

@@ -36,18 +36,18 @@ def run_training(
     runs: Path,
     data: str | None,
     resume: Path | None = None,
-    pack: Path | None = None,
+    feature_cache: Path | None = None,
     tracker: str | None = None,
 ) -> tuple[Path, Path | None]:
     """Start a run, or resume one (its own configuration counts then). Returns (run directory, checkpoint); under
     `accelerate launch`, every process calls this, the first writes, and the others get None.
 
-    data: folder of packs, or None for DTN_DATA, or for what the resumed run had; pack: file of a ready training pack
+    data: folder of data packs, or None for DTN_DATA or the resumed run's; feature_cache: file of a ready feature cache
     for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises UserError with one line for
     bad input.
     """
-    from .engine import make_accelerator, part
     from .loop import train
+    from .optim import make_accelerator, part
     from .runs import Run
 
     first = int(os.environ.get("RANK", "0")) == 0
@@ -57,7 +57,7 @@ def run_training(
         config, data, path = (Run.config_of(resume), data or Run.data_of(resume), resume)
     else:
         assert config is not None
-        _check_data(config, data, pack)
+        _check_data(config, data, feature_cache)
         if first:
             run = Run.create(runs, name, config, data)
         path = run.path if run else runs
@@ -68,8 +68,8 @@ def run_training(
         part(config.batch, accelerator)
         if tracker:
             accelerator.init_trackers("dtn-studio", {k: v for k, v in asdict(config).items() if v is not None})
-        with accelerator.main_process_first():  # which makes the pack; the others read it
-            stage = make_stage(config, data, accelerator, path.parent if resume else runs, pack)
+        with accelerator.main_process_first():  # which makes the feature cache; the others read it
+            stage = make_stage(config, data, accelerator, path.parent if resume else runs, feature_cache)
         exported = train(stage, run, config, accelerator)
         accelerator.end_training()
     except Exception as error:
@@ -102,18 +102,18 @@ NEEDS: dict[type[Config], Needs] = {
 }
 
 
-def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
+def _check_data(config: Config, data: str | None, feature_cache: Path | None) -> None:
     """Raise UserError before a run directory is made."""
     from ..domains.portraits import data_folder
     from ..domains.styles import PACKS
 
     needs = NEEDS[type(config)]
-    if pack is not None:
-        from .packs import check_pack, make_encoder
+    if feature_cache is not None:
+        from .feature_cache import check_cache, make_encoder
 
         if not isinstance(config, TransferTraining):
-            raise UserError("--pack goes with a translation's preset: faces, digits or folders.")
-        check_pack(pack, make_encoder(config.encoder))
+            raise UserError("--feature-cache goes with a translation's preset: faces, digits or folders.")
+        check_cache(feature_cache, make_encoder(config.encoder))
         return
     if needs.data or (isinstance(config, JudgeTraining) and config.style in PACKS):
         data_folder(data)
@@ -122,20 +122,22 @@ def _check_data(config: Config, data: str | None, pack: Path | None) -> None:
         raise UserError(f"which pictures? Give a folder or zip: {example}.")
 
 
-def make_stage(config: Config, data: str | None, accelerator: Accelerator, runs: Path, pack: Path | None) -> Stage:
+def make_stage(
+    config: Config, data: str | None, accelerator: Accelerator, runs: Path, feature_cache: Path | None
+) -> Stage:
     """The stage of these settings, with its data read or made."""
     from ..domains.portraits import data_folder, optional_folder
-    from .packs import get_pack, make_encoder, read_pack
+    from .feature_cache import get_cache, make_encoder, read_cache
 
     needs = NEEDS[type(config)]
     module, name = needs.stage.split(".")
     stage = getattr(import_module(f".{module}", __name__), name)
-    folder = data_folder(data) if needs.data and pack is None else optional_folder(data)
+    folder = data_folder(data) if needs.data and feature_cache is None else optional_folder(data)
     if not needs.encoder:
         return stage(config, folder, accelerator)
     f = make_encoder(config.encoder, str(accelerator.device))
     if not isinstance(config, TransferTraining):
         return stage(config, folder, f, accelerator)
-    if pack is not None:
-        return stage(config, read_pack(pack, f), f, accelerator)
-    return stage(config, get_pack(config, f, folder, str(accelerator.device), runs / "packs"), f, accelerator)
+    if feature_cache is not None:
+        return stage(config, read_cache(feature_cache, f), f, accelerator)
+    return stage(config, get_cache(config, f, folder, str(accelerator.device), runs / "feature-cache"), f, accelerator)

@@ -37,8 +37,8 @@ from ..errors import UserError
 from ..networks.avatar_head import AvatarHead, PictureHead, added
 from ..networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise, weights_of
 from ..types import Image
-from .engine import adamw, descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
 from .judge import roughen
+from .optim import adamw, flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 30_000_000
 """Seeds of c's avatars start here: none is among g's, a judge's or those of an evaluation."""
@@ -153,7 +153,7 @@ class AvatarStage:
         loss = sum(value * weights.get(name, self.config.alpha) for name, value in told.items())
         if self.config.sparsity and "head" in self.nets:
             loss = loss + self.config.sparsity * self.nets["head"].choose.weight.abs().mean()
-        descend(loss, self.optimizer, self.accelerator, self.config.clip)
+        optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss, **told}
 
     def _say(
@@ -237,7 +237,7 @@ class AvatarStage:
         ones, zeros = fake.new_ones(len(fake), 1), fake.new_zeros(len(fake), 1)
         loss = F.binary_cross_entropy_with_logits(self.d(torch.cat(real, 1)), ones)
         loss = loss + F.binary_cross_entropy_with_logits(self.d(fake.detach()), zeros)
-        descend(loss, self.adam_d, self.accelerator)
+        optimizer_step(loss, self.adam_d, self.accelerator)
         return F.binary_cross_entropy_with_logits(self.d(fake), ones)
 
     def _artist(self) -> dict[str, np.ndarray]:

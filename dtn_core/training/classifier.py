@@ -22,7 +22,7 @@ from ..errors import UserError
 from ..images import to_float, to_rgb
 from ..networks.digits import ClassEncoder, PaperDigitEncoder
 from ..types import Image
-from .engine import adamw, average, descend, flat_cosine, layout, load_states, part, prepare, set_lr, states
+from .optim import adamw, flat_cosine, layout, load_states, optimizer_step, part, prepare, set_lr, states, update_ema
 
 DRAWN = 60_000
 """How many street numbers are drawn where `ClassifierTraining.drawn` asks for some."""
@@ -126,8 +126,8 @@ class ClassifierStage:
             each = F.cross_entropy(logits[len(x) :], guessed.y, reduction="none", label_smoothing=self.config.smoothing)
             loss = loss + (each * guessed.sure).mean()
             told["sure"] = guessed.sure.mean()
-        descend(loss, self.optimizer, self.accelerator, self.config.clip)
-        average(self.ema, self.net, self.config.ema, step)
+        optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
+        update_ema(self.ema, self.net, self.config.ema, step)
         return {"loss": loss, **told}
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ from ..errors import UserError
 from ..metrics import auc
 from ..networks.encoders import ATTRIBUTES, SKIN_MEAN, SKIN_SPREAD, AttributeEncoder
 from ..types import Image
-from .engine import adamw, descend, flat_cosine, known_mean, load_states, part, prepare, set_lr, states
+from .optim import adamw, flat_cosine, known_mean, load_states, optimizer_step, part, prepare, set_lr, states
 
 DRAWN = 2000
 """Faces drawn by every other hand."""
@@ -89,7 +89,7 @@ class EncoderStage:
         if skin is not None:
             told["skin"] = F.smooth_l1_loss(skin.float(), batch.skin)
         loss = told["attributes"] + self.config.skin * told.get("skin", 0.0)
-        descend(loss, self.optimizer, self.accelerator, self.config.clip)
+        optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss, **told}
 
     def _batch(self, step: int) -> Batch:

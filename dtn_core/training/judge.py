@@ -21,7 +21,7 @@ from ..metrics import balanced_accuracy
 from ..networks.judge import JUDGED, Judge
 from ..types import Image
 from .encoder import attribute_loss
-from .engine import descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
+from .optim import flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 10_000_000
 """The judge's avatars have seeds from here on: none of them is among g's or among those it is tested on."""
@@ -85,7 +85,7 @@ class JudgeStage:
             logits = self.net(x)
         labels = self.y[index[mine].to(self.y.device)]
         loss = attribute_loss(logits.float(), labels, self.accelerator)
-        descend(loss, self.optimizer, self.accelerator, self.config.clip)
+        optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss}
 
     def samples(self) -> Image:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..config import Training
 from ..events import Finished, Noted, Sampled, Saved, Started, Stepped
 from ..types import Image
-from .engine import means
+from .optim import means
 from .runs import Run
 
 LOOK_EVERY = 10
@@ -61,9 +61,9 @@ def train(stage: Stage, run: Run | None, config: Training, accelerator: Accelera
     that aren't finite raise a RuntimeError; the last good checkpoint stays. Without memory for a batch, half of it is
     tried; on a full disk training goes on, and says so.
     """
-    keeper = _Keeper(stage, run, config, accelerator)
+    keeper = Checkpointer(stage, run, config, accelerator)
     first = keeper.resume()
-    told = _Teller(stage, run, accelerator, first, config.steps)
+    told = MetricLogger(stage, run, accelerator, first, config.steps)
     why, step = "done", first
     try:
         for step in told.bar:
@@ -93,7 +93,7 @@ def train(stage: Stage, run: Run | None, config: Training, accelerator: Accelera
     return keeper.finish(step, why)
 
 
-def _step(stage: Stage, step: int, told: _Teller, accelerator: Accelerator) -> dict[str, Tensor]:
+def _step(stage: Stage, step: int, told: MetricLogger, accelerator: Accelerator) -> dict[str, Tensor]:
     """One step, with half the batch where a GPU's memory doesn't hold the whole one."""
     while True:
         try:
@@ -123,7 +123,7 @@ def _asked(run: Run | None, step: int, accelerator: Accelerator) -> set[str]:
     return shared[0]
 
 
-class _Teller:
+class MetricLogger:
     """Means of what steps return, told as events and to a tracker; only the first process has a run to tell."""
 
     def __init__(self, stage: Stage, run: Run | None, accelerator: Accelerator, first: int, steps: int) -> None:
@@ -179,7 +179,7 @@ class _Teller:
             tqdm.write(message)
 
 
-class _Keeper:
+class Checkpointer:
     """States to resume from, checkpoints to use, and the best of them."""
 
     def __init__(self, stage: Stage, run: Run | None, config: Training, accelerator: Accelerator) -> None:

@@ -6,7 +6,7 @@
 config.json                             the settings, as `config.to_dict` makes them
 run.json                                version of this layout, the data folder, the preset's name
 events.jsonl                            what training said (`dtn_core.events`)
-log.txt                                 what the process printed, where `jobs` started it
+log.txt                                 what the process printed, where `launcher` started it
 notes.txt                               what the user wrote about it
 samples/000500.png                      sample grids
 checkpoints/{last,best}.safetensors     states to resume from
@@ -99,7 +99,7 @@ class Run:
         run = cls(path, cls.config_of(path))
         _check_version(path)
         try:
-            if run._hold(sign):  # `jobs` started this process: it forgot what was asked, and stop may be asked again
+            if run._hold(sign):  # `launcher` has cleared old requests, and there may be a new stop
                 sys.stdout, sys.stderr = _Patient(sys.stdout), _Patient(sys.stderr)
             else:
                 for name in ASKED:
@@ -257,7 +257,7 @@ class Run:
 
 def take_lock(lock: BinaryIO) -> None:
     """Lock an open file for this process alone. Raises BlockingIOError if another one holds it for longer than the
-    moment that a look takes (`snapshot.is_alive`)."""
+    moment that a look takes (`status.is_alive`)."""
     patience = time.monotonic() + 1
     while True:
         try:

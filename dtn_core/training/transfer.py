@@ -25,8 +25,19 @@ from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator
 from ..types import Image
 from .classifier import turned_by
-from .engine import average, descend, flat_cosine, layout, load_states, part, prepare, prepare_optimizer, set_lr, states
-from .packs import Pack
+from .feature_cache import FeatureCache
+from .optim import (
+    flat_cosine,
+    layout,
+    load_states,
+    optimizer_step,
+    part,
+    prepare,
+    prepare_optimizer,
+    set_lr,
+    states,
+    update_ema,
+)
 
 
 def alpha_at(config: TransferTraining, step: int) -> float:
@@ -43,25 +54,25 @@ class TransferStage:
     One batch of g's pictures serves both steps: D sees it detached, then, once D has moved, g is judged on it.
     """
 
-    def __init__(self, config: TransferTraining, pack: Pack, f: nn.Module, accelerator: Accelerator) -> None:
+    def __init__(self, config: TransferTraining, cache: FeatureCache, f: nn.Module, accelerator: Accelerator) -> None:
         self.config, self.accelerator, self.f = config, accelerator, f
         device = accelerator.device
         self.device, self.batch, self.figure = str(device), config.batch, "const"
         weights = encoders.weights_of(f)
-        self.standardise_s = Standardise.of(pack.f_s.flatten(0, 1), weights).to(device)
-        self.standardise_t = Standardise.of(pack.f_t, weights).to(device)
-        self.z_s = self.standardise_s(pack.f_s.to(device))
-        self.z_t = self.standardise_t(pack.f_t.to(device))
-        self.z_val, self.val = self.standardise_s(pack.f_val.to(device)), pack.val
-        self.t, self.source = resident(pack.t, device), pack.source
-        self.t_val, self.z_t_val = pack.t_val, self.standardise_t(pack.f_t_val.to(device))
-        self.x_s = None if config.contains_f else pack.x_s.to(device)
+        self.standardise_s = Standardise.of(cache.f_s.flatten(0, 1), weights).to(device)
+        self.standardise_t = Standardise.of(cache.f_t, weights).to(device)
+        self.z_s = self.standardise_s(cache.f_s.to(device))
+        self.z_t = self.standardise_t(cache.f_t.to(device))
+        self.z_val, self.val = self.standardise_s(cache.f_val.to(device)), cache.val
+        self.t, self.source = resident(cache.t, device), cache.source
+        self.t_val, self.z_t_val = cache.t_val, self.standardise_t(cache.f_t_val.to(device))
+        self.x_s = None if config.contains_f else cache.x_s.to(device)
         torch.manual_seed(config.seed)
-        self.g = make_g(config, f, pack.t.shape[1], pack.t.shape[-1])
+        self.g = make_g(config, f, cache.t.shape[1], cache.t.shape[-1])
         if config.start:
             self.g.load_state_dict(_started(config.start, self.g))
-        self.d = make_d(config, pack.t.shape[1], pack.t.shape[-1])
-        self.tied = resident(tied(config, f, pack), device) if config.tie else None
+        self.d = make_d(config, cache.t.shape[1], cache.t.shape[-1])
+        self.tied = resident(tied(config, f, cache), device) if config.tie else None
         self.ema = copy.deepcopy(self.g).to(device).eval().requires_grad_(False)
         self.g, self.d = (prepare(net, accelerator, config.compile) for net in (self.g, self.d))
         self.adam_g, self.adam_d = (
@@ -84,7 +95,7 @@ class TransferStage:
             if d.from_t is not None:
                 told["d_t"] = d.from_t
         g = self._step_g(g_s, g_t, z_s, t, step, drawn)
-        average(self.ema, self.g, self.config.ema, step)
+        update_ema(self.ema, self.g, self.config.ema, step)
         if g.tie is not None:
             told["tie"] = g.tie
         return {**told, "g": g.total, "gang": g.gang, "const": g.const, "tid": g.tid, "tv": g.tv}
@@ -109,7 +120,7 @@ class TransferStage:
         with self.accelerator.autocast():
             logits = self.d(torch.cat(parts)).chunk(len(parts))
         loss = losses.discriminator(logits[0], None if self.config.binary else logits[1], logits[-1])
-        descend(loss.total, self.adam_d, self.accelerator, self.config.clip)
+        optimizer_step(loss.total, self.adam_d, self.accelerator, self.config.clip)
         return loss
 
     def _moved(self, x: Tensor, step: int) -> Tensor:
@@ -141,7 +152,7 @@ class TransferStage:
             alpha_at(self.config, step), self.config.beta, self.config.gamma, self.config.delta,
             None if drawn is None else losses.tie(g_s, drawn), self.config.tie,
         )  # fmt: skip
-        descend(loss.total, self.adam_g, self.accelerator, self.config.clip)
+        optimizer_step(loss.total, self.adam_g, self.accelerator, self.config.clip)
         self.d.requires_grad_(True)
         return loss
 
@@ -213,7 +224,7 @@ def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def tied(config: FacesTransfer, f: nn.Module, pack: Pack) -> Tensor:
+def tied(config: FacesTransfer, f: nn.Module, pack: FeatureCache) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
     Raises UserError if c draws another style or reads another f than g does."""
     drawer = checkpoint.load_drawer(config.avatar)
@@ -223,7 +234,7 @@ def tied(config: FacesTransfer, f: nn.Module, pack: Pack) -> Tensor:
     if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
         raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
     rows = []
-    for features in pack.f_s[:, 0].split(256):
+    for features in cache.f_s[:, 0].split(256):
         chosen = [avatar.parameters for avatar in drawer.choose(features, point="sure")]
         x = atlas_tensor(atlas(config.style).draw(chosen))
         rows.append(((x + 1) * 127.5).round().to(torch.uint8))

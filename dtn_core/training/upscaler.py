@@ -16,7 +16,7 @@ from ..domains import avatars
 from ..images import to_float
 from ..networks.upscaler import Upscaler
 from ..types import Image
-from .engine import descend, flat_cosine, load_states, part, prepare, prepare_optimizer, set_lr, states
+from .optim import flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 30_000_000
 """SR's avatars have seeds from here on: none of them is among those it is tested on."""
@@ -64,7 +64,7 @@ class UpscalerStage:
             made = self.net(low)
         # Charbonnier: like a mean absolute error at edges, but calm in the flat areas drawings are made of.
         loss = ((made.float() - high).square() + 0.05**2).sqrt().mean() - 0.05
-        descend(loss, self.optimizer, self.accelerator, self.config.clip)
+        optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:

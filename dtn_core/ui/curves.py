@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
-"""Name → (steps, values), as `training.snapshot.Snapshot` has them."""
+"""Name → (steps, values), as `training.status.RunStatus` has them."""
 
 POINTS = 300
 """Most points of a line that are drawn; a panel is hardly wider in pixels."""

@@ -15,9 +15,9 @@ import torch
 from .. import checkpoint
 from ..config import Config, upgrade
 from ..errors import UserError
-from ..training import check, jobs, snapshot
-from ..training.check import Check
-from ..training.snapshot import Snapshot
+from ..training import dry_run, launcher, status
+from ..training.dry_run import DryRun
+from ..training.status import RunStatus
 from . import forms
 from .exports import card, zipped
 
@@ -60,7 +60,7 @@ class Desk:
     runs: Path
     policy: Policy = "off"
     use: Callable[[Path], str] = say_where
-    _known: dict[Path, tuple[tuple[int, ...], Snapshot]] = field(default_factory=dict, repr=False)
+    _known: dict[Path, tuple[tuple[int, ...], RunStatus]] = field(default_factory=dict, repr=False)
 
     @property
     def tiny(self) -> bool:
@@ -91,15 +91,15 @@ class Desk:
         """The same training as a line for a terminal; a form with a mistake gives the mistake."""
         try:
             runs = Path("runs") if self.tiny else self.runs  # where this server keeps them is nobody's business
-            return jobs.command(self.config(form), form.preset, runs, self.data(form))
+            return launcher.command(self.config(form), form.preset, runs, self.data(form))
         except UserError as error:
             return f"# {error}"
 
-    def check(self, form: Form) -> Check:
+    def check(self, form: Form) -> DryRun:
         """Look at data, time and room before a start. Takes some seconds; raises UserError."""
         config = self.config(form)
         forms.check_paths(config)
-        return check.check(config, self.data(form), self.runs)
+        return dry_run.run_isolated(config, self.data(form), self.runs)
 
     def start(self, form: Form) -> str:
         """Start a training; returns its run's name. Raises UserError."""
@@ -107,7 +107,7 @@ class Desk:
         forms.check_paths(config)
         name = form.preset if self.tiny else form.name.strip() or form.preset
         beside = form.beside and not self.tiny
-        return jobs.start(config, name, self.runs, self.data(form), beside=beside).name
+        return launcher.start(config, name, self.runs, self.data(form), beside=beside).name
 
     def encoders(self, task: str) -> list[tuple[str, str]]:
         """(label, name or path) of each f that fits a task: those shipped, those of runs, and dlib's."""
@@ -128,31 +128,31 @@ class Desk:
     def path(self, name: str) -> Path:
         """The directory of a run that this viewer may see. Raises UserError if there is none."""
         self.allow()
-        path = next((path for path in snapshot.runs_in(self.runs) if path.name == name), None)
+        path = next((path for path in status.runs_in(self.runs) if path.name == name), None)
         if path is None or (self.tiny and not self._is_tiny(self._look(path))):
             raise UserError(f"there is no run '{name}' here any more.")
         return path
 
-    def look(self, name: str) -> Snapshot:
+    def look(self, name: str) -> RunStatus:
         """A run as it stands. Raises UserError if there is none of this name."""
         return self._look(self.path(name))
 
-    def list(self) -> list[Snapshot]:
+    def list(self) -> list[RunStatus]:
         """All runs that may be seen, the newest first. Of runs that ended, only changed ones are read again."""
         self.allow()
-        found = [self._look(path) for path in snapshot.runs_in(self.runs)]
+        found = [self._look(path) for path in status.runs_in(self.runs)]
         return [run for run in found if not self.tiny or self._is_tiny(run)]
 
-    def _look(self, path: Path) -> Snapshot:
+    def _look(self, path: Path) -> RunStatus:
         stamp = _stamp(path)
         old, before = self._known.get(path, ((), None))
         if before is not None and old == stamp and before.status not in ALIVE:
             return before
-        now = snapshot.snapshot(path, before)
+        now = status.read_status(path, before)
         self._known[path] = stamp, now
         return now
 
-    def _is_tiny(self, run: Snapshot) -> bool:
+    def _is_tiny(self, run: RunStatus) -> bool:
         if run.config is None:
             return False
         try:
@@ -163,7 +163,7 @@ class Desk:
 
     def ask(self, what: Literal["stop", "sample", "save"], name: str) -> str:
         """Ask a run for something at its next step; returns what to tell the viewer. Raises UserError."""
-        jobs.ask(self.path(name), what)
+        launcher.ask(self.path(name), what)
         answers = {"stop": "It saves and stops.", "sample": "A sample is on its way.", "save": "It saves."}
         return answers[what]
 
@@ -172,34 +172,34 @@ class Desk:
         path = self.path(name)
         if not steps or steps < 1 or steps != int(steps):
             raise UserError("write how many steps shall lie between two samples: a whole number.")
-        jobs.set_sample_every(path, int(steps))
+        launcher.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
     def resume(self, name: str, beside: bool = False) -> str:
         """Go on with a run that stopped; beside: though another training runs. Raises UserError."""
-        jobs.resume(self.path(name), beside=beside and not self.tiny)
+        launcher.resume(self.path(name), beside=beside and not self.tiny)
         return "It goes on from where it was saved last."
 
     def force_stop(self, name: str) -> str:
         """End a run's process at once; what wasn't saved is lost. Raises UserError."""
-        jobs.force_stop(self.path(name))
+        launcher.force_stop(self.path(name))
         return "Stopped. What came after the last saving is lost."
 
     def delete(self, name: str) -> str:
         """Delete a run with all its files. Raises UserError."""
         path = self.path(name)
-        jobs.delete(path)
+        launcher.delete(path)
         self._known.pop(path, None)
         return f"{name} is deleted."
 
     def note(self, name: str, text: str) -> str:
         """Keep a note with a run. Raises UserError."""
-        jobs.write_notes(self.path(name), text)
+        launcher.write_notes(self.path(name), text)
         return "Saved."
 
     def log(self, name: str, lines: int = 40) -> str:
         """The end of what a run's process printed."""
-        return snapshot.log_tail(self.path(name), lines)
+        return status.log_tail(self.path(name), lines)
 
     # ── what a run made ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -255,7 +255,7 @@ def _reads(path: Path) -> str:
     return "reads digits" if name.startswith("digits") else "reads faces"
 
 
-def export_name(run: Snapshot, path: Path) -> str:
+def export_name(run: RunStatus, path: Path) -> str:
     """What a run's checkpoint is called in lists, by which it is also chosen: unlike a path, it tells a viewer nothing
     of the server's folders, and can't name another place."""
     step = next((step for step, other in run.exports if other == path), run.step)

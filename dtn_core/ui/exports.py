@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config import TransferTraining, to_dict
 from ..errors import UserError
-from ..training.snapshot import Snapshot
+from ..training.status import RunStatus
 
 _PARTS = (".safetensors", ".json", ".md")
 
@@ -30,7 +30,7 @@ def zipped(source: Path, readme: str) -> bytes:
     return buffer.getvalue()
 
 
-def card(run: Snapshot, source: Path) -> str:
+def card(run: RunStatus, source: Path) -> str:
     """A short model card that claims no more than the files say."""
     info = _read(source / "config.json")
     trained = info.get("trained") if isinstance(info.get("trained"), dict) else {}
@@ -62,7 +62,7 @@ def card(run: Snapshot, source: Path) -> str:
     return "\n".join(lines)
 
 
-def _what(run: Snapshot) -> str:
+def _what(run: RunStatus) -> str:
     if isinstance(run.config, TransferTraining):
         return (
             "A Domain Transfer Network (Taigman, Polyak, Wolf, ICLR 2017): a frozen f, and a g that learned to redraw."
@@ -70,12 +70,12 @@ def _what(run: Snapshot) -> str:
     return "A network of DTN Studio."
 
 
-def _data(run: Snapshot) -> str:
+def _data(run: RunStatus) -> str:
     paths = [getattr(run.config, name, None) for name in ("s", "t", "folder")]
     return " and ".join(f"`{Path(path).name}`" for path in paths if path) or "see the settings"
 
 
-def _figures(run: Snapshot) -> list[str]:
+def _figures(run: RunStatus) -> list[str]:
     found = sorted((name, steps, values) for name, (steps, values) in run.curves.items() if len(values))
     return [f"- `{name}`: {values[-1]:.4g} at step {steps[-1]}" for name, steps, values in found]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import TransferTraining, descriptions, to_dict
-from ..training import health
-from ..training.check import Check
-from ..training.snapshot import Snapshot
+from ..training import diagnostics
+from ..training.dry_run import DryRun
+from ..training.status import RunStatus
 from . import curves, forms, pictures
 
 WORDS = {
@@ -94,7 +94,7 @@ def badge(status: str) -> str:
     return f'<span class="badge {html.escape(status)}">{html.escape(WORDS.get(status, status))}</span>'
 
 
-def runs(found: Sequence[Snapshot], chosen: str) -> str:
+def runs(found: Sequence[RunStatus], chosen: str) -> str:
     """The list of runs; assets/train.js makes it one to choose from and keeps the ages fresh."""
     if not found:
         return ""
@@ -102,7 +102,7 @@ def runs(found: Sequence[Snapshot], chosen: str) -> str:
     return f'<div class="run-list" role="group" aria-label="Runs">{rows}</div>'
 
 
-def _row(run: Snapshot, chosen: bool) -> str:
+def _row(run: RunStatus, chosen: bool) -> str:
     name = html.escape(run.name)
     number, _, rest = name.partition("-")
     note = f"<q>{html.escape(run.notes.strip().splitlines()[0][:80])}</q>" if run.notes.strip() else ""
@@ -118,7 +118,7 @@ def _row(run: Snapshot, chosen: bool) -> str:
 # ── one run ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def status(run: Snapshot) -> str:
+def status(run: RunStatus) -> str:
     """Name, badge, progress, the figures of now, what is wrong and what the run said."""
     share = 100 * run.step / run.steps if run.steps else 0
     figures = [
@@ -138,7 +138,7 @@ def status(run: Snapshot) -> str:
     return f'<div class="run-card"><header>{head}</header>{bar}<dl>{cells}</dl>{_said(run)}</div>'
 
 
-def _said(run: Snapshot) -> str:
+def _said(run: RunStatus) -> str:
     """Why a run ended, warnings with advice, and the last messages."""
     parts = []
     meaning = MEANING.get(run.status, "")
@@ -147,7 +147,7 @@ def _said(run: Snapshot) -> str:
         parts.append(f'<p class="message error">{html.escape(text)}</p>')
     elif meaning:
         parts.append(quiet(meaning))
-    for warning in health.warnings(run):
+    for warning in diagnostics.warnings(run):
         text = f"<b>{html.escape(warning.what)}</b> {html.escape(warning.advice)}"
         parts.append(f'<p class="message hint">{text}</p>')
     lines = "".join(
@@ -160,7 +160,7 @@ def _said(run: Snapshot) -> str:
     return "".join(parts)
 
 
-def drawn(run: Snapshot, other: Snapshot | None = None) -> str:
+def drawn(run: RunStatus, other: RunStatus | None = None) -> str:
     """The curves of a run; with another, both in one, a legend, and how their settings differ."""
     config = run.config if isinstance(run.config, TransferTraining) else None
     figures = curves.draw(run.curves, other.curves if other else None, bool(config and config.binary))
@@ -175,7 +175,7 @@ def drawn(run: Snapshot, other: Snapshot | None = None) -> str:
     return f'{legend}<div class="curves">{figures}</div>'
 
 
-def _differences(run: Snapshot, other: Snapshot) -> str:
+def _differences(run: RunStatus, other: RunStatus) -> str:
     """The settings in which two runs differ, as a table."""
     here, there = (to_dict(r.config) if r.config is not None else {} for r in (run, other))
     keys = [key for key in {**here, **there} if here.get(key) != there.get(key)]
@@ -194,7 +194,7 @@ def _value(settings: dict[str, Any], key: str) -> str:
 # ── samples ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def shown_step(run: Snapshot, pinned: int | None) -> int | None:
+def shown_step(run: RunStatus, pinned: int | None) -> int | None:
     """Which step's sample to show: the pinned one or the last before it; else the newest. None: there is none."""
     steps = [step for step, _ in run.samples]
     if not steps:
@@ -204,7 +204,7 @@ def shown_step(run: Snapshot, pinned: int | None) -> int | None:
     return next((step for step in reversed(steps) if step <= pinned), steps[0])
 
 
-def samples(run: Snapshot, pinned: int | None = None, other: Snapshot | None = None) -> dict[str, Any] | None:
+def samples(run: RunStatus, pinned: int | None = None, other: RunStatus | None = None) -> dict[str, Any] | None:
     """What assets/samples.js shows: all steps with a sample, the picture of one of them, names of its rows, and the
     sample of another run at that step. None without a sample."""
     step = shown_step(run, pinned)
@@ -216,7 +216,7 @@ def samples(run: Snapshot, pinned: int | None = None, other: Snapshot | None = N
     return {"steps": steps, "at": steps.index(step), "follow": pinned is None, "sides": [side, *filter(None, [beside])]}
 
 
-def _side(run: Snapshot, step: int) -> dict[str, Any]:
+def _side(run: RunStatus, step: int) -> dict[str, Any]:
     at = shown_step(run, step)
     path = dict(run.samples)[at]
     try:
@@ -227,7 +227,7 @@ def _side(run: Snapshot, step: int) -> dict[str, Any]:
     return {"name": run.name, "step": at, "url": url, "rows": row_names(run, data)}
 
 
-def row_names(run: Snapshot, png: bytes) -> list[str]:
+def row_names(run: RunStatus, png: bytes) -> list[str]:
     """Names of a grid's rows: a translation's come in fours. [] where the rows aren't known."""
     if not isinstance(run.config, TransferTraining) or len(png) < 24:
         return []
@@ -240,7 +240,7 @@ def row_names(run: Snapshot, png: bytes) -> list[str]:
 # ── before a run ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def checked(found: Check) -> str:
+def checked(found: DryRun) -> str:
     """What a check found: problems first, then counts, pictures, time and room."""
     problems = "".join(f'<p class="message hint">{html.escape(problem)}</p>' for problem in found.problems)
     good = "" if problems else '<p class="message agree">All well: it can start.</p>'

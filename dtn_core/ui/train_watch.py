@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from ..errors import UserError
-from ..training.snapshot import Snapshot
+from ..training.status import RunStatus
 from . import html, live
 from .desk import ALIVE, Desk, export_name
 from .pictures import ASSETS
@@ -33,7 +33,7 @@ REALLY = {
 USING = "Each can be used at once: it stands in the list of checkpoints of Emojify, or of Digits."
 
 
-def pick(found: Sequence[Snapshot], chosen: str) -> Snapshot | None:
+def pick(found: Sequence[RunStatus], chosen: str) -> RunStatus | None:
     """The run to watch: the chosen one, else the newest that trains, else the newest."""
     by_name = {run.name: run for run in found}
     if chosen in by_name:

@@ -16,7 +16,7 @@ from PIL import ImageDraw
 from serving import serve
 from tiny_digits import write_digits, write_judge
 
-from dtn_core.training import jobs, snapshot
+from dtn_core.training import launcher, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -59,9 +59,9 @@ def server(browser, tiny_checkpoint, home):
     flags = "--digits", write_digits(home / "tiny-digits"), "--judge", write_judge(home / "tiny-judge")
     with serve(tiny_checkpoint, home, *flags, "--runs", home / "runs") as running:
         yield running
-    for path in snapshot.runs_in(home / "runs"):  # trainings outlive the app, and would outlive a failed test
-        if snapshot.is_alive(path):
-            jobs.force_stop(path)
+    for path in status.runs_in(home / "runs"):  # trainings outlive the app, and would outlive a failed test
+        if status.is_alive(path):
+            launcher.force_stop(path)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from dtn_core.networks.encoders import AttributeEncoder, Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.training import run_training
 from dtn_core.training.avatar import AvatarStage, encode, sample_parameters
-from dtn_core.training.packs import make_encoder, make_pack
+from dtn_core.training.feature_cache import build_cache, make_encoder
 from dtn_core.training.transfer import TransferStage
 
 TINY = replace(PRESETS["avatar-tiny"], avatars=120, limit=24)
@@ -182,12 +182,12 @@ def test_g_can_be_tied_to_what_is_drawn(data, encoder, drawn, translation, tmp_p
         lr=2e-3,
     )  # fmt: skip
     f = make_encoder(encoder)
-    stage = TransferStage(config, make_pack(config, f, data, "cpu"), f, Accelerator(cpu=True))
+    stage = TransferStage(config, build_cache(config, f, data, "cpu"), f, Accelerator(cpu=True))
     begun = checkpoint.load(translation).g.state_dict()
     assert all(torch.equal(v, begun[k]) for k, v in stage.g.state_dict().items())
     assert stage.tied.shape == (len(stage.z_s), 4, 64, 64)
     drawer = checkpoint.load_drawer(drawn)
-    pack = make_pack(config, f, data, "cpu")
+    pack = build_cache(config, f, data, "cpu")
     (avatar,) = drawer.choose(pack.f_s[:1, 0])
     assert (to_float(stage.tied[:1, :3]) - to_tensor(avatar.image(64, "head"))[:, :3]).abs().mean() < 0.01
     ties = [float(stage.step(step)["tie"]) for step in range(1, 31)]
@@ -202,4 +202,4 @@ def test_ties_that_fit_nothing_are_refused(data, encoder, drawn, tmp_path):
     config = replace(PRESETS["faces-tiny"], encoder=str(path), tie=1.0, avatar=drawn, limit=12)
     other = make_encoder(str(path))
     with pytest.raises(ValueError, match="reads another f"):
-        TransferStage(config, make_pack(config, other, data, "cpu"), other, Accelerator(cpu=True))
+        TransferStage(config, build_cache(config, other, data, "cpu"), other, Accelerator(cpu=True))

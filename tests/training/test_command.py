@@ -11,7 +11,7 @@ from dtn_core.cli import main
 from dtn_core.config import PRESETS
 from dtn_core.networks.encoders import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
-from dtn_core.training.packs import Pack, identity, make_encoder, make_pack
+from dtn_core.training.feature_cache import FeatureCache, build_cache, identity, make_encoder
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def encoder(tmp_path):
 
 
 @pytest.fixture
-def pack(encoder, tmp_path):
+def cache(encoder, tmp_path):
     random = torch.Generator().manual_seed(0)
-    made = Pack(
+    made = FeatureCache(
         f_s=torch.randn(12, 1, 64, generator=random),
         t=torch.randint(0, 256, (12, 4, 64, 64), dtype=torch.uint8, generator=random),
         f_t=torch.randn(12, 64, generator=random),
@@ -33,8 +33,8 @@ def pack(encoder, tmp_path):
         f_t_val=torch.randn(4, 64, generator=random),
         made_by=identity(make_encoder(str(encoder))),
     )
-    made.write(tmp_path / "pack.safetensors")
-    return tmp_path / "pack.safetensors"
+    made.write(tmp_path / "cache.safetensors")
+    return tmp_path / "cache.safetensors"
 
 
 BLOCK = """
@@ -49,9 +49,9 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_g_trains_from_a_pack_on_a_machine_with_only_torch(encoder, pack, tmp_path):
+def test_g_trains_from_a_feature_cache_on_a_machine_with_only_torch(encoder, cache, tmp_path):
     """As on a GPU machine without dlib, DiceBear, facenet-pytorch and gradio."""
-    command = ["train", "faces-tiny", "--pack", str(pack), "--set", f"encoder={encoder}", "--set", "steps=2"]
+    command = ["train", "faces-tiny", "--feature-cache", str(cache), "--set", f"encoder={encoder}", "--set", "steps=2"]
     done = subprocess.run(
         [sys.executable, "-c", BLOCK, *command, "--runs", str(tmp_path / "runs")], capture_output=True, text=True
     )
@@ -61,19 +61,22 @@ def test_g_trains_from_a_pack_on_a_machine_with_only_torch(encoder, pack, tmp_pa
     assert made.info["trained"]["steps"] == 2
 
 
-def test_a_pack_of_another_f_is_refused_before_there_is_a_run(encoder, pack, tmp_path, capsys):
+def test_a_feature_cache_of_another_f_is_refused_before_there_is_a_run(encoder, cache, tmp_path, capsys):
     f = AttributeEncoder(8, 16)
     other = checkpoint.save(tmp_path / "other", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})
     runs = tmp_path / "runs"
-    assert main(["train", "faces-tiny", "--pack", str(pack), "--set", f"encoder={other}", "--runs", str(runs)]) == 2
+    assert (
+        main(["train", "faces-tiny", "--feature-cache", str(cache), "--set", f"encoder={other}", "--runs", str(runs)])
+        == 2
+    )
     said = capsys.readouterr().err
     assert "made with another f" in said
     assert said.count("\n") == 1
     assert not runs.exists()
 
 
-def test_a_run_that_is_resumed_keeps_its_settings(encoder, pack, tmp_path, capsys):
-    runs = ["--runs", str(tmp_path / "runs"), "--pack", str(pack)]
+def test_a_run_that_is_resumed_keeps_its_settings(encoder, cache, tmp_path, capsys):
+    runs = ["--runs", str(tmp_path / "runs"), "--feature-cache", str(cache)]
     assert main(["train", "faces-tiny", "--set", f"encoder={encoder}", "--set", "steps=2", *runs]) == 0
     run = tmp_path / "runs" / "00001-faces-tiny"
     assert main(["train", "--resume", str(run), *runs]) == 0
@@ -106,8 +109,8 @@ def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
         (["train", "faces-tiny", "--set", "alpha=x"], "alpha='x': should be a valid number"),
         (["train", "faces-tiny", "--set", "encoder=nosuch"], "no data folder"),
         (["train", "faces-tiny", "--data", "/nowhere"], "no such folder"),
-        (["train", "faces-tiny", "--pack", "/nope"], "/nope: no such training pack"),
-        (["train", "faces-tiny", "--pack", "."], ".: no such training pack"),
+        (["train", "faces-tiny", "--feature-cache", "/nope"], "/nope: no such feature cache"),
+        (["train", "faces-tiny", "--feature-cache", "."], ".: no such feature cache"),
         (["train", "--resume", "/nowhere"], "not a run directory"),
         (["join", "nosuch", "nosuch", "-o", "x"], "not found"),
     ],
@@ -122,30 +125,30 @@ def test_bad_requests_are_one_line_and_exit_code_two(arguments, told, capsys, tm
     assert not list(tmp_path.rglob("config.json"))
 
 
-def test_a_configuration_file_is_a_preset_of_ones_own(encoder, pack, tmp_path):
+def test_a_configuration_file_is_a_preset_of_ones_own(encoder, cache, tmp_path):
     import json
 
     from dtn_core.config import to_dict
 
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(to_dict(PRESETS["faces-tiny"]) | {"steps": 1, "encoder": str(encoder)}))
-    assert main(["train", str(path), "--pack", str(pack), "--runs", str(tmp_path / "runs")]) == 0
+    assert main(["train", str(path), "--feature-cache", str(cache), "--runs", str(tmp_path / "runs")]) == 0
     assert (tmp_path / "runs" / "00001-mine" / "export" / "generator.safetensors").exists()
 
 
-def test_a_pack_is_written_read_and_trained_from(tmp_path, capsys, monkeypatch):
+def test_a_feature_cache_is_written_read_and_trained_from(tmp_path, capsys, monkeypatch):
     """Of digits, which need no data folder: targets come back as they were, and no data is asked for again."""
     monkeypatch.delenv("DTN_DATA", raising=False)
-    file = tmp_path / "digits.pack"
-    assert main(["train", "digits-tiny", "--write-pack", str(file)]) == 0
+    file = tmp_path / "digits.cache"
+    assert main(["train", "digits-tiny", "--write-feature-cache", str(file)]) == 0
     assert "MB" in capsys.readouterr().err
     config = PRESETS["digits-tiny"]
-    made = make_pack(config, make_encoder(config.encoder), None, "cpu")
-    read = Pack.read(file)
+    made = build_cache(config, make_encoder(config.encoder), None, "cpu")
+    read = FeatureCache.read(file)
     assert torch.equal(read.t, made.t)
     assert torch.equal(read.t_val, made.t_val)
     assert torch.allclose(read.f_s, made.f_s, atol=0.02)
     assert read.source == made.source
-    assert main(["train", "digits-tiny", "--pack", str(file), "--runs", str(tmp_path / "runs")]) == 0
-    assert main(["train", "judge-tiny", "--write-pack", str(file)]) == 2
+    assert main(["train", "digits-tiny", "--feature-cache", str(file), "--runs", str(tmp_path / "runs")]) == 0
+    assert main(["train", "judge-tiny", "--write-feature-cache", str(file)]) == 2
     assert "goes with a translation" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from dtn_core.images import to_float
 from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator
 from dtn_core.networks.discriminator import Discriminator
 from dtn_core.networks.generator import FromPicture, Generator
-from dtn_core.training.packs import make_encoder, make_pack
+from dtn_core.training.feature_cache import build_cache, make_encoder
 from dtn_core.training.runs import Run
 from dtn_core.training.transfer import TransferStage
 
@@ -65,7 +65,7 @@ def make_stage(few_digits, f):
         config = replace(CONFIG, **switches)
         key = (config.swap, config.absent_s, config.absent_t)
         if key not in made:
-            made[key] = make_pack(config, f, None, "cpu")
+            made[key] = build_cache(config, f, None, "cpu")
         return TransferStage(config, made[key], Counting(f) if counting else f, Accelerator(cpu=True))
 
     return make

@@ -20,7 +20,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dtn_core.checkpoint import weights_hash
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Noted, Sampled, Saved, Stepped, read
-from dtn_core.training import engine, loop, run_training
+from dtn_core.training import loop, optim, run_training
 from dtn_core.training.loop import train
 from dtn_core.training.runs import Run
 
@@ -169,8 +169,8 @@ def test_clipping_shortens_the_gradient_and_no_more():
     accelerator = Accelerator(cpu=True)
     for clip, moved in ((0.0, 3.0), (1.0, 1.0), (10.0, 3.0)):
         weight = torch.nn.Parameter(torch.zeros(1))
-        optimizer = engine.prepare_optimizer(torch.optim.SGD([weight], lr=1.0), accelerator)
-        engine.descend(-3 * weight.sum(), optimizer, accelerator, clip)
+        optimizer = optim.prepare_optimizer(torch.optim.SGD([weight], lr=1.0), accelerator)
+        optim.optimizer_step(-3 * weight.sum(), optimizer, accelerator, clip)
         assert weight.item() == pytest.approx(moved, rel=1e-4)
 
 
@@ -178,9 +178,9 @@ def test_a_batch_that_cannot_be_dealt_out_is_one_line():
     class Three:
         num_processes, process_index = 3, 1
 
-    assert engine.part(9, Three()) == slice(3, 6)
+    assert optim.part(9, Three()) == slice(3, 6)
     with pytest.raises(ValueError, match="can't be dealt out evenly to 3 processes. Use a multiple of 3"):
-        engine.part(8, Three())
+        optim.part(8, Three())
 
 
 def test_memory_is_this_process_own():
@@ -198,9 +198,9 @@ def test_a_tracker_gets_the_losses_too(few_digits, tmp_path):
 
 
 def test_a_tracker_that_is_not_installed_is_one_line(monkeypatch):
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(optim.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="^--tracker trackio needs that package: pip install trackio.$"):
-        engine.make_accelerator(PRESETS["digits-tiny"], "trackio")
+        optim.make_accelerator(PRESETS["digits-tiny"], "trackio")
 
 
 def curves(folder, *launcher):

@@ -13,7 +13,7 @@ from dtn_core import checkpoint
 from dtn_core.config import PRESETS, parse_set
 from dtn_core.errors import UserError
 from dtn_core.training import make_stage, run_training
-from dtn_core.training.packs import get_pack, make_encoder, pack_path
+from dtn_core.training.feature_cache import cache_path, get_cache, make_encoder
 
 TINY = {"batch": 4, "steps": 3, "device": "cpu"}
 
@@ -45,24 +45,24 @@ def own(tmp_path):
 
 def test_two_folders_become_a_pack_with_a_tenth_held_out(own, tmp_path):
     f = make_encoder(own.encoder)
-    pack = get_pack(replace(own, views=2), f, None, "cpu", tmp_path / "packs")
+    pack = get_cache(replace(own, views=2), f, None, "cpu", tmp_path / "feature-cache")
     assert pack.f_s.shape == (27, 2, f.dim)
     assert pack.t.shape == (22, 3, 32, 32)
     assert (len(pack.f_t), len(pack.t_val), len(pack.f_t_val), len(pack.f_val)) == (22, 2, 2, 3)
     assert pack.val.shape == (3, 32, 32, 3)
     assert pack.source == "own folders"
-    again = get_pack(replace(own, views=2), f, None, "cpu", tmp_path / "packs")
+    again = get_cache(replace(own, views=2), f, None, "cpu", tmp_path / "feature-cache")
     assert torch.equal(pack.f_s, again.f_s)
-    assert len(list((tmp_path / "packs").iterdir())) == 1
+    assert len(list((tmp_path / "feature-cache").iterdir())) == 1
 
 
 def test_a_folder_that_changed_is_read_anew(own, tmp_path):
     f = make_encoder(own.encoder)
-    before = pack_path(own, f, None, tmp_path)
-    assert pack_path(own, f, None, tmp_path) == before
+    before = cache_path(own, f, None, tmp_path)
+    assert cache_path(own, f, None, tmp_path) == before
     drawn(tmp_path / "t", 25, "square", 1)
-    assert pack_path(own, f, None, tmp_path) != before
-    assert pack_path(replace(own, size=64), f, None, tmp_path) != pack_path(own, f, None, tmp_path)
+    assert cache_path(own, f, None, tmp_path) != before
+    assert cache_path(replace(own, size=64), f, None, tmp_path) != cache_path(own, f, None, tmp_path)
 
 
 def test_what_it_exports_says_what_it_sees(own, tmp_path):
@@ -102,7 +102,7 @@ def test_heads_are_cut_out_of_photos_and_others_skipped(own, tmp_path, hopper, a
         Image.fromarray(hopper).save(folder / f"hopper{i}.jpg", quality=70 + i)
         Image.fromarray(astronaut).save(folder / f"astronaut{i}.jpg", quality=70 + i)
     heads = replace(own, s=str(folder), heads=True)
-    pack = get_pack(heads, make_encoder(own.encoder), None, "cpu", tmp_path / "packs")
+    pack = get_cache(heads, make_encoder(own.encoder), None, "cpu", tmp_path / "feature-cache")
     assert len(pack.f_s) + len(pack.f_val) == 18
     assert len(pack.val.flatten(1).unique(dim=0)) == len(pack.val)
 

@@ -19,7 +19,7 @@ from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Noted, Started, Stepped, read
 from dtn_core.training import runs
 from dtn_core.training.runs import Run
-from dtn_core.training.snapshot import holder, is_alive
+from dtn_core.training.status import holder, is_alive
 
 TINY = PRESETS["faces-tiny"]
 

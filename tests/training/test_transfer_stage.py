@@ -13,8 +13,8 @@ from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Stepped, read
 from dtn_core.images import to_float
 from dtn_core.networks.encoders import AttributeEncoder
-from dtn_core.training.engine import flat_cosine
-from dtn_core.training.packs import Pack, pack_path
+from dtn_core.training.feature_cache import FeatureCache, cache_path
+from dtn_core.training.optim import flat_cosine
 from dtn_core.training.runs import Run
 from dtn_core.training.transfer import TransferStage, alpha_at
 
@@ -22,7 +22,7 @@ CONFIG = replace(PRESETS["faces-tiny"], batch=4, steps=6, log_every=1, sample_ev
 
 
 @torch.no_grad()
-def make_pack(f, n=12):
+def make_cache(f, n=12):
     """Coarse random pictures for both domains, and what f says of them."""
     random = torch.Generator().manual_seed(0)
 
@@ -36,13 +36,13 @@ def make_pack(f, n=12):
     t, s, val = pictures(4), pictures(3), pictures(3)
     f_s = torch.stack([features(s), features(s.flip(3))], 1) * 3 + 1
     f_val, val = features(val), val.permute(0, 2, 3, 1).contiguous()
-    return Pack(f_s=f_s, t=t, f_t=features(t), f_val=f_val, val=val, t_val=t[:8], f_t_val=features(t)[:8])
+    return FeatureCache(f_s=f_s, t=t, f_t=features(t), f_val=f_val, val=val, t_val=t[:8], f_t_val=features(t)[:8])
 
 
 def make_stage(config=CONFIG):
     torch.manual_seed(1)
     f = AttributeEncoder(8, 16).eval().requires_grad_(False)
-    return TransferStage(config, make_pack(f), f, Accelerator(cpu=True))
+    return TransferStage(config, make_cache(f), f, Accelerator(cpu=True))
 
 
 def weights(module):
@@ -137,15 +137,15 @@ def test_sample_grids_are_the_same_every_time():
 
 
 def test_packs_survive_a_file_and_are_keyed_by_f_and_settings(tmp_path):
-    pack = make_pack(AttributeEncoder(8, 16).eval())
+    pack = make_cache(AttributeEncoder(8, 16).eval())
     pack.write(tmp_path / "a" / "pack.safetensors")
-    back = Pack.read(tmp_path / "a" / "pack.safetensors")
+    back = FeatureCache.read(tmp_path / "a" / "pack.safetensors")
     assert torch.equal(back.t, pack.t)
     assert (back.f_s - pack.f_s).abs().max() < 0.01
     one, other = AttributeEncoder(8, 16), AttributeEncoder(8, 16)
-    assert pack_path(CONFIG, one, None, tmp_path) == pack_path(CONFIG, one, None, tmp_path)
-    assert pack_path(CONFIG, one, None, tmp_path) != pack_path(CONFIG, other, None, tmp_path)
-    assert pack_path(CONFIG, one, None, tmp_path) != pack_path(replace(CONFIG, views=3), one, None, tmp_path)
+    assert cache_path(CONFIG, one, None, tmp_path) == cache_path(CONFIG, one, None, tmp_path)
+    assert cache_path(CONFIG, one, None, tmp_path) != cache_path(CONFIG, other, None, tmp_path)
+    assert cache_path(CONFIG, one, None, tmp_path) != cache_path(replace(CONFIG, views=3), one, None, tmp_path)
 
 
 def test_the_learning_rate_rises_holds_and_falls():

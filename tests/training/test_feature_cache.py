@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.networks.encoders import AttributeEncoder
-from dtn_core.training import packs, run_training
-from dtn_core.training.packs import Pack, get_pack, identity, make_encoder, pack_path, read_pack
+from dtn_core.training import feature_cache, run_training
+from dtn_core.training.feature_cache import FeatureCache, cache_path, get_cache, identity, make_encoder, read_cache
 
 FACES = replace(PRESETS["faces-tiny"], limit=4, avatars=4)
 DIGITS = replace(PRESETS["digits-tiny"], limit=8)
@@ -73,7 +73,7 @@ def pack(f):
     random = torch.Generator().manual_seed(0)
     z, t = torch.randn(12, f.dim, generator=random), torch.zeros(12, 4, 64, 64, dtype=torch.uint8)
     val = torch.zeros(12, 64, 64, 3, dtype=torch.uint8)
-    return Pack(z[:, None], t, z, z, val, t[:4], z[:4], made_by=identity(f))
+    return FeatureCache(z[:, None], t, z, z, val, t[:4], z[:4], made_by=identity(f))
 
 
 # --- keyed by content --------------------------------------------------------------------------------------------
@@ -83,10 +83,10 @@ def pack(f):
 def test_other_pictures_are_another_pack(task, name, f, tmp_path):
     config, make = (FACES, portraits_in) if task == "faces" else (DIGITS, digits_in)
     one, other = make(tmp_path / "one"), make(tmp_path / "other", 7)
-    path = pack_path(config, f, one, tmp_path)
+    path = cache_path(config, f, one, tmp_path)
     with_times_of(other / name, one / name)
     shutil.copy2(other / name, one / name)  # as large as before, and as old
-    assert pack_path(config, f, one, tmp_path) != path
+    assert cache_path(config, f, one, tmp_path) != path
 
 
 @pytest.mark.parametrize("task", ["faces", "digits"])
@@ -94,20 +94,20 @@ def test_the_same_pictures_elsewhere_are_the_same_pack(task, f, tmp_path):
     config, make = (FACES, portraits_in) if task == "faces" else (DIGITS, digits_in)
     one = make(tmp_path / "one")
     shutil.copytree(one, tmp_path / "other", copy_function=shutil.copy)
-    path = pack_path(config, f, one, tmp_path)
-    assert pack_path(config, f, tmp_path / "other", tmp_path) == path
-    assert pack_path(config, f, None, tmp_path) != path
+    path = cache_path(config, f, one, tmp_path)
+    assert cache_path(config, f, tmp_path / "other", tmp_path) == path
+    assert cache_path(config, f, None, tmp_path) != path
 
 
 def test_only_the_sets_that_are_read_are_looked_at(f, tmp_path):
     data = portraits_in(tmp_path / "data")
     write_cartoons(data)
     plain, older, cartoons = FACES, replace(FACES, utkface=0.5), replace(FACES, style="cartoon-set")
-    before = [pack_path(config, f, data, tmp_path) for config in (plain, older, cartoons)]
+    before = [cache_path(config, f, data, tmp_path) for config in (plain, older, cartoons)]
     assert len(set(before)) == 3
 
     def changed():
-        return [pack_path(config, f, data, tmp_path) != path for config, path in zip((plain, older, cartoons), before)]
+        return [cache_path(config, f, data, tmp_path) != path for config, path in zip((plain, older, cartoons), before)]
 
     others = {"utkface.zip": [0, 1, 0], "cartoonset.csv": [0, 0, 1], "celeba_attributes.csv": [1, 1, 1]}
     for name, expected in others.items():
@@ -122,14 +122,14 @@ def test_only_the_sets_that_are_read_are_looked_at(f, tmp_path):
 def test_other_digits_are_never_trained_on_an_old_pack(tmp_path):
     f = make_encoder("digits-f")
     data = digits_in(tmp_path / "data")
-    first = get_pack(DIGITS, f, data, "cpu", tmp_path / "packs")
+    first = get_cache(DIGITS, f, data, "cpu", tmp_path / "feature-cache")
     shutil.rmtree(data)
     digits_in(data, 1)
-    second = get_pack(DIGITS, f, data, "cpu", tmp_path / "packs")
+    second = get_cache(DIGITS, f, data, "cpu", tmp_path / "feature-cache")
     assert not torch.equal(first.t, second.t)
-    again = get_pack(DIGITS, f, data, "cpu", tmp_path / "packs")
+    again = get_cache(DIGITS, f, data, "cpu", tmp_path / "feature-cache")
     assert torch.equal(again.t, second.t)
-    assert len(list((tmp_path / "packs").iterdir())) == 2
+    assert len(list((tmp_path / "feature-cache").iterdir())) == 2
 
 
 # --- signed by f -------------------------------------------------------------------------------------------------
@@ -144,10 +144,10 @@ def test_fs_identity_is_of_its_weights_and_settings(tmp_path):
 
 
 def test_packs_are_signed_by_the_f_that_made_them(tmp_path, f):
-    made = packs.make_pack(FACES, f, portraits_in(tmp_path / "data"), "cpu")
+    made = feature_cache.build_cache(FACES, f, portraits_in(tmp_path / "data"), "cpu")
     assert made.made_by == identity(f)
     made.write(tmp_path / "pack.safetensors")
-    read = read_pack(tmp_path / "pack.safetensors", f)
+    read = read_cache(tmp_path / "pack.safetensors", f)
     assert read.made_by == identity(f)
     assert torch.equal(read.t, made.t)
 
@@ -157,7 +157,7 @@ def test_a_pack_of_another_f_is_refused(pack, tmp_path):
     other = make_encoder(encoder(tmp_path, 1))
     assert other.dim == pack.f_t.shape[1]
     with pytest.raises(ValueError, match="pack.safetensors: made with another f") as caught:
-        read_pack(tmp_path / "pack.safetensors", other)
+        read_cache(tmp_path / "pack.safetensors", other)
     assert "\n" not in str(caught.value)
 
 
@@ -170,7 +170,7 @@ def test_a_pack_of_an_earlier_version_is_refused(pack, f, tmp_path):
     del told["f"]
     save_file(tensors, path, metadata=told)
     with pytest.raises(ValueError, match=r"made by an earlier version[^\n]*[Mm]ake it again[^\n]*$"):
-        read_pack(path, f)
+        read_cache(path, f)
 
 
 @pytest.mark.parametrize("damage", ["missing", "folder", "text", "short", "other"])
@@ -186,7 +186,7 @@ def test_what_is_no_pack_is_refused_in_a_line(pack, f, tmp_path, damage):
     elif damage != "missing":
         path.write_bytes({"text": b"hello", "short": whole[:-100]}[damage])
     with pytest.raises(ValueError, match="pack.safetensors: ") as caught:
-        read_pack(path, f)
+        read_cache(path, f)
     assert "\n" not in str(caught.value)
 
 
@@ -197,7 +197,7 @@ def test_a_pack_that_cannot_be_used_is_told_before_a_run_is_made(pack, tmp_path,
         pack.write(path)
     name = {"missing": encoder(tmp_path), "other f": encoder(tmp_path, 1), "no such f": "nosuch"}[fault]
     with pytest.raises(ValueError) as caught:
-        run_training(replace(FACES, encoder=name), "faces", tmp_path / "runs", None, pack=path)
+        run_training(replace(FACES, encoder=name), "faces", tmp_path / "runs", None, feature_cache=path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "runs").exists()
 
@@ -206,39 +206,39 @@ def test_a_run_that_is_resumed_refuses_a_pack_of_another_f(pack, tmp_path):
     path = tmp_path / "pack.safetensors"
     pack.write(path)
     config = replace(FACES, encoder=encoder(tmp_path), steps=1)
-    run, _ = run_training(config, "faces", tmp_path / "runs", None, pack=path)
+    run, _ = run_training(config, "faces", tmp_path / "runs", None, feature_cache=path)
     replace(pack, made_by=identity(make_encoder(encoder(tmp_path, 1)))).write(path)
     with pytest.raises(ValueError, match="another f"):
-        run_training(None, "faces", tmp_path / "runs", None, resume=run, pack=path)
+        run_training(None, "faces", tmp_path / "runs", None, resume=run, feature_cache=path)
 
 
 # --- whole or not at all -----------------------------------------------------------------------------------------
 
 
 def test_two_processes_may_write_the_same_pack(pack, f, tmp_path, monkeypatch):
-    path = tmp_path / "packs" / "pack.safetensors"
+    path = tmp_path / "feature-cache" / "pack.safetensors"
 
     def interrupted(*arguments, **named):
         monkeypatch.undo()
         save_file(*arguments, **named)
         pack.write(path)  # another process begins and ends before this one has replaced the file
 
-    monkeypatch.setattr(packs, "save_file", interrupted)
+    monkeypatch.setattr(feature_cache, "save_file", interrupted)
     pack.write(path)
-    assert torch.equal(read_pack(path, f).t, pack.t)
+    assert torch.equal(read_cache(path, f).t, pack.t)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_a_pack_that_cannot_be_written_leaves_the_old_one_and_nothing_else(pack, f, tmp_path, monkeypatch):
-    path = tmp_path / "packs" / "pack.safetensors"
+    path = tmp_path / "feature-cache" / "pack.safetensors"
     pack.write(path)
 
     def full(tensors, file, metadata):
         file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(packs, "save_file", full)
+    monkeypatch.setattr(feature_cache, "save_file", full)
     with pytest.raises(ValueError, match=r"pack.safetensors: cannot be written \(No space left[^\n]*$"):
         replace(pack, t=pack.t + 1).write(path)
-    assert torch.equal(read_pack(path, f).t, pack.t)
+    assert torch.equal(read_cache(path, f).t, pack.t)
     assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -51,7 +51,7 @@ TRIED = 3
 
 
 @dataclass(frozen=True)
-class Check:
+class DryRun:
     """What a training would have and need.
 
     counts: pictures by what they are for; skipped: (name, why) of the user's files that can't be used; preview: rows of
@@ -72,10 +72,10 @@ class Check:
     problems: tuple[str, ...]
 
 
-def check(config: Config, data: str | None, runs: Path) -> Check:
+def run_isolated(config: Config, data: str | None, runs: Path) -> DryRun:
     """Look in a process of its own, whose memory can be measured and which leaves nothing behind. Raises UserError as
     the training itself would for bad input."""
-    command = [sys.executable, "-m", "dtn_core", "train", "-", "--check", "--json", "--runs", str(runs)]
+    command = [sys.executable, "-m", "dtn_core", "train", "-", "--dry-run", "--json", "--runs", str(runs)]
     command += ["--data", data] if data else []
     package = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
@@ -88,7 +88,7 @@ def check(config: Config, data: str | None, runs: Path) -> Check:
     return from_json(json.loads(done.stdout))
 
 
-def to_json(found: Check) -> dict:
+def to_json(found: DryRun) -> dict:
     """Plain values; the preview as a base64 PNG."""
     values = asdict(found)
     if found.preview is not None:
@@ -98,10 +98,10 @@ def to_json(found: Check) -> dict:
     return values
 
 
-def from_json(values: dict) -> Check:
+def from_json(values: dict) -> DryRun:
     """The inverse of `to_json`."""
     picture = values["preview"]
-    return Check(
+    return DryRun(
         **{
             **values,
             "preview": images.load(base64.b64decode(picture)) if picture else None,
@@ -111,9 +111,9 @@ def from_json(values: dict) -> Check:
     )
 
 
-def look(config: Config, data: str | None, runs: Path) -> Check:
-    """`check`, in this process. The networks take a few steps on noise, so no data has to be prepared."""
-    from .engine import make_accelerator
+def run(config: Config, data: str | None, runs: Path) -> DryRun:
+    """`run_isolated`, in this process. The networks take a few steps on noise, so no data has to be prepared."""
+    from .optim import make_accelerator
 
     counts, skipped, rows = _data(config, data)
     accelerator = make_accelerator(config)
@@ -142,7 +142,7 @@ def look(config: Config, data: str | None, runs: Path) -> Check:
     fewest = min((n for name, n in counts.items() if "held out" not in name), default=config.batch)
     if fewest < config.batch:
         problems.append(f"Only {fewest} pictures for a batch of {config.batch}: they are repeated within it.")
-    return Check(
+    return DryRun(
         counts, skipped, _preview(rows), per_step, seconds, held, free, disk, disk_free, words, tuple(problems)
     )
 
@@ -150,7 +150,7 @@ def look(config: Config, data: str | None, runs: Path) -> Check:
 def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple[str, str], ...], list[Image]]:
     """Counts, skipped files, and rows of pictures to show."""
     if isinstance(config, FoldersTransfer):
-        from .packs import read_folders
+        from .feature_cache import read_folders
 
         s, t = read_folders(config)
         parts = {"s": folders.split(len(s.x)), "t": folders.split(len(t.x))}
@@ -206,7 +206,7 @@ def _stage(config: Config, data: str | None, accelerator: Accelerator) -> tuple[
             few |= {"drawn": 0.0, "through": None, "unlabelled": 0.0}
             data = None  # drawn digits will do
         return make_stage(replace(config, **few), data, accelerator, Path(), None), 0.0
-    from .packs import Pack, make_encoder
+    from .feature_cache import FeatureCache, make_encoder
     from .transfer import TransferStage
 
     f = make_encoder(config.encoder, str(accelerator.device))
@@ -221,7 +221,7 @@ def _stage(config: Config, data: str | None, accelerator: Accelerator) -> tuple[
     t = torch.randint(0, 256, (32, channels, size, size), generator=noise, dtype=torch.uint8)
     views = torch.randint(0, 256, (32, 1, 3, size, size), generator=noise, dtype=torch.uint8)
     val = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    pack = Pack(features[:, None], t, features, features[:2], val, t[:2], features[:2], views)
+    pack = FeatureCache(features[:, None], t, features, features[:2], val, t[:2], features[:2], views)
     return TransferStage(config, pack, f, accelerator), seconds
 
 
@@ -273,7 +273,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def table(found: Check) -> str:
+def table(found: DryRun) -> str:
     """For the terminal."""
     lines = [f"{name}: {count:,} pictures" for name, count in found.counts.items()]
     lines += [

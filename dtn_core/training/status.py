@@ -23,11 +23,11 @@ Status = Literal["starting", "running", "stopping", "done", "stopped", "early", 
 Curves = dict[str, tuple[list[int], list[float]]]
 
 LOG_MARK = "--- "
-"""Begins the line of log.txt above what a new process says (`jobs` writes it)."""
+"""Begins the line of log.txt above what a new process says (`launcher` writes it)."""
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class RunStatus:
     """A run at one moment. Times are seconds since 1970; `curves` and what is in them must not be changed."""
 
     path: Path
@@ -180,7 +180,7 @@ class _Fold:
         self.marks.clear()
 
 
-def snapshot(path: Path, before: Snapshot | None = None) -> Snapshot:
+def read_status(path: Path, before: RunStatus | None = None) -> RunStatus:
     """A run as it is now. With the one before, only new events are read. Raises nothing: what can't be read has the
     status "unreadable"."""
     path = Path(path)
@@ -194,7 +194,7 @@ def snapshot(path: Path, before: Snapshot | None = None) -> Snapshot:
         if status == "died" and is_alive(path):  # resumed in between
             status, why = "starting", ""
     exports = _exports(path, fold.step)
-    return Snapshot(
+    return RunStatus(
         path, path.name, config, status, why, fold.step, fold.steps or (config.steps if config else 0), fold.device,
         fold.started, fold.updated, fold.seconds, fold.rate, _eta(fold) if status == "running" else None, fold.memory,
         fold.curves, tuple((step, path / name) for step, name in fold.samples), exports,
@@ -248,7 +248,7 @@ def log_tail(path: Path, lines: int = 40) -> str:
     return "\n".join(found[-lines:])
 
 
-def table(runs: Sequence[Snapshot]) -> str:
+def table(runs: Sequence[RunStatus]) -> str:
     """Runs as lines of text, for a terminal."""
     if not runs:
         return "no runs"
@@ -262,7 +262,7 @@ def table(runs: Sequence[Snapshot]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
 
 
-def to_json(run: Snapshot) -> dict[str, Any]:
+def to_json(run: RunStatus) -> dict[str, Any]:
     """A run in plain values; of each curve its last value, null where that isn't a number."""
     plain = (
         "name",
@@ -347,7 +347,7 @@ def _read_on(path: Path, fold: _Fold) -> _Fold:
     new = data[len(fold.tail) : data.rfind(b"\n") + 1]  # a half-written last line waits
     if not new:
         return fold
-    fold = fold.copy()  # the snapshot before keeps its own
+    fold = fold.copy()  # the status before keeps its own
     fold.take(parse(new))
     fold.offset, fold.tail = fold.offset + len(new), (fold.tail + new)[-100:]
     return fold

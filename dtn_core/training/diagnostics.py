@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from ..config import TransferTraining
-from .snapshot import Snapshot
+from .status import RunStatus
 
 Curves = dict[str, list[float]]
 
@@ -27,16 +27,14 @@ class Warning(NamedTuple):
     advice: str
 
 
-def warnings(snapshot: Snapshot) -> tuple[Warning, ...]:
+def warnings(run: RunStatus) -> tuple[Warning, ...]:
     """What looks wrong in a transfer's curves; empty for other trainings, and where the curves aren't there."""
-    if not isinstance(snapshot.config, TransferTraining):
+    if not isinstance(run.config, TransferTraining):
         return ()
-    curves = {
-        name: [value for value in values if math.isfinite(value)] for name, (_, values) in snapshot.curves.items()
-    }
+    curves = {name: [value for value in values if math.isfinite(value)] for name, (_, values) in run.curves.items()}
     if max((len(values) for values in curves.values()), default=0) < ENOUGH:
         return ()
-    config, share = snapshot.config, snapshot.step / max(1, snapshot.steps)
+    config, share = run.config, run.step / max(1, run.steps)
     return (
         *_of_d(curves, config),
         *_of_diversity(curves, share),

@@ -9,7 +9,7 @@ import pytest
 from dtn_core.config import PRESETS
 from dtn_core.events import Failed, Finished, Noted, Sampled, Saved, Stamped, Started, Stepped, encode
 from dtn_core.training.runs import Run
-from dtn_core.training.snapshot import log_tail, runs_in, snapshot, table, to_json
+from dtn_core.training.status import log_tail, read_status, runs_in, table, to_json
 
 TINY = PRESETS["faces-tiny"]
 
@@ -48,7 +48,7 @@ def test_a_run_is_told_from_its_events(run):
     write(run, *LONG)
     (run.path / "notes.txt").write_text("A thought\n")
     run = Run.reopen(run.path, sign=False)
-    found = snapshot(run.path)
+    found = read_status(run.path)
     assert (found.path, found.name, found.config) == (run.path, "00001-x", TINY)
     assert (found.status, found.why) == ("running", "")
     assert (found.step, found.steps, found.device) == (50, 100, "cpu")
@@ -70,7 +70,7 @@ def test_a_run_is_told_from_its_events(run):
 def test_going_on_after_a_kill_drops_what_is_done_again(run):
     write(run, *LONG)
     write(run, *RESUMED, start=9000.0)
-    found = snapshot(run.path)
+    found = read_status(run.path)
     assert (found.status, found.step, found.device) == ("stopped", 60, "cuda")
     assert found.curves == {
         "d": ([10, 20, 30, 40, 50, 60], [10.0, 20.0, 30.0, 40.0, 7.0, 8.0]),
@@ -83,17 +83,17 @@ def test_going_on_after_a_kill_drops_what_is_done_again(run):
     assert (found.started, found.updated, found.seconds) == (1000.0, 9006.0, 26.0 + 6.0)
     assert found.eta is None
     write(run, Started(30, 100, "cpu"), start=9100.0)
-    found = snapshot(run.path)
+    found = read_status(run.path)
     assert (found.best, found.step) == (20, 30)
     assert found.seconds == 32.0
     write(run, Started(0, 100, "cpu"), start=9200.0)
-    assert snapshot(run.path).curves == {}
+    assert read_status(run.path).curves == {}
 
 
 def test_the_time_of_a_pause_does_not_count_even_if_going_on_fails(run):
     write(run, Started(0, 8, "cpu"), figures(2), Finished(2, "stopped"))
     write(run, Failed("no such folder"), start=9000.0)
-    found = snapshot(run.path)
+    found = read_status(run.path)
     assert (found.status, found.why, found.seconds, found.updated) == ("failed", "no such folder", 4.0, 9000.0)
 
 
@@ -109,33 +109,33 @@ def test_the_time_of_a_pause_does_not_count_even_if_going_on_fails(run):
 def test_how_it_ended_tells_the_last_event_once_the_lock_is_free(run, event, status, why):
     write(run, Started(0, 8, "cpu"), figures(2), event)
     held = Run.reopen(run.path, sign=False)
-    assert snapshot(run.path).status == "stopping"  # it has said its last word, and is about to go
+    assert read_status(run.path).status == "stopping"  # it has said its last word, and is about to go
     held.release()
-    found = snapshot(run.path)
+    found = read_status(run.path)
     assert (found.status, found.why) == (status, why)
 
 
 def test_what_was_told_before_the_lock_was_taken_is_of_another_process(run):
     write(run, Started(0, 8, "cpu"), figures(2), Finished(2, "stopped"))
     held = Run.reopen(run.path)
-    assert snapshot(run.path).status == "starting"
+    assert read_status(run.path).status == "starting"
     (run.path / "control" / "stop").touch()
-    assert snapshot(run.path).status == "stopping"
+    assert read_status(run.path).status == "stopping"
     held.answered("stop")
     held.tell(Started(2, 8, "cpu"))
-    assert snapshot(run.path).status == "running"
+    assert read_status(run.path).status == "running"
     held.release()
-    assert snapshot(run.path).status == "died"
+    assert read_status(run.path).status == "died"
 
 
 def test_a_process_that_went_before_it_spoke_died(run):
     write(run, Started(0, 8, "cpu"), figures(2), Finished(2, "stopped"))
     Run.reopen(run.path).release()
     (run.path / "log.txt").write_text("--- train\nold words\n--- train\nerror: /data: no such folder.\n\n 5%|# | 1/8\r")
-    found = snapshot(run.path)
+    found = read_status(run.path)
     assert (found.status, found.why) == ("died", "error: /data: no such folder.")
     (run.path / "log.txt").write_text("--- train\nold words\n--- train\n")
-    assert "without a word" in snapshot(run.path).why
+    assert "without a word" in read_status(run.path).why
 
 
 def test_the_last_words_of_a_crash_are_what_happened(run):
@@ -145,21 +145,21 @@ def test_the_last_words_of_a_crash_are_what_happened(run):
         'Current thread 0x00 (most recent call first):\n  File "a.py", line 1 in <module>\n\n'
         "Extension modules: numpy.core (total: 1)\n"
     )
-    assert snapshot(run.path).why == "Fatal Python error: Segmentation fault"
+    assert read_status(run.path).why == "Fatal Python error: Segmentation fault"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "null", '{"kind": "dreamer"}', '{"kind": "transfer", "warp": 9}'])
 def test_a_run_of_another_version_or_damaged_is_unreadable_not_an_error(run, content):
     write(run, *LONG)
     (run.path / "config.json").write_text(content)
-    found = snapshot(run.path)
+    found = read_status(run.path)
     assert (found.status, found.config, found.step) == ("unreadable", None, 50)
     assert "config.json is damaged or of another version" in found.why
     assert len(found.why.splitlines()) == 1
 
 
 def test_what_is_no_run_is_unreadable(tmp_path):
-    assert snapshot(tmp_path / "nowhere").why == "not a run directory: there is no config.json"
+    assert read_status(tmp_path / "nowhere").why == "not a run directory: there is no config.json"
 
 
 def test_exports_are_those_that_can_be_used(run):
@@ -171,12 +171,12 @@ def test_exports_are_those_that_can_be_used(run):
     (run.path / "exports/.000060-x").mkdir()
     (run.path / "exports/.000060-x/config.json").write_text("{}")
     on_the_way = tuple((step, run.path / f"exports/{step:06d}") for step in (20, 40, 1000000))
-    assert snapshot(run.path).exports == on_the_way
+    assert read_status(run.path).exports == on_the_way
     (run.path / "export").mkdir()
     (run.path / "export/config.json").write_text(json.dumps({"trained": {"step": 40}}))
-    assert snapshot(run.path).exports == (*on_the_way, (40, run.path / "export"))
+    assert read_status(run.path).exports == (*on_the_way, (40, run.path / "export"))
     (run.path / "export/config.json").write_text("{}")
-    assert snapshot(run.path).exports[-1] == (50, run.path / "export")
+    assert read_status(run.path).exports[-1] == (50, run.path / "export")
 
 
 # --- bit by bit ---------------------------------------------------------------------------------------------
@@ -220,10 +220,10 @@ def test_read_bit_by_bit_is_read_at_once(run, seed):
     for start, end in zip([0, *cuts], [*cuts, len(data)]):
         with log.open("ab") as file:
             file.write(data[start:end])
-        before = snapshot(run.path, before)
+        before = read_status(run.path, before)
         seen.append((before, repr(before)))
-        assert before == snapshot(run.path)
-    assert before == snapshot(run.path, before)
+        assert before == read_status(run.path)
+    assert before == read_status(run.path, before)
     for found, was in seen:
         assert repr(found) == was  # a snapshot doesn't change when the next is made
 
@@ -231,31 +231,31 @@ def test_read_bit_by_bit_is_read_at_once(run, seed):
 def test_a_log_that_shrank_or_was_replaced_is_read_anew(run):
     log = run.path / "events.jsonl"
     write(run, *LONG)
-    before = snapshot(run.path)
+    before = read_status(run.path)
     log.write_text("".join(lines(Started(0, 7, "cpu"), figures(1), start=1.0)))
-    shrunk = snapshot(run.path, before)
-    assert shrunk == snapshot(run.path)
+    shrunk = read_status(run.path, before)
+    assert shrunk == read_status(run.path)
     assert shrunk.curves == {"d": ([1], [1.0]), "g": ([1], [-1.0])}
     log.write_text("".join(lines(*LONG, *LONG, start=5000.0)))  # longer than before, in the same file
-    assert snapshot(run.path, shrunk) == snapshot(run.path)
+    assert read_status(run.path, shrunk) == read_status(run.path)
     log.unlink()
-    assert snapshot(run.path, shrunk).curves == {}
+    assert read_status(run.path, shrunk).curves == {}
 
 
 def test_a_snapshot_of_another_run_is_no_help(tmp_path, run):
     write(run, *LONG)
     other = Run.create(tmp_path, "other", replace(TINY, steps=9))
-    assert snapshot(other.path, snapshot(run.path)) == snapshot(other.path)
-    assert snapshot(other.path).steps == 9
+    assert read_status(other.path, read_status(run.path)) == read_status(other.path)
+    assert read_status(other.path).steps == 9
 
 
 def test_a_loss_that_is_not_a_number_is_kept(run):
     write(run, Started(0, 8, "cpu"), figures(1, d=float("nan")), figures(2, d=float("inf")))
-    steps, (first, second) = snapshot(run.path).curves["d"]
+    steps, (first, second) = read_status(run.path).curves["d"]
     assert steps == [1, 2]
     assert first != first
     assert second == float("inf")
-    assert to_json(snapshot(run.path))["losses"] == {"d": None}
+    assert to_json(read_status(run.path))["losses"] == {"d": None}
 
 
 # --- folders and logs ---------------------------------------------------------------------------------------
@@ -290,10 +290,10 @@ def test_the_end_of_a_log_is_what_a_terminal_would_show(tmp_path):
 
 def test_a_table_and_plain_values(run, tmp_path):
     write(run, *LONG)
-    head, line = table([snapshot(run.path)]).splitlines()
+    head, line = table([read_status(run.path)]).splitlines()
     assert head.split() == ["run", "status", "step", "images/s", "losses", "age"]
     assert line.split()[:8] == ["00001-x", "died", "50/100", "500", "d", "50", "g", "-50"]
-    plain = json.loads(json.dumps(to_json(snapshot(run.path)), allow_nan=False))
+    plain = json.loads(json.dumps(to_json(read_status(run.path)), allow_nan=False))
     assert plain["losses"] == {"d": 50.0, "g": -50.0, "val/const": 0.25}
     assert plain["samples"][0] == {"step": 20, "path": str(run.path / "samples/000020.png")}
     assert plain["messages"] == [{"step": 12, "message": "half the batch"}]

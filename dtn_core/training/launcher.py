@@ -22,7 +22,7 @@ from .. import config as configs
 from ..devices import pick_device
 from ..errors import UserError
 from .runs import ASKED, INHERITED, Run, take_lock, write_whole
-from .snapshot import LOG_MARK, holder, is_alive, runs_in
+from .status import LOG_MARK, holder, is_alive, runs_in
 
 NOTES = 20_000
 """Characters of a run's notes at most."""

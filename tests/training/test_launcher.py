@@ -15,9 +15,9 @@ import pytest
 from dtn_core import config as configs
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Stamped, Started, encode
-from dtn_core.training import jobs
+from dtn_core.training import launcher
 from dtn_core.training.runs import Run
-from dtn_core.training.snapshot import holder, is_alive, log_tail, runs_in, snapshot
+from dtn_core.training.status import holder, is_alive, log_tail, read_status, runs_in
 
 TINY = replace(PRESETS["faces-tiny"], device="cpu")
 SLEEP = "import time; print('a last word', flush=True); time.sleep(100)"
@@ -39,7 +39,7 @@ def shell(code):
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     """A folder of runs whose trainers sleep. Those that are left are ended."""
-    monkeypatch.setattr(jobs, "_trainer", shell(SLEEP))
+    monkeypatch.setattr(launcher, "_trainer", shell(SLEEP))
     folder = tmp_path / "runs"
     yield folder
     for path in runs_in(folder):
@@ -49,7 +49,7 @@ def runs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def path(runs):
-    path = jobs.start(TINY, "x", runs)
+    path = launcher.start(TINY, "x", runs)
     until(lambda: log_tail(path).endswith("\na last word"))
     return path
 
@@ -59,25 +59,25 @@ def test_a_run_lives_as_long_as_its_process_and_the_lock_tells(path):
     pid = holder(path)[0]
     assert pid not in (None, os.getpid())
     assert os.getsid(pid) == pid  # Ctrl-C at the app is none of its business
-    found = snapshot(path)
+    found = read_status(path)
     assert (found.status, found.step, found.steps, found.config) == ("starting", 0, 8, TINY)
     with (path / "events.jsonl").open("a") as file:
         file.write(STARTED)
-    assert snapshot(path, found).status == "running"
-    jobs.ask(path, "stop")
-    assert snapshot(path, found).status == "stopping"
+    assert read_status(path, found).status == "running"
+    launcher.ask(path, "stop")
+    assert read_status(path, found).status == "stopping"
     os.kill(pid, signal.SIGKILL)
     until(lambda: not is_alive(path))
-    found = snapshot(path, found)
+    found = read_status(path, found)
     assert (found.status, found.why) == ("died", "a last word")
     until(lambda: not Path(f"/proc/{pid}").exists())  # reaped
 
 
 def test_the_child_gets_words_environment_and_nothing_on_standard_input(runs, monkeypatch, tmp_path):
     code = "import os, sys; import dtn_core.events; print(sys.argv[1:], repr(sys.stdin.read()), os.getcwd())"
-    monkeypatch.setattr(jobs, "_trainer", shell(code))
+    monkeypatch.setattr(launcher, "_trainer", shell(code))
     monkeypatch.chdir(tmp_path)  # where dtn_core isn't
-    path = jobs.start(TINY, "x", Path("runs"), "data")
+    path = launcher.start(TINY, "x", Path("runs"), "data")
     assert path == tmp_path / "runs" / "00001-x"
     until(lambda: not is_alive(path))
     head, said = (path / "log.txt").read_text().splitlines()
@@ -85,12 +85,12 @@ def test_the_child_gets_words_environment_and_nothing_on_standard_input(runs, mo
     assert head.endswith(f"dtn_core {path}")
     assert said == f"['dtn_core', '{path}'] '' {tmp_path}"
     assert Run.data_of(path) == str(tmp_path / "data")
-    assert snapshot(path).why == said
+    assert read_status(path).why == said
 
 
 def test_what_is_started_is_the_command_line(tmp_path):
     run = tmp_path / "00001-x"
-    assert jobs._trainer(run) == [sys.executable, "-m", "dtn_core", "train", "--resume", str(run)]
+    assert launcher._trainer(run) == [sys.executable, "-m", "dtn_core", "train", "--resume", str(run)]
 
 
 def test_a_lock_is_handed_down_without_a_gap_and_a_stop_is_not_lost(runs, monkeypatch):
@@ -106,20 +106,20 @@ while "stop" not in run.asked():
     time.sleep(0.01)
 run.tell(Finished(1, "stopped"))
 """
-    monkeypatch.setattr(jobs, "_trainer", shell(code))
-    path = jobs.start(TINY, "x", runs)
+    monkeypatch.setattr(launcher, "_trainer", shell(code))
+    path = launcher.start(TINY, "x", runs)
     seen = set()
-    jobs.ask(path, "save")
-    while not (found := snapshot(path)).messages:
+    launcher.ask(path, "save")
+    while not (found := read_status(path)).messages:
         seen.add(found.status)
         time.sleep(0.01)
     assert seen <= {"starting", "running"}
     assert found.messages == ((0, "['save'] None"),)
     with pytest.raises(ValueError, match="being trained by another process"):
         Run.reopen(path)
-    jobs.ask(path, "stop")
+    launcher.ask(path, "stop")
     until(lambda: not is_alive(path))
-    assert snapshot(path).status == "stopped"
+    assert read_status(path).status == "stopped"
     with Path(os.devnull).open() as nothing:  # whatever happens to have the number that the lock had
         monkeypatch.setenv("DTN_RUN_LOCK", str(nothing.fileno()))
         Run.reopen(path)
@@ -127,14 +127,14 @@ run.tell(Finished(1, "stopped"))
 
 def test_a_run_is_resumed_where_it_stands(path, runs):
     with pytest.raises(ValueError, match="being trained by another process"):
-        jobs.resume(path)
+        launcher.resume(path)
     with (path / "events.jsonl").open("a") as file:
         file.write(encode(Stamped(Started(0, 8, "cpu"), 1.0)) + "\n" + '{"half')
-    jobs.set_sample_every(path, 3)
-    jobs.ask(path, "sample")
-    jobs.force_stop(path)
-    jobs.resume(path)
-    assert snapshot(path).status == "starting"
+    launcher.set_sample_every(path, 3)
+    launcher.ask(path, "sample")
+    launcher.force_stop(path)
+    launcher.resume(path)
+    assert read_status(path).status == "starting"
     assert os.listdir(path / "control") == ["sample_every"]
     assert (path / "events.jsonl").read_bytes().endswith(b"}\n")
     assert (path / "log.txt").read_text().count("--- ") == 2
@@ -142,10 +142,10 @@ def test_a_run_is_resumed_where_it_stands(path, runs):
 
 
 def test_a_run_of_another_version_is_not_resumed(path):
-    jobs.force_stop(path)
+    launcher.force_stop(path)
     (path / "config.json").write_text('{"kind": "transfer", "warp": 9}')
     with pytest.raises(ValueError, match="another version"):
-        jobs.resume(path)
+        launcher.resume(path)
     assert not is_alive(path)
 
 
@@ -155,7 +155,7 @@ def test_one_device_trains_one_run_unless_asked_to(path, runs, how):
     other.release()
 
     def go(**options):
-        return jobs.start(TINY, "y", runs, **options) if how == "start" else jobs.resume(other.path, **options)
+        return launcher.start(TINY, "y", runs, **options) if how == "start" else launcher.resume(other.path, **options)
 
     with pytest.raises(ValueError, match="00001-x is being trained on cpu now"):
         go()
@@ -167,35 +167,35 @@ def test_one_device_trains_one_run_unless_asked_to(path, runs, how):
 
 
 def test_two_gpus_are_two_devices_and_the_first_has_two_names(runs, monkeypatch):
-    monkeypatch.setattr(jobs, "pick_device", lambda name: "cuda" if name == "auto" else name)
-    jobs.start(replace(TINY, device="auto"), "x", runs)
-    jobs.start(replace(TINY, device="cuda:1"), "x", runs)
-    jobs.start(replace(TINY, device="cpu"), "x", runs)
+    monkeypatch.setattr(launcher, "pick_device", lambda name: "cuda" if name == "auto" else name)
+    launcher.start(replace(TINY, device="auto"), "x", runs)
+    launcher.start(replace(TINY, device="cuda:1"), "x", runs)
+    launcher.start(replace(TINY, device="cpu"), "x", runs)
     for device, name in (("cuda:0", "00001-x"), ("cuda:1", "00002-x"), ("auto", "00001-x"), ("cpu", "00003-x")):
         with pytest.raises(ValueError, match=f"{name} is being trained on"):
-            jobs.start(replace(TINY, device=device), "x", runs)
+            launcher.start(replace(TINY, device=device), "x", runs)
     (runs / "00001-x" / "config.json").write_text("{")  # of this one it can't be told
-    jobs.start(replace(TINY, device="cuda"), "x", runs)
+    launcher.start(replace(TINY, device="cuda"), "x", runs)
 
 
 def test_a_device_that_is_not_there_makes_no_run(runs):
     with pytest.raises(ValueError, match="device"):
-        jobs.start(replace(TINY, device="cuda:9"), "x", runs)
+        launcher.start(replace(TINY, device="cuda:9"), "x", runs)
     assert runs_in(runs) == []
 
 
 def test_of_many_starts_at_once_one_wins(runs, monkeypatch):
-    told, check = [], jobs._check_device
+    told, check = [], launcher._check_device
 
     def slowly(*about):
         check(*about)
         time.sleep(0.1)  # enough for the others to find the device free, too
 
-    monkeypatch.setattr(jobs, "_check_device", slowly)
+    monkeypatch.setattr(launcher, "_check_device", slowly)
 
     def go():
         try:
-            told.append(jobs.start(TINY, "x", runs).name)
+            told.append(launcher.start(TINY, "x", runs).name)
         except ValueError as error:
             told.append("refused" if "is being trained" in str(error) else error)
 
@@ -208,34 +208,36 @@ def test_of_many_starts_at_once_one_wins(runs, monkeypatch):
 
 
 def test_what_cannot_be_started_leaves_nothing(runs, monkeypatch):
-    monkeypatch.setattr(jobs, "_trainer", lambda path: ["/nowhere/python"])
+    monkeypatch.setattr(launcher, "_trainer", lambda path: ["/nowhere/python"])
     with pytest.raises(ValueError, match="can't be started .*No such file"):
-        jobs.start(TINY, "x", runs)
+        launcher.start(TINY, "x", runs)
     assert runs_in(runs) == []
     run = Run.create(runs, "x", TINY)
     run.tell(Started(0, 8, "cpu"))
     run.tell(Finished(1, "stopped"))
     run.release()
     with pytest.raises(ValueError, match="can't be started"):
-        jobs.resume(run.path)
-    assert snapshot(run.path).status == "stopped"
+        launcher.resume(run.path)
+    assert read_status(run.path).status == "stopped"
 
 
 def test_only_the_living_are_asked(path):
     for what in ("stop", "sample", "save"):
-        jobs.ask(path, what)
-    jobs.set_sample_every(path, 7)
+        launcher.ask(path, what)
+    launcher.set_sample_every(path, 7)
     assert {p.name: p.read_text() for p in (path / "control").iterdir()} == {
         "stop": "", "sample": "", "save": "", "sample_every": "7\n"
     }  # fmt: skip
     with pytest.raises(ValueError, match="not 'dance'"):
-        jobs.ask(path, "dance")
+        launcher.ask(path, "dance")
     with pytest.raises(ValueError, match="at least 1"):
-        jobs.set_sample_every(path, 0)
-    jobs.force_stop(path)
+        launcher.set_sample_every(path, 0)
+    launcher.force_stop(path)
     for act in (
-        lambda: jobs.ask(path, "stop"), lambda: jobs.set_sample_every(path, 7), lambda: jobs.force_stop(path)
-    ):  # fmt: skip
+        lambda: launcher.ask(path, "stop"),
+        lambda: launcher.set_sample_every(path, 7),
+        lambda: launcher.force_stop(path),
+    ):
         with pytest.raises(ValueError, match="isn't running"):
             act()
 
@@ -245,14 +247,14 @@ def test_force_ends_a_training_with_what_it_started(runs, monkeypatch):
         "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)']);"
         "print(p.pid, flush=True); time.sleep(100)"
     )
-    monkeypatch.setattr(jobs, "_trainer", shell(code))
-    path = jobs.start(TINY, "x", runs)
+    monkeypatch.setattr(launcher, "_trainer", shell(code))
+    path = launcher.start(TINY, "x", runs)
     until(lambda: log_tail(path).splitlines()[-1].isdigit())
     worker = int(log_tail(path).splitlines()[-1])
-    jobs.force_stop(path)
+    launcher.force_stop(path)
     assert not is_alive(path)
     until(lambda: not _runs(worker))
-    found = snapshot(path)
+    found = read_status(path)
     assert (found.status, found.why) == ("died", "Stopped by force.")
 
 
@@ -265,11 +267,11 @@ def _runs(pid):
 
 def test_what_is_said_of_a_process_stands_on_its_own_line(runs, monkeypatch):
     code = "import time; print(' 5%|#  | 1/8', end='', flush=True); time.sleep(100)"
-    monkeypatch.setattr(jobs, "_trainer", shell(code))
-    path = jobs.start(TINY, "x", runs)
+    monkeypatch.setattr(launcher, "_trainer", shell(code))
+    path = launcher.start(TINY, "x", runs)
     until(lambda: log_tail(path).endswith("1/8"))
-    jobs.force_stop(path)
-    jobs.resume(path)
+    launcher.force_stop(path)
+    launcher.resume(path)
     until(lambda: log_tail(path).count("1/8") == 4)  # twice in the commands
     bars, heads = log_tail(path).splitlines()[1::3], log_tail(path).splitlines()[::3]
     assert bars == [" 5%|#  | 1/8"] * 2
@@ -278,10 +280,10 @@ def test_what_is_said_of_a_process_stands_on_its_own_line(runs, monkeypatch):
 
 def test_force_does_not_take_no_for_an_answer(runs, monkeypatch):
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True)\n"
-    monkeypatch.setattr(jobs, "_trainer", shell(code + "time.sleep(100)"))
-    path = jobs.start(TINY, "x", runs)
+    monkeypatch.setattr(launcher, "_trainer", shell(code + "time.sleep(100)"))
+    path = launcher.start(TINY, "x", runs)
     until(lambda: log_tail(path).endswith("\ndeaf"))
-    jobs.force_stop(path, wait=0.3)
+    launcher.force_stop(path, wait=0.3)
     assert not is_alive(path)
 
 
@@ -292,10 +294,10 @@ def test_force_spares_whoever_is_not_certainly_the_trainer(runs):
         for pid in (os.getpid(), bystander.pid, os.getppid()):
             run.sign(pid)
             with pytest.raises(ValueError, match="isn't certain"):
-                jobs.force_stop(run.path)
+                launcher.force_stop(run.path)
         (run.path / "lock").write_text("")
         with pytest.raises(ValueError, match="isn't certain"):
-            jobs.force_stop(run.path)
+            launcher.force_stop(run.path)
         assert bystander.poll() is None
     finally:
         bystander.kill()
@@ -304,17 +306,17 @@ def test_force_spares_whoever_is_not_certainly_the_trainer(runs):
 
 def test_only_runs_that_rest_are_deleted(path, tmp_path, make_checkpoint):
     with pytest.raises(ValueError, match="is running"):
-        jobs.delete(path)
-    jobs.force_stop(path)
+        launcher.delete(path)
+    launcher.force_stop(path)
     link = path.with_name("00009-link")
     link.symlink_to(path)
     checkpoint = make_checkpoint(tmp_path / "checkpoint")
     for other in (link, checkpoint, tmp_path, path / "control", tmp_path / "nowhere"):
         with pytest.raises(ValueError, match="not a run directory"):
-            jobs.delete(other)
+            launcher.delete(other)
     assert (checkpoint / "config.json").exists()
     assert (path / "config.json").exists()
-    jobs.delete(path)
+    launcher.delete(path)
     assert not path.exists()
     assert sorted(p.name for p in path.parent.iterdir()) == [".lock", "00009-link"]
 
@@ -322,24 +324,24 @@ def test_only_runs_that_rest_are_deleted(path, tmp_path, make_checkpoint):
 def test_a_run_that_is_only_looked_at_can_be_deleted(path):
     import fcntl
 
-    jobs.force_stop(path)
+    launcher.force_stop(path)
     look = (path / "lock").open("rb")
     fcntl.flock(look, fcntl.LOCK_SH | fcntl.LOCK_NB)
     threading.Timer(0.2, look.close).start()
-    jobs.delete(path)
+    launcher.delete(path)
     assert not path.exists()
 
 
 def test_notes_are_replaced_whole_and_have_an_end(path, tmp_path):
-    jobs.write_notes(path, "Zuerst α=8\n")
-    jobs.write_notes(path, "Dann α=2\n")
-    assert snapshot(path).notes == "Dann α=2\n"
-    jobs.write_notes(path, "x" * 20_000)
+    launcher.write_notes(path, "Zuerst α=8\n")
+    launcher.write_notes(path, "Dann α=2\n")
+    assert read_status(path).notes == "Dann α=2\n"
+    launcher.write_notes(path, "x" * 20_000)
     with pytest.raises(ValueError, match="20000 at most"):
-        jobs.write_notes(path, "x" * 20_001)
+        launcher.write_notes(path, "x" * 20_001)
     with pytest.raises(ValueError, match="not a run directory"):
-        jobs.write_notes(tmp_path, "x")
-    assert snapshot(path).notes == "x" * 20_000
+        launcher.write_notes(tmp_path, "x")
+    assert read_status(path).notes == "x" * 20_000
     assert not [p for p in path.iterdir() if p.suffix == ".tmp"]
 
 
@@ -360,7 +362,7 @@ def test_notes_are_replaced_whole_and_have_an_end(path, tmp_path):
 )
 def test_the_command_makes_the_same_settings(preset, changes):
     config = replace(PRESETS[preset], **changes)
-    line = jobs.command(config, preset, Path("my runs"), "/data dir")
+    line = launcher.command(config, preset, Path("my runs"), "/data dir")
     python, m, package, train, name, *rest = shlex.split(line)
     assert (python, m, package, train, name) == ("python", "-m", "dtn_core", "train", preset)
     assert rest[-4:] == ["--data", "/data dir", "--runs", "my runs"]
@@ -372,12 +374,12 @@ def test_the_command_makes_the_same_settings(preset, changes):
 def test_the_command_of_a_run_of_ones_own_starts_from_the_nearest_preset():
     config = replace(PRESETS["digits-cpu"], steps=123)
     for name in ("mine", "upscaler"):
-        line = jobs.command(config, name, Path("runs"), None)
+        line = launcher.command(config, name, Path("runs"), None)
         assert line == "python -m dtn_core train digits-cpu --set steps=123 --runs runs"
 
 
 def test_the_command_that_goes_on():
-    assert jobs.resume_command(Path("my runs/x")) == "python -m dtn_core train --resume 'my runs/x'"
+    assert launcher.resume_command(Path("my runs/x")) == "python -m dtn_core train --resume 'my runs/x'"
 
 
 # --- a real one ---------------------------------------------------------------------------------------------
@@ -385,25 +387,25 @@ def test_the_command_that_goes_on():
 
 def test_a_training_really_runs_and_stops(tmp_path):
     config = replace(PRESETS["upscaler-tiny"], steps=10**6, device="cpu", sample_every=10**6, save_every=10**6)
-    path = jobs.start(config, "upscaler-tiny", tmp_path)
-    seen = [snapshot(path)]
+    path = launcher.start(config, "upscaler-tiny", tmp_path)
+    seen = [read_status(path)]
 
     def look(enough):
-        seen.append(snapshot(path, seen[-1]))
+        seen.append(read_status(path, seen[-1]))
         return enough(seen[-1]) or not is_alive(path)
 
     until(lambda: look(lambda found: found.step > 4), 240)
     assert seen[-1].status == "running", log_tail(path)
-    jobs.ask(path, "sample")
+    launcher.ask(path, "sample")
     until(lambda: look(lambda found: found.samples))
-    jobs.ask(path, "stop")
+    launcher.ask(path, "stop")
     until(lambda: look(lambda found: found.status == "stopped"))
-    last = snapshot(path, seen[-1])
-    assert last == snapshot(path)
+    last = read_status(path, seen[-1])
+    assert last == read_status(path)
     assert last.status == "stopped", log_tail(path)
     assert all(png.exists() for _, png in last.samples)
     assert last.exports == ((last.step, path / "export"),)
     statuses = [found.status for found in (*seen, last)]
     assert sorted(statuses, key=["starting", "running", "stopping", "stopped"].index) == statuses
     assert {"running", "stopped"} <= {*statuses}  # the others may be over before anybody looks
-    jobs.delete(path)
+    launcher.delete(path)

@@ -11,8 +11,8 @@ from dtn_core import checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits
 from dtn_core.images import to_float
-from dtn_core.training import packs
-from dtn_core.training.packs import Pack, get_pack, make_encoder, make_pack, pack_path
+from dtn_core.training import feature_cache
+from dtn_core.training.feature_cache import FeatureCache, build_cache, cache_path, get_cache, make_encoder
 
 CONFIG = replace(PRESETS["digits-tiny"], limit=None, views=2)
 TENSORS = ("f_s", "t", "f_t", "f_val", "val", "x_s")
@@ -25,7 +25,7 @@ def f(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pack(few_digits, f):
-    return make_pack(CONFIG, f, None, "cpu")
+    return build_cache(CONFIG, f, None, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +81,13 @@ def test_the_first_view_is_the_picture_and_the_next_a_jittered_one(pack):
 
 
 def test_both_views_come_out_the_same_again(pack, f):
-    again = make_pack(CONFIG, f, None, "cpu")
+    again = build_cache(CONFIG, f, None, "cpu")
     assert all(torch.equal(getattr(pack, name), getattr(again, name)) for name in TENSORS)
 
 
 @pytest.mark.parametrize("switches", [{"absent_s": 3}, {"absent_t": 3}, {"absent_s": 3, "absent_t": 3}])
 def test_an_absent_digit_is_gone_and_nothing_else(pack, f, switches):
-    made = make_pack(replace(CONFIG, **switches), f, None, "cpu")
+    made = build_cache(replace(CONFIG, **switches), f, None, "cpu")
     s, t, val = (read(None, part).y for read, part in
                  ((digits.svhn, "train"), (digits.mnist, "train"), (digits.svhn, "val")))  # fmt: skip
     assert all((labels == 3).any() for labels in (s, t, val))
@@ -111,7 +111,7 @@ def test_an_absent_digit_is_gone_and_nothing_else(pack, f, switches):
     ],
 )
 def test_unlabelled_street_numbers_go_where_a_digit_is_to_be_absent(f, folder, switches, n_s, n_t):
-    made = make_pack(replace(CONFIG, views=1, **switches), f, folder, "cpu")
+    made = build_cache(replace(CONFIG, views=1, **switches), f, folder, "cpu")
     assert (len(made.f_s), len(made.x_s), len(made.t), len(made.f_t)) == (n_s, n_s, n_t, n_t)
     labelled = digits.svhn(folder, "train")
     unlabelled = set(listed(of(digits.svhn(folder, "unlabelled"))))
@@ -123,7 +123,7 @@ def test_unlabelled_street_numbers_go_where_a_digit_is_to_be_absent(f, folder, s
 
 
 def test_swapped_packs_go_from_handwritten_to_street(f, few_digits):
-    made = make_pack(replace(CONFIG, swap=True), f, None, "cpu")
+    made = build_cache(replace(CONFIG, swap=True), f, None, "cpu")
     assert listed(made.x_s[:, 0]) == listed(of(digits.mnist(None, "train")))
     assert torch.equal(made.x_s[:, 1, 0], made.x_s[:, 1, 2])  # grey stays grey
     assert listed(made.t) == listed(of(digits.svhn(None, "train")))
@@ -134,7 +134,7 @@ def test_swapped_packs_go_from_handwritten_to_street(f, few_digits):
 
 def test_packs_of_digits_survive_a_file(pack, tmp_path):
     pack.write(tmp_path / "a" / "pack.safetensors")
-    back = Pack.read(tmp_path / "a" / "pack.safetensors")
+    back = FeatureCache.read(tmp_path / "a" / "pack.safetensors")
     assert back.source == pack.source
     for name in ("t", "val", "x_s"):
         assert torch.equal(getattr(back, name), getattr(pack, name))
@@ -144,22 +144,22 @@ def test_packs_of_digits_survive_a_file(pack, tmp_path):
 
 
 def test_a_pack_is_made_once_for_every_absent_digit(pack, f, tmp_path, monkeypatch):
-    whole = get_pack(CONFIG, f, None, "cpu", tmp_path)
+    whole = get_cache(CONFIG, f, None, "cpu", tmp_path)
     assert torch.equal(whole.x_s, pack.x_s)
-    monkeypatch.setattr(packs, "make_pack", lambda *_: pytest.fail("made again"))
-    assert torch.equal(get_pack(CONFIG, f, None, "cpu", tmp_path).x_s, pack.x_s)
-    left = get_pack(replace(CONFIG, absent_s=3, absent_t=7), f, None, "cpu", tmp_path)
+    monkeypatch.setattr(feature_cache, "build_cache", lambda *_: pytest.fail("made again"))
+    assert torch.equal(get_cache(CONFIG, f, None, "cpu", tmp_path).x_s, pack.x_s)
+    left = get_cache(replace(CONFIG, absent_s=3, absent_t=7), f, None, "cpu", tmp_path)
     monkeypatch.undo()
-    direct = make_pack(replace(CONFIG, absent_s=3, absent_t=7), f, None, "cpu")
+    direct = build_cache(replace(CONFIG, absent_s=3, absent_t=7), f, None, "cpu")
     for name in ("x_s", "t", "val"):
         assert torch.equal(getattr(left, name), getattr(direct, name)), name
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_packs_are_keyed_by_what_they_hold(f, tmp_path, folder):
-    path = pack_path(CONFIG, f, None, tmp_path)
-    assert path == pack_path(replace(CONFIG, seed=7, alpha=1.0, contains_f=False), f, None, tmp_path)
+    path = cache_path(CONFIG, f, None, tmp_path)
+    assert path == cache_path(replace(CONFIG, seed=7, alpha=1.0, contains_f=False), f, None, tmp_path)
     for changes, data in (({"swap": True}, None), ({"views": 3}, None), ({"limit": 5}, None), ({}, folder)):
-        assert pack_path(replace(CONFIG, **changes), f, data, tmp_path) != path
+        assert cache_path(replace(CONFIG, **changes), f, data, tmp_path) != path
     other = checkpoint.encoders.build(f.config)
-    assert pack_path(CONFIG, other, None, tmp_path) != path
+    assert cache_path(CONFIG, other, None, tmp_path) != path

@@ -1,4 +1,4 @@
-"""Training packs: all that the transfer's loop touches, made once, since f is frozen."""
+"""Feature caches: all that the transfer's loop touches, made once, since f is frozen."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ VAL_T = 200
 """At most so many of t."""
 
 FORMAT = 5
-"""Part of a kept pack's name: other packs are made anew."""
+"""Part of a kept cache's name: other caches are made anew."""
 
 
 @dataclass(frozen=True)
-class Pack:
+class FeatureCache:
     """All that the loop touches.
 
     f_s: (N, views, dim) f of jittered views of the source pictures; t: (M, C, S, S) uint8 target pictures, RGBA ones
@@ -83,7 +83,7 @@ class Pack:
             raise UserError(f"{path}: cannot be written ({_why(error)}). Free space, or choose another.") from None
 
     @classmethod
-    def read(cls, path: Path) -> Pack:
+    def read(cls, path: Path) -> FeatureCache:
         """The inverse of `write`. Raises UserError with one line if it is missing, damaged or no pack."""
         told = _told(path)
         try:
@@ -95,7 +95,7 @@ class Pack:
             wide = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             return cls(**wide, source=told.get("source", ""), made_by=told.get("f", ""))
         except (OSError, SafetensorError, zlib.error, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
+            raise UserError(f"{path}: damaged, or no feature cache ({_why(error)}). Make it again.") from None
 
 
 def make_encoder(name: str, device: str = "cpu") -> nn.Module:
@@ -116,7 +116,7 @@ def identity(f: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def check_pack(path: Path, f: nn.Module) -> None:
+def check_cache(path: Path, f: nn.Module) -> None:
     """Look at the head of a pack's file. Raises UserError with one line if it isn't one, or if another f made it."""
     made_by = _told(path).get("f")
     if not made_by:
@@ -125,21 +125,21 @@ def check_pack(path: Path, f: nn.Module) -> None:
         raise UserError(f"{path}: made with another f. Give the encoder it was made with, or make it again.")
 
 
-def read_pack(path: Path, f: nn.Module) -> Pack:
-    """The pack of a file, to train with this very f. Raises UserError as `check_pack` and `Pack.read`."""
-    check_pack(path, f)
-    return Pack.read(path)
+def read_cache(path: Path, f: nn.Module) -> FeatureCache:
+    """The pack of a file, to train with this very f. Raises UserError as `check_cache` and `FeatureCache.read`."""
+    check_cache(path, f)
+    return FeatureCache.read(path)
 
 
 def _told(path: Path) -> dict[str, str]:
     """What a safetensors file says of itself. Raises UserError with one line if there is no such file."""
     if not path.is_file():
-        raise UserError(f"{path}: no such training pack. Make one with --write-pack.")
+        raise UserError(f"{path}: no such feature cache. Make one with --write-feature-cache.")
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: damaged, or no training pack ({_why(error)}). Make it again.") from None
+        raise UserError(f"{path}: damaged, or no feature cache ({_why(error)}). Make it again.") from None
 
 
 def _why(error: Exception) -> str:
@@ -148,7 +148,7 @@ def _why(error: Exception) -> str:
     return reason.splitlines()[0]
 
 
-def pack_path(config: TransferTraining, f: nn.Module, data: Path | None, folder: Path) -> Path:
+def cache_path(config: TransferTraining, f: nn.Module, data: Path | None, folder: Path) -> Path:
     """Where the pack of these settings, these pictures and this very f is kept."""
     settings: list[Any]
     if isinstance(config, FacesTransfer):
@@ -182,14 +182,14 @@ def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, st
 
 
 @torch.no_grad()
-def make_pack(config: TransferTraining, f: nn.Module, data: Path | None, device: str) -> Pack:
+def build_cache(config: TransferTraining, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
     """Read or draw both domains and compute f once on all. Labels of neither are looked at, except to leave out a
     digit where the settings ask for it."""
     make = {FacesTransfer: _faces, DigitsTransfer: _digits, FoldersTransfer: _folders}[type(config)]
     return replace(make(config, f, data, device), made_by=identity(f))
 
 
-def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) -> Pack:
+def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
     """Photos → drawings."""
     data = portraits.data_folder(data)
     sets = [portraits.celeba(data, "train", (), config.limit)]
@@ -217,7 +217,7 @@ def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) 
     small = np.stack([cv2.resize(p, (64, 64), interpolation=cv2.INTER_AREA) for p in val])
     held_t = min(VAL_T, len(t) // 2)
     learnt, kept = slice(len(t) - held_t), slice(len(t) - held_t, None)
-    return Pack(
+    return FeatureCache(
         torch.stack(rows), t[learnt], f_t[learnt], torch.cat(f_val), torch.from_numpy(small), t[kept], f_t[kept],
         source=f"{' and '.join(['CelebA', 'UTKFace'][: len(sets)])} → {config.style}",
     )  # fmt: skip
@@ -234,7 +234,7 @@ def read_folders(config: FoldersTransfer) -> tuple[Pictures, Pictures]:
     return s, t
 
 
-def _folders(config: FoldersTransfer, f: nn.Module, data: Path | None, device: str) -> Pack:
+def _folders(config: FoldersTransfer, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
     """The user's own two folders; a tenth of each is held out."""
     s, t = read_folders(config)
     (learn_s, held_s), (learn_t, held_t) = folders.split(len(s.x)), folders.split(len(t.x))
@@ -244,7 +244,7 @@ def _folders(config: FoldersTransfer, f: nn.Module, data: Path | None, device: s
     x_t = _packed(t.x)
     f_t = _features(f, x_t, device)
     small = [cv2.resize(p, (config.size,) * 2, interpolation=cv2.INTER_AREA) for p in s.x[held_s]]
-    return Pack(
+    return FeatureCache(
         torch.stack([_features(f, view, device) for view in views], 1), x_t[learn_t], f_t[learn_t],
         _features(f, _packed(s.x[held_s]), device), torch.from_numpy(np.stack(small)), x_t[held_t], f_t[held_t],
         source="own folders",
@@ -275,17 +275,17 @@ def batches(x: Image, n: int) -> list[Image]:
     return [x[i : i + n] for i in range(0, len(x), n)]
 
 
-def get_pack(config: TransferTraining, f: nn.Module, data: Path | None, device: str, folder: Path) -> Pack:
+def get_cache(config: TransferTraining, f: nn.Module, data: Path | None, device: str, folder: Path) -> FeatureCache:
     """The pack of these settings; made and kept in the folder if it isn't there yet."""
     whole = replace(config, absent_s=None, absent_t=None) if isinstance(config, DigitsTransfer) else config
-    path = pack_path(whole, f, data, folder)
+    path = cache_path(whole, f, data, folder)
     if not path.exists():
-        make_pack(whole, f, data, device).write(path)
-    pack = Pack.read(path)
+        build_cache(whole, f, data, device).write(path)
+    pack = FeatureCache.read(path)
     return pack if config == whole else _without(pack, config, data)
 
 
-def _digits(config: DigitsTransfer, f: nn.Module, data: Path | None, device: str) -> Pack:
+def _digits(config: DigitsTransfer, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
     """Street numbers → handwritten digits, or the other way round (`DigitsTransfer.swap`)."""
     street = [digits.svhn(data, "train", config.limit), digits.svhn(data, "unlabelled", config.limit)]
     hand = [digits.mnist(data, "train", config.limit)]
@@ -297,7 +297,7 @@ def _digits(config: DigitsTransfer, f: nn.Module, data: Path | None, device: str
     x_val = channels_first(torch.from_numpy(val.x[:VAL]))
 
     held_t = channels_first(torch.from_numpy((street_val if config.swap else hand_val).x[:VAL_T]))
-    pack = Pack(
+    pack = FeatureCache(
         torch.stack([_features(f, view, device) for view in views], 1),
         t_rgb if config.swap else t_rgb[:, :1].contiguous(),
         _features(f, t_rgb, device),
@@ -311,7 +311,7 @@ def _digits(config: DigitsTransfer, f: nn.Module, data: Path | None, device: str
     return _without(pack, config, data)
 
 
-def _without(pack: Pack, config: DigitsTransfer, data: Path | None) -> Pack:
+def _without(pack: FeatureCache, config: DigitsTransfer, data: Path | None) -> FeatureCache:
     """The pack without the digits that the settings want absent. Unlabelled pictures of s go too, where a digit is to
     be absent there: nobody can tell it among them."""
     if config.absent_s is None and config.absent_t is None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dtn_core import cli
 from dtn_core.config import PRESETS, to_dict
-from dtn_core.training import check
+from dtn_core.training import dry_run
 
 
 def pictures(folder, count, side=40, seed=0):
@@ -33,7 +33,7 @@ def own(tmp_path):
 
 
 def test_own_folders_are_counted_shown_and_timed_and_nothing_is_left_behind(own, tmp_path):
-    found = check.look(own, None, tmp_path / "runs")
+    found = dry_run.run(own, None, tmp_path / "runs")
     assert found.counts == {"s": 22, "t": 18, "s held out": 2, "t held out": 2}
     assert [name for name, _ in found.skipped] == ["notes.txt"]
     assert found.preview.shape == (2 * 66 + 2, 12 * 66 + 2, 3)
@@ -45,53 +45,53 @@ def test_own_folders_are_counted_shown_and_timed_and_nothing_is_left_behind(own,
 
 
 def test_it_goes_through_json_whole(own, tmp_path):
-    found = check.look(own, None, tmp_path)
-    again = check.from_json(json.loads(json.dumps(check.to_json(found))))
+    found = dry_run.run(own, None, tmp_path)
+    again = dry_run.from_json(json.loads(json.dumps(dry_run.to_json(found))))
     assert (again.preview == found.preview).all()
     assert replace(again, preview=None) == replace(found, preview=None)
 
 
 def test_in_a_process_of_its_own(own, tmp_path):
-    assert check.check(own, None, tmp_path).counts["s"] == 22
+    assert dry_run.run_isolated(own, None, tmp_path).counts["s"] == 22
     with pytest.raises(ValueError, match=r"^.*no-such.*: no such folder"):
-        check.check(replace(own, s=str(tmp_path / "no-such")), None, tmp_path)
+        dry_run.run_isolated(replace(own, s=str(tmp_path / "no-such")), None, tmp_path)
 
 
 def test_a_full_disk_and_a_small_folder_are_problems(own, tmp_path, monkeypatch):
-    monkeypatch.setattr(check.shutil, "disk_usage", lambda path: type("", (), {"free": 1 << 20})())
-    found = check.look(replace(own, batch=32), None, tmp_path)
+    monkeypatch.setattr(dry_run.shutil, "disk_usage", lambda path: type("", (), {"free": 1 << 20})())
+    found = dry_run.run(replace(own, batch=32), None, tmp_path)
     assert any("has 1 MB free" in problem for problem in found.problems)
     assert any("Only 18 pictures for a batch of 32" in problem for problem in found.problems)
 
 
 @pytest.mark.parametrize("name", ["digits-tiny", "digits-f-tiny", "judge-tiny", "upscaler-tiny"])
 def test_stages_that_need_no_data(few_digits, name, tmp_path):
-    found = check.look(replace(PRESETS[name], steps=4), None, tmp_path)
+    found = dry_run.run(replace(PRESETS[name], steps=4), None, tmp_path)
     assert found.preview is not None
     assert all(count > 0 for count in found.counts.values())
 
 
 def test_the_judge_of_a_pack_counts_what_it_learns(tmp_path):
     config = replace(PRESETS["judge-tiny"], style="cartoon-set")
-    found = check.look(config, str(write_cartoons(tmp_path / "data")), tmp_path)
+    found = dry_run.run(config, str(write_cartoons(tmp_path / "data")), tmp_path)
     assert found.counts == {"avatars": 6}
-    small = check.look(replace(config, avatars=4), str(tmp_path / "data"), tmp_path)
+    small = dry_run.run(replace(config, avatars=4), str(tmp_path / "data"), tmp_path)
     assert small.counts == {"avatars": 4}
     with pytest.raises(ValueError, match="cartoonset.zip: missing"):
-        check.look(config, str(tmp_path), tmp_path)
+        dry_run.run(config, str(tmp_path), tmp_path)
 
 
 def test_labelled_folders_count_by_class(tmp_path):
     for i, name in enumerate(("cats", "dogs")):
         pictures(tmp_path / "own" / name, 10, seed=i)
     config = replace(PRESETS["folder-f-tiny"], folder=str(tmp_path / "own"))
-    assert check.look(config, None, tmp_path).counts == {"cats": 10, "dogs": 10}
+    assert dry_run.run(config, None, tmp_path).counts == {"cats": 10, "dogs": 10}
 
 
 def test_the_command_prints_a_table(own, tmp_path, capsys):
     path = tmp_path / "own.json"
     path.write_text(json.dumps(to_dict(own)))
-    assert cli.main(["train", str(path), "--check", "--runs", str(tmp_path / "runs")]) == 0
+    assert cli.main(["train", str(path), "--dry-run", "--runs", str(tmp_path / "runs")]) == 0
     printed = capsys.readouterr().out
     assert "s: 22 pictures" in printed
     assert "s a step, about" in printed

@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 import pytest
 
 from dtn_core.config import PRESETS
-from dtn_core.training.health import warnings
+from dtn_core.training.diagnostics import warnings
 from dtn_core.training.runs import Run
-from dtn_core.training.snapshot import snapshot
+from dtn_core.training.status import read_status
 
 TERNARY, BINARY = 3 * math.log(3), 2 * math.log(2)
 CONFIG = PRESETS["digits-cpu"]
@@ -34,7 +34,7 @@ HEALTHY = {
 def told(tmp_path):
     """Titles (or advice) of what is said about curves, at a share of the steps."""
     run = Run.create(tmp_path, "x", CONFIG)
-    empty = snapshot(run.path)
+    empty = read_status(run.path)
 
     def say(curves=None, share=0.8, config=CONFIG, of="what", **changes):
         curves = HEALTHY | changes if curves is None else curves

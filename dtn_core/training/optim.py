@@ -80,7 +80,7 @@ def adamw(net: nn.Module, lr: float, weight_decay: float, accelerator: Accelerat
     return prepare_optimizer(torch.optim.AdamW(groups, lr=lr), accelerator)
 
 
-def descend(loss: Tensor, optimizer: torch.optim.Optimizer, accelerator: Accelerator, clip: float = 0.0) -> None:
+def optimizer_step(loss: Tensor, optimizer: torch.optim.Optimizer, accelerator: Accelerator, clip: float = 0.0) -> None:
     """One step down the gradient of a loss; in several processes, of the mean of their losses."""
     optimizer.zero_grad()
     accelerator.backward(loss)
@@ -169,7 +169,7 @@ def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: 
 
 
 @torch.no_grad()
-def average(kept: nn.Module, new: nn.Module, decay: float, step: int) -> None:
+def update_ema(kept: nn.Module, new: nn.Module, decay: float, step: int) -> None:
     """Move a running average of weights and buffers towards `new`; faster in the first steps."""
     decay = min(decay, step / (step + 10))
     for old, now in zip(kept.state_dict().values(), new.state_dict().values()):
