@@ -96,7 +96,7 @@ def test_every_row_is_valid_and_no_longer_than_asked(name):
 
 
 def test_photos_that_a_row_leaves_out_are_taken_from_the_end_of_each_set():
-    seen = avatars.Seen({}, {}, None, None, [*"abcdefg"], torch.arange(7.0)[:, None], 4, {})
+    seen = avatars.Seen({}, {}, None, None, [*"abcdefg"], torch.arange(7.0)[:, None], 4, {}, {})
     config = avatars.replace(PRESETS["avatar-cpu"], limit=3, celebahq=2)
     few = avatars.fewer(seen, config)
     assert (few.heads, few.f_s[:, 0].tolist(), few.counted) == ([*"abcef"], [0, 1, 2, 4, 5], 3)

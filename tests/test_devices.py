@@ -8,6 +8,7 @@ from accelerate import Accelerator
 
 from dtn_core import devices, training
 from dtn_core.config import PRESETS
+from dtn_core.training import optim
 
 
 def test_devices_by_name(monkeypatch):
@@ -39,8 +40,8 @@ def test_a_training_takes_fp32_where_bf16_is_not_at_home(few_digits, monkeypatch
         asked.append((cpu, mixed_precision))
         return Accelerator(cpu=True)
 
-    monkeypatch.setattr(engine, "Accelerator", accelerator)
-    monkeypatch.setattr(engine, "has_bf16", lambda device: has)
+    monkeypatch.setattr(optim, "Accelerator", accelerator)
+    monkeypatch.setattr(optim, "has_bf16", lambda device: has)
     config = replace(PRESETS["digits-f-tiny"], steps=1, batch=2, limit=4, device="cpu", precision=wanted)
     training.run_training(config, "f", tmp_path, None)
     assert asked == [(True, taken)]

@@ -224,7 +224,7 @@ def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def tied(config: FacesTransfer, f: nn.Module, pack: FeatureCache) -> Tensor:
+def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
     Raises UserError if c draws another style or reads another f than g does."""
     drawer = checkpoint.load_drawer(config.avatar)
