@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from dtn_core import checkpoint
 from dtn_core import config as configs
+from dtn_core.avatars.skin import even_light
 from dtn_core.config import AvatarTraining
 from dtn_core.domains import styles
 from dtn_core.domains.portraits import data_folder
@@ -84,10 +85,12 @@ def settings_of(base: AvatarTraining, changes: dict[str, Any]) -> AvatarTraining
 
 @dataclass(frozen=True)
 class Measured:
-    """Held-out photos and what is asked of them, everything that no row changes. features: set → (N, dim) f of them."""
+    """Held-out photos and what is asked of them, everything that no row changes. features: set → (N, dim) f of them;
+    skin_features: of them in even light."""
 
     photos: Photos
     features: dict[str, Tensor]
+    skin_features: dict[str, Tensor]
     judge: Judge
     through: str
 
@@ -100,7 +103,9 @@ class Measured:
     def measure(self, drawer: Drawer) -> dict[str, Any]:
         """Figures of a c, JSON-ready."""
         painted = {} if drawer.reader == "f" else self.painted
-        made = {k: portray_seen(drawer, z, painted.get(k)) for k, z in self.features.items()}
+        made = {
+            k: portray_seen(drawer, z, painted.get(k), POINTS, self.skin_features[k]) for k, z in self.features.items()
+        }
         truth, untold = self.photos.truth, styles.UNTOLD[drawer.style]
         figures: dict[str, Any] = {"auc": soft(truth, made["celeba"], made["utkface"])["mean"]["c"]}
         for point in POINTS:
@@ -163,8 +168,11 @@ def measured(
     device = accelerator.device
     f = make_encoder(base.encoder, str(device))
     photos = held_out.labelled(data, "val")
-    features = {k: photo_features(list(v), f, device).to(device) for k, v in photos.crops.items()}
-    asks = Measured(photos, features, load_judge(JUDGES[base.style]), base.through)
+    features, skin_features = (
+        {k: photo_features(list(v), net, device).to(device) for k, v in photos.crops.items()}
+        for net in (f, lambda x: f(even_light(x)))
+    )
+    asks = Measured(photos, features, skin_features, load_judge(JUDGES[base.style]), base.through)
     seen = see(base, data, f, device)
     for number, name in enumerate(names, 1):
         say(f"{number} of {len(names)}: {name} ...")

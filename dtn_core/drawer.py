@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .avatars.avatar import Avatar
 from .avatars.choose import Beliefs, Decisions, Point, choose
 from .avatars.parameters import DrawnStyle
+from .avatars.skin import even_light, skin_lightness
 from .networks.avatar_head import added
 from .networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise
 
@@ -55,14 +56,29 @@ class Drawer:
         chances = self.f.logits(features).sigmoid().cpu().numpy().astype(np.float64)
         return dict(zip(ATTRIBUTES, chances.T))
 
-    def choose(self, features: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:
-        """(N, dim) f of photos (and G(x), see `beliefs`) → N avatars."""
-        with torch.no_grad():
-            skin = self.f.skin_lab(features).cpu().numpy()
-        chosen = choose(self.style, self.beliefs(features, painted), self.decisions, self.told(features), skin, point)
+    @torch.no_grad()
+    def skin_features(self, x: Tensor) -> Tensor:
+        """(N, 3, S, S) head crops in [-1, 1] → (N, dim) f of them in even light, from which the skin is read."""
+        return self.f(even_light(x))
+
+    @torch.no_grad()
+    def choose(
+        self,
+        features: Tensor,
+        painted: Tensor | None = None,
+        point: Point = "sure",
+        skin_features: Tensor | None = None,
+    ) -> list[Avatar]:
+        """(N, dim) f of photos (and G(x), see `beliefs`) → N avatars. skin_features: None where there are no crops to
+        take them of; then the skin is read from features, and follows the light more."""
+        z = features if skin_features is None else skin_features
+        cheeks = self.f.skin_lab(z)[:, 0].cpu().numpy()
+        lightness = skin_lightness(self.told(z), cheeks, self.decisions.skin)
+        beliefs, told = self.beliefs(features, painted), self.told(features)
+        chosen = choose(self.style, beliefs, self.decisions, told, lightness, point)
         return [Avatar(parameters, sure) for parameters, sure in chosen]
 
     @torch.no_grad()
     def __call__(self, x: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:
         """(N, 3, S, S) head crops in [-1, 1] → N avatars."""
-        return self.choose(self.f(x), painted, point)
+        return self.choose(self.f(x), painted, point, self.skin_features(x))

@@ -146,7 +146,7 @@ class Transferrer:
             large = _with_alpha(to_images(self.upscale(y))) if upscale else np.stack([_enlarge(r) for r in raw])
             clock.lap("upscale")
         if c:
-            avatars = c.choose(told, None if y is None else y[:, :3])
+            avatars = c.choose(told, None if y is None else y[:, :3], skin_features=c.skin_features(x))
         made = zip(heads, raw, large, seen, avatars)
         return tuple(TransferredFace(head, r, image, *quality, avatar) for head, r, image, quality, avatar in made)
 

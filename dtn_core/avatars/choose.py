@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .choose_shape import Statistics, face_shapes
 from .parameters import HAIR_COLOURS, SPECS, Parameters
-from .skin import skin_colour, skin_lightness
+from .skin import skin_colour
 
 Beliefs = Mapping[str, NDArray[np.float32]]
 """Head → (N, choices) log-probabilities; heads are a style's slots, and "colour:NAME" for its palettes."""
@@ -191,19 +191,18 @@ def choose(
     beliefs: Beliefs,
     decisions: Decisions,
     told: Mapping[str, NDArray[np.float64]],
-    skin: NDArray[np.float32],
+    lightness: NDArray[np.float64],
     point: Point = "sure",
 ) -> list[tuple[Parameters, dict[str, float]]]:
     """N avatars and how sure each choice is: what is shown → probability.
 
-    told: f's probabilities, name → (N,), for expressions; skin: (N, 3) CIELAB of the cheeks as f reads it.
+    told: f's probabilities, name → (N,), ; lightness: (N,) L* of the skins to draw.
     """
     likely = chances(style, beliefs, decisions, told)
-    lightness = skin_lightness(told, skin[:, 0], decisions.skin)
     shapes = face_shapes(told, decisions.shape)
     say = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
     made = []
-    for i in range(len(skin)):
+    for i in range(len(lightness)):
         yes = {name: bool(say[name][i]) for name in say}
         # A beard on long hair: of the two that can't both be drawn the surer one stays.
         if yes["beard"] and not yes["male"]:

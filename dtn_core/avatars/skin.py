@@ -1,5 +1,6 @@
 """The skin of an avatar: of the person, not of the light. A cheek in a photo tells the light far more than the person,
-so f's reading of UTKFace's groups says how light the skin is to be expected, and the cheek moves it a little."""
+so f's reading of UTKFace's groups says how light the skin is to be expected, and the cheek moves it a little. Both are
+read in even light."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..colours import from_lab, to_hex, to_lab, to_rgb
 from .parameters import SPECS
@@ -16,6 +18,25 @@ SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "r
 
 OWN_SHARE = 0.15
 """How much of a cheek's deviation from its group's mean is drawn."""
+
+EXPOSURE = 0.47
+"""Mean of a head crop in even light, 0..1."""
+
+NORM = 6
+CLIPPED = 0.98
+
+
+def even_light(x: Tensor) -> Tensor:
+    """Head crops with the colour and the brightness of the light taken out: shades of grey (Finlayson and Trezzi, 2004,
+    with a norm of 6; what is overexposed tells no colour), and `EXPOSURE`. (B, 3, S, S) in [-1, 1] → the same."""
+    rgb = (x + 1) / 2
+    clear = (rgb.amax(1, keepdim=True) < CLIPPED).to(rgb)
+    share = clear.mean((2, 3), keepdim=True)
+    clear = clear.where(share > 0.3, 1)
+    light = ((rgb**NORM * clear).sum((2, 3), keepdim=True) / clear.sum((2, 3), keepdim=True)) ** (1 / NORM) + 1e-3
+    rgb = rgb * light.mean(1, keepdim=True) / light
+    rgb = rgb * EXPOSURE / rgb.mean((1, 2, 3), keepdim=True).clamp_min(1e-3)
+    return 2 * rgb.clamp(0, 1) - 1
 
 
 def groups(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ c learns from drawings, whose parameters are known, and from photos, of which no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,7 +78,7 @@ class AvatarStage:
         self.heads, self.pictures, heads = seen.choices, seen.pictures, seen.heads
         self.skin_means, self.shape_statistics = seen.skin_means, seen.shape_statistics
         self.labels = {k: v.to(device) for k, v in seen.labels.items()}
-        self.shown = np.stack([cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in heads[:12]])
+        self.shown = heads[:12]
         weights = weights_of(f).clone()
         if config.logits_only:
             weights[: f.hidden] = 0
@@ -266,9 +267,10 @@ class AvatarStage:
     def samples(self) -> Image:
         """Photos and what is drawn of them."""
         n = len(self.shown)
-        made = self.drawer().choose(self.f_s[:n], None if self.painted is None else self.painted[:n])
+        x = images.to_tensor(self.shown).to(self.device)
+        made = self.drawer()(x, None if self.painted is None else self.painted[:n])
         drawn = [images.over(avatar.image(64, "head"), (128, 128, 128)) for avatar in made]
-        return images.grid([list(self.shown), drawn])
+        return images.grid([[cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in self.shown], drawn])
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -340,12 +342,13 @@ def _groups(
 ) -> tuple[dict[str, float], Statistics]:
     """Skin and shape by group, from UTKFace's photos, among which all groups are frequent; its labels aren't used."""
     photos = portraits.utkface(data, "train", (), count)
-    features = photo_features([portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures], f, device)
+    heads = [portraits.head_crop(p, photos.eyes, CROP) for p in photos.pictures]
+    seen, even = (photo_features(heads, net, device) for net in (f, lambda x: f(skin.even_light(x))))
     with torch.no_grad():
-        chances = f.logits(features.to(device)).sigmoid().cpu().numpy().astype(np.float64)
-        lightness = f.skin_lab(features.to(device))[:, 0].cpu().numpy()
-    probabilities = dict(zip(ATTRIBUTES, chances.T))
-    return skin.skin_means(probabilities, lightness), shape_statistics(style, probabilities)
+        seen, even_lit = (f.logits(z.to(device)).sigmoid().cpu().numpy().astype(np.float64) for z in (seen, even))
+        lightness = f.skin_lab(even.to(device))[:, 0].cpu().numpy()
+    means = skin.skin_means(dict(zip(ATTRIBUTES, even_lit.T)), lightness)
+    return means, shape_statistics(style, dict(zip(ATTRIBUTES, seen.T)))
 
 
 def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:
@@ -405,7 +408,7 @@ def drawn_features(many: list[Parameters], f: nn.Module, seed: int, device: torc
 
 
 @torch.no_grad()
-def photo_features(heads: list[Image], f: nn.Module, device: torch.device) -> Tensor:
+def photo_features(heads: list[Image], f: Callable[[Tensor], Tensor], device: torch.device) -> Tensor:
     """(N, dim) f of head crops."""
     parts = [heads[i : i + 128] for i in range(0, len(heads), 128)]
     return torch.cat([f(images.to_tensor(x).to(device)).cpu() for x in tqdm(parts, desc="f(s)", unit="batch")])

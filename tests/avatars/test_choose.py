@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from dtn_core import colours
 from dtn_core.avatars import calibrate
@@ -10,7 +11,7 @@ from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, Decisions, 
 from dtn_core.avatars.choose_shape import face_shapes, shape_statistics
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.shape import SHAPES
-from dtn_core.avatars.skin import SKIN_LIGHTNESS, skin_means
+from dtn_core.avatars.skin import EXPOSURE, SKIN_LIGHTNESS, even_light, skin_lightness, skin_means
 
 STYLES = tuple(SPECS)
 ATTRIBUTES = (
@@ -50,8 +51,8 @@ def plain(style, **changes):
 
 def chosen(style="avataaars", told=None, decisions=None, lightness=60.0, point="sure", **likely):
     beliefs = beliefs_of(style, **likely)
-    skin = np.array([[lightness, 10, 15]], np.float32)
-    ((parameters, sure),) = choose(style, beliefs, decisions or plain(style), told or told_of(), skin, point)
+    told = told or told_of()
+    ((parameters, sure),) = choose(style, beliefs, decisions or plain(style), told, np.array([lightness]), point)
     return parameters, sure
 
 
@@ -148,13 +149,32 @@ def test_variants_become_as_frequent_as_the_artist_has_them():
 
 
 def test_the_skin_follows_the_group_and_hardly_the_light():
-    def drawn(lightness, **likely):
-        parameters, _ = chosen(told=told_of(**likely), lightness=lightness)
+    def drawn(cheek, **likely):
+        (lightness,) = skin_lightness(told_of(**likely), np.array([cheek]), dict.fromkeys(SKIN_LIGHTNESS, 60.0))
+        parameters, _ = chosen(lightness=lightness)
         return colours.to_lab(np.array(colours.to_rgb(parameters.colours["skin"])))[0]
 
     dark = {"race_White": 0.01, "race_Black": 0.97}
     assert drawn(60) > drawn(60, **dark) + 25
     assert 0 < drawn(75) - drawn(60) < 4
+
+
+def test_even_light_takes_the_light_out_of_a_crop():
+    random = torch.Generator().manual_seed(0)
+    scene = 0.2 + 0.6 * torch.rand(2, 3, 16, 16, generator=random)
+    lights = [0.4, 1.0, torch.tensor([0.9, 0.7, 0.5]).view(3, 1, 1)]
+    one, two, three = (even_light(2 * scene * light - 1) for light in lights)
+    assert one.shape == scene.shape
+    assert ((one + 1) / 2).mean() == pytest.approx(EXPOSURE, abs=0.02)
+    assert torch.allclose(one, two, atol=0.02)
+    assert torch.allclose(one, three, atol=0.02)
+    scene[..., :4] = 1.0  # overexposed: no light's colour
+    tinted = torch.where(scene == 1, scene, scene * lights[2])
+    assert torch.std(even_light(2 * tinted - 1)[..., 4:].mean((2, 3)), dim=1).max() < 0.03  # grey on average
+    for extreme in (-torch.ones(1, 3, 8, 8), torch.ones(1, 3, 8, 8)):
+        made = even_light(extreme)
+        assert made.isfinite().all()
+        assert made.abs().max() <= 1
 
 
 def test_learning_maps_odds_to_the_readings_of_f():

@@ -14,6 +14,7 @@ from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.evaluation.drawn import right, shown
 from dtn_core.evaluation.drawn.portrayed import Portrayed, portray
 from dtn_core.evaluation.questions import HAIR, YES_NO, hits
+from dtn_core.images import to_tensor
 
 
 def drawing(style="avataaars", colours=None, **variants):
@@ -167,7 +168,7 @@ def test_all_readers_portray_and_parts_are_joined(reader):
     many = portray(drawer, crops, painted)
     assert len(many) == len(many.avatars["sure"]) == len(many.avatars["balanced"]) == 300
     given = None if reader == "f" else painted[290:]
-    alone = drawer.choose(many.features[290:], given, "balanced")
+    alone = drawer(to_tensor(crops[290:]), given, "balanced")
     assert [a.parameters for a in alone] == [a.parameters for a in many.avatars["balanced"][290:]]
     male = many.chances["male"] > 0.5
     answers = many.answers("sure")

@@ -85,7 +85,7 @@ def test_seeds_of_matched_avatars_are_their_own():
 def test_speed_is_told_and_threads_are_as_they_were():
     drawer = make_drawer()
     before = torch.get_num_threads()
-    told = measure.speed(drawer, torch.zeros(2, drawer.f.dim), torch.zeros(2, 3, 64, 64), turns=3)
+    told = measure.speed(drawer, np.zeros((2, 64, 64, 3), np.uint8), torch.zeros(2, 3, 64, 64), turns=3)
     assert (told["n"], told["threads"]) == (3, 1)
     assert 0 < told["choice"] <= told["both"]
     assert 0 < told["picture"] <= told["both"]

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ... import images
 from ...avatars.choose import Point
 from ...checkpoint import Checkpoint
 from ...domains.avatars import Attributes
 from ...drawer import Drawer
 from ...networks.judge import Judge
+from ...types import Image
 from ..baselines import NEAREST
 from ..cleanliness import cleanliness, looks
 from ..nets import paint, to_images
@@ -79,7 +81,7 @@ def measure(
         "brown_skin": light.brown_skin(utkface.skin()[:, 0], light.luminances(photos.crops["utkface"]), groups),
         "cleanliness": {name: clean(celeba, point, judge, seed) for name, point in POINTS.items()},
         "same_person": same_person(made, photos, portrayed),
-        "ms": speed(drawer, celeba.features, painted["celeba"]),
+        "ms": speed(drawer, photos.crops["celeba"], painted["celeba"]),
     }
 
 
@@ -102,12 +104,14 @@ def same_person(made: Checkpoint, photos: Photos, portrayed: dict[str, Portrayed
     return likeness(portrayed["pairs"], portray(made.drawer, photos.targets, painted, ("sure",)))
 
 
-def speed(drawer: Drawer, features: Tensor, painted: Tensor, turns: int = TURNS) -> dict[str, Any]:
-    """Median milliseconds on one thread of what c adds to f: the choice, and resvg's 256 px."""
+def speed(drawer: Drawer, crops: Image, painted: Tensor, turns: int = TURNS) -> dict[str, Any]:
+    """Median milliseconds on one thread of what c adds to f: the choice, f in even light among it, and resvg's 256
+    px."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        times = [_once(drawer, features, painted, i % len(features)) for i in range(turns + 3)][3:]
+        few = [i % len(crops) for i in range(turns + 3)]
+        times = [_once(drawer, images.to_tensor([crops[i]]), painted[i : i + 1]) for i in few][3:]
     finally:
         torch.set_num_threads(threads)
     choice, picture = (statistics.median(column) for column in zip(*times))
@@ -115,9 +119,12 @@ def speed(drawer: Drawer, features: Tensor, painted: Tensor, turns: int = TURNS)
     return {"choice": round(choice, 2), "picture": round(picture, 2), "both": round(whole, 2), "n": turns, "threads": 1}
 
 
-def _once(drawer: Drawer, features: Tensor, painted: Tensor, i: int) -> tuple[float, float]:
+def _once(drawer: Drawer, x: Tensor, painted: Tensor) -> tuple[float, float]:
+    with torch.no_grad():
+        features = drawer.f(x)
     start = perf_counter()
-    (avatar,) = drawer.choose(features[i : i + 1], None if drawer.reader == "f" else painted[i : i + 1])
+    given = features, None if drawer.reader == "f" else painted
+    (avatar,) = drawer.choose(*given, skin_features=drawer.skin_features(x))
     chosen = perf_counter()
     avatar.image(256)
     return 1000 * (chosen - start), 1000 * (perf_counter() - chosen)

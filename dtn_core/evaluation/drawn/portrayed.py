@@ -60,20 +60,24 @@ def portray(
     drawer: Drawer, crops: Image, painted: Tensor | None = None, points: tuple[Point, ...] = POINTS
 ) -> Portrayed:
     """c of (N, S, S, 3) head crops; painted: (N, 3, 64, 64) G of the same, for a c that reads it."""
-    return portray_seen(drawer, seen(drawer.f, crops), painted, points)
+    return portray_seen(drawer, seen(drawer.f, crops), painted, points, seen(drawer.skin_features, crops))
 
 
 def portray_seen(
-    drawer: Drawer, features: Tensor, painted: Tensor | None = None, points: tuple[Point, ...] = POINTS
+    drawer: Drawer,
+    features: Tensor,
+    painted: Tensor | None = None,
+    points: tuple[Point, ...] = POINTS,
+    skin_features: Tensor | None = None,
 ) -> Portrayed:
-    """`portray`, where (N, dim) f of the photos is known."""
+    """`portray`, where (N, dim) f of the photos is known, and `Drawer.skin_features`."""
     painted = None if drawer.reader == "f" else painted
     beliefs, avatars = [], {point: [] for point in points}
     for part in torch.arange(len(features)).split(256):
         given = features[part], None if painted is None else painted[part]
         beliefs.append(drawer.beliefs(*given))
         for point in points:
-            avatars[point] += drawer.choose(*given, point)
+            avatars[point] += drawer.choose(*given, point, None if skin_features is None else skin_features[part])
     joined = {name: np.concatenate([said[name] for said in beliefs]) for name in beliefs[0]}
     told = drawer.told(features)
     return Portrayed(drawer, features, told, chances(drawer.style, joined, drawer.decisions, told), avatars)
