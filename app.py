@@ -7,7 +7,7 @@ from pathlib import Path
 from dtn_core.errors import UserError
 from dtn_core.transfer import DigitTransferrer, Transferrer
 from dtn_core.ui.app import build_app, launch
-from dtn_core.ui.train import is_public, policy
+from dtn_core.ui.train.tab import is_public, policy
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-// Runs once for the sample grids: shows what `props.value` says (dtn_core/ui/live.py, samples) and lets one scrub back.
+// Runs once for the sample grids: shows what `props.value` says (dtn_core/ui/train/views.py, samples) and lets one scrub back.
 const LARGEST = 2.5;  // times its pixels: a grid of few columns would fill the page
 const find = (name) => element.querySelector(name);
 const range = find("input");

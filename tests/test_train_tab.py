@@ -23,8 +23,9 @@ from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import status
 from dtn_core.training.dry_run import DryRun
-from dtn_core.ui import curves, desk, exports, forms, live, train, train_form, train_watch
-from dtn_core.ui.desk import OFF, Desk, Form
+from dtn_core.ui.train import curves, exports, fields, form, service, views, watch
+from dtn_core.ui.train import tab as train_tab
+from dtn_core.ui.train.service import OFF, Form, TrainService
 
 NASTY = "<img src=x onerror=alert(1)>"
 
@@ -47,12 +48,12 @@ def runs(made, tmp_path):
     return tmp_path / "runs"
 
 
-def tab(a_desk):
+def tab(a_service):
     """The tab alone on a page."""
     with gr.Blocks() as demo:
-        chosen = train.memory()
+        chosen = train_tab.memory()
         with gr.Tabs(), gr.Tab("Train"):
-            train.fill(a_desk, demo, chosen)
+            train_tab.fill(a_service, demo, chosen)
     return demo
 
 
@@ -70,13 +71,13 @@ def test_policy(monkeypatch, said, public, expected):
     monkeypatch.delenv("DTN_TRAINING", raising=False)
     if said is not None:
         monkeypatch.setenv("DTN_TRAINING", said)
-    assert train.policy(public) == expected
+    assert train_tab.policy(public) == expected
 
 
 def test_another_word_is_refused(monkeypatch):
     monkeypatch.setenv("DTN_TRAINING", "yes")
     with pytest.raises(ValueError, match="DTN_TRAINING=yes: write all, tiny or off"):
-        train.policy(False)
+        train_tab.policy(False)
 
 
 def test_a_wrong_word_ends_the_app_at_once(monkeypatch, capsys):
@@ -98,18 +99,18 @@ def test_what_is_public(monkeypatch, host, share, space, public):
     monkeypatch.delenv("SPACE_ID", raising=False)
     if space:
         monkeypatch.setenv("SPACE_ID", space)
-    assert train.is_public(host, share) == public
+    assert train_tab.is_public(host, share) == public
 
 
 def dummies(method):
-    """Something for each argument of a method of Desk, right where it matters."""
+    """Something for each argument of a method of TrainService, right where it matters."""
     known = {"form": Form("digits-tiny", {}), "name": "00001-folders-cpu", "task": "digits", "what": "stop", "steps": 5}
     parameters = inspect.signature(method).parameters.values()
     return [known.get(p.name, "x") for p in parameters if p.default is p.empty]
 
 
 DEEDS = [
-    name for name, method in inspect.getmembers(Desk, inspect.isfunction)
+    name for name, method in inspect.getmembers(TrainService, inspect.isfunction)
     if not name.startswith("_") and name not in ("data", "command", "use")
 ]  # fmt: skip
 
@@ -118,18 +119,18 @@ DEEDS = [
 def test_off_means_off_for_every_deed(made, monkeypatch, deed):
     for name in ("read_status", "runs_in", "log_tail"):
         monkeypatch.setattr(status, name, lambda *_: pytest.fail("it read the runs"))
-    method = getattr(Desk(made, "off"), deed)
+    method = getattr(TrainService(made, "off"), deed)
     with pytest.raises(ValueError, match="turned off on this server"):
         method(*dummies(method))
 
 
 def test_there_are_deeds():
     assert {"start", "check", "ask", "resume", "force_stop", "delete", "note", "look", "list", "log"} <= set(DEEDS)
-    assert OFF in Desk("runs", "off").command(Form("digits-tiny", {}))
+    assert OFF in TrainService("runs", "off").command(Form("digits-tiny", {}))
 
 
 def test_off_leaves_no_handlers_and_shows_no_run(made):
-    demo = tab(Desk(made, "off"))
+    demo = tab(TrainService(made, "off"))
     assert len(demo.fns) == 0
     page = str(demo.get_config_file())
     assert "turned off on this server" in page
@@ -143,9 +144,9 @@ def everything(folder):
 
 def test_every_handler_asks_the_policy(runs):
     """The page of a server that allows all, whose policy is then turned off: no handler does or tells anything."""
-    a_desk = Desk(runs, "all")
-    demo = tab(a_desk)
-    a_desk.policy = "off"
+    a_service = TrainService(runs, "all")
+    demo = tab(a_service)
+    a_service.policy = "off"
     before = everything(runs)
     event = gr.EventData(None, {"run": "00001-folders-cpu", "step": 1, "follow": False})
     values = {"File": None, "Radio": "digits", "Dropdown": "digits-tiny", "State": ("force", "00001-folders-cpu")}
@@ -164,7 +165,7 @@ def test_every_handler_asks_the_policy(runs):
 
 
 def test_all_handlers_are_private(made):
-    demo = tab(Desk(made, "all"))
+    demo = tab(TrainService(made, "all"))
     assert len(demo.fns) > 15
     assert all(fn.api_visibility == "private" for fn in demo.fns.values())
     assert demo.get_api_info()["named_endpoints"] == {}
@@ -182,8 +183,8 @@ TINY = Form("digits-tiny", {"alpha": 7.0, "seed": 3, "lr": 0.002})
     ],
 )  # fmt: skip
 def test_tiny_refuses_what_isnt(made, form):
-    a_desk = Desk(made, "tiny")
-    for deed in (a_desk.config, a_desk.check, a_desk.start):
+    a_service = TrainService(made, "tiny")
+    for deed in (a_service.config, a_service.check, a_service.start):
         with pytest.raises(ValueError, match="only tiny trainings"):
             deed(form)
 
@@ -195,10 +196,10 @@ def test_tiny_starts_tiny_ones_under_their_own_name(made, monkeypatch):
         calls.append((arguments, options))
         return SimpleNamespace(name="00009-digits-tiny")
 
-    monkeypatch.setattr(desk.launcher, "start", start)
+    monkeypatch.setattr(service.launcher, "start", start)
     named = TINY._replace(name="mine", data="/etc", beside=True)
-    assert Desk(made, "tiny").start(named) == "00009-digits-tiny"
-    Desk(made, "all").start(named)
+    assert TrainService(made, "tiny").start(named) == "00009-digits-tiny"
+    TrainService(made, "all").start(named)
     (config, *rest), options = calls[0]
     assert (config.alpha, config.seed, config.lr, config.steps) == (7.0, 3, 0.002, 8)
     assert (rest, options) == (["digits-tiny", made, None], {"beside": False})
@@ -206,20 +207,20 @@ def test_tiny_starts_tiny_ones_under_their_own_name(made, monkeypatch):
 
 
 def test_tiny_sees_only_tiny_runs(made):
-    a_desk = Desk(made, "tiny")
-    assert [run.name for run in a_desk.list()] == ["00004-digits-tiny"]
-    assert a_desk.look("00004-digits-tiny").step == 8
-    for deed in (a_desk.look, a_desk.delete, a_desk.resume, a_desk.log):
+    a_service = TrainService(made, "tiny")
+    assert [run.name for run in a_service.list()] == ["00004-digits-tiny"]
+    assert a_service.look("00004-digits-tiny").step == 8
+    for deed in (a_service.look, a_service.delete, a_service.resume, a_service.log):
         with pytest.raises(ValueError, match="no run"):
             deed("00001-folders-cpu")
-    assert "--runs runs" in a_desk.command(TINY)
+    assert "--runs runs" in a_service.command(TINY)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../runs", "/", "00009-nothing", "00001-folders-cpu/..", "packs"])
 def test_names_stay_in_the_folder_of_runs(made, name):
     (made / "packs").mkdir(exist_ok=True)
     with pytest.raises(ValueError, match="no run"):
-        Desk(made, "all").delete(name)
+        TrainService(made, "all").delete(name)
     assert (made / "00001-folders-cpu" / "config.json").exists()
 
 
@@ -227,43 +228,43 @@ def test_names_stay_in_the_folder_of_runs(made, name):
 
 
 def test_runs_that_ended_are_read_once(runs, monkeypatch):
-    a_desk, read = Desk(runs, "all"), []
+    a_service, read = TrainService(runs, "all"), []
     whole = status.read_status
     monkeypatch.setattr(status, "read_status", lambda path, before=None: read.append(path.name) or whole(path, before))
-    assert len(a_desk.list()) == 4
+    assert len(a_service.list()) == 4
     read.clear()
     with alive(runs / "00004-digits-tiny"):
-        assert a_desk.list()[0].status in desk.ALIVE
-        a_desk.list()
+        assert a_service.list()[0].status in service.ALIVE
+        a_service.list()
     assert read == ["00004-digits-tiny"] * 2
-    a_desk.list()
+    a_service.list()
     (runs / "00001-folders-cpu" / "notes.txt").write_text("Second.")
-    assert a_desk.list()[-1].notes == "Second."
+    assert a_service.list()[-1].notes == "Second."
     assert read[3:] == ["00001-folders-cpu"]
 
 
 def test_notes_interval_and_delete(runs):
-    a_desk = Desk(runs, "all")
-    assert a_desk.note("00001-folders-cpu", "Better.") == "Saved."
-    assert a_desk.look("00001-folders-cpu").notes == "Better."
+    a_service = TrainService(runs, "all")
+    assert a_service.note("00001-folders-cpu", "Better.") == "Saved."
+    assert a_service.look("00001-folders-cpu").notes == "Better."
     for steps in (None, 0, -3, 2.5):
         with pytest.raises(ValueError, match="whole number"):
-            a_desk.sample_every("00001-folders-cpu", steps)
-    a_desk.delete("00003-digits-f")
+            a_service.sample_every("00001-folders-cpu", steps)
+    a_service.delete("00003-digits-f")
     assert not (runs / "00003-digits-f").exists()
-    assert [run.name for run in a_desk.list()] == ["00004-digits-tiny", "00002-folders-cpu", "00001-folders-cpu"]
+    assert [run.name for run in a_service.list()] == ["00004-digits-tiny", "00002-folders-cpu", "00001-folders-cpu"]
 
 
 def test_what_a_run_made(made, tmp_path):
-    a_desk = Desk(made, "all", use=lambda path: f"used {path.name}")
-    run = a_desk.look("00001-folders-cpu")
-    names = [desk.export_name(run, path) for _, path in run.exports]
+    a_service = TrainService(made, "all", use=lambda path: f"used {path.name}")
+    run = a_service.look("00001-folders-cpu")
+    names = [service.export_name(run, path) for _, path in run.exports]
     assert names == ["step 200", "best, step 400", "final, best, step 400"]
-    assert a_desk.use_export(run.name, "step 200") == "used 000200"
+    assert a_service.use_export(run.name, "step 200") == "used 000200"
     for wrong in (None, "", "../export", "step 7", "/etc"):
         with pytest.raises(ValueError, match="choose one"):
-            a_desk.use_export(run.name, wrong)
-    path = a_desk.zip_export(run.name, "step 200", tmp_path / "zips")
+            a_service.use_export(run.name, wrong)
+    path = a_service.zip_export(run.name, "step 200", tmp_path / "zips")
     with zipfile.ZipFile(path) as file:
         assert sorted(file.namelist()) == [f"000200/{n}" for n in ("README.md", "config.json", "generator.safetensors")]
         card = file.read("000200/README.md").decode()
@@ -285,25 +286,28 @@ def test_a_card_that_is_there_is_kept(made, tmp_path):
 def test_old_zips_are_forgotten(tmp_path):
     old = tmp_path / "exports" / "abc"
     old.mkdir(parents=True)
-    train_watch.forget(tmp_path / "exports", now=old.stat().st_mtime + 60)
+    watch.forget(tmp_path / "exports", now=old.stat().st_mtime + 60)
     assert old.exists()
-    train_watch.forget(tmp_path / "exports", now=old.stat().st_mtime + train_watch.KEPT + 1)
+    watch.forget(tmp_path / "exports", now=old.stat().st_mtime + watch.KEPT + 1)
     assert not old.exists()
 
 
 def test_encoders_that_fit(made):
-    of = {task: [value for _, value in Desk(made, "all").encoders(task)] for task in ("faces", "digits", "folders")}
+    of = {
+        task: [value for _, value in TrainService(made, "all").encoders(task)]
+        for task in ("faces", "digits", "folders")
+    }
     assert of["faces"][:6] == ["cartoon-set", "emoji", "encoder", "encoder-drawn", "toon-head", "dlib"]
     assert "digits" in of["digits"]
     assert "digits-f" in of["digits"]
     assert "encoder" not in of["digits"]
     assert {"encoder", "digits-f", "dlib"} <= set(of["folders"])
     assert str(made / "00003-digits-f" / "export") in of["digits"]
-    assert not any(value.startswith("/") for _, value in Desk(made, "tiny").encoders("digits"))
+    assert not any(value.startswith("/") for _, value in TrainService(made, "tiny").encoders("digits"))
 
 
 def test_devices_end_with_the_cpu():
-    found = desk.devices()
+    found = service.devices()
     assert found[0][1] == "auto"
     assert found[-1][1] == "cpu"
     assert "core" in found[-1][0]
@@ -313,35 +317,35 @@ def test_devices_end_with_the_cpu():
 
 
 def test_every_preset_has_its_place_and_a_line():
-    placed = [name for task in forms.TASKS for name in forms.presets(task)]
+    placed = [name for task in fields.TASKS for name in fields.presets(task)]
     assert sorted(placed) == sorted(PRESETS)
-    assert set(forms.ABOUT) == set(PRESETS)
-    assert set(forms.EXPLAINED) == set(forms.TASKS)
-    assert forms.tasks(tiny=True).keys() == {"faces", "digits", "further"}
+    assert set(fields.ABOUT) == set(PRESETS)
+    assert set(fields.EXPLAINED) == set(fields.TASKS)
+    assert fields.tasks(tiny=True).keys() == {"faces", "digits", "further"}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_form_that_nobody_touched_is_its_preset(made, preset):
     values = {
-        field.name: at.get("value") for field, at in zip(forms.FIELDS, train_form.fill_in(Desk(made, "all"), preset))
+        field.name: at.get("value") for field, at in zip(fields.FIELDS, form.fill_in(TrainService(made, "all"), preset))
     }
-    assert forms.to_config(preset, values) == PRESETS[preset]
-    assert forms.to_config(preset, {}) == PRESETS[preset]
+    assert fields.to_config(preset, values) == PRESETS[preset]
+    assert fields.to_config(preset, {}) == PRESETS[preset]
 
 
 def test_fields_are_settings():
     known = {name for preset in PRESETS.values() for name in configs.to_dict(preset)}
-    assert {field.name for field in forms.FIELDS} <= known
-    assert set(forms.TUNABLE) <= {field.name for field in forms.FIELDS}
+    assert {field.name for field in fields.FIELDS} <= known
+    assert set(fields.TUNABLE) <= {field.name for field in fields.FIELDS}
 
 
 def test_the_form_wins_over_the_preset_and_the_box_over_the_form():
     values = {"alpha": 7, "steps": 50.0, "s": " /a ", "t": "", "limit": None, "width": 99}
-    config = forms.to_config("folders-tiny", values, "beta=3, clip=1\nsteps=60", "cpu")
+    config = fields.to_config("folders-tiny", values, "beta=3, clip=1\nsteps=60", "cpu")
     assert (config.alpha, config.steps, config.s, config.t, config.beta) == (7.0, 60, "/a", None, 3.0)
     assert (config.limit, config.clip, config.device) == (None, 1.0, "cpu")
     assert isinstance(config.alpha, float)
-    assert forms.to_config("folders-tiny", values, '{"steps": 70, "alpha_end": 1}').alpha_end == 1
+    assert fields.to_config("folders-tiny", values, '{"steps": 70, "alpha_end": 1}').alpha_end == 1
 
 
 @pytest.mark.parametrize(
@@ -357,20 +361,20 @@ def test_the_form_wins_over_the_preset_and_the_box_over_the_form():
 )  # fmt: skip
 def test_a_mistake_is_one_line(made, preset, values, extra, words):
     with pytest.raises(ValueError, match=re.escape(words)) as error:
-        forms.to_config(preset, values, extra)
+        fields.to_config(preset, values, extra)
     assert len(str(error.value).splitlines()) == 1
     assert "--set" not in str(error.value)
-    assert Desk(made, "all").command(Form(preset, values, extra)).startswith("# ")
+    assert TrainService(made, "all").command(Form(preset, values, extra)).startswith("# ")
 
 
 def test_own_pictures_are_asked_for(made):
-    for deed in (Desk(made, "all").check, Desk(made, "all").start):
+    for deed in (TrainService(made, "all").check, TrainService(made, "all").start):
         with pytest.raises(ValueError, match="t: what they shall look like"):
             deed(Form("folders-tiny", {"s": "/a"}))
 
 
 def test_the_command_is_the_form(made):
-    line = Desk(made, "all").command(Form("folders-tiny", {"s": "/a b", "t": "/c", "alpha": 9}, data="/d"))
+    line = TrainService(made, "all").command(Form("folders-tiny", {"s": "/a b", "t": "/c", "alpha": 9}, data="/d"))
     assert line.startswith("python -m dtn_core train folders-tiny ")
     assert "--set 's=/a b'" in line
     assert "--set alpha=9.0" in line
@@ -382,14 +386,14 @@ def test_settings_are_explained_from_the_source():
         meanings = configs.descriptions(type(config))
         assert set(meanings) == set(configs.to_dict(config)) - {"kind"}
         assert all(meanings.values())
-    assert "<th>alpha</th>" in live.all_settings("faces-tiny")
+    assert "<th>alpha</th>" in views.all_settings("faces-tiny")
 
 
 def test_a_gpu_gets_a_gpus_preset():
-    assert forms.first_choice("faces", gpu=True) == "faces"
-    assert forms.first_choice("faces", gpu=False) == "faces-cpu"
-    assert forms.first_choice("digits", gpu=False, tiny=True) == "digits-tiny"
-    assert forms.first_choice("further", gpu=True) == "encoder"
+    assert fields.first_choice("faces", gpu=True) == "faces"
+    assert fields.first_choice("faces", gpu=False) == "faces-cpu"
+    assert fields.first_choice("digits", gpu=False, tiny=True) == "digits-tiny"
+    assert fields.first_choice("further", gpu=True) == "encoder"
 
 
 # ── curves ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -456,7 +460,7 @@ def test_values_can_be_read_back_from_a_drawing():
     steps = [(x - curves.LEFT) / wide * x1 for x, _ in spots]
     assert values == pytest.approx([4, 2, 1, 0.5], abs=0.01 * (y1 - y0))
     assert steps == pytest.approx([1, 2, 3, 4], abs=0.01 * x1)
-    script = (train.ASSETS / "curves.js").read_text()
+    script = (train_tab.ASSETS / "curves.js").read_text()
     axes = {name.lower(): getattr(curves, name) for name in ("LEFT", "RIGHT", "TOP", "BOTTOM")}
     assert "const AXES = {{ {} }}".format(", ".join(f"{k}: {v}" for k, v in axes.items())) in script
 
@@ -519,12 +523,12 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
         file.write(events.encode(events.Stamped(events.Failed(NASTY), 1_800_000_000.0)) + "\n")
     (path / "log.txt").write_text(NASTY)
     other = make_run(tmp_path, "00002-<b>y", step=40, s="a", t="b")
-    monkeypatch.setattr(live.diagnostics, "warnings", lambda run: (SimpleNamespace(what=NASTY, advice=NASTY),))
+    monkeypatch.setattr(views.diagnostics, "warnings", lambda run: (SimpleNamespace(what=NASTY, advice=NASTY),))
     run, second = status.read_status(path), status.read_status(other)
     texts = [
-        live.runs([run, second], name), live.status(run), live.drawn(run, second), live.log(status.log_tail(path)),
-        live.checked(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
-        train_watch.said(lambda: NASTY), live.quiet(NASTY),
+        views.runs([run, second], name), views.status(run), views.drawn(run, second), views.log(status.log_tail(path)),
+        views.checked(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
+        watch.said(lambda: NASTY), views.quiet(NASTY),
     ]  # fmt: skip
     for text in texts:
         assert "<img" not in text
@@ -536,33 +540,33 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
 def test_samples_follow_or_stay(made):
     run = status.read_status(made / "00001-folders-cpu")
     steps = [step for step, _ in run.samples]
-    newest = live.samples(run)
+    newest = views.samples(run)
     assert newest["steps"] == steps
     assert (newest["at"], newest["follow"]) == (2, True)
     assert newest["sides"][0]["url"].startswith("data:image/png;base64,")
-    back = live.samples(run, steps[0])
+    back = views.samples(run, steps[0])
     assert (back["at"], back["follow"], back["sides"][0]["step"]) == (0, False, steps[0])
-    assert live.shown_step(run, steps[1] + 1) == steps[1]
+    assert views.shown_step(run, steps[1] + 1) == steps[1]
     other = status.read_status(made / "00002-folders-cpu")
-    both = live.samples(run, steps[0], other)
+    both = views.samples(run, steps[0], other)
     assert [side["name"] for side in both["sides"]] == [run.name, other.name]
     assert both["sides"][1]["step"] <= steps[0]
 
 
 def test_rows_of_a_grid(made, tmp_path):
     run = status.read_status(made / "00004-digits-tiny")
-    assert live.row_names(run, run.samples[0][1].read_bytes()) == ["s", "G(s)", "t", "G(t)"]
+    assert views.row_names(run, run.samples[0][1].read_bytes()) == ["s", "G(s)", "t", "G(t)"]
     images.save(tmp_path / "odd.png", np.zeros((50, 50, 3), np.uint8))
-    assert live.row_names(run, (tmp_path / "odd.png").read_bytes()) == []
-    assert live.row_names(run, b"") == []
+    assert views.row_names(run, (tmp_path / "odd.png").read_bytes()) == []
+    assert views.row_names(run, b"") == []
     images.save(tmp_path / "f.png", grid(1, 2))
-    assert live.row_names(status.read_status(made / "00003-digits-f"), (tmp_path / "f.png").read_bytes()) == []
+    assert views.row_names(status.read_status(made / "00003-digits-f"), (tmp_path / "f.png").read_bytes()) == []
 
 
 def test_a_sample_that_is_gone(runs):
     run = status.read_status(runs / "00001-folders-cpu")
     run.samples[-1][1].unlink()
-    assert live.samples(run)["sides"][0]["rows"] == []
+    assert views.samples(run)["sides"][0]["rows"] == []
 
 
 @pytest.mark.parametrize(
@@ -570,12 +574,12 @@ def test_a_sample_that_is_gone(runs):
     [(None, ""), (40, "40 s"), (600, "10 min"), (12000, "3 h 20 min"), (7200, "2 h"), (400000, "4 days 15 h")],
 )
 def test_durations(seconds, words):
-    assert live.duration(seconds) == words
+    assert views.duration(seconds) == words
 
 
 def test_ages_and_sizes():
-    assert [live.ago(1000, 1000 + s) for s in (5, 65, 7300, 200000)] == ["just now", "1 min ago", "2 h ago", "2 d ago"]
-    assert [live.size(n) for n in (12, 5 << 10, 640 << 20, 3 << 29)] == ["12 bytes", "5 KB", "640 MB", "1.5 GB"]
+    assert [views.ago(1000, 1000 + s) for s in (5, 65, 7300, 200000)] == ["just now", "1 min ago", "2 h ago", "2 d ago"]
+    assert [views.size(n) for n in (12, 5 << 10, 640 << 20, 3 << 29)] == ["12 bytes", "5 KB", "640 MB", "1.5 GB"]
 
 
 def test_a_check_in_words():
@@ -583,7 +587,7 @@ def test_a_check_in_words():
         {"s": 512, "t": 300}, tuple((f"{i}.txt", "not a picture") for i in range(120)), np.zeros((8, 8, 3), np.uint8),
         0.05, 4000, 600 << 20, 8 << 30, 50 << 20, 20 << 30, "the CPU, 2 cores", ("The disk is nearly full.",),
     )  # fmt: skip
-    text = live.checked(found)
+    text = views.checked(found)
     for words in (
         "512 pictures",
         "about 67 min",
@@ -595,88 +599,88 @@ def test_a_check_in_words():
         assert words in text
     assert "… and 20 more" in text
     assert "it can start" not in text
-    assert "it can start" in live.checked(DryRun({"s": 1}, (), None, 2.0, 10, 1, 1, 1, 1, "the CPU", ()))
+    assert "it can start" in views.checked(DryRun({"s": 1}, (), None, 2.0, 10, 1, 1, 1, 1, "the CPU", ()))
 
 
 # ── what changes when ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_look_at_nothing_new_changes_nothing(made):
-    a_desk = Desk(made, "all")
-    changed, seen = train_watch.view(a_desk, "00001-folders-cpu", "", None, {})
+    a_service = TrainService(made, "all")
+    changed, seen = watch.view(a_service, "00001-folders-cpu", "", None, {})
     assert {"runs", "status", "samples", "curves", "log", "exports", "notes", "buttons"} <= set(changed)
-    assert train_watch.view(a_desk, "00001-folders-cpu", "", None, seen) == ({}, seen)
-    assert train_watch.news(a_desk, "00001-folders-cpu", "", None, seen) == set()
-    for again in (train_watch.look, train_watch.glance):
-        assert again(a_desk, "00001-folders-cpu", "", None, seen) == gr.skip()
+    assert watch.view(a_service, "00001-folders-cpu", "", None, seen) == ({}, seen)
+    assert watch.news(a_service, "00001-folders-cpu", "", None, seen) == set()
+    for again in (watch.look, watch.glance):
+        assert again(a_service, "00001-folders-cpu", "", None, seen) == gr.skip()
 
 
 def test_only_what_is_new_is_sent(runs):
-    a_desk, path = Desk(runs, "all"), runs / "00004-digits-tiny"
+    a_service, path = TrainService(runs, "all"), runs / "00004-digits-tiny"
     with alive(path):
-        changed, seen = train_watch.view(a_desk, path.name, "", None, {})
-        assert changed["pace"] == train_watch.FAST
-        changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+        changed, seen = watch.view(a_service, path.name, "", None, {})
+        assert changed["pace"] == watch.FAST
+        changed, seen = watch.view(a_service, path.name, "", None, seen)
         assert changed == {}
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
-        changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+        changed, seen = watch.view(a_service, path.name, "", None, seen)
         assert set(changed) == {"curves", "status"}
         images.save(path / "samples" / "000008.png", grid(8, 8))
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Sampled(8, "samples/000008.png"))) + "\n")
-        changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+        changed, seen = watch.view(a_service, path.name, "", None, seen)
         assert set(changed) == {"samples", "status"}
         assert changed["samples"]["follow"]
-    changed, seen = train_watch.view(a_desk, path.name, "", None, seen)
+    changed, seen = watch.view(a_service, path.name, "", None, seen)
     assert {"status", "buttons", "pace", "runs"} <= set(changed)
     assert "Died" in changed["status"]
-    assert changed["pace"] == train_watch.SLOW
+    assert changed["pace"] == watch.SLOW
 
 
 def test_a_tick_only_counts(runs):
-    a_desk, path = Desk(runs, "all"), runs / "00004-digits-tiny"
-    assert train_watch.listen(a_desk, None, path.name, "", None, {}) == [0, 1]
+    a_service, path = TrainService(runs, "all"), runs / "00004-digits-tiny"
+    assert watch.listen(a_service, None, path.name, "", None, {}) == [0, 1]
     with alive(path):
-        _, seen = train_watch.view(a_desk, path.name, "", None, {})
-        assert train_watch.listen(a_desk, [3, 4], path.name, "", None, seen) == [3, 4]
+        _, seen = watch.view(a_service, path.name, "", None, {})
+        assert watch.listen(a_service, [3, 4], path.name, "", None, seen) == [3, 4]
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
-        assert train_watch.listen(a_desk, [3, 4], path.name, "", None, seen) == [4, 4]
-        updates = train_watch.glance(a_desk, path.name, "", None, seen)
-        assert len(updates) == 1 + len(train_watch.OFTEN)
-        assert updates[0] == train_watch.view(a_desk, path.name, "", None, seen)[1]
-    assert train_watch.listen(a_desk, [4, 4], path.name, "", None, seen) == [4, 5]
-    assert train_watch.glance(a_desk, path.name, "", None, seen) == gr.skip()
+        assert watch.listen(a_service, [3, 4], path.name, "", None, seen) == [4, 4]
+        updates = watch.glance(a_service, path.name, "", None, seen)
+        assert len(updates) == 1 + len(watch.OFTEN)
+        assert updates[0] == watch.view(a_service, path.name, "", None, seen)[1]
+    assert watch.listen(a_service, [4, 4], path.name, "", None, seen) == [4, 5]
+    assert watch.glance(a_service, path.name, "", None, seen) == gr.skip()
 
 
 def test_scrubbing_back_changes_the_samples_alone(made):
-    a_desk = Desk(made, "all")
-    _, seen = train_watch.view(a_desk, "00001-folders-cpu", "", None, {})
-    changed, seen = train_watch.view(a_desk, "00001-folders-cpu", "", 140, seen)
+    a_service = TrainService(made, "all")
+    _, seen = watch.view(a_service, "00001-folders-cpu", "", None, {})
+    changed, seen = watch.view(a_service, "00001-folders-cpu", "", 140, seen)
     assert set(changed) == {"samples"}
     assert not changed["samples"]["follow"]
-    assert train_watch.view(a_desk, "00001-folders-cpu", "", 140, seen)[0] == {}
+    assert watch.view(a_service, "00001-folders-cpu", "", 140, seen)[0] == {}
 
 
 def test_comparing(made):
-    a_desk = Desk(made, "all")
-    _, seen = train_watch.view(a_desk, "00001-folders-cpu", "", None, {})
-    changed, _ = train_watch.view(a_desk, "00001-folders-cpu", "00002-folders-cpu", None, seen)
+    a_service = TrainService(made, "all")
+    _, seen = watch.view(a_service, "00001-folders-cpu", "", None, {})
+    changed, _ = watch.view(a_service, "00001-folders-cpu", "00002-folders-cpu", None, seen)
     assert set(changed) == {"curves", "samples"}
     assert "line-b" in changed["curves"]
     assert "<th>alpha</th><td>5.0</td><td>9.0</td>" in changed["curves"]
-    same = train_watch.view(a_desk, "00001-folders-cpu", "00001-folders-cpu", None, seen)
+    same = watch.view(a_service, "00001-folders-cpu", "00001-folders-cpu", None, seen)
     assert same[0] == {}
 
 
 def test_which_run_is_watched(made, tmp_path):
-    a_desk = Desk(made, "all")
-    assert train_watch.view(a_desk, "", "", None, {})[0]["chosen"] == "00004-digits-tiny"
-    assert train_watch.view(a_desk, "gone", "", None, {})[0]["chosen"] == "00004-digits-tiny"
+    a_service = TrainService(made, "all")
+    assert watch.view(a_service, "", "", None, {})[0]["chosen"] == "00004-digits-tiny"
+    assert watch.view(a_service, "gone", "", None, {})[0]["chosen"] == "00004-digits-tiny"
     with alive(made / "00002-folders-cpu"):
-        assert train_watch.view(Desk(made, "all"), "", "", None, {})[0]["chosen"] == "00002-folders-cpu"
-    empty, _ = train_watch.view(Desk(tmp_path / "none", "all"), "00001-folders-cpu", "", None, {})
+        assert watch.view(TrainService(made, "all"), "", "", None, {})[0]["chosen"] == "00002-folders-cpu"
+    empty, _ = watch.view(TrainService(tmp_path / "none", "all"), "00001-folders-cpu", "", None, {})
     assert empty["empty"] is True
     assert empty["chosen"] == ""
     assert "status" not in empty
@@ -684,33 +688,33 @@ def test_which_run_is_watched(made, tmp_path):
 
 def test_a_damaged_run_is_shown_as_one(runs):
     (runs / "00004-digits-tiny" / "config.json").write_text("{")
-    changed, _ = train_watch.view(Desk(runs, "all"), "00004-digits-tiny", "", None, {})
+    changed, _ = watch.view(TrainService(runs, "all"), "00004-digits-tiny", "", None, {})
     assert "Unreadable" in changed["status"]
-    assert "00004" not in str(train_watch.view(Desk(runs, "tiny"), "", "", None, {})[0])
+    assert "00004" not in str(watch.view(TrainService(runs, "tiny"), "", "", None, {})[0])
 
 
 def test_updates_fit_their_components(made):
     with gr.Blocks():
-        watch = train_watch.make(train.memory())
-    assert len(watch.lively()) == 1 + len(train_watch.OFTEN)
-    updates = train_watch.look(Desk(made, "all"), "00001-folders-cpu", "", None, {})
-    assert len(updates) == len(watch.outputs())
-    by_part = dict(zip(map(id, watch.outputs()), updates))
-    assert by_part[id(watch.chosen)] == "00001-folders-cpu"
-    assert by_part[id(watch.exports)]["value"] == "final, best, step 400"
-    assert by_part[id(watch.stop)]["visible"] is False
-    assert by_part[id(watch.resume)]["visible"] is False
-    assert by_part[id(watch.delete)]["visible"] is True
-    assert by_part[id(watch.detail)]["visible"] is True
-    stopped = train_watch.look(Desk(made, "all"), "00003-digits-f", "", None, {})
-    assert dict(zip(map(id, watch.outputs()), stopped))[id(watch.resume)]["visible"] is True
+        panel = watch.make(train_tab.memory())
+    assert len(panel.lively()) == 1 + len(watch.OFTEN)
+    updates = watch.look(TrainService(made, "all"), "00001-folders-cpu", "", None, {})
+    assert len(updates) == len(panel.outputs())
+    by_part = dict(zip(map(id, panel.outputs()), updates))
+    assert by_part[id(panel.chosen)] == "00001-folders-cpu"
+    assert by_part[id(panel.exports)]["value"] == "final, best, step 400"
+    assert by_part[id(panel.stop)]["visible"] is False
+    assert by_part[id(panel.resume)]["visible"] is False
+    assert by_part[id(panel.delete)]["visible"] is True
+    assert by_part[id(panel.detail)]["visible"] is True
+    stopped = watch.look(TrainService(made, "all"), "00003-digits-f", "", None, {})
+    assert dict(zip(map(id, panel.outputs()), stopped))[id(panel.resume)]["visible"] is True
 
 
 def test_said():
-    assert "message agree" in train_watch.said(lambda: "Good.")
+    assert "message agree" in watch.said(lambda: "Good.")
 
     def bad():
         raise UserError("no such thing.")
 
-    assert "message error" in train_watch.said(bad)
-    assert json.dumps(train_watch.REALLY)  # plain texts
+    assert "message error" in watch.said(bad)
+    assert json.dumps(watch.REALLY)  # plain texts

@@ -11,8 +11,9 @@ import gradio as gr
 from .. import checkpoint
 from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
-from . import digits, emojify, theme, train
-from .desk import Desk, Policy
+from . import digits, emojify, theme
+from .train import tab as train
+from .train.service import Policy, TrainService
 from .translations import Translations, refresh
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
@@ -44,7 +45,7 @@ def build_app(
                     street = Translations(numbers, ("digits",), partial(_with_judge, numbers), seen)
                     _keep_fresh(tab, street, digits.fill(street))
             with gr.Tab("Train", id="train"):
-                train.fill(Desk(runs, training, use if seen else use_elsewhere), demo, chosen)
+                train.fill(TrainService(runs, training, use if seen else use_elsewhere), demo, chosen)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")

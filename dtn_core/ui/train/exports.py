@@ -8,9 +8,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..config import TransferTraining, to_dict
-from ..errors import UserError
-from ..training.status import RunStatus
+from ...config import TransferTraining, to_dict
+from ...errors import UserError
+from ...training.status import RunStatus
 
 _PARTS = (".safetensors", ".json", ".md")
 

@@ -1,5 +1,5 @@
 """What the tab *Train* does, without gradio: every deed of a viewer is a method here, and every method asks first
-whether this server allows it. A run's state lives in its files; a desk only remembers what it read of them last."""
+whether this server allows it. A run's state lives in its files; a service only remembers what it read of them last."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from .. import checkpoint
-from ..config import Config, upgrade
-from ..errors import UserError
-from ..training import dry_run, launcher, status
-from ..training.dry_run import DryRun
-from ..training.status import RunStatus
-from . import forms
+from ... import checkpoint
+from ...config import Config, upgrade
+from ...errors import UserError
+from ...training import dry_run, launcher, status
+from ...training.dry_run import DryRun
+from ...training.status import RunStatus
+from . import fields
 from .exports import card, zipped
 
 Policy = Literal["all", "tiny", "off"]
@@ -53,7 +53,7 @@ def say_where(path: Path) -> str:
 
 
 @dataclass
-class Desk:
+class TrainService:
     """The trainings of one folder of runs, shared by all viewers. use: takes a checkpoint's directory into the demo,
     and says so."""
 
@@ -77,9 +77,9 @@ class Desk:
     def config(self, form: Form) -> Config:
         """The configuration a form stands for, if it may be trained here. Raises UserError."""
         self.allow()
-        config = forms.to_config(form.preset, form.values, form.extra, form.device)
+        config = fields.to_config(form.preset, form.values, form.extra, form.device)
         if self.tiny:
-            forms.check_tiny(config)
+            fields.check_tiny(config)
         return config
 
     def data(self, form: Form) -> str | None:
@@ -98,13 +98,13 @@ class Desk:
     def check(self, form: Form) -> DryRun:
         """Look at data, time and room before a start. Takes some seconds; raises UserError."""
         config = self.config(form)
-        forms.check_paths(config)
+        fields.check_paths(config)
         return dry_run.run_isolated(config, self.data(form), self.runs)
 
     def start(self, form: Form) -> str:
         """Start a training; returns its run's name. Raises UserError."""
         config = self.config(form)
-        forms.check_paths(config)
+        fields.check_paths(config)
         name = form.preset if self.tiny else form.name.strip() or form.preset
         beside = form.beside and not self.tiny
         return launcher.start(config, name, self.runs, self.data(form), beside=beside).name
@@ -118,7 +118,7 @@ class Desk:
             found.append(("dlib (the paper’s f of faces)", "dlib"))
         if not self.tiny:
             for run in self.list():
-                if run.config is not None and forms.task_of(run.config) in ("further", "labelled"):
+                if run.config is not None and fields.task_of(run.config) in ("further", "labelled"):
                     exports = [(step, path) for step, path in run.exports if _fits(path, task)]
                     found += [(f"{run.name} · {export_name(run, path)}", str(path)) for _, path in exports]
         return found
@@ -156,7 +156,7 @@ class Desk:
         if run.config is None:
             return False
         try:
-            forms.check_tiny(run.config)
+            fields.check_tiny(run.config)
         except UserError:
             return False
         return True

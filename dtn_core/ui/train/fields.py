@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal, NamedTuple
 
-from ..config import KINDS, PRESETS, Config, EncoderTraining, from_dict, kind_of, parse_set, to_dict
-from ..errors import UserError
+from ...config import KINDS, PRESETS, Config, EncoderTraining, from_dict, kind_of, parse_set, to_dict
+from ...errors import UserError
 
 TASKS = {
     "faces": "Faces → emoji",

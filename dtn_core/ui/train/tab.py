@@ -9,10 +9,12 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from ..errors import UserError
-from . import html, train_form, train_watch
-from .desk import OFF, Desk, Policy, devices
-from .pictures import ASSETS
+from ...errors import UserError
+from .. import html
+from ..pictures import ASSETS
+from . import form as form_side
+from . import watch as watch_side
+from .service import OFF, Policy, TrainService, devices
 
 CSS = (ASSETS / "train.css").read_text("utf-8")
 
@@ -54,25 +56,25 @@ def memory() -> gr.BrowserState:
     return gr.BrowserState("", storage_key="dtn-studio-run", secret="a run's name is no secret")
 
 
-def fill(desk: Desk, demo: gr.Blocks, chosen: gr.BrowserState) -> None:
+def fill(service: TrainService, demo: gr.Blocks, chosen: gr.BrowserState) -> None:
     """Fill the tab, inside a gr.Tab of demo. With the policy "off" it says so, and has no handlers at all. chosen: see
     `memory`."""
-    if desk.policy == "off":
+    if service.policy == "off":
         explain()
         return
-    gr.HTML(LEAD + TINY * desk.tiny, apply_default_css=False)
+    gr.HTML(LEAD + TINY * service.tiny, apply_default_css=False)
     with gr.Row(equal_height=False, elem_id="train"):
         with gr.Column(scale=5, min_width=320, elem_id="train-form"):
-            form = train_form.make(desk)
+            form = form_side.make(service)
         with gr.Column(scale=8, min_width=320, elem_id="train-live"):
-            watch = train_watch.make(chosen)
-    train_form.wire(desk, form, watch)
-    train_watch.wire(desk, watch, form.beside)
+            watch = watch_side.make(chosen)
+    form_side.wire(service, form, watch)
+    watch_side.wire(service, watch, form.beside)
     attached = [form.device, form.fields["encoder"], *watch.outputs()]
 
     def attach(task: str, *looked: Any) -> list[Any]:
-        choices = (gr.update(choices=devices()), gr.update(choices=desk.encoders(task)))
-        return [*choices, *train_watch.look(desk, *looked, {})]
+        choices = (gr.update(choices=devices()), gr.update(choices=service.encoders(task)))
+        return [*choices, *watch_side.look(service, *looked, {})]
 
     demo.load(
         attach, [form.task, *watch.inputs()[:-1]], attached, api_visibility="private", show_progress="hidden"

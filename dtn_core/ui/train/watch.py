@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ..errors import UserError
-from ..training.status import RunStatus
-from . import html, live
-from .desk import ALIVE, Desk, export_name
-from .pictures import ASSETS
+from ...errors import UserError
+from ...training.status import RunStatus
+from .. import html
+from ..pictures import ASSETS
+from . import views
+from .service import ALIVE, TrainService, export_name
 
 FAST, SLOW = 1.5, 12.0
 """Seconds between two looks at the runs' files: while one trains, and while none does."""
@@ -42,27 +43,29 @@ def pick(found: Sequence[RunStatus], chosen: str) -> RunStatus | None:
 
 
 def view(
-    desk: Desk, chosen: str, other: str, pinned: int | None, seen: dict[str, int]
+    service: TrainService, chosen: str, other: str, pinned: int | None, seen: dict[str, int]
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """What has changed on the page since it was as `seen` says, by the part's name, and what it has seen now.
 
     chosen, other: names of the runs to watch and to compare with, or ""; pinned: step of the sample that the viewer
     looks back at, None for the newest. With the policy "off" nothing is read, and a UserError raised.
     """
-    parts = _parts(desk, chosen or "", other or "", pinned)
+    parts = _parts(service, chosen or "", other or "", pinned)
     changed = {name: make() for name, key, make in parts if (seen or {}).get(name) != hash(key)}
     return changed, {name: hash(key) for name, key, _ in parts}
 
 
-def news(desk: Desk, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> set[str]:
+def news(service: TrainService, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> set[str]:
     """Names of the parts that `view` would find changed, without making them."""
-    parts = _parts(desk, chosen or "", other or "", pinned)
+    parts = _parts(service, chosen or "", other or "", pinned)
     return {name for name, key, _ in parts if (seen or {}).get(name) != hash(key)}
 
 
-def _parts(desk: Desk, chosen: str, other: str, pinned: int | None) -> list[tuple[str, Any, Callable[[], Any]]]:
+def _parts(
+    service: TrainService, chosen: str, other: str, pinned: int | None
+) -> list[tuple[str, Any, Callable[[], Any]]]:
     """(name, a key that changes when the part does, how to make it) of every part of the live view."""
-    found = desk.list()
+    found = service.list()
     run = pick(found, chosen)
     beside = next((r for r in found if r.name == other and run is not None and r.name != run.name), None)
     listed = tuple((r.name, r.status, r.step, r.notes) for r in found)
@@ -71,7 +74,7 @@ def _parts(desk: Desk, chosen: str, other: str, pinned: int | None) -> list[tupl
     parts: list[tuple[str, Any, Callable[[], Any]]] = [
         ("pace", pace, lambda: pace),
         ("chosen", name, lambda: name),
-        ("runs", (listed, name), lambda: live.runs(found, name)),
+        ("runs", (listed, name), lambda: views.runs(found, name)),
         ("empty", run is None, lambda: run is None),
     ]
     if run is None:
@@ -80,15 +83,15 @@ def _parts(desk: Desk, chosen: str, other: str, pinned: int | None) -> list[tupl
     names = [export_name(run, path) for _, path in run.exports]
     alive = run.status in ALIVE
     curves = tuple((r.name, *((n, len(c[0]), c[0][-1:]) for n, c in r.curves.items())) for r in (run, beside) if r)
-    grids = (name, len(run.samples), live.shown_step(run, pinned), pinned is None, beside and len(beside.samples))
+    grids = (name, len(run.samples), views.shown_step(run, pinned), pinned is None, beside and len(beside.samples))
     said = (name, run.status, run.updated, run.step, run.why, len(run.messages), len(run.samples))
     return [
         *parts,
-        ("status", said, lambda: live.status(run)),
+        ("status", said, lambda: views.status(run)),
         ("buttons", (name, run.status), lambda: run.status),
-        ("samples", (*grids, beside and beside.name), lambda: live.samples(run, pinned, beside)),
-        ("curves", str(curves), lambda: live.drawn(run, beside)),
-        ("log", (name, run.status, _log_stamp(run.path)), lambda: live.log(desk.log(name))),
+        ("samples", (*grids, beside and beside.name), lambda: views.samples(run, pinned, beside)),
+        ("curves", str(curves), lambda: views.drawn(run, beside)),
+        ("log", (name, run.status, _log_stamp(run.path)), lambda: views.log(service.log(name))),
         ("exports", (name, tuple(names)), lambda: names),
         ("others", tuple(others), lambda: others),
         ("notes", name, lambda: run.notes),
@@ -155,7 +158,7 @@ class Parts(NamedTuple):
     used: gr.HTML
 
     def inputs(self) -> list[Any]:
-        """What `look` takes after the desk, in its order."""
+        """What `look` takes after the service, in its order."""
         return [self.chosen, self.other, self.pinned, self.seen]
 
     def outputs(self) -> list[Any]:
@@ -210,7 +213,7 @@ def make(chosen: gr.BrowserState) -> Parts:
     parts["pulse"] = gr.HTML([0, 0], html_template="", js_on_load=script["pulse"], visible="hidden", **plain)
     parts["pace"] = gr.Timer(FAST)
     parts["runs"] = gr.HTML("", js_on_load=script["runs"], elem_id="train-runs", **plain)
-    parts["empty"] = gr.HTML(live.NOTHING, elem_id="train-empty", **plain)
+    parts["empty"] = gr.HTML(views.NOTHING, elem_id="train-empty", **plain)
     with gr.Column(visible=False, elem_id="train-run") as parts["detail"]:
         parts["status"] = gr.HTML(elem_id="train-status", **plain)
         with gr.Row(elem_id="train-buttons"):
@@ -240,7 +243,7 @@ def make(chosen: gr.BrowserState) -> Parts:
         with gr.Accordion("Log", open=False, elem_id="train-log", elem_classes="quiet-fold"):
             parts["log"] = gr.HTML(**plain)
         with gr.Column(elem_id="train-exports") as parts["made"]:
-            gr.HTML(f"<h3>What it made</h3>{live.quiet(USING)}", **plain)
+            gr.HTML(f"<h3>What it made</h3>{views.quiet(USING)}", **plain)
             parts["exports"] = gr.Dropdown([], label="Checkpoint", allow_custom_value=True, elem_id="train-export")
             with gr.Row():
                 parts["use"] = gr.Button("Use in the demo", elem_id="train-use", **quiet)
@@ -254,98 +257,98 @@ def make(chosen: gr.BrowserState) -> Parts:
     return Parts(**parts)
 
 
-def look(desk: Desk, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> Any:
+def look(service: TrainService, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> Any:
     """Updates for `Parts.outputs`, or one that skips them all where nothing has changed."""
-    changed, now = view(desk, chosen, other, pinned, seen)
+    changed, now = view(service, chosen, other, pinned, seen)
     return as_updates(changed, now) if changed else gr.skip()
 
 
-def glance(desk: Desk, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> Any:
+def glance(service: TrainService, chosen: str, other: str, pinned: int | None, seen: dict[str, int]) -> Any:
     """`look` for `Parts.lively` alone, where nothing else has changed."""
-    changed, now = view(desk, chosen, other, pinned, seen)
+    changed, now = view(service, chosen, other, pinned, seen)
     return as_updates(changed, now)[: 1 + len(OFTEN)] if changed and set(changed) <= set(OFTEN) else gr.skip()
 
 
-def listen(desk: Desk, heard: list[int] | None, *looked: Any) -> list[int]:
+def listen(service: TrainService, heard: list[int] | None, *looked: Any) -> list[int]:
     """At each tick: count up the first number where parts of `OFTEN` alone have changed, the second where others have
     too. Numbers that stay cost nothing more; assets/pulse.js asks for the rest where one does not."""
-    names, (often, seldom) = news(desk, *looked), heard or (0, 0)
+    names, (often, seldom) = news(service, *looked), heard or (0, 0)
     return [often, seldom + 1] if names - set(OFTEN) else [often + bool(names), seldom]
 
 
-def follow(desk: Desk, watch: Parts, event: Any) -> None:
+def follow(service: TrainService, watch: Parts, event: Any) -> None:
     """Show what an event of gradio has changed, once it is through."""
-    event.then(partial(look, desk), watch.inputs(), watch.outputs(), **_QUIET)
+    event.then(partial(look, service), watch.inputs(), watch.outputs(), **_QUIET)
 
 
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
 
-def wire(desk: Desk, watch: Parts, beside: gr.Checkbox) -> None:
+def wire(service: TrainService, watch: Parts, beside: gr.Checkbox) -> None:
     """What happens with time, and when somebody presses. beside: whether a run may go on beside others."""
     inputs = watch.inputs()
-    watch.pace.tick(partial(listen, desk), [watch.pulse, *inputs], watch.pulse, **_QUIET, trigger_mode="once")
-    watch.pulse.often(partial(glance, desk), inputs, watch.lively(), **_QUIET)
-    watch.pulse.seldom(partial(look, desk), inputs, watch.outputs(), **_QUIET)
-    _wire_choices(desk, watch)
-    _wire_deeds(desk, watch, beside)
-    _wire_sure(desk, watch)
-    _wire_exports(desk, watch)
+    watch.pace.tick(partial(listen, service), [watch.pulse, *inputs], watch.pulse, **_QUIET, trigger_mode="once")
+    watch.pulse.often(partial(glance, service), inputs, watch.lively(), **_QUIET)
+    watch.pulse.seldom(partial(look, service), inputs, watch.outputs(), **_QUIET)
+    _wire_choices(service, watch)
+    _wire_deeds(service, watch, beside)
+    _wire_sure(service, watch)
+    _wire_exports(service, watch)
 
 
-def _wire_choices(desk: Desk, watch: Parts) -> None:
+def _wire_choices(service: TrainService, watch: Parts) -> None:
     def pick_run(event: gr.EventData) -> tuple[str, None, str]:
         return str(event.run), None, ""
 
     def scrub(event: gr.EventData) -> int | None:
         return None if event.follow else int(event.step)
 
-    follow(desk, watch, watch.runs.pick(pick_run, None, [watch.chosen, watch.pinned, watch.answer], **_QUIET))
+    follow(service, watch, watch.runs.pick(pick_run, None, [watch.chosen, watch.pinned, watch.answer], **_QUIET))
     scrubbed = watch.samples.scrub(scrub, None, watch.pinned, **_QUIET, trigger_mode="always_last")
-    follow(desk, watch, scrubbed)
-    watch.other.input(partial(look, desk), watch.inputs(), watch.outputs(), **_QUIET)
+    follow(service, watch, scrubbed)
+    watch.other.input(partial(look, service), watch.inputs(), watch.outputs(), **_QUIET)
 
 
-def _wire_deeds(desk: Desk, watch: Parts, beside: gr.Checkbox) -> None:
+def _wire_deeds(service: TrainService, watch: Parts, beside: gr.Checkbox) -> None:
     def on(button: gr.Button, do: Callable[..., str], *inputs: Any, answer: gr.HTML = watch.answer) -> None:
         done = button.click(partial(said, do), [watch.chosen, *inputs], answer, **_QUIET)
-        follow(desk, watch, done)
+        follow(service, watch, done)
 
     for button, what in ((watch.stop, "stop"), (watch.sample, "sample"), (watch.save, "save")):
-        on(button, partial(desk.ask, what))
-    on(watch.resume, desk.resume, beside)
-    on(watch.set_interval, desk.sample_every, watch.interval)
-    on(watch.keep_notes, desk.note, watch.notes, answer=watch.noted)
+        on(button, partial(service.ask, what))
+    on(watch.resume, service.resume, beside)
+    on(watch.set_interval, service.sample_every, watch.interval)
+    on(watch.keep_notes, service.note, watch.notes, answer=watch.noted)
 
 
-def _wire_sure(desk: Desk, watch: Parts) -> None:
+def _wire_sure(service: TrainService, watch: Parts) -> None:
     """What can't be undone is asked twice; the question keeps the run it was asked about."""
-    deeds = {"force": desk.force_stop, "delete": desk.delete}
+    deeds = {"force": service.force_stop, "delete": service.delete}
 
     def ask(what: str, name: str) -> tuple[Any, str, tuple[str, str]]:
-        return gr.update(visible=True), live.quiet(REALLY[what].format(name=name)), (what, name)
+        return gr.update(visible=True), views.quiet(REALLY[what].format(name=name)), (what, name)
 
     def do(asked: tuple[str, str]) -> tuple[Any, str]:
         return gr.update(visible=False), said(deeds[asked[0]], asked[1])
 
     for button, what in ((watch.force, "force"), (watch.delete, "delete")):
         button.click(partial(ask, what), watch.chosen, [watch.sure, watch.question, watch.asked], **_QUIET)
-    follow(desk, watch, watch.yes.click(do, watch.asked, [watch.sure, watch.answer], **_QUIET))
+    follow(service, watch, watch.yes.click(do, watch.asked, [watch.sure, watch.answer], **_QUIET))
     watch.no.click(lambda: gr.update(visible=False), None, watch.sure, **_QUIET)
 
 
-def _wire_exports(desk: Desk, watch: Parts) -> None:
+def _wire_exports(service: TrainService, watch: Parts) -> None:
     def zipped(name: str, chosen: str | None) -> tuple[str | None, str]:
         folder = Path(watch.file.GRADIO_CACHE) / "exports"
         forget(folder)
         try:
-            path = desk.zip_export(name, chosen, folder / secrets.token_hex(8))
+            path = service.zip_export(name, chosen, folder / secrets.token_hex(8))
         except UserError as error:
             return None, html.message(str(error))
-        return str(path), html.message(live.exported(path), "agree")
+        return str(path), html.message(views.exported(path), "agree")
 
     chosen = [watch.chosen, watch.exports]
-    watch.use.click(partial(said, desk.use_export), chosen, watch.used, api_visibility="private")
+    watch.use.click(partial(said, service.use_export), chosen, watch.used, api_visibility="private")
     made = watch.zip.click(zipped, chosen, [watch.file, watch.used], api_visibility="private")
     made.then(None, watch.file, None, js=SAVE, api_visibility="private")
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import TransferTraining, descriptions, to_dict
-from ..training import diagnostics
-from ..training.dry_run import DryRun
-from ..training.status import RunStatus
-from . import curves, forms, pictures
+from ...config import TransferTraining, descriptions, to_dict
+from ...training import diagnostics
+from ...training.dry_run import DryRun
+from ...training.status import RunStatus
+from .. import pictures
+from . import curves, fields
 
 WORDS = {
     "starting": "Starting",
@@ -281,7 +282,7 @@ some seconds, or a minute where much is to be read.</p>"""
 
 def all_settings(preset: str) -> str:
     """Every setting of a preset with its value and meaning, for those who write into the box of all settings."""
-    config = forms.PRESETS[preset]
+    config = fields.PRESETS[preset]
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(getattr(config, name)))}</td>"
         f"<td>{html.escape(meaning)}</td></tr>"

@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ..config import PRESETS
-from ..errors import UserError
-from . import forms, html, live, train_watch
-from .desk import Desk, Form, devices
+from ...config import PRESETS
+from ...errors import UserError
+from .. import html
+from . import fields as settings
+from . import views
+from . import watch as watch_side
+from .service import Form, TrainService, devices
 
 
 class Parts(NamedTuple):
@@ -40,60 +43,64 @@ class Parts(NamedTuple):
 
 def as_form(preset: str, extra: str, device: str, data: str, name: str, beside: bool, *values: Any) -> Form:
     """What the page's form holds, from the values of its components."""
-    named = dict(zip((field.name for field in forms.FIELDS), values))
+    named = dict(zip((field.name for field in settings.FIELDS), values))
     return Form(preset or "", named, extra or "", device or "auto", data or "", name or "", bool(beside))
 
 
-def make(desk: Desk) -> Parts:
+def make(service: TrainService) -> Parts:
     """The left column, as the first preset wants it."""
-    tasks = forms.tasks(desk.tiny)
+    tasks = settings.tasks(service.tiny)
     task = next(iter(tasks))
-    first = forms.first_choice(task, gpu(), desk.tiny)
+    first = settings.first_choice(task, gpu(), service.tiny)
     parts: dict[str, Any] = {}
     parts["task"] = gr.Radio(
         [(label, key) for key, label in tasks.items()], value=task, label="What to train", elem_id="train-task"
     )
-    parts["explained"] = gr.HTML(live.quiet(forms.EXPLAINED[task]), apply_default_css=False)
+    parts["explained"] = gr.HTML(views.quiet(settings.EXPLAINED[task]), apply_default_css=False)
     parts["preset"] = gr.Dropdown(
-        forms.presets(task, desk.tiny), value=first, label="Preset", allow_custom_value=True, elem_id="train-preset"
+        settings.presets(task, service.tiny),
+        value=first,
+        label="Preset",
+        allow_custom_value=True,
+        elem_id="train-preset",
     )
-    parts["about"] = gr.HTML(live.quiet(forms.about(first)), apply_default_css=False)
+    parts["about"] = gr.HTML(views.quiet(settings.about(first)), apply_default_css=False)
     made: dict[str, Any] = {}
-    fields = dict(zip((field.name for field in forms.FIELDS), fill_in(desk, first)))
+    fields = dict(zip((field.name for field in settings.FIELDS), fill_in(service, first)))
     with gr.Column(elem_classes="fields"):
-        made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group == "source"}
+        made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "source"}
     parts["letters"] = gr.HTML(_letters(first), apply_default_css=False)
     with gr.Column(elem_classes="fields"):
-        made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group == "main"}
+        made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "main"}
     parts["device"] = gr.Dropdown(
         devices(), value="auto", label="Where", allow_custom_value=True, elem_id="train-device"
     )
     with gr.Accordion("More settings", open=False, elem_classes="quiet-fold"):
         with gr.Column(elem_classes="fields"):
-            made |= {f.name: _field(f, fields[f.name]) for f in forms.FIELDS if f.group == "more"}
-        with gr.Column(visible=not desk.tiny):
+            made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "more"}
+        with gr.Column(visible=not service.tiny):
             parts["data"] = gr.Textbox(
-                os.environ.get("DTN_DATA", "") * (not desk.tiny), label="Folder of the data packs",
+                os.environ.get("DTN_DATA", "") * (not service.tiny), label="Folder of the data packs",
                 info="Of faces and digits; empty: $DTN_DATA", elem_id="train-data",
             )  # fmt: skip
             parts["name"] = gr.Textbox(label="Name of the run", info="Empty: the preset’s", elem_id="train-name")
             parts["beside"] = gr.Checkbox(label="Start beside other trainings", elem_id="train-beside")
-    with gr.Accordion("All settings", open=False, visible=not desk.tiny, elem_classes="quiet-fold"):
+    with gr.Accordion("All settings", open=False, visible=not service.tiny, elem_classes="quiet-fold"):
         parts["extra"] = gr.Textbox(
             lines=3, label="Changes", info="key=value, one a line, or a JSON object; counts more than the fields above",
             placeholder="clip=1.0\nalpha_end=1", elem_id="train-extra",
         )  # fmt: skip
-        parts["settings"] = gr.HTML(live.all_settings(first), apply_default_css=False)
-    values = [fields[field.name].get("value") for field in forms.FIELDS]
+        parts["settings"] = gr.HTML(views.all_settings(first), apply_default_css=False)
+    values = [fields[field.name].get("value") for field in settings.FIELDS]
     parts["command"] = gr.Textbox(
-        desk.command(as_form(first, "", "auto", "", "", False, *values)), label="The same in a terminal", lines=2,
+        service.command(as_form(first, "", "auto", "", "", False, *values)), label="The same in a terminal", lines=2,
         max_lines=6, interactive=False, buttons=["copy"], elem_id="train-command",
     )  # fmt: skip
     with gr.Row(elem_id="train-go"):
         parts["check"] = gr.Button("Check", elem_id="train-check")
         parts["start"] = gr.Button("Start", variant="primary", elem_id="train-start")
     parts["answer"] = gr.HTML(apply_default_css=False, elem_id="train-answer")
-    return Parts(**parts, fields={f.name: made[f.name] for f in forms.FIELDS})
+    return Parts(**parts, fields={f.name: made[f.name] for f in settings.FIELDS})
 
 
 def gpu() -> bool:
@@ -103,17 +110,17 @@ def gpu() -> bool:
 
 def _letters(preset: str) -> str:
     """The paper's weights explained, where a preset has them."""
-    return f'<p class="quiet">{forms.LETTERS}</p>' if "alpha" in forms.shown(PRESETS[preset]) else ""
+    return f'<p class="quiet">{settings.LETTERS}</p>' if "alpha" in settings.shown(PRESETS[preset]) else ""
 
 
-def _field(field: forms.Field, at: dict[str, Any]) -> Any:
+def _field(field: settings.Field, at: dict[str, Any]) -> Any:
     """The component of a setting, as `fill_in` wants it at first."""
     options = {"label": at["label"], "info": field.info or None, "elem_id": f"train-{field.name}"}
     options |= {"visible": at["visible"], "value": at.get("value"), "elem_classes": "wide" if field.wide else None}
-    kind = forms.plain_type(field.name)
+    kind = settings.plain_type(field.name)
     if field.name == "encoder":
         return gr.Dropdown(at["choices"], allow_custom_value=True, **options)
-    if given := forms.choices(field.name):
+    if given := settings.choices(field.name):
         return gr.Dropdown(list(given), **options)
     if kind is bool:
         return gr.Checkbox(**options)
@@ -126,25 +133,25 @@ def _field(field: forms.Field, at: dict[str, Any]) -> Any:
     )
 
 
-def fill_in(desk: Desk, preset: str) -> list[dict[str, Any]]:
-    """For each of `forms.FIELDS`: whether a preset shows it, its label and value. The user's own paths stay."""
+def fill_in(service: TrainService, preset: str) -> list[dict[str, Any]]:
+    """For each of `settings.FIELDS`: whether a preset shows it, its label and value. The user's own paths stay."""
     if preset not in PRESETS:
-        return [{} for _ in forms.FIELDS]
+        return [{} for _ in settings.FIELDS]
     config = PRESETS[preset]
-    shown = forms.shown(config)
+    shown = settings.shown(config)
     found = []
-    for field in forms.FIELDS:
-        here = field.name in shown and (not desk.tiny or field.name in forms.TUNABLE)
+    for field in settings.FIELDS:
+        here = field.name in shown and (not service.tiny or field.name in settings.TUNABLE)
         at = {"visible": here, "label": shown.get(field.name, field).label}
         if field.name in shown and getattr(config, field.name) is not None:
             at["value"] = getattr(config, field.name)
         if field.name == "encoder" and field.name in shown:
-            at["choices"] = desk.encoders(forms.task_of(config))
+            at["choices"] = service.encoders(settings.task_of(config))
         found.append(at)
     return found
 
 
-def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
+def wire(service: TrainService, form: Parts, watch: watch_side.Parts) -> None:
     """What happens when somebody chooses, writes or presses."""
     quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     fields = list(form.fields.values())
@@ -152,26 +159,26 @@ def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
     def choose_preset(preset: str) -> list[Any]:
         if preset not in PRESETS:
             return [gr.skip()] * (len(fields) + 3)
-        words = [live.quiet(forms.about(preset)), _letters(preset), live.all_settings(preset)]
-        return [*words, *(gr.update(**at) for at in fill_in(desk, preset))]
+        words = [views.quiet(settings.about(preset)), _letters(preset), views.all_settings(preset)]
+        return [*words, *(gr.update(**at) for at in fill_in(service, preset))]
 
     def choose_task(task: str) -> list[Any]:
-        first = forms.first_choice(task, gpu(), desk.tiny)
-        names = gr.update(choices=forms.presets(task, desk.tiny), value=first)
-        return [live.quiet(forms.EXPLAINED[task]), names, *choose_preset(first)]
+        first = settings.first_choice(task, gpu(), service.tiny)
+        names = gr.update(choices=settings.presets(task, service.tiny), value=first)
+        return [views.quiet(settings.EXPLAINED[task]), names, *choose_preset(first)]
 
     def command(*values: Any) -> str:
-        return desk.command(as_form(*values))
+        return service.command(as_form(*values))
 
     def check(*values: Any) -> str:
         try:
-            return live.checked(desk.check(as_form(*values)))
+            return views.checked(service.check(as_form(*values)))
         except UserError as error:
             return html.message(str(error))
 
     def start(*values: Any) -> tuple[Any, ...]:
         try:
-            name = desk.start(as_form(*values))
+            name = service.start(as_form(*values))
         except UserError as error:
             return html.message(str(error)), gr.skip(), gr.skip()
         return html.message(f"{name} has started.", "agree"), name, None
@@ -184,11 +191,11 @@ def wire(desk: Desk, form: Parts, watch: train_watch.Parts) -> None:
     # A path that is pasted with the mouse is no "input" to gradio.
     touched = [part.change if isinstance(part, gr.Textbox) else part.input for part in others]
     gr.on(touched, **told, trigger_mode="always_last")
-    form.check.click(lambda: live.CHECKING, None, form.answer, **quiet).then(
+    form.check.click(lambda: html.CHECKING, None, form.answer, **quiet).then(
         check, form.inputs(), form.answer, api_visibility="private", concurrency_limit=1, show_progress="hidden"
     )
     started = form.start.click(
         start, form.inputs(), [form.answer, watch.chosen, watch.pinned], api_visibility="private",
         show_progress_on=form.answer,
     )  # fmt: skip
-    train_watch.follow(desk, watch, started)
+    watch_side.follow(service, watch, started)
