@@ -38,10 +38,11 @@ from dtn_core.evaluation import photos as held_out
 from dtn_core.evaluation.drawn.portrayed import POINTS, portray_seen
 from dtn_core.evaluation.drawn.right import soft
 from dtn_core.evaluation.drawn.shown import asked
-from dtn_core.evaluation.faces_page import line, right_share, right_words, shown
+from dtn_core.evaluation.measures import all_right, question_accuracy
 from dtn_core.evaluation.nets import JUDGES, batched, load_judge, paint
 from dtn_core.evaluation.photos import Photos
-from dtn_core.evaluation.questions import all_right, answers, scores
+from dtn_core.evaluation.questions import judge_scores
+from dtn_core.evaluation.tables import line, number, right_share, right_words
 from dtn_core.networks.judge import Judge
 from dtn_core.training.avatar import AvatarStage, Seen, photo_features, see
 from dtn_core.training.feature_cache import make_encoder
@@ -109,10 +110,10 @@ class Measured:
         truth, untold = self.photos.truth, styles.UNTOLD[drawer.style]
         figures: dict[str, Any] = {"auc": soft(truth, made["celeba"], made["utkface"])["mean"]["c"]}
         for point in POINTS:
-            judged = {k: scores(batched(self.judge, one.pictures(point)), untold) for k, one in made.items()}
+            judged = {k: judge_scores(batched(self.judge, one.pictures(point)), untold) for k, one in made.items()}
             figures[point] = {
                 "all_right": all_right(truth["celeba"], *made["celeba"].answers(point)),
-                "judged": answers(truth, judged)["balanced_accuracy"],
+                "judged": question_accuracy(truth, judged)["balanced_accuracy"],
             }
         return figures
 
@@ -174,8 +175,8 @@ def measured(
     )
     asks = Measured(photos, features, skin_features, load_judge(JUDGES[base.style]), base.through)
     seen = see(base, data, f, device)
-    for number, name in enumerate(names, 1):
-        say(f"{number} of {len(names)}: {name} ...")
+    for index, name in enumerate(names, 1):
+        say(f"{index} of {len(names)}: {name} ...")
         start = perf_counter()
         drawer = train(settings_of(base, ROWS[name]), data, f, accelerator, seen)
         seconds = round(perf_counter() - start, 1)
@@ -190,9 +191,9 @@ def table(report: dict[str, Any]) -> str:
     lines = [line("validation part", columns), "|---" * (len(columns) + 1) + "|"]
     for name, row in report["rows"].items():
         cells = [right_share(row[point]["all_right"]) for point in POINTS]
-        cells += [shown(row[point]["judged"], ".3f") for point in POINTS]
+        cells += [number(row[point]["judged"], ".3f") for point in POINTS]
         steps = str(row["of"]["settings"]["steps"])
-        lines.append(line(name, [*cells, shown(row["auc"], ".3f"), steps, f"{row['seconds']:.0f}"]))
+        lines.append(line(name, [*cells, number(row["auc"], ".3f"), steps, f"{row['seconds']:.0f}"]))
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import confidence, latency
 from dtn_core import checkpoint, cli, config
 from dtn_core.checkpoint import weights_hash
-from dtn_core.evaluation import faces_page, upscaling
+from dtn_core.evaluation import tables, upscaling
 from dtn_core.experiments import report
 from dtn_core.experiments.figures import read_figures
 from dtn_core.images import save
@@ -45,7 +45,7 @@ def parse(line):
 def test_tables_of_faces():
     metrics = read("checkpoints/emoji/metrics.json")
     assert weights_hash(ROOT / "checkpoints" / "emoji") in FACES
-    assert faces_page.summary(metrics) in FACES
+    assert tables.summary(metrics) in FACES
     assert upscaling.table(read("results/upscaling.json")) in FACES
 
 

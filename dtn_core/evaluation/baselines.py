@@ -22,8 +22,8 @@ from ..domains.portraits import UNKNOWN
 from ..domains.styles import Drawn
 from ..networks.encoders import ATTRIBUTES, CELEBA, AttributeEncoder
 from ..types import Image
-from .nets import batched, over_grey, seen
-from .questions import HAIR, TOLD, utkface_truth
+from .nets import batched, over_grey
+from .questions import HAIR, NINE, utkface_truth
 
 SEEDS = 50_000_000
 """Seeds of the avatars used here start at this; training never draws from there."""
@@ -77,17 +77,17 @@ def base_rates(data: Path) -> NDArray[np.float64]:
 
 def _as_wanted(celeba: dict[str, Any]) -> list[Any]:
     """CelebA's chances or shares in the order of `WANTED`."""
-    return [1 - celeba[label] if label == "No_Beard" else celeba[label] for label in TOLD.values()]
+    return [1 - celeba[label] if label == "No_Beard" else celeba[label] for label in NINE.values()]
 
 
-def wants(logits: Tensor, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
+def wanted_attributes(logits: Tensor, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(N, len(ATTRIBUTES)) logits of photos and base rates → (N, len(WANTED)): is it likelier than in any photo?"""
     chances = dict(zip(ATTRIBUTES, logits.sigmoid().numpy().T))
     dark = chances["race_Black"] + chances["race_Indian"]
     return np.stack([*_as_wanted(chances), dark, chances["age_60"]], 1) > rates
 
 
-def shows(attributes: Attributes) -> list[float]:
+def shown_attributes(attributes: Attributes) -> list[float]:
     """`WANTED` of an avatar: 0, 1, or .5 where the drawing leaves it open. Hair under a hat has no colour."""
     a = attributes
     # Without a hat, a head of which it isn't told whether it is bald may have hair of any colour.
@@ -107,7 +107,7 @@ def ceiling(
     f, rates = attribute_encoder(loaded), base_rates(data)
     among = learnt if style in styles.PACKS else None
     count = min(4000, len(learnt.pictures))
-    wanted = {k: wants(f.logits(seen(f, v)), rates) for k, v in crops.items()}
+    wanted = {k: wanted_attributes(f.logits(batched(f, v)), rates) for k, v in crops.items()}
     return {k: matching_avatars(v, seed, count, style, among) for k, v in wanted.items()}
 
 
@@ -126,7 +126,7 @@ def matching_avatars(
         told = [avatars.sample(s, avatars.BALANCED, style).attributes for s in seeds]
     else:
         told = among.attributes[:count]
-    there = np.array([shows(attributes) for attributes in told])
+    there = np.array([shown_attributes(attributes) for attributes in told])
     # |w − t| summed, for w of 0 and 1, without an (N, count, len(WANTED)) array.
     misses = wanted @ (1 - there).T + (1 - wanted) @ there.T
     ties = np.random.default_rng(seed).uniform(0, 0.01, misses.shape)

@@ -3,8 +3,6 @@ rendered avatars only and isn't f. Figures of different judges can't be compared
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,13 +10,14 @@ from torch.nn import functional as F
 
 from ..metrics import kid
 from ..networks.judge import Judge
+from .schema import Cleanliness
 
 LEAST = 8
 """Fewer pictures than this on a side are no ground for figures."""
 
 
 @torch.no_grad()
-def looks(judge: Judge, x: Tensor, size: int = 64) -> tuple[Tensor, Tensor]:
+def judge_features(judge: Judge, x: Tensor, size: int = 64) -> tuple[Tensor, Tensor]:
     """(N, 3, 64, 64) in [-1, 1] → the judge's last hidden layer (N, d), by which KID compares what is shown; and the
     mean and deviation of every channel of its layers (N, e), which tell strokes and textures."""
     hidden, textures = [], []
@@ -33,28 +32,28 @@ def looks(judge: Judge, x: Tensor, size: int = 64) -> tuple[Tensor, Tensor]:
     return torch.cat(hidden), torch.cat(textures)
 
 
-def cleanliness(made: tuple[Tensor, Tensor], rendered: tuple[Tensor, Tensor], seed: int = 0) -> dict[str, Any]:
-    """How far `looks` of pictures are from those of rendered avatars.
+def cleanliness(made: tuple[Tensor, Tensor], rendered: tuple[Tensor, Tensor], seed: int = 0) -> Cleanliness:
+    """How far `judge_features` of pictures are from those of rendered avatars.
 
-    kid, kid_std: mean and deviation over subsets; taken_for_rendered: the share of the pictures that a classifier
-    (`told_apart`) takes for rendered, .5 where it can't tell; rendered_recognised: the share of rendered ones that it
+    kid, kid_std: mean and deviation over subsets; c2st: the share of the pictures that a classifier
+    (`c2st`) takes for rendered, .5 where it can't tell; c2st_rendered: the share of rendered ones that it
     takes for what they are. None where there are too few pictures.
     """
     n = min(len(made[0]), len(rendered[0]))
     if n < LEAST:
-        return dict.fromkeys(("kid", "kid_std", "taken_for_rendered", "rendered_recognised"))
+        return dict.fromkeys(("kid", "kid_std", "c2st", "c2st_rendered"))
     # Subsets of half at most: were they everything, the deviation would say nothing.
     mean, deviation = kid(made[0].numpy(), rendered[0].numpy(), size=min(500, n // 2), seed=seed)
-    mistaken, recognised = told_apart(made[1], rendered[1])
+    mistaken, recognised = c2st(made[1], rendered[1])
     return {
         "kid": round(mean, 5),
         "kid_std": round(deviation, 5),
-        "taken_for_rendered": round(mistaken, 4),
-        "rendered_recognised": round(recognised, 4),
+        "c2st": round(mistaken, 4),
+        "c2st_rendered": round(recognised, 4),
     }
 
 
-def told_apart(made: Tensor, rendered: Tensor) -> tuple[float, float]:
+def c2st(made: Tensor, rendered: Tensor) -> tuple[float, float]:
     """A logistic regression learns made (N, e) from rendered (M, e) on every other of as many of each; the shares of
     both that it calls rendered among those it hasn't seen. Nothing in it is random."""
     n = min(len(made), len(rendered))

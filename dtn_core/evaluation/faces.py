@@ -26,20 +26,19 @@ from ..config import Style
 from ..domains import styles
 from ..domains.portraits import Split
 from ..errors import UserError
-from ..metrics import mean_pairwise_distance
-from ..networks.encoders import DlibEncoder, Standardise
+from ..networks.encoders import DlibEncoder
 from ..networks.judge import Judge
 from ..types import Image
-from . import faces_page
+from . import tables
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM, ceiling, drawn_pool, nearest
-from .cleanliness import cleanliness, looks
 from .drawn import page
 from .drawn.measure import POINTS, measure
 from .drawn.portrayed import Portrayed, portray
-from .nets import JUDGES, batched, load_judge, over_grey, paint, seen, style_of, to_images
-from .photos import Photos, load
-from .questions import agreement, answers, by_people, judged_hits, judged_right, positives, scores
-from .retrieval import chance, retrieval
+from .measures import agreement, positives
+from .nets import JUDGES, batched, load_judge, over_grey, paint, style_of
+from .photos import load
+from .reference import Reference, distance
+from .schema import Metrics, upgrade
 
 
 def evaluate(
@@ -51,38 +50,36 @@ def evaluate(
     avatars_n: int = 6000,
     compare: Sequence[str] = (),
     seed: int = 0,
-) -> dict[str, Any]:
-    """All figures of a checkpoint as a JSON-ready dictionary, with n, seeds and hashes.
+) -> Metrics:
+    """All figures of a checkpoint, JSON-ready.
 
     judge: None for the shipped one of the checkpoint's style; limit: at most so many photos of a set, and fewer
-    avatars; avatars_n: pool of the baselines; compare: further checkpoints of the same style, measured beside it. The
-    figures under "measure" are the rows of the first tables; those under "drawn" are of the checkpoint's c, None where
-    it has none.
+    avatars; avatars_n: pool of the baselines; compare: further checkpoints of the same style, measured beside it.
 
-    Of a drawn style, pool and reference are drawn for this alone, thousands of each. Of one that comes as a pack, the
+    Of a drawn style, pool and reference are drawn for this alone. Of one that comes as a pack, the
     pool, and what the ceiling picks from, are the pictures that g and the judge learnt; cleanliness is compared with
     its last `styles.HELD_OUT`, which neither has seen, and with so few is noisier.
     Raises UserError for what is missing, is no translation of faces, or is of another style.
     """
     loaded = _loaded(name, compare)
     first, style = loaded[name], style_of(loaded[name].info, name)
-    tell, provenance = _judge(judge or JUDGES[style], style, name)
-    photos, untold = load(data, split, limit), styles.UNTOLD[style]
+    judge_net, provenance = _judge(judge or JUDGES[style], style, name)
+    photos, unasked = load(data, split, limit), styles.UNTOLD[style]
     pool_n, clean_n = (avatars_n, 2000) if limit is None else (min(avatars_n, 10 * limit), min(2000, 4 * limit))
     learnt, unseen = drawn_pool(style, data, pool_n, clean_n)
     pool = over_grey(learnt.pictures)
-    against = Against(photos, tell, pool, over_grey(unseen.pictures), seed, untold)
-    z = {k: first.standardise_s(seen(first.f, v)) for k, v in photos.crops.items()}
+    reference = Reference(photos, judge_net, pool, over_grey(unseen.pictures), seed, unasked)
+    z = {k: first.standardise_s(batched(first.f, v)) for k, v in photos.crops.items()}
     index, mine = nearest(first, z, pool), make(first, photos.crops)
     best = partial(ceiling, first, photos.crops, data, learnt, style, seed)
     rows, nine = {}, {}
     for row in chain(_made(loaded, mine, photos.crops), _baselines(pool, index, best, seed)):
-        heard = row.checkpoint or first
-        z_s = z["celeba"] if heard is first else heard.standardise_s(seen(heard.f, photos.crops["celeba"]))
-        judged, figures = against.measure(row.pictures)
-        z_t = heard.standardise_t(batched(heard.f, row.pictures["celeba"]))
-        rows[row.name] = {**_provenance(row), **figures, "f_constancy": _distance(z_t, z_s)}
-        nine[row.name] = agreement(photos.nine(), judged, untold)
+        by = row.checkpoint or first
+        z_s = z["celeba"] if by is first else by.standardise_s(batched(by.f, photos.crops["celeba"]))
+        judged, figures = reference.measure(row.pictures)
+        z_t = by.standardise_t(batched(by.f, row.pictures["celeba"]))
+        rows[row.name] = {**_provenance(row), **figures, "f_constancy": distance(z_t, z_s)}
+        nine[row.name] = agreement(photos.nine(), judged, unasked)
     near = [learnt.attributes[i] for i in index["celeba"]]
     return {
         "checkpoint": first.name,
@@ -96,12 +93,12 @@ def evaluate(
         **{key: nine[row] for key, row in (("dtn", name), (NEAREST, NEAREST), (RANDOM, RANDOM))},
         "diversity": {
             "dtn": rows[name]["diversity"],
-            "avatars": round(against.spread, 4),
+            "avatars": round(reference.spread, 4),
             "share": rows[name]["diversity_share"],
         },
         "f_constancy": {"dtn": rows[name]["f_constancy"], **{k: rows[k]["f_constancy"] for k in (NEAREST, RANDOM)}},
-        "measure": against.summary(rows),
-        "drawn": measure(first, photos, mine.painted, mine.drawn, near, tell, seed) if first.drawer else None,
+        "measure": reference.summary(rows),
+        "drawn": measure(first, photos, mine.painted, mine.drawn, near, judge_net, seed) if first.drawer else None,
     }
 
 
@@ -119,7 +116,7 @@ def make(loaded: Checkpoint, crops: dict[str, Image]) -> Made:
     return Made(painted, {k: portray(drawer, v, painted[k]) for k, v in crops.items()} if drawer else {})
 
 
-class Row(NamedTuple):
+class Translation(NamedTuple):
     """Pictures in the photos' places: set → (N, 3, 64, 64). checkpoint: whose, or None; point: drawn at this operating
     point, or painted."""
 
@@ -129,105 +126,46 @@ class Row(NamedTuple):
     point: Point | None = None
 
 
-def _made(loaded: dict[str, Checkpoint], first: Made, crops: dict[str, Image]) -> Iterator[Row]:
+def _made(loaded: dict[str, Checkpoint], first: Made, crops: dict[str, Image]) -> Iterator[Translation]:
     """Each checkpoint as it paints and, where it can, as it draws; the first, which has been made, at both points. One
     row at a time, so that memory holds one."""
     for place, (name, one) in enumerate(loaded.items()):
         made = make(one, crops) if place else first
-        yield Row(name, made.painted, one)
+        yield Translation(name, made.painted, one)
         for what, point in POINTS.items() if made.drawn else ():
             if point == "sure" or not place:
                 pictures = {k: v.pictures(point) for k, v in made.drawn.items()}
-                yield Row(f"{name}, {what.replace('_', ' ')}", pictures, one, point)
+                yield Translation(f"{name}, {what.replace('_', ' ')}", pictures, one, point)
 
 
 def _baselines(
     pool: Tensor, index: dict[str, Tensor], best: Callable[[], dict[str, Tensor]], seed: int
-) -> Iterator[Row]:
-    yield Row(NEAREST, {k: pool[places] for k, places in index.items()})
+) -> Iterator[Translation]:
+    yield Translation(NEAREST, {k: pool[places] for k, places in index.items()})
     rng = np.random.default_rng(seed)
-    yield Row(RANDOM, {k: pool[rng.integers(0, len(pool), len(places))] for k, places in index.items()})
-    yield Row(CEILING, best())
+    yield Translation(RANDOM, {k: pool[rng.integers(0, len(pool), len(places))] for k, places in index.items()})
+    yield Translation(CEILING, best())
 
 
-def _provenance(row: Row) -> dict[str, Any]:
+def _provenance(row: Translation) -> dict[str, Any]:
     made = row.checkpoint
     if made is None:
         return {"hash": None, "emphasis": None, "dlib_is_in_f": False}
     drawer = made.drawer if row.point else None
     nets = [made.f] if drawer is None else [drawer.f] if drawer.reader == "f" else [drawer.f, made.f]
-    told = {"drawer": drawer.hash, "point": row.point} if drawer else {}
-    heard = any(isinstance(m, DlibEncoder) for net in nets for m in net.modules())
-    return {"hash": made.hash, "emphasis": made.emphasis, "dlib_is_in_f": heard, **told}
-
-
-class Against:
-    """What every translation is held against: the labels, the gallery of photos, rendered avatars.
-
-    pool: (M, 3, 64, 64) avatars, whose statistics are those of t; clean: further ones, half of which cleanliness is
-    compared with, and the other half with them; untold: what the judge can't be asked.
-    """
-
-    def __init__(
-        self, photos: Photos, judge: Judge, pool: Tensor, clean: Tensor, seed: int, untold: Sequence[str] = ()
-    ) -> None:
-        self.photos, self.truth, self.judge, self.seed, self.untold = photos, photos.truth, judge, seed, untold
-        self.reference, self.others = (looks(judge, part) for part in clean.chunk(2))
-        self.spread = mean_pairwise_distance(to_images(pool))
-        # dlib's embedding: what identity is found by, and an f that g never heard (unless its f holds it).
-        self.dlib = DlibEncoder().eval().requires_grad_(False)
-        self.to_t = Standardise.of(batched(self.dlib, pool[:1000]))
-        raw = {k: seen(self.dlib, v) for k, v in photos.crops.items()}
-        targets = [] if photos.targets is None else [seen(self.dlib, photos.targets)]
-        gallery = torch.cat([*targets, raw["celeba"], raw["utkface"]])
-        to_s = Standardise.of(gallery)
-        self.embedded = {k: to_s(v) for k, v in raw.items()}
-        self.gallery = to_s(gallery) if targets else None
-
-    def found(self, queries: Tensor) -> dict[str, Any] | None:
-        """Retrieval by (Q, 128) standardised embeddings of the people in "pairs"; None without a gallery."""
-        return None if self.gallery is None else retrieval(queries, self.gallery)
-
-    def measure(self, pictures: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
-        """The judge's logits on CelebA and all figures of a translation that needn't know its f; pictures: set →
-        (N, 3, 64, 64) in the photos' places."""
-        judged = {k: batched(self.judge, pictures[k]) for k in self.truth}
-        said = {k: scores(v, self.untold) for k, v in judged.items()}
-        z = {k: self.to_t(batched(self.dlib, v)) for k, v in pictures.items() if k != "utkface"}
-        spread = mean_pairwise_distance(to_images(pictures["celeba"]), seed=self.seed)
-        return judged["celeba"], {
-            "agreement": answers(self.truth, said),
-            "all_right": judged_right(self.truth["celeba"], said["celeba"]),
-            "judged": judged_hits(self.truth["celeba"], said["celeba"]),
-            "people": by_people(self.truth, said),
-            "retrieval": self.found(z["pairs"]) if "pairs" in z else None,
-            "cleanliness": cleanliness(looks(self.judge, pictures["celeba"]), self.reference, self.seed),
-            "diversity": round(spread, 4),
-            "diversity_share": round(spread / self.spread, 3),
-            "dlib_constancy": _distance(z["celeba"], self.embedded["celeba"]),
-        }
-
-    def summary(self, rows: dict[str, Any]) -> dict[str, Any]:
-        """Rows of figures, how many pictures each is of, and what a figure is without a translation."""
-        gallery = 0 if self.gallery is None else len(self.gallery)
-        return {
-            "n": {**{k: len(v) for k, v in self.photos.crops.items()}, "gallery": gallery},
-            "pairs_without_a_face": self.photos.missed,
-            "avatars_compared_with": len(self.reference[0]),
-            "rows": rows,
-            "real_avatars": {"cleanliness": cleanliness(self.others, self.reference, self.seed)},
-            "photo_itself": self.found(self.embedded["pairs"]) if gallery else None,
-            "chance": chance(gallery) if gallery else None,
-        }
+    drawn = {"drawer": drawer.hash, "point": row.point} if drawer else {}
+    uses_dlib = any(isinstance(m, DlibEncoder) for net in nets for m in net.modules())
+    return {"hash": made.hash, "emphasis": made.emphasis, "dlib_is_in_f": uses_dlib, **drawn}
 
 
 def table(figures: dict[str, Any]) -> str:
     """All figures as Markdown tables, of a checkpoint that draws the short one first; those of an earlier version have
     fewer."""
-    text = faces_page.markdown(figures)
+    figures = upgrade(figures)
+    text = tables.markdown(figures)
     if not figures.get("drawn"):
         return text
-    return "\n\n".join([faces_page.summary(figures), text, page.markdown(figures["drawn"])])
+    return "\n\n".join([tables.summary(figures), text, page.markdown(figures["drawn"])])
 
 
 def _loaded(name: str, compare: Sequence[str]) -> dict[str, Checkpoint]:
@@ -265,7 +203,3 @@ def _translation(given: str) -> Checkpoint:
     if shape not in ((3, 64, 64), (4, 64, 64)):
         raise UserError(f"{given}: doesn't make 64×64 emoji of faces. Choose a checkpoint that does.")
     return loaded
-
-
-def _distance(a: Tensor, b: Tensor) -> float:
-    return round(float((a - b).square().mean()), 4)

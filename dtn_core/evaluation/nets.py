@@ -44,15 +44,10 @@ def load_judge(name: str = "judge") -> Judge:
 
 
 @torch.no_grad()
-def batched(net: torch.nn.Module, x: Tensor, size: int = 64) -> Tensor:
-    """net on (N, ...) in parts, so that memory stays small."""
-    return torch.cat([net(part) for part in x.split(size)])
-
-
-@torch.no_grad()
-def seen(net: Callable[[Tensor], Tensor], pictures: Image, size: int = 64) -> Tensor:
-    """net on (N, S, S, 3) pictures in parts; as floats all of them would take four times the memory."""
-    return torch.cat([net(images.to_tensor(pictures[i : i + size])) for i in range(0, len(pictures), size)])
+def batched(net: Callable[[Tensor], Tensor], x: Tensor | Image, size: int = 64) -> Tensor:
+    """net on an (N, ...) tensor, or on (N, S, S, 3) uint8 pictures as floats, in batches so that memory stays small."""
+    parts = (x[i : i + size] for i in range(0, len(x), size))
+    return torch.cat([net(part if isinstance(part, Tensor) else images.to_tensor(part)) for part in parts])
 
 
 def over_grey(pictures: Image, size: int = 256) -> Tensor:
@@ -72,4 +67,4 @@ def to_images(x: Tensor, size: int = 256) -> Image:
 @torch.no_grad()
 def paint(loaded: Checkpoint, pictures: Image, size: int = 64) -> Tensor:
     """(N, S, S, 3) photos → (N, 3, 64, 64) G(x) in [-1, 1], without alpha."""
-    return seen(loaded.transfer, pictures, size)[:, :3]
+    return batched(loaded.transfer, pictures, size)[:, :3]

@@ -12,7 +12,7 @@ from ..domains import portraits
 from ..domains.portraits import Split
 from ..errors import UserError
 from ..types import Image
-from .questions import LABELS, TOLD, Truth, celeba_truth, utkface_truth
+from .questions import LABELS, NINE, Truth, celeba_truth, utkface_truth
 from .retrieval import pairs
 
 CROP = 128
@@ -29,8 +29,8 @@ class Photos(NamedTuple):
     missed: int | None = None
 
     def nine(self) -> NDArray[np.float32]:
-        """(N, len(TOLD)) CelebA's labels in the order of `TOLD`; a beard is one without a moustache."""
-        return np.stack([self.truth["celeba"]["only_beard" if name == "beard" else name] for name in TOLD], 1)
+        """(N, len(NINE)) CelebA's labels in the order of `NINE`; a beard is one without a moustache."""
+        return np.stack([self.truth["celeba"]["only_beard" if name == "beard" else name] for name in NINE], 1)
 
 
 def labelled(data: Path, split: Split, limit: int | None = None) -> Photos:

@@ -10,7 +10,6 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +22,7 @@ from ..faces.align import align, eye_centres
 from ..faces.detect import detect
 from ..metrics import ranks
 from ..types import Image
+from .schema import Retrieval
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _head(jpeg: bytes, size: int) -> Image | None:
     return align(picture, face, size).image
 
 
-def retrieval(queries: Tensor, gallery: Tensor) -> dict[str, Any]:
+def retrieval(queries: Tensor, gallery: Tensor) -> Retrieval:
     """Figures of (Q, d) standardised queries among (N, d) standardised photos; query i seeks photo i.
 
     median_rank: 1 is best; share: of N; rank_1, rank_5: shares of the queries found in the first place, in five.
@@ -91,7 +91,7 @@ def retrieval(queries: Tensor, gallery: Tensor) -> dict[str, Any]:
     return summary(ranks(similar.numpy(), np.arange(len(queries))), len(gallery))
 
 
-def summary(places: np.ndarray, n: int) -> dict[str, Any]:
+def summary(places: np.ndarray, n: int) -> Retrieval:
     """The figures of (Q,) ranks among n."""
     median = float(np.median(places))
     return {
@@ -102,7 +102,7 @@ def summary(places: np.ndarray, n: int) -> dict[str, Any]:
     }
 
 
-def chance(n: int) -> dict[str, Any]:
+def chance(n: int) -> Retrieval:
     """What blind guessing among n photos is expected to score."""
     return {
         "median_rank": (n + 1) / 2,

@@ -13,7 +13,8 @@ from dtn_core.domains import avatars
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.evaluation.drawn import right, shown
 from dtn_core.evaluation.drawn.portrayed import Portrayed, portray
-from dtn_core.evaluation.questions import HAIR, YES_NO, hits
+from dtn_core.evaluation.measures import confusion
+from dtn_core.evaluation.questions import HAIR, YES_NO
 from dtn_core.images import to_tensor
 
 
@@ -98,13 +99,13 @@ def test_fs_own_reading_is_cut_at_a_half():
 
 def test_precision_recall_and_balanced_accuracy_by_hand():
     labels, drawn = np.array([1, 1, 1, 0, 0, 0, 0, 0], bool), np.array([1, 1, 0, 1, 0, 0, 0, 0], bool)
-    assert hits(labels, drawn) == {
+    assert confusion(labels, drawn) == {
         "precision": round(2 / 3, 4), "recall": round(2 / 3, 4), "balanced_accuracy": round((2 / 3 + 4 / 5) / 2, 4),
         "labelled": 3, "drawn": 3, "n": 8,
     }  # fmt: skip
     none = np.zeros(4, bool)
     nothing = dict.fromkeys(("precision", "recall", "balanced_accuracy"))
-    assert hits(none, none) == {**nothing, "labelled": 0, "drawn": 0, "n": 4}
+    assert confusion(none, none) == {**nothing, "labelled": 0, "drawn": 0, "n": 4}
 
 
 def truth_of(n, **labels):

@@ -12,7 +12,7 @@ from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.domains import avatars
-from dtn_core.evaluation import baselines, faces, faces_page, nets, questions
+from dtn_core.evaluation import baselines, faces, nets, questions, tables
 from dtn_core.evaluation.drawn import likeness, matched, measure, page
 from dtn_core.evaluation.drawn.portrayed import portray
 from dtn_core.evaluation.drawn.shown import of_attributes
@@ -98,7 +98,7 @@ def test_the_short_table_puts_every_figure_into_its_column():
 
     def row(value):
         right = {"with_hair": value, "without_hair": value, "n": 7}
-        judged = dict.fromkeys(questions.HITS, hit(value))
+        judged = dict.fromkeys(questions.CONFUSION_QUESTIONS, hit(value))
         return {"all_right": right, "judged": judged, "agreement": {"balanced_accuracy": value}}
 
     known = {"drawn": 0.2, "drawn_balanced": 0.3, "nearest_avatar": 0.4, "f": 0.6}
@@ -107,10 +107,12 @@ def test_the_short_table_puts_every_figure_into_its_column():
     drawn = {
         "asked": list(questions.YES_NO),
         "all_right": {key: row(value)["all_right"] for key, value in known.items()},
-        "questions": {key: dict.fromkeys(("bald", *questions.HITS), hit(value)) for key, value in known.items()},
+        "questions": {
+            key: dict.fromkeys(("bald", *questions.CONFUSION_QUESTIONS), hit(value)) for key, value in known.items()
+        },
         "soft": {"mean": {"c": 0.9, "f": 0.95}, "asked": 10},
     }
-    lines = faces_page.summary({"measure": {"rows": rows}, "drawn": drawn}).splitlines()
+    lines = tables.summary({"measure": {"rows": rows}, "drawn": drawn}).splitlines()
     head = "| 7 people of CelebA | painted | drawn | drawn balanced | nearest avatar | supervised ceiling |"
     assert lines[0] == head + " f's own reading |"
     shares = " | ".join(f"{p}.0% ({p}.0%)" for p in (10, 20, 30, 40, 50, 60))
@@ -118,7 +120,7 @@ def test_the_short_table_puts_every_figure_into_its_column():
     means = "| 0.100 | 0.210 | 0.310 | 0.410 | 0.500 |  |"
     assert lines[3] == f"| mean balanced accuracy of the eight, all by the judge {means}"
     assert lines[4] == "| mean AUC of 10 probabilities, no threshold |  | 0.900 | 0.900 |  |  | 0.950 |"
-    for name, told in zip(questions.HITS, lines[5:9]):
+    for name, told in zip(questions.CONFUSION_QUESTIONS, lines[5:9]):
         cells = " | ".join(f"0.{p}0 (—)" for p in range(1, 7))
         assert told == f"| {name}: precision (recall) | {cells} |"
     assert len(lines) == 11
@@ -154,7 +156,7 @@ def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
     assert list(rows[name]["judged"]) == ["glasses", "hat", "beard", "smiling"]
     assert list(told["questions"]) == list(told["all_right"])
     text = faces.table(figures)
-    assert text.startswith(faces_page.summary(figures) + "\n\n| AUC / balanced accuracy | ")
+    assert text.startswith(tables.summary(figures) + "\n\n| AUC / balanced accuracy | ")
     assert f"| {name}, painted | {name}, drawn | {name}, drawn balanced | {other}, painted |" in text
     assert "six right (five without hair), by the parameters" in text
     assert "nan" not in text
@@ -170,8 +172,8 @@ def test_a_style_is_asked_what_it_can_show(make_checkpoint, data_folder, tmp_pat
     assert told["asked"] == ["bald", "beard", "male"]
     assert set(told["people"]["drawn"]["utkface"]) == {"beard"}
     assert not {"glasses", "hat"} & (set(told["soft"]["questions"]) | set(told["questions"]["drawn"]))
-    assert "hat: precision" not in faces_page.summary(figures)
-    assert "mean balanced accuracy of the six, all by the judge" in faces_page.summary(figures)
+    assert "hat: precision" not in tables.summary(figures)
+    assert "mean balanced accuracy of the six, all by the judge" in tables.summary(figures)
     text = page.markdown(told)
     assert "four right (three without hair), by the parameters" in text
     assert "**mean of the 8 that an avatar shows" in text

@@ -13,7 +13,7 @@ from dtn_core import checkpoint, images
 from dtn_core.cli import main
 from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
-from dtn_core.evaluation import baselines, cleanliness, faces, faces_page, nets, questions, retrieval
+from dtn_core.evaluation import baselines, cleanliness, faces, measures, nets, questions, retrieval, tables
 from dtn_core.metrics import kid, polynomial_mmd, ranks
 from dtn_core.networks.encoders import ATTRIBUTES
 from dtn_core.networks.judge import JUDGED, Judge
@@ -97,16 +97,16 @@ def test_kid_of_the_same_kind_is_nothing_and_grows_with_a_shift():
 def test_what_differs_is_told_apart_and_what_does_not_is_not():
     rng = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 100, 6, generator=rng)
-    assert cleanliness.told_apart(a, b + 20) == (0, 1)
-    mistaken, recognised = cleanliness.told_apart(a, a)
+    assert cleanliness.c2st(a, b + 20) == (0, 1)
+    mistaken, recognised = cleanliness.c2st(a, a)
     assert mistaken == recognised
-    assert 0.25 < cleanliness.told_apart(a, b)[0] < 0.75
+    assert 0.25 < cleanliness.c2st(a, b)[0] < 0.75
 
 
 def test_looks_are_the_judges_last_hidden_layer_and_its_textures():
     judge = Judge(4).eval()
     x = torch.rand(5, 3, 64, 64) * 2 - 1
-    hidden, textures = cleanliness.looks(judge, x, size=2)
+    hidden, textures = cleanliness.judge_features(judge, x, size=2)
     assert torch.allclose(hidden, judge.body(x), atol=1e-5)
     assert textures.shape == (5, 2 * (4 + 8 + 16 + 32))
     few = cleanliness.cleanliness((hidden, textures), (hidden, textures))
@@ -152,7 +152,7 @@ def test_a_beard_is_a_beard_or_a_moustache():
     from dtn_core.domains.portraits import Portraits
 
     labels = np.zeros((3, len(questions.LABELS)), np.float32)
-    labels[:, list(questions.TOLD).index("beard")] = [0, 1, 1]  # No_Beard
+    labels[:, list(questions.NINE).index("beard")] = [0, 1, 1]  # No_Beard
     labels[:, questions.LABELS.index("Mustache")] = [0, 1, 0]
     truth = questions.celeba_truth(Portraits(np.zeros((3, 1, 1, 3), np.uint8), (0, 1, 0), labels, ("",) * 3, False))
     assert truth["beard"].tolist() == [1, 1, 0]
@@ -162,24 +162,24 @@ def test_a_beard_is_a_beard_or_a_moustache():
 def test_old_is_grey_or_bald():
     logits = torch.full((3, len(JUDGED)), -1.0)
     logits[0, JUDGED.index("bald")], logits[1, JUDGED.index("hair_grey")] = 2, 3
-    assert questions.scores(logits)["old"].tolist() == [2, 3, -1]
+    assert questions.judge_scores(logits)["old"].tolist() == [2, 3, -1]
 
 
 def test_answers_are_means_over_eight_questions():
     truth = _made_truth()
     said = _right(truth)
-    perfect = questions.answers(truth, said)
+    perfect = measures.question_accuracy(truth, said)
     assert perfect["auc"] == perfect["balanced_accuracy"] == 1
     assert list(perfect["questions"]) == ["glasses", "bald", "hat", "beard", "male", "hair", "dark_skin", "old"]
     assert perfect["questions"]["dark_skin"]["n"] == 32  # others are left out
     said["celeba"]["glasses"] *= -1
     said["celeba"]["hair_grey"] *= -1
-    worse = questions.answers(truth, said)
+    worse = measures.question_accuracy(truth, said)
     assert worse["questions"]["glasses"]["balanced_accuracy"] == 0
     assert worse["questions"]["hair"]["balanced_accuracy"] == 0.75
     assert worse["balanced_accuracy"] == round((6 + 0 + 0.75) / 8, 4)
     truth["celeba"]["bald"][:] = 0
-    unknown = questions.answers(truth, said)
+    unknown = measures.question_accuracy(truth, said)
     assert unknown["questions"]["bald"]["auc"] is None
     assert unknown["balanced_accuracy"] == round((5 + 0 + 0.75) / 7, 4)
 
@@ -195,27 +195,27 @@ def test_all_is_right_only_if_every_answer_is():
     truth = _pattern(_made_truth(8)["celeba"])
     yes = {name: truth[name].copy() for name in questions.YES_NO}
     hair = np.array(["black", "brown", "blond", "grey"] * 2)
-    assert questions.all_right(truth, yes, hair) == {"with_hair": 1, "without_hair": 1, "n": 8, "hair_asked": 8}
+    assert measures.all_right(truth, yes, hair) == {"with_hair": 1, "without_hair": 1, "n": 8, "hair_asked": 8}
     hair[0], hair[1] = "", "red"  # a hat that hides the hair, and another colour
     yes["glasses"][2] = 1 - yes["glasses"][2]
     yes["male"][3] = np.nan  # says nothing
-    told = questions.all_right(truth, yes, hair)
+    told = measures.all_right(truth, yes, hair)
     assert told == {"with_hair": 4 / 8, "without_hair": 6 / 8, "n": 8, "hair_asked": 8}
     truth["hair_blond"][:2] = 1  # two colours are labelled, so none is asked
-    told = questions.all_right(truth, {name: yes[name] for name in ("bald", "beard")}, hair)
+    told = measures.all_right(truth, {name: yes[name] for name in ("bald", "beard")}, hair)
     assert told == {"with_hair": 1, "without_hair": 1, "n": 8, "hair_asked": 6}
 
 
 def test_the_judge_is_right_of_all_in_the_same_way():
     truth = _pattern(_made_truth(8)["celeba"])
     said = _right({"celeba": truth})["celeba"]
-    assert questions.judged_right(truth, said)["with_hair"] == 1
+    assert measures.judge_all_right(truth, said)["with_hair"] == 1
     said["hair_grey"][:2] = 9
-    assert questions.judged_right(truth, said)["with_hair"] == 6 / 8
+    assert measures.judge_all_right(truth, said)["with_hair"] == 6 / 8
     said["hat"][5] = 0.1
-    assert questions.judged_right(truth, said) == {"with_hair": 5 / 8, "without_hair": 7 / 8, "n": 8, "hair_asked": 8}
+    assert measures.judge_all_right(truth, said) == {"with_hair": 5 / 8, "without_hair": 7 / 8, "n": 8, "hair_asked": 8}
     del said["hat"]
-    assert questions.judged_right(truth, said)["without_hair"] == 1
+    assert measures.judge_all_right(truth, said)["without_hair"] == 1
 
 
 def test_people_of_a_group_that_is_shown_worse_are_seen():
@@ -223,7 +223,7 @@ def test_people_of_a_group_that_is_shown_worse_are_seen():
     said = _right(truth)
     women = truth["celeba"]["male"] == 0
     said["celeba"]["glasses"][women] *= -1
-    told = questions.by_people(truth, said)
+    told = measures.by_people(truth, said)
     female, male = told["sex"]["groups"]["female"], told["sex"]["groups"]["male"]
     assert female == {"n": 20, "agreement": 0.8333, "same_labels": 0.9167}  # one question of six; half of everybody
     assert male == {"n": 20, "agreement": 1, "same_labels": 0.9167}
@@ -232,7 +232,7 @@ def test_people_of_a_group_that_is_shown_worse_are_seen():
     assert [g["n"] for g in told["group"]["groups"].values()] == [8] * 5
     assert told["age"]["largest_gap"]["gap"] == 0
     few = _made_truth(20)
-    told = questions.by_people(few, _right(few))
+    told = measures.by_people(few, _right(few))
     assert told["group"]["groups"]["others"] == {"n": 4, "agreement": None, "same_labels": None}
     assert told["group"]["largest_gap"] is None
 
@@ -241,31 +241,31 @@ def test_what_a_style_can_not_say_is_left_out_of_the_means():
     truth = _made_truth()
     said = _right(truth)
     said["celeba"]["beard"] *= -1
-    whole = questions.answers(truth, said)
+    whole = measures.question_accuracy(truth, said)
     assert whole["balanced_accuracy"] == round(7 / 8, 4)
     for which, name in (("celeba", "glasses"), ("celeba", "male"), ("utkface", "male"), ("utkface", "dark_skin")):
         del said[which][name]
-    figures = questions.answers(truth, said)
+    figures = measures.question_accuracy(truth, said)
     assert figures["questions"]["glasses"] == {**whole["questions"]["glasses"], "auc": None, "balanced_accuracy": None}
     assert figures["balanced_accuracy"] == figures["auc"] == 0.8  # glasses, male and dark_skin aren't asked
-    people = questions.by_people(truth, said)
+    people = measures.by_people(truth, said)
     assert people["sex"]["groups"]["female"]["agreement"] == 0.75  # of bald, hat, beard, hair
     assert people["age"]["average"] == 1  # old
 
 
 def test_scores_and_the_nine_attributes_leave_out_what_is_untold():
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, (50, len(questions.TOLD))).astype(np.float32)
+    labels = rng.integers(0, 2, (50, len(questions.NINE))).astype(np.float32)
     logits = torch.zeros(50, len(JUDGED))
-    for i, name in enumerate(questions.TOLD):
+    for i, name in enumerate(questions.NINE):
         logits[:, JUDGED.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
     untold = ("hat", "beard", "dark_skin")
     logits[:, JUDGED.index("hat")] *= -1  # were it asked, the means would fall
-    assert set(questions.scores(logits, untold)) == {*JUDGED, "old"} - set(untold)
-    figures = questions.agreement(labels, logits, untold)
+    assert set(questions.judge_scores(logits, untold)) == {*JUDGED, "old"} - set(untold)
+    figures = measures.agreement(labels, logits, untold)
     assert figures["attributes"]["hat"] == figures["attributes"]["beard"] == {"auc": None, "balanced_accuracy": None}
     assert figures["auc"] == figures["balanced_accuracy"] == 1
-    assert questions.agreement(labels, logits)["auc"] == round(8 / 9, 4)
+    assert measures.agreement(labels, logits)["auc"] == round(8 / 9, 4)
 
 
 # --- the ceiling --------------------------------------------------------------------------------------------------
@@ -276,25 +276,25 @@ def test_wishes_are_what_is_likelier_than_in_any_photo():
     logits[:, ATTRIBUTES.index("No_Beard")] = torch.tensor([9.0, -9.0])
     logits[0, ATTRIBUTES.index("Eyeglasses")] = -2  # .12, against a base rate of .06
     logits[1, ATTRIBUTES.index("race_Indian")] = 1
-    wanted = baselines.wants(logits, np.full(len(baselines.WANTED), 0.06))
+    wanted = baselines.wanted_attributes(logits, np.full(len(baselines.WANTED), 0.06))
     assert [name for name, w in zip(baselines.WANTED, wanted[0]) if w] == ["glasses"]
     assert [name for name, w in zip(baselines.WANTED, wanted[1]) if w] == ["beard", "dark_skin"]
 
 
 def test_an_avatar_shows_what_it_was_drawn_with():
     attributes = avatars.Attributes(True, True, False, True, True, False, None, "dark")
-    assert [n for n, v in zip(baselines.WANTED, baselines.shows(attributes)) if v] == [
+    assert [n for n, v in zip(baselines.WANTED, baselines.shown_attributes(attributes)) if v] == [
         "glasses", "bald", "beard", "male", "dark_skin", "old",
     ]  # fmt: skip
     hidden = attributes._replace(bald=None, hat=True, male=None, beard=False)
-    assert baselines.shows(hidden)[baselines.WANTED.index("male")] == 0.5
+    assert baselines.shown_attributes(hidden)[baselines.WANTED.index("male")] == 0.5
 
 
 def test_what_a_style_leaves_open_is_neither_yes_nor_no():
     nothing = avatars.Attributes(*[None] * 8)
-    assert baselines.shows(nothing) == [0.5] * len(baselines.WANTED)
+    assert baselines.shown_attributes(nothing) == [0.5] * len(baselines.WANTED)
     cartoon = nothing._replace(glasses=True, bald=False, hair="grey")
-    assert dict(zip(baselines.WANTED, baselines.shows(cartoon))) == {
+    assert dict(zip(baselines.WANTED, baselines.shown_attributes(cartoon))) == {
         "glasses": 1, "bald": 0, "hat": 0.5, "beard": 0.5, "male": 0.5, "hair_black": 0, "hair_brown": 0,
         "hair_blond": 0, "hair_grey": 1, "dark_skin": 0.5, "old": 1,
     }  # fmt: skip
@@ -328,7 +328,7 @@ def test_matching_avatars_show_what_is_wished():
     wishes = [("male", "bald", "beard", "old"), ("glasses", "hair_blond"), ("male", "hair_black", "dark_skin")]
     wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
     pictures = baselines.matching_avatars(wanted, count=400)
-    said = questions.scores(nets.load_judge()(pictures))
+    said = questions.judge_scores(nets.load_judge()(pictures))
     for i, wish in enumerate(wishes):  # of a bald man the judge reads the colour off his beard
         asked = [name for name in baselines.WANTED if "bald" not in wish or name not in questions.HAIR]
         assert {name for name in asked if said[name][i] > 0} == set(wish)
@@ -350,7 +350,7 @@ def test_few_pictures_give_dashes_and_the_same_figures_again(tiny_checkpoint, ma
     assert "| — / — |" in text
     assert "nan" not in text
     assert figures["drawn"] is None
-    assert text.startswith(faces_page.summary(figures) + "\n\n")
+    assert text.startswith(tables.summary(figures) + "\n\n")
     assert "six right (five without hair), by the judge, of 3 |" in text
 
 
@@ -371,7 +371,7 @@ def test_a_translation_to_toons_is_measured_by_their_judge(make_checkpoint, data
     json.dumps(figures, allow_nan=False)
     assert figures["style"] == "toon-head"
     assert figures["judge_hash"] == checkpoint.weights_hash(checkpoint.find("judge-toon-head"))
-    assert set(figures["dtn"]["attributes"]) == set(questions.TOLD)
+    assert set(figures["dtn"]["attributes"]) == set(questions.NINE)
     asked = figures["measure"]["rows"][str(toons)]["agreement"]["questions"]
     for name in ("glasses", "hat"):
         assert figures["dtn"]["attributes"][name] == {"auc": None, "balanced_accuracy": None}
@@ -424,11 +424,11 @@ def test_what_is_of_another_style_is_refused_in_one_line(make_checkpoint, tiny_c
 
 def test_old_figures_have_the_old_table_only():
     cell = {"auc": 0.8, "balanced_accuracy": 0.7}
-    row = {**cell, "attributes": dict.fromkeys(questions.TOLD, cell)}
+    row = {**cell, "attributes": dict.fromkeys(questions.NINE, cell)}
     kinds = dict.fromkeys(("dtn", "nearest_avatar", "random_avatar"), row)
     figures = {**kinds, "f_constancy": dict.fromkeys(kinds, 0.3), "diversity": {"share": 0.9}}
     text = faces.table(figures)
-    assert text.count("\n") == len(questions.TOLD) + 4
+    assert text.count("\n") == len(questions.NINE) + 4
     assert "| glasses | 0.80 / 0.70 | 0.80 / 0.70 | 0.80 / 0.70 |" in text
 
 

@@ -10,21 +10,22 @@ from dtn_core import checkpoint
 from dtn_core.cli import main
 from dtn_core.domains import avatars, styles
 from dtn_core.evaluation import baselines, faces, nets, questions, upscaling
-from dtn_core.evaluation.questions import TOLD, agreement
+from dtn_core.evaluation.measures import agreement
+from dtn_core.evaluation.questions import NINE
 from dtn_core.networks.judge import JUDGED, Judge
 
 
 def test_a_perfect_judge_scores_one_and_a_blind_one_a_half():
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, (200, len(TOLD))).astype(np.float32)
+    labels = rng.integers(0, 2, (200, len(NINE))).astype(np.float32)
     logits = torch.zeros(200, len(JUDGED))
-    for i, name in enumerate(TOLD):
+    for i, name in enumerate(NINE):
         logits[:, JUDGED.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
     perfect = agreement(labels, logits)
     assert perfect["auc"] == perfect["balanced_accuracy"] == 1
     blind = agreement(labels, torch.zeros_like(logits))
     assert blind["auc"] == blind["balanced_accuracy"] == 0.5
-    assert set(blind["attributes"]) == set(TOLD)
+    assert set(blind["attributes"]) == set(NINE)
 
 
 def test_evaluation_seeds_are_nobody_elses():

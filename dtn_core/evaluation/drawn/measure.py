@@ -17,10 +17,10 @@ from ...drawer import Drawer
 from ...networks.judge import Judge
 from ...types import Image
 from ..baselines import NEAREST
-from ..cleanliness import cleanliness, looks
+from ..cleanliness import cleanliness, judge_features
+from ..measures import all_right
 from ..nets import paint, to_images
 from ..photos import Photos
-from ..questions import all_right
 from . import light, people
 from .likeness import likeness
 from .matched import COUNT, MATCHED, matched
@@ -91,9 +91,14 @@ def clean(celeba: Portrayed, point: Point, judge: Judge, seed: int) -> dict[str,
     shown, style = celeba.shown(point), celeba.drawer.style
     alike, share = matched(style, shown, seed)
     others, _ = matched(style, shown, seed, MATCHED + COUNT)
-    reference = looks(judge, alike)
-    drawn = cleanliness(looks(judge, celeba.pictures(point)), reference, seed)
-    return {**drawn, "real": cleanliness(looks(judge, others), reference, seed), "matched": share, "n": len(shown)}
+    reference = judge_features(judge, alike)
+    drawn = cleanliness(judge_features(judge, celeba.pictures(point)), reference, seed)
+    return {
+        **drawn,
+        "real": cleanliness(judge_features(judge, others), reference, seed),
+        "matched": share,
+        "n": len(shown),
+    }
 
 
 def same_person(made: Checkpoint, photos: Photos, portrayed: dict[str, Portrayed]) -> dict[str, Any] | None:

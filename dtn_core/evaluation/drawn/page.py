@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..baselines import BASELINES
-from ..faces_page import kid, line, percent, right_share, right_words, shown
+from ..tables import kid, line, number, percent, right_share, right_words
 
 NAMES = {"drawn": "drawn", "drawn_balanced": "drawn balanced", "f": "f's own reading", **BASELINES}
 
@@ -39,18 +39,18 @@ def _questions(drawn: dict[str, Any]) -> list[str]:
     )
     for name, first in hard["drawn"].items():
         cells = [_hits(rows[name]) for rows in hard.values()]
-        areas = [shown(soft["questions"][name][who], ".3f") for who in ("c", "f")]
+        areas = [number(soft["questions"][name][who], ".3f") for who in ("c", "f")]
         lines.append(line(name, [f"{first['labelled']} of {first['n']}", *cells, *areas]))
     dark = soft["questions"]["dark_skin"]
-    areas = [shown(dark[who], ".3f") for who in ("c", "f")]
+    areas = [number(dark[who], ".3f") for who in ("c", "f")]
     lines.append(line("dark_skin (UTKFace)", [f"{dark['positives']} of {dark['n']}", *[""] * len(hard), *areas]))
-    means = [f"**{shown(soft['mean'][who], '.3f')}**" for who in ("c", "f")]
+    means = [f"**{number(soft['mean'][who], '.3f')}**" for who in ("c", "f")]
     title = f"**mean of the {soft['asked']} that an avatar shows, without expressions**"
     return [*lines, line(title, ["", *[""] * len(hard), *means])]
 
 
 def _hits(row: dict[str, Any]) -> str:
-    figures = (shown(row[key], ".2f") for key in ("precision", "recall", "balanced_accuracy"))
+    figures = (number(row[key], ".2f") for key in ("precision", "recall", "balanced_accuracy"))
     return f"{' / '.join(figures)} ({row['drawn']})"
 
 
@@ -86,7 +86,7 @@ def _shares(told: Sequence[dict[str, Any]], group: str) -> str:
 
 
 def _both(told: Sequence[dict[str, Any]], key: str, digits: str) -> str:
-    return _once([shown(t[key], digits) for t in told])
+    return _once([number(t[key], digits) for t in told])
 
 
 def _once(cells: Sequence[str]) -> str:
@@ -110,7 +110,7 @@ def _skin(drawn: dict[str, Any]) -> list[str]:
 
 
 def _apart(told: dict[str, Any]) -> str:
-    return f"{shown(told['lightness'], '.1f')} ({shown(told['lighter'], '+.1f')}), {shown(told['distance'], '.1f')}"
+    return f"{number(told['lightness'], '.1f')} ({number(told['lighter'], '+.1f')}), {number(told['distance'], '.1f')}"
 
 
 def _light(drawn: dict[str, Any]) -> list[str]:
@@ -131,12 +131,12 @@ def _rest(drawn: dict[str, Any]) -> list[str]:
     columns = [*clean.values(), clean["drawn"]["real"]]
     lines += [
         line("KID × 1000", [kid(told) for told in columns]),
-        line("taken for rendered (.5: can't be told)", [shown(t["taken_for_rendered"], ".2f") for t in columns]),
+        line("C2ST: share taken for rendered (.5: indistinguishable)", [number(t["c2st"], ".2f") for t in columns]),
         line("drawings whose attributes one of them has", [*(percent(told["matched"]) for told in clean.values()), ""]),
         "",
     ]
     if same:
-        told = [f"{shown(same[who], '.3f')} by {what}" for who, what in _ALIKE.items()]
+        told = [f"{number(same[who], '.3f')} by {what}" for who, what in _ALIKE.items()]
         lines.append(f"The same person against others, AUC of {same['same']} pairs of photos: {', '.join(told)}.")
     time = f"{ms['both']:.1f} ms ({ms['choice']:.1f} for the choice, {ms['picture']:.1f} for resvg's 256 px)"
     lines.append(f"c and the engine take {time} beyond f: medians of {ms['n']} on one thread.")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ... import colours
 from ...types import Image
-from ..questions import GROUPS, Truth, mean
+from ..measures import mean
+from ..questions import GROUPS, Truth
 from .shown import Answers
 
 ASKED = ("glasses", "hat", "beard")

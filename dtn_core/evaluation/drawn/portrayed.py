@@ -15,7 +15,7 @@ from ...avatars.choose import Point, chances, threshold
 from ...colours import to_lab, to_rgb
 from ...drawer import Drawer
 from ...types import Image
-from ..nets import over_grey, seen
+from ..nets import batched, over_grey
 from .shown import Answers, Shown, answers, of_parameters
 
 POINTS: tuple[Point, ...] = get_args(Point)
@@ -60,7 +60,7 @@ def portray(
     drawer: Drawer, crops: Image, painted: Tensor | None = None, points: tuple[Point, ...] = POINTS
 ) -> Portrayed:
     """c of (N, S, S, 3) head crops; painted: (N, 3, 64, 64) G of the same, for a c that reads it."""
-    return portray_seen(drawer, seen(drawer.f, crops), painted, points, seen(drawer.skin_features, crops))
+    return portray_seen(drawer, batched(drawer.f, crops), painted, points, batched(drawer.skin_features, crops))
 
 
 def portray_seen(

@@ -1,4 +1,4 @@
-"""Are the answers right? Against CelebA's labels and, for dark skin, UTKFace's."""
+"""Are the answers right? Reference CelebA's labels and, for dark skin, UTKFace's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...avatars.choose import EXPRESSIONS, HAIR_READS, QUESTIONS, reading
 from ...domains.portraits import UNKNOWN
 from ...metrics import auc
-from ..questions import Truth, hair_label, hits, mean
+from ..measures import confusion, mean
+from ..questions import Truth, hair_label
 from .portrayed import Portrayed
 from .shown import Answers, asked
 
@@ -20,8 +21,8 @@ def questions(truth: Truth, said: Answers) -> dict[str, Any]:
     (`hair_label`), where a hat or a bald head is an answer of no colour."""
     wanted = hair_label(truth)
     here = wanted != ""
-    rows = {name: hits(truth[name] == 1, yes == 1) for name, yes in said.yes.items()}
-    return rows | {f"hair_{name}": hits(wanted[here] == name, said.hair[here] == name) for name in HAIR_READS}
+    rows = {name: confusion(truth[name] == 1, yes == 1) for name, yes in said.yes.items()}
+    return rows | {f"hair_{name}": confusion(wanted[here] == name, said.hair[here] == name) for name in HAIR_READS}
 
 
 def soft(truth: dict[str, Truth], celeba: Portrayed, utkface: Portrayed) -> dict[str, Any]:

@@ -7,18 +7,20 @@ from typing import Any
 
 from ..domains import styles
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM
-from .questions import EIGHT, HITS, QUESTIONS, TOLD, YES_NO
+from .questions import CONFUSION_QUESTIONS, EIGHT, NINE, QUESTIONS, YES_NO
+from .schema import AllRight, Cleanliness, Confusion, Measure, Metrics, upgrade
 
 
-def markdown(figures: dict[str, Any]) -> str:
+def markdown(figures: Metrics) -> str:
     """The figures as Markdown tables, without those under "drawn"; of an earlier version's, without "measure", the nine
     attributes alone."""
+    figures = upgrade(figures)
     if "measure" in figures:
-        untold = styles.UNTOLD[figures.get("style", "avataaars")]
-        return "\n".join([*_measure_table(figures["measure"], untold), "", *_people_table(figures["measure"])])
+        unasked = styles.UNTOLD[figures.get("style", "avataaars")]
+        return "\n".join([*_measure_table(figures["measure"], unasked), "", *_people_table(figures["measure"])])
     kinds = ("dtn", NEAREST, RANDOM)
     lines = ["| AUC / balanced accuracy | DTN | nearest avatar | random avatar |", "|---|---|---|---|"]
-    for name in TOLD:
+    for name in NINE:
         cells = [figures[k]["attributes"][name] for k in kinds]
         lines.append(f"| {name} | " + " | ".join(_pair(c, ".2f") for c in cells) + " |")
     means = " | ".join(f"**{_pair(figures[k], '.3f')}**" for k in kinds)
@@ -30,17 +32,18 @@ def markdown(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def summary(figures: dict[str, Any]) -> str:
+def summary(figures: Metrics) -> str:
     """The short table: of a checkpoint that draws the main figures, else the first of the tables."""
+    figures = upgrade(figures)
     if "measure" not in figures:
         return markdown(figures)
-    untold = styles.UNTOLD[figures.get("style", "avataaars")]
+    unasked = styles.UNTOLD[figures.get("style", "avataaars")]
     if not figures.get("drawn"):
-        return "\n".join(_measure_table(figures["measure"], untold))
-    return "\n".join(_summary(figures["measure"], figures["drawn"], untold))
+        return "\n".join(_measure_table(figures["measure"], unasked))
+    return "\n".join(_summary(figures["measure"], figures["drawn"], unasked))
 
 
-def _summary(measure: dict[str, Any], drawn: dict[str, Any], untold: Sequence[str]) -> list[str]:
+def _summary(measure: Measure, drawn: dict[str, Any], unasked: Sequence[str]) -> list[str]:
     rows, right, hits, soft = measure["rows"], drawn["all_right"], drawn["questions"], drawn["soft"]
     name = next(iter(rows))
     columns = ["painted", "drawn", "drawn balanced", BASELINES[NEAREST], BASELINES[CEILING], "f's own reading"]
@@ -54,11 +57,11 @@ def _summary(measure: dict[str, Any], drawn: dict[str, Any], untold: Sequence[st
     shares = told(lambda row: row["all_right"], right)
     lines.append(line(right_words(len(drawn["asked"])), [right_share(cell) for cell in shares]))
     all_judged = (name, f"{name}, drawn", f"{name}, drawn balanced", NEAREST, CEILING)
-    means = [shown(rows[key]["agreement"]["balanced_accuracy"], ".3f") for key in all_judged]
-    lines.append(line(f"mean balanced accuracy of the {_many(untold)}, all by the judge", [*means, ""]))
-    of_c, of_f = (shown(soft["mean"][who], ".3f") for who in ("c", "f"))
+    means = [number(rows[key]["agreement"]["balanced_accuracy"], ".3f") for key in all_judged]
+    lines.append(line(f"mean balanced accuracy of the {_many(unasked)}, all by the judge", [*means, ""]))
+    of_c, of_f = (number(soft["mean"][who], ".3f") for who in ("c", "f"))
     lines.append(line(f"mean AUC of {soft['asked']} probabilities, no threshold", ["", of_c, of_c, "", "", of_f]))
-    for question in HITS:
+    for question in CONFUSION_QUESTIONS:
         if question in hits["drawn"]:
             cells = told(lambda row, q=question: row["judged"][q], {k: v[question] for k, v in hits.items()})
             lines.append(line(f"{question}: precision (recall)", [_precise(cell) for cell in cells]))
@@ -66,25 +69,25 @@ def _summary(measure: dict[str, Any], drawn: dict[str, Any], untold: Sequence[st
     return [*lines, "", note]
 
 
-def _precise(row: dict[str, Any]) -> str:
-    return f"{shown(row['precision'], '.2f')} ({shown(row['recall'], '.2f')})"
+def _precise(row: Confusion) -> str:
+    return f"{number(row['precision'], '.2f')} ({number(row['recall'], '.2f')})"
 
 
-def _many(untold: Sequence[str]) -> str:
+def _many(unasked: Sequence[str]) -> str:
     """How many of `EIGHT` are asked, in a word."""
-    return WORDS[len(EIGHT) - len(_silent(untold))]
+    return WORDS[len(EIGHT) - len(_silent(unasked))]
 
 
-def _silent(untold: Sequence[str]) -> list[str]:
+def _silent(unasked: Sequence[str]) -> list[str]:
     """What of `EIGHT` isn't asked."""
-    return [name for which, name in EIGHT if all(a in untold for a in QUESTIONS[which][name])]
+    return [name for which, name in EIGHT if all(a in unasked for a in QUESTIONS[which][name])]
 
 
 def _pair(row: dict[str, float | None], digits: str) -> str:
-    return f"{shown(row['auc'], digits)} / {shown(row['balanced_accuracy'], digits)}"
+    return f"{number(row['auc'], digits)} / {number(row['balanced_accuracy'], digits)}"
 
 
-def shown(value: float | None, digits: str) -> str:
+def number(value: float | None, digits: str) -> str:
     """A figure in a format; a dash where it isn't known."""
     return "—" if value is None else f"{value:{digits}}"
 
@@ -102,7 +105,7 @@ def line(title: str, cells: Sequence[str]) -> str:
     return f"| {title} | " + " | ".join(cells) + " |"
 
 
-def _measure_table(measure: dict[str, Any], untold: Sequence[str]) -> list[str]:
+def _measure_table(measure: Measure, unasked: Sequence[str]) -> list[str]:
     """A column for each translation; the last is what the figure is without one."""
     rows, n, real = list(measure["rows"].values()), measure["n"], measure["real_avatars"]["cleanliness"]
     columns = [*(_title(name, measure["rows"]) for name in measure["rows"]), "reference"]
@@ -111,12 +114,12 @@ def _measure_table(measure: dict[str, Any], untold: Sequence[str]) -> list[str]:
         cells = [row["agreement"]["questions"][name] for row in rows]
         title = f"{name} ({'UTKFace' if which == 'utkface' else 'CelebA'}, {cells[0]['positives']} of {cells[0]['n']})"
         lines.append(line(title, [*(_pair(c, ".2f") for c in cells), ""]))
-    silent = _silent(untold)
+    silent = _silent(unasked)
     lines.append(
-        line(f"**mean of the {_many(untold)}**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"])
+        line(f"**mean of the {_many(unasked)}**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"])
     )
     if all("all_right" in row for row in rows):
-        lines.append(_right_line([row["all_right"] for row in rows], untold))
+        lines.append(_right_line([row["all_right"] for row in rows], unasked))
     if measure["chance"]:
         found = [*(row["retrieval"] for row in rows), measure["chance"]]
         lines += [
@@ -129,7 +132,7 @@ def _measure_table(measure: dict[str, Any], untold: Sequence[str]) -> list[str]:
     clean = [*(row["cleanliness"] for row in rows), real]
     lines += [
         line("KID × 1000 to held-out avatars", [kid(c) for c in clean]),
-        line("taken for rendered (.5: can't be told)", [shown(c["taken_for_rendered"], ".2f") for c in clean]),
+        line("C2ST: share taken for rendered (.5: indistinguishable)", [number(c["c2st"], ".2f") for c in clean]),
         line("diversity, share of real avatars'", [*(f"{row['diversity_share']:.2f}" for row in rows), "1.00"]),
         line("f-constancy, f of the checkpoint", [*(f"{row['f_constancy']:.3f}" for row in rows), ""]),
         line("constancy of dlib's embedding", [*(f"{row['dlib_constancy']:.3f}" for row in rows), ""]),
@@ -154,10 +157,10 @@ def _title(name: str, rows: Collection[str]) -> str:
     return f"{name}, painted" if f"{name}, drawn" in rows else BASELINES.get(name, name)
 
 
-def _right_line(told: Sequence[dict[str, Any]], untold: Sequence[str]) -> str:
+def _right_line(shares: Sequence[AllRight], unasked: Sequence[str]) -> str:
     """Of how many people everything that is asked is right, by the judge."""
-    title = f"{right_words(len(set(YES_NO) - set(untold)))}, by the judge, of {told[0]['n']}"
-    return line(title, [*(right_share(t) for t in told), ""])
+    title = f"{right_words(len(set(YES_NO) - set(unasked)))}, by the judge, of {shares[0]['n']}"
+    return line(title, [*(right_share(s) for s in shares), ""])
 
 
 def right_words(asked: int) -> str:
@@ -165,17 +168,17 @@ def right_words(asked: int) -> str:
     return f"{WORDS[asked + 1]} right ({WORDS[asked]} without hair)"
 
 
-def right_share(told: dict[str, Any]) -> str:
+def right_share(shares: AllRight) -> str:
     """Two shares of people as percents: everything right; everything but the hair."""
-    return f"{percent(told['with_hair'])} ({percent(told['without_hair'])})"
+    return f"{percent(shares['with_hair'])} ({percent(shares['without_hair'])})"
 
 
-def kid(row: dict[str, float | None]) -> str:
+def kid(row: Cleanliness) -> str:
     """Mean ± deviation of KID, in thousandths."""
     return "—" if row["kid"] is None else f"{1000 * row['kid']:.1f} ± {1000 * row['kid_std']:.1f}"
 
 
-def _people_table(measure: dict[str, Any]) -> list[str]:
+def _people_table(measure: Measure) -> list[str]:
     """Agreement by group, and beside it what everybody with the same labels gets; checkpoints only."""
     rows = {name: row["people"] for name, row in measure["rows"].items() if row["hash"]}
     titles = [_title(name, rows) for name in rows]
@@ -183,7 +186,7 @@ def _people_table(measure: dict[str, Any]) -> list[str]:
     for axis, told in next(iter(rows.values())).items():
         for group, cell in told["groups"].items():
             cells = [people[axis]["groups"][group] for people in rows.values()]
-            both = [f"{shown(c['agreement'], '.3f')} ({shown(c['same_labels'], '.3f')})" for c in cells]
+            both = [f"{number(c['agreement'], '.3f')} ({number(c['same_labels'], '.3f')})" for c in cells]
             lines.append(line(f"{axis}: {group}", [str(cell["n"]), *both]))
         gaps = [people[axis]["largest_gap"] for people in rows.values()]
         told_gaps = [f"**{g['gap']:.3f}** ({g['group']})" if g else "—" for g in gaps]
