@@ -191,7 +191,7 @@ def wire(service: TrainService, form: Parts, watch: watch_side.Parts) -> None:
     # A path that is pasted with the mouse is no "input" to gradio.
     touched = [part.change if isinstance(part, gr.Textbox) else part.input for part in others]
     gr.on(touched, **told, trigger_mode="always_last")
-    form.check.click(lambda: html.CHECKING, None, form.answer, **quiet).then(
+    form.check.click(lambda: views.CHECKING, None, form.answer, **quiet).then(
         check, form.inputs(), form.answer, api_visibility="private", concurrency_limit=1, show_progress="hidden"
     )
     started = form.start.click(
