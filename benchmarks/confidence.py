@@ -32,7 +32,7 @@ from dtn_core.faces.align import align, eye_centres
 from dtn_core.faces.detect import detect
 from dtn_core.faces.quality import REFUSED, UNSURE, Quality, judge
 from dtn_core.images import to_tensor
-from dtn_core.networks.encoders import ATTRIBUTES
+from dtn_core.networks.resnet import ATTRIBUTES
 from dtn_core.types import Face, Image
 
 GROUPS = {

@@ -21,7 +21,7 @@ from dtn_core.domains import avatars, portraits, styles
 from dtn_core.domains.portraits import UNKNOWN, data_folder
 from dtn_core.errors import UserError
 from dtn_core.metrics import auc
-from dtn_core.networks.encoders import ATTRIBUTES
+from dtn_core.networks.resnet import ATTRIBUTES
 from dtn_core.types import Image
 
 AVATARS, SEEDS = 2000, 60_000_000

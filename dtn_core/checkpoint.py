@@ -33,6 +33,7 @@ from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
 from .networks.generator import FromPicture
 from .networks.generator import build as build_generator
+from .networks.resnet import AttributeEncoder
 from .networks.upscaler import Upscaler
 
 FORMAT = 1
@@ -176,7 +177,7 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
         size = f.dim
         parts = {"standardise": Standardise(torch.zeros(size), torch.ones(size)), "head": head, "picture": picture}
         nets = nn.ModuleDict({name: net for name, net in parts.items() if net is not None})
-        if told["style"] not in SPECS or not isinstance(f, encoders.AttributeEncoder) or f.skin is None:
+        if told["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
             raise UserError(f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again.")
         decisions = Decisions.from_dict(told["decisions"])
     except (TypeError, KeyError, AttributeError) as error:

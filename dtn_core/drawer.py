@@ -15,7 +15,8 @@ from .avatars.choose import Beliefs, Decisions, Point, choose
 from .avatars.parameters import DrawnStyle
 from .avatars.skin import even_light, skin_lightness
 from .networks.avatar_head import added
-from .networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise
+from .networks.encoders import Standardise
+from .networks.resnet import ATTRIBUTES, AttributeEncoder
 
 Reader = Literal["f", "g", "both"]
 """What c reads: f(x), the painted G(x), or both."""

@@ -25,7 +25,8 @@ from .faces.detect import detect
 from .faces.quality import judge
 from .faces.track import overlap, smooth
 from .images import to_images, to_rgb, to_tensor
-from .networks.digits import ClassEncoder, PaperDigitEncoder
+from .networks.digits import PaperDigitEncoder
+from .networks.resnet import ClassEncoder
 from .types import AlignedFace, Box, Drawing, Face, Image, Kind, RefusedFace, Result, TransferredFace
 
 

@@ -23,8 +23,9 @@ from dtn_core.domains import digits, drawn_digits
 from dtn_core.drawer import Drawer
 from dtn_core.images import load
 from dtn_core.networks.avatar_head import AvatarHead
-from dtn_core.networks.encoders import AttributeEncoder, Standardise
+from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
+from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
 from dtn_core.transfer import Transferrer
 

@@ -6,7 +6,7 @@ import zipfile
 import cv2
 import numpy as np
 
-from dtn_core.networks.encoders import CELEBA
+from dtn_core.networks.resnet import CELEBA
 
 
 def write_photos(folder, count=40):

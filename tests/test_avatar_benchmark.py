@@ -9,7 +9,7 @@ from made_photos import write_photos
 from benchmarks import avatars
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
-from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.networks.resnet import AttributeEncoder
 
 ROWS = ["base", "drawings alone", "reads G(x), few steps and photos"]
 

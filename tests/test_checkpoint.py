@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from dtn_core import checkpoint
-from dtn_core.networks.encoders import AttributeEncoder, DlibEncoder, SideBySide
+from dtn_core.networks.encoders import DlibEncoder, SideBySide
+from dtn_core.networks.resnet import AttributeEncoder
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from made_photos import write_photos
 
 from benchmarks import encoders
 from dtn_core import checkpoint
-from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.networks.resnet import AttributeEncoder
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from dtn_core import checkpoint
-from dtn_core.networks.digits import ClassEncoder, DeconvGenerator
+from dtn_core.networks.digits import DeconvGenerator
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import FromPicture, Generator
+from dtn_core.networks.resnet import ClassEncoder
 
 
 def write_digits(directory, channels=1, generator="upsample", contains_f=True):

@@ -76,14 +76,14 @@ class Training:
 
 @_record
 class EncoderTraining(Training):
-    """f of faces: attributes of CelebA and UTKFace under stylisation (`networks.encoders.AttributeEncoder`)."""
+    """f of faces: attributes of CelebA and UTKFace under stylisation (`networks.resnet.AttributeEncoder`)."""
 
     width: Count = 32
     """Channels of the first stage."""
     hidden: Count = 128
     """Length of the layer before the last ReLU."""
     squash: bool = False
-    """Export f with a sigmoid over its attributes' logits (`networks.encoders.AttributeEncoder`)."""
+    """Export f with a sigmoid over its attributes' logits (`networks.resnet.AttributeEncoder`)."""
     size: Annotated[int, Field(ge=32, le=256)] = 64
     """Side of the input pictures in pixels."""
     weight_decay: Weight = 0.05

@@ -89,7 +89,7 @@ _DARK_SKINS = ("brown", "dark")
 
 
 def sample(hand: str, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
-    """DiceBear's options of one portrait, and its labels by the names of `networks.encoders.ATTRIBUTES`; what a drawing
+    """DiceBear's options of one portrait, and its labels by the names of `networks.resnet.ATTRIBUTES`; what a drawing
     doesn't say is left out. Rare attributes are made common."""
     h = HANDS[hand]
     chance, pick = chances(np.random.default_rng([seed, 0x0A, *hand.encode()]))

@@ -20,7 +20,7 @@ from ..domains import avatars, portraits, styles
 from ..domains.avatars import Attributes
 from ..domains.portraits import UNKNOWN
 from ..domains.styles import Drawn
-from ..networks.encoders import ATTRIBUTES, CELEBA, AttributeEncoder
+from ..networks.resnet import ATTRIBUTES, CELEBA, AttributeEncoder
 from ..types import Image
 from .nets import batched, over_grey
 from .questions import HAIR, NINE, utkface_truth

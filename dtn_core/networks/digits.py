@@ -1,12 +1,9 @@
-"""Networks of the digit experiments (paper, Sec. 5.1): f and the judge, and the paper's own g and D."""
+"""The paper's networks of digits (Sec. 5.1): f and the judge, g and D."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from .encoders import Residual
 
 
 class PaperDigitEncoder(nn.Module):
@@ -36,41 +33,6 @@ class PaperDigitEncoder(nn.Module):
     def logits(self, features: Tensor) -> Tensor:
         """(B, 128) of `forward` → (B, outputs)."""
         return self.classify(F.relu(features))
-
-
-class ClassEncoder(nn.Module):
-    """Our f of classes: a residual net. As in `encoders.AttributeEncoder`, forward gives the layer before the last
-    ReLU and, after it, the classes' logits: dim = hidden + outputs.
-
-    width: channels of the first stage; hidden: length of that layer; outputs: classes; size: side of the pictures it
-    looks at (others are resized).
-    """
-
-    def __init__(self, width: int = 32, hidden: int = 128, outputs: int = 10, size: int = 32) -> None:
-        super().__init__()
-        self.config = {"name": "digits", "width": width, "hidden": hidden, "outputs": outputs}
-        if size != 32:
-            self.config["size"] = size
-        self.size, self.hidden, self.dim = size, hidden, hidden + outputs
-        w = width
-        self.body = nn.Sequential(
-            nn.Conv2d(3, w, 3, 1, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
-            Residual(w, w, 2), Residual(w, w, 1), Residual(w, 2 * w, 2), Residual(2 * w, 2 * w, 1),
-            Residual(2 * w, 4 * w, 2),
-        )  # fmt: skip
-        self.feature = nn.Linear(4 * w, hidden)
-        self.classify = nn.Linear(hidden, outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, S, S) in [-1, 1] → (B, hidden + outputs)."""
-        if x.shape[-1] != self.size:
-            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-        hidden = self.feature(self.body(x).mean((2, 3)))
-        return torch.cat([hidden, self.classify(F.relu(hidden))], 1)
-
-    def logits(self, features: Tensor) -> Tensor:
-        """(B, hidden + outputs) of `forward` → (B, outputs)."""
-        return features[:, self.hidden :]
 
 
 class DeconvGenerator(nn.Module):

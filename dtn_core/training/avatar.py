@@ -36,7 +36,8 @@ from ..domains import avatars, portraits
 from ..drawer import Drawer
 from ..errors import UserError
 from ..networks.avatar_head import AvatarHead, PictureHead, added
-from ..networks.encoders import ATTRIBUTES, AttributeEncoder, Standardise, weights_of
+from ..networks.encoders import Standardise, weights_of
+from ..networks.resnet import ATTRIBUTES, AttributeEncoder
 from ..types import Image
 from .judge import roughen
 from .optim import adamw, flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states

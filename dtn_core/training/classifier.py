@@ -20,7 +20,8 @@ from ..domains import digits, drawn_digits, folders
 from ..domains.digits import Digits
 from ..errors import UserError
 from ..images import to_float, to_rgb
-from ..networks.digits import ClassEncoder, PaperDigitEncoder
+from ..networks.digits import PaperDigitEncoder
+from ..networks.resnet import ClassEncoder
 from ..types import Image
 from .optim import adamw, flat_cosine, layout, load_states, optimizer_step, part, prepare, set_lr, states, update_ema
 

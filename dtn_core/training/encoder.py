@@ -20,7 +20,7 @@ from ..domains import other_hands, portraits
 from ..domains.portraits import UNKNOWN, Portraits
 from ..errors import UserError
 from ..metrics import auc
-from ..networks.encoders import ATTRIBUTES, SKIN_MEAN, SKIN_SPREAD, AttributeEncoder
+from ..networks.resnet import ATTRIBUTES, SKIN_MEAN, SKIN_SPREAD, AttributeEncoder
 from ..types import Image
 from .optim import adamw, flat_cosine, known_mean, load_states, optimizer_step, part, prepare, set_lr, states
 

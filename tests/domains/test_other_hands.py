@@ -9,7 +9,7 @@ from dtn_core.config import Style
 from dtn_core.domains import other_hands
 from dtn_core.domains.other_hands import HANDS, sample
 from dtn_core.domains.portraits import UNKNOWN
-from dtn_core.networks.encoders import ATTRIBUTES
+from dtn_core.networks.resnet import ATTRIBUTES
 from dtn_core.types import HEAD_EYE_HEIGHT
 
 

@@ -8,7 +8,8 @@ from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.drawer import Drawer
 from dtn_core.networks.avatar_head import AvatarHead, PictureHead
-from dtn_core.networks.encoders import AttributeEncoder, Standardise
+from dtn_core.networks.encoders import Standardise
+from dtn_core.networks.resnet import AttributeEncoder
 
 
 def make_drawer(style="avataaars", seed=0, reader="f"):

@@ -15,8 +15,8 @@ from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.evaluation import baselines, cleanliness, faces, measures, nets, questions, retrieval, tables
 from dtn_core.metrics import kid, polynomial_mmd, ranks
-from dtn_core.networks.encoders import ATTRIBUTES
 from dtn_core.networks.judge import JUDGED, Judge
+from dtn_core.networks.resnet import ATTRIBUTES
 
 # --- ranks --------------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from dtn_core.networks import encoders
-from dtn_core.networks.digits import ClassEncoder, ConvDiscriminator, DeconvGenerator, PaperDigitEncoder
+from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator, PaperDigitEncoder
 from dtn_core.networks.generator import FromPicture, Generator, build
+from dtn_core.networks.resnet import ClassEncoder
 
 
 def pictures(n=2, channels=3):

@@ -11,8 +11,9 @@ from dtn_core import checkpoint
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS
 from dtn_core.images import to_float, to_tensor
-from dtn_core.networks.encoders import AttributeEncoder, Standardise
+from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
+from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.training import run_training
 from dtn_core.training.avatar import AvatarStage, encode, sample_parameters
 from dtn_core.training.feature_cache import build_cache, make_encoder

@@ -9,7 +9,7 @@ import torch
 from dtn_core import checkpoint
 from dtn_core.cli import main
 from dtn_core.config import PRESETS
-from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
 from dtn_core.training.feature_cache import FeatureCache, build_cache, identity, make_encoder
 

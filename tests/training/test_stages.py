@@ -19,8 +19,8 @@ from dtn_core.domains.avatars import BALANCED, render_many, sample
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.events import Stepped, read
 from dtn_core.images import to_tensor
-from dtn_core.networks.encoders import ATTRIBUTES, CELEBA, SKIN_MEAN, SKIN_SPREAD
 from dtn_core.networks.judge import JUDGED
+from dtn_core.networks.resnet import ATTRIBUTES, CELEBA, SKIN_MEAN, SKIN_SPREAD
 from dtn_core.training import run_training
 from dtn_core.training.encoder import SHOWN, EncoderStage, attribute_loss
 from dtn_core.training.judge import JudgeStage, balanced_avatars, labels_of, mirrored

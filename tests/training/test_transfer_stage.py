@@ -12,7 +12,7 @@ from dtn_core import checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Stepped, read
 from dtn_core.images import to_float
-from dtn_core.networks.encoders import AttributeEncoder
+from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.training.feature_cache import FeatureCache, cache_path
 from dtn_core.training.optim import flat_cosine
 from dtn_core.training.runs import Run
