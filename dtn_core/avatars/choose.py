@@ -122,6 +122,12 @@ def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
     return [spec.slots[slot].index(v) for kind in kinds for v in spec.kinds[slot][kind]]
 
 
+def is_choosable(p: Parameters) -> bool:
+    """Whether a network may choose this avatar: nothing of it is `RESERVED`, and the mouth is one of `_mouth`'s."""
+    chosen = {value for slot, value in p.variants.items() if slot != "mouth"} | set(p.colours.values())
+    return RESERVED.isdisjoint(chosen) and p.variants["mouth"] in [v[0] for v in p.spec.kinds["mouth"].values()]
+
+
 def log_odds(style: str, question: Question, beliefs: Beliefs) -> NDArray[np.float64]:
     """(N,) log-odds of yes against no."""
 

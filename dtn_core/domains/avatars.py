@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..avatars import engine
-from ..avatars.parameters import HAIR_COLOURS, DrawnStyle
+from ..avatars.parameters import HAIR_COLOURS, DrawnStyle, Parameters
+from ..avatars.skin import skin_colour
 from ..errors import UserError
 from ..types import Image
 
@@ -167,6 +168,26 @@ def sample(seed: int, rates: Rates = PEOPLE, style: VectorStyle = "avataaars") -
     if top:
         options["topVariant"] = [top]
     return Avatar(seed, attributes, options)
+
+
+FURTHER = {"long": ("curvy",)}
+"""Tops that c may choose beside those above; the rest of `SPECS` is for people to choose."""
+
+
+def sample_parameters(style: VectorStyle, first: int, count: int, seed: int = 0) -> list[Parameters]:
+    """Avatars (seeds from first on) among which c chooses: rare attributes are common, some tops are of `FURTHER`, and
+    the skin has any lightness."""
+    rng, made = np.random.default_rng([seed, 0xC]), []
+    for i in range(first, first + count):
+        drawn = engine.parameters_of(style, sample(i, BALANCED, style).options)
+        variants, colours = dict(drawn.variants), dict(drawn.colours)
+        more = FURTHER.get(drawn.shows("top") or "", ())
+        if more and rng.random() < 0.1:
+            variants["top"] = str(rng.choice(more))
+        a, b = rng.uniform(25, 92, 2)
+        colours["skin"] = skin_colour(style, a if rng.random() < 0.5 else max(a, b))
+        made.append(Parameters(style, variants, colours))
+    return made
 
 
 def chances(rng: np.random.Generator) -> tuple[Callable[[float], bool], Callable[..., Any]]:

@@ -29,7 +29,6 @@ from ..avatars.atlas import atlas, to_tensor
 from ..avatars.calibrate import learn
 from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
 from ..avatars.choose_shape import Statistics, shape_statistics
-from ..avatars.engine import parameters_of
 from ..avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from ..config import AvatarTraining, to_dict
 from ..domains import avatars, portraits
@@ -47,9 +46,6 @@ SEEDS = 30_000_000
 
 HELD_OUT = 500
 """Avatars that c is tested on, or a quarter where there are few."""
-
-FURTHER = {"long": ("curvy",)}
-"""Tops that c may draw beside those of `domains.avatars`; the rest of `SPECS` is for people to choose."""
 
 GROUPED = 3000
 """Photos of UTKFace from which the skin and the shapes of groups are learnt."""
@@ -324,7 +320,7 @@ class Seen(NamedTuple):
 def see(config: AvatarTraining, data: Path, f: nn.Module, device: torch.device) -> Seen:
     """Draw avatars, read photos, compute f of both. No photo's label is looked at."""
     spec = SPECS[config.style]
-    made = sample_parameters(config.style, config.avatars, config.seed)
+    made = avatars.sample_parameters(config.style, SEEDS, config.avatars, config.seed)
     choices = {slot: len(v) for slot, v in spec.slots.items() if slot != "mouth"}
     choices |= {f"colour:{n}": len(v) for n, v in spec.colours.items() if n not in ("skin", "beard")}
     pictures, f_t = drawn_features(made, f, config.seed, device)
@@ -350,21 +346,6 @@ def _groups(
         lightness = f.skin_lab(even.to(device))[:, 0].cpu().numpy()
     means = skin.skin_means(dict(zip(ATTRIBUTES, even_lit.T)), lightness)
     return means, shape_statistics(style, dict(zip(ATTRIBUTES, seen.T)))
-
-
-def sample_parameters(style: str, count: int, seed: int) -> list[Parameters]:
-    """Avatars with rare attributes made common, some with a variant or a shade that `domains.avatars` doesn't draw."""
-    rng, made = np.random.default_rng([seed, 0xC]), []
-    for i in range(count):
-        drawn = parameters_of(style, avatars.sample(SEEDS + i, avatars.BALANCED, style).options)
-        variants, shades = dict(drawn.variants), dict(drawn.colours)
-        more = FURTHER.get(drawn.shows("top") or "", ())
-        if more and rng.random() < 0.1:
-            variants["top"] = str(rng.choice(more))
-        a, b = rng.uniform(25, 92, 2)
-        shades["skin"] = skin.skin_colour(style, a if rng.random() < 0.5 else max(a, b))
-        made.append(Parameters(style, variants, shades))
-    return made
 
 
 def encode(spec: Any, many: list[Parameters], heads: dict[str, int]) -> dict[str, Tensor]:

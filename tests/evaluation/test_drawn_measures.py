@@ -1,6 +1,7 @@
 """Likeness, avatars with the same attributes, speed, and all figures of a checkpoint that draws."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,16 @@ import torch
 from made_drawers import make_drawer, write_drawing_checkpoint
 
 from dtn_core import checkpoint
+from dtn_core.avatars import engine
 from dtn_core.avatars.avatar import Avatar
+from dtn_core.avatars.choose import RESERVED, is_choosable
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.domains import avatars
 from dtn_core.evaluation import baselines, faces, nets, questions, tables
 from dtn_core.evaluation.drawn import likeness, matched, measure, page
 from dtn_core.evaluation.drawn.portrayed import portray
-from dtn_core.evaluation.drawn.shown import of_attributes
+from dtn_core.evaluation.drawn.shown import of_parameters
 
 
 def avatar(**given):
@@ -64,16 +67,35 @@ def test_those_who_differ_least_are_picked():
 
 @pytest.mark.parametrize("style", SPECS)
 def test_matched_avatars_have_the_attributes_wished(style):
-    wanted = [of_attributes(avatars.sample(seed, avatars.BALANCED, style).attributes) for seed in range(6)]
-    pictures, exact = matched.matched(style, wanted, count=1500)
+    there = [p for p in avatars.sample_parameters(style, 0, 40) if is_choosable(p)]
+    wanted = [replace(p, shape={"face_width": 0.5}) for p in there[:6]]
+    pictures, exact = matched.matched(wanted, count=1500)
     assert exact > 0.6
     assert pictures.shape == (6, 3, 64, 64)
-    again, _ = matched.matched(style, wanted, count=1500)
+    again, _ = matched.matched(wanted, count=1500)
     assert torch.equal(pictures, again)
-    own, exact = matched.matched(style, wanted, first=0, count=6)  # each is among them
+    own, exact = matched.matched(wanted, first=0, count=40)  # each is among them
     assert exact == 1
-    (drawn,) = avatars.render_many(range(6), rates=avatars.BALANCED, style=style)
-    assert torch.equal(own, nets.over_grey(drawn))
+    drawn = nets.over_grey(np.stack([engine.image(p, 64, "head") for p in wanted]))
+    assert torch.isclose(own, drawn).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("style", SPECS)
+def test_expressions_and_skins_are_matched_too(style):
+    of = {"smiling": "smile", "neutral": "neutral", "mouth_open": "open", "both": "laugh"}
+    mouths = {name: Parameters(style, {"mouth": SPECS[style].kinds["mouth"][kind][0]}) for name, kind in of.items()}
+    dark = Parameters(style, {}, {"skin": SPECS[style].colours["skin"][-1]})
+    rows = matched.signatures([of_parameters(p) for p in (*mouths.values(), dark)])
+    assert len({tuple(row) for row in rows}) == 5
+
+
+@pytest.mark.parametrize("style", SPECS)
+def test_nothing_reserved_is_compared_with(style):
+    many = avatars.sample_parameters(style, 0, 400)
+    there = [p for p in many if is_choosable(p)]
+    assert 50 < len(there) < len(many)
+    for p in there:
+        assert not RESERVED & {value for slot, value in p.variants.items() if slot != "mouth"}
 
 
 def test_seeds_of_matched_avatars_are_their_own():

@@ -10,12 +10,13 @@ from made_photos import write_photos
 from dtn_core import checkpoint
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS
+from dtn_core.domains.avatars import sample_parameters
 from dtn_core.images import to_float, to_tensor
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.training import run_training
-from dtn_core.training.avatar import AvatarStage, encode, sample_parameters
+from dtn_core.training.avatar import AvatarStage, encode
 from dtn_core.training.feature_cache import build_cache, make_encoder
 from dtn_core.training.transfer import TransferStage
 
@@ -136,8 +137,8 @@ def test_what_no_drawing_shows_stays_unsaid(data, encoder):
 
 @pytest.mark.parametrize("style", list(SPECS))
 def test_drawings_have_many_skins_and_hidden_colours_no_label(style):
-    made = sample_parameters(style, 300, 0)
-    assert made == sample_parameters(style, 300, 0)
+    made = sample_parameters(style, 0, 300)
+    assert made == sample_parameters(style, 0, 300)
     assert len({p.colours["skin"] for p in made}) > 100
     spec = SPECS[style]
     heads = {"colour:hair": len(spec.colours["hair"])}

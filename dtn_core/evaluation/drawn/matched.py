@@ -3,45 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...avatars.parameters import HAIR_COLOURS
-from ...domains import avatars, styles
-from ...domains.avatars import VectorStyle
+from ...avatars import engine
+from ...avatars.choose import is_choosable
+from ...avatars.parameters import HAIR_COLOURS, Parameters
+from ...domains import avatars
 from ..baselines import SEEDS
 from ..nets import over_grey
-from .shown import Shown, of_attributes
+from .shown import Shown, of_parameters
 
 MATCHED = SEEDS + 600_000
 """Seeds of these avatars start at this."""
 
-COUNT = 4000
+COUNT = 8000
 
 
 def matched(
-    style: VectorStyle, wanted: Sequence[Shown], seed: int = 0, first: int = MATCHED, count: int = COUNT
+    wanted: Sequence[Parameters], seed: int = 0, first: int = MATCHED, count: int = COUNT
 ) -> tuple[Tensor, float]:
-    """For each of N drawings, a random one of the avatars (seeds from first on, rare attributes made common) that share
-    most of its attributes: (N, 3, 64, 64) in [-1, 1]; and the share of drawings that one has all of."""
-    told = [avatars.sample(s, avatars.BALANCED, style).attributes for s in range(first, first + count)]
-    picked, exact = pick(signatures(wanted), signatures([of_attributes(a) for a in told]), seed)
-    once, index = np.unique(picked, return_inverse=True)
-    drawn = styles.draw(style, (first + once).tolist(), rates=avatars.BALANCED).pictures
-    return over_grey(drawn)[index], exact
+    """For each of N drawings, a random one of the avatars that a network may choose (seeds from first on, rare
+    attributes made common) that share most of its attributes, with its shape: (N, 3, 64, 64) in [-1, 1]; and the share
+    of drawings that one has all of."""
+    there = [p for p in avatars.sample_parameters(wanted[0].style, first, count, seed) if is_choosable(p)]
+    picked, exact = pick(*(signatures([of_parameters(p) for p in many]) for many in (wanted, there)), seed)
+    alike = [replace(there[i], shape=p.shape) for i, p in zip(picked, wanted)]
+    return over_grey(np.stack([engine.image(p, 64, "head") for p in alike])), exact
 
 
 def signatures(shown: Sequence[Shown]) -> NDArray[np.int64]:
-    """(N, 7) numbers: glasses, bald, hat, beard, presentation (open for the bald, unless they have a beard), hair's
-    colour, skin's."""
+    """(N, 9) numbers: glasses, bald, hat, beard, presentation (open for the bald, unless they have a beard), smiling,
+    mouth open, hair's colour, skin's."""
     hair = [None, *HAIR_COLOURS]
     rows = []
     for s in shown:
         male = None if s.bald and not s.beard else s.male
-        yes = [-1 if value is None else int(value) for value in (s.glasses, s.bald, s.hat, s.beard, male)]
-        rows.append([*yes, hair.index(s.hair), s.skin])
+        known = (s.glasses, s.bald, s.hat, s.beard, male, s.smiling, s.mouth_open)
+        rows.append([*(-1 if value is None else int(value) for value in known), hair.index(s.hair), s.skin])
     return np.array(rows)
 
 

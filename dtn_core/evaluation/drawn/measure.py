@@ -88,17 +88,13 @@ def measure(
 def clean(celeba: Portrayed, point: Point, judge: Judge, seed: int) -> dict[str, Any]:
     """`cleanliness` of drawings beside avatars with the same attributes; real: of other such avatars beside them;
     matched: the share of drawings one of which has all of its attributes."""
-    shown, style = celeba.shown(point), celeba.drawer.style
-    alike, share = matched(style, shown, seed)
-    others, _ = matched(style, shown, seed, MATCHED + COUNT)
+    drawings = [avatar.parameters for avatar in celeba.avatars[point]]
+    alike, share = matched(drawings, seed)
+    others, _ = matched(drawings, seed, MATCHED + COUNT)
     reference = judge_features(judge, alike)
     drawn = cleanliness(judge_features(judge, celeba.pictures(point)), reference, seed)
-    return {
-        **drawn,
-        "real": cleanliness(judge_features(judge, others), reference, seed),
-        "matched": share,
-        "n": len(shown),
-    }
+    real = cleanliness(judge_features(judge, others), reference, seed)
+    return {**drawn, "real": real, "matched": share, "n": len(drawings)}
 
 
 def same_person(made: Checkpoint, photos: Photos, portrayed: dict[str, Portrayed]) -> dict[str, Any] | None:
