@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .. import checkpoint, colours, images
+from .. import augment, checkpoint, colours, images
 from ..avatars import choose, skin
 from ..avatars.atlas import atlas, to_tensor
 from ..avatars.calibrate import learn
@@ -38,7 +38,6 @@ from ..networks.avatar_head import AvatarHead, PictureHead, added
 from ..networks.encoders import Standardise, weights_of
 from ..networks.resnet import ATTRIBUTES, AttributeEncoder
 from ..types import Image
-from .judge import roughen
 from .optim import adamw, flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 30_000_000
@@ -162,7 +161,7 @@ class AvatarStage:
         if "picture" in self.nets:
             x = pictures[index.to(pictures.device)]
             x = images.to_float(x) if x.dtype == torch.uint8 else x
-            of_g = self.nets["picture"](roughen(x, random) if random else x)
+            of_g = self.nets["picture"](augment.degrade_mildly(x, random) if random else x)
             of_g = {k: v.float() for k, v in of_g.items()}
         of_f = {k: v.float() for k, v in self.nets["head"](z).items()} if "head" in self.nets else None
         return added(of_f, of_g)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import checkpoint, images
+from .. import augment, checkpoint, images
 from ..config import ClassifierTraining, FolderClassifierTraining, to_dict
 from ..domains import digits, drawn_digits, folders
 from ..domains.digits import Digits
@@ -140,13 +139,15 @@ class ClassifierStage:
         n = round(self.batch * self.config.unlabelled)
         index = torch.randint(len(self.unlabelled), (n,), generator=random)
         x = to_float(self.unlabelled[index.to(self.unlabelled.device)])
-        mild = turned(x, random, angle=5, scale=0.05, shift=0.04)
+        mild = augment.random_affine(x, random, angle=5, scale=0.05, shift=0.04)
         said = self.ema.logits(self.ema(mild)).softmax(1)
         self.shares.lerp_(said.mean(0), 0.02 if step > 50 else 0.1)
         if self.config.balanced:
             said = said / self.shares
         share, y = (said / said.sum(1, keepdim=True)).max(1)
-        hard = roughened(coloured(stylised(turned(x, random), random, 0.5), random), random)
+        hard = augment.degrade(
+            augment.color_jitter(augment.sketch(augment.random_affine(x, random), random, 0.5), random), random
+        )
         mine = part(n, self.accelerator)
         hard = hard[mine].contiguous(memory_format=layout(self.net, self.device))
         return Guessed(hard, y[mine], (share[mine] >= CONFIDENT).float())
@@ -162,11 +163,15 @@ class ClassifierStage:
         x, y = (torch.cat(part) for part in zip(*parts))
         x = to_float(x)
         street = self.config.domain != "mnist" and not self.config.through
-        x = turned(x, random) if street else turned(x, random, angle=10, scale=0.1, shift=0.08)
+        x = (
+            augment.random_affine(x, random)
+            if street
+            else augment.random_affine(x, random, angle=10, scale=0.1, shift=0.08)
+        )
         if self.config.stylise:
-            x = stylised(x, random, self.config.stylise)
+            x = augment.sketch(x, random, self.config.stylise)
         if street:
-            x = roughened(coloured(x, random, 0.0 if self.config.domain == "folder" else 0.3), random)
+            x = augment.degrade(augment.color_jitter(x, random, 0.0 if self.config.domain == "folder" else 0.3), random)
         mine = part(n, self.accelerator)
         return x[mine].contiguous(memory_format=layout(self.net, self.device)), y[mine]
 
@@ -216,7 +221,7 @@ def transferred(
         for few in x.split(256):
             seen = to_float(few)
             if view:
-                seen = coloured(turned(seen, random), random, negative=0)
+                seen = augment.color_jitter(augment.random_affine(seen, random), random, negative=0)
             made.append(((to_rgb(loaded.transfer(seen)) + 1) * 127.5).round().to(torch.uint8))
     return torch.cat(made), y.repeat(views)
 
@@ -233,63 +238,3 @@ def head(image: Image) -> Image | None:
 def channels_first(x: Tensor) -> Tensor:
     """(N, 32, 32) grey or (N, 32, 32, 3) → (N, 3, 32, 32); grey is repeated, as the paper does for f."""
     return x[:, None].expand(-1, 3, -1, -1) if x.ndim == 3 else x.permute(0, 3, 1, 2).contiguous()
-
-
-def turned(x: Tensor, random: torch.Generator, angle: float = 11, scale: float = 0.15, shift: float = 0.12) -> Tensor:
-    """Turn by up to ±angle degrees, stretch each side by ±scale, move by up to ±shift of it; (B, C, H, W)."""
-    return turned_by(x, 2 * torch.rand(len(x), 5, generator=random) - 1, angle, scale, shift)
-
-
-def turned_by(x: Tensor, draw: Tensor, angle: float, scale: float, shift: float) -> Tensor:
-    """`turned`, how far for each picture being told by draw: (B, 5) in [-1, 1]."""
-    b = len(x)
-    turn, sx, sy = draw[:, 0] * math.radians(angle), 1 + draw[:, 1] * scale, 1 + draw[:, 2] * scale
-    rows = [turn.cos() * sx, -turn.sin() * sy, 2 * shift * draw[:, 3], turn.sin() * sx, turn.cos() * sy]
-    motion = torch.stack([*rows, 2 * shift * draw[:, 4]], 1).view(b, 2, 3).to(x.device)
-    spots = F.affine_grid(motion, list(x.shape), align_corners=False)
-    return F.grid_sample(x, spots, padding_mode="border", align_corners=False)
-
-
-def coloured(x: Tensor, random: torch.Generator, negative: float = 0.3) -> Tensor:
-    """Other gain (.6-1.4) and offset (±.25 for each channel), for a share the negative; (B, 3, H, W) in [-1, 1]."""
-    b = len(x)
-    draw = torch.rand(b, 5, 1, 1, generator=random).to(x.device)
-    x = x * (0.6 + 0.8 * draw[:, :1]) + (0.5 * draw[:, 1:4] - 0.25)
-    return torch.where(draw[:, 4:] < negative, -x, x).clamp(-1, 1)
-
-
-def roughened(x: Tensor, random: torch.Generator) -> Tensor:
-    """Blur for half of the pictures, grain for half, a hidden patch for half; (B, C, H, W) in [-1, 1]."""
-    b, _, h, w = x.shape
-    draw = torch.rand(b, 7, 1, 1, generator=random)
-    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    soft = F.avg_pool2d(F.pad(soft, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    x = x + (draw[:, :1] * (draw[:, 1:2] < 0.5)).to(x.device) * (soft - x)
-    grain = torch.randn(x.shape, generator=random).to(x.device)
-    x = x + (0.15 * draw[:, 2:3] * (draw[:, 3:4] < 0.5)).to(x.device) * grain
-    ys, xs = torch.arange(h).view(1, 1, h, 1), torch.arange(w).view(1, 1, 1, w)
-    far = 3 + 4 * torch.rand(b, 2, 1, 1, generator=random)  # half the sides of the patch
-    patch = ((ys - draw[:, 4:5] * h).abs() < far[:, :1]) & ((xs - draw[:, 5:6] * w).abs() < far[:, 1:])
-    patch = (patch & (draw[:, 6:] < 0.5)).to(x.device)
-    return torch.where(patch, x.mean((2, 3), keepdim=True), x).clamp(-1, 1)
-
-
-def stylised(x: Tensor, random: torch.Generator, share: float) -> Tensor:
-    """A share of the pictures driven towards drawings, so that f reads those too: slanted, bent, grey with hard
-    contrast, strokes made thinner or thicker; (B, 3, H, W) in [-1, 1]."""
-    b, _, h, w = x.shape
-    draw = torch.rand(b, 6, generator=random)
-    eye = torch.eye(2, 3).expand(b, 2, 3).clone()
-    eye[:, 0, 1] = 0.9 * draw[:, 0] - 0.45
-    bend = F.interpolate(torch.randn(b, 2, 4, 4, generator=random), (h, w), mode="bicubic").permute(0, 2, 3, 1)
-    spots = F.affine_grid(eye, [b, 1, h, w], align_corners=False) + 0.1 * draw[:, 1].view(b, 1, 1, 1) * bend
-    bent = F.grid_sample(x, spots.to(x.device), padding_mode="border", align_corners=False)
-    grey = bent.mean(1, keepdim=True)
-    draw = draw.view(b, 6, 1, 1).to(x.device)
-    thick, thin = F.max_pool2d(grey, 3, 1, 1), -F.max_pool2d(-grey, 3, 1, 1)
-    mix = 0.9 * draw[:, 2:3]
-    grey = grey + mix * (torch.where(draw[:, 3:4] < 0.35, thick, torch.where(draw[:, 3:4] < 0.7, thin, grey)) - grey)
-    low, high = grey.amin((2, 3), keepdim=True), grey.amax((2, 3), keepdim=True)
-    level = low + (high - low) * (0.35 + 0.3 * draw[:, 4:5])
-    hard = torch.tanh((grey - level) / (high - low + 1e-3) * 8).expand_as(x)
-    return torch.where(draw[:, 5:] < share, hard, x)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import checkpoint, colours, images
+from .. import augment, checkpoint, colours, images
 from ..config import EncoderTraining, to_dict
 from ..domains import other_hands, portraits
 from ..domains.portraits import UNKNOWN, Portraits
@@ -189,17 +189,17 @@ def augmented(
     labels = part.labels[index].copy()
     crop = portraits.head_crop(part.pictures[index], part.eyes, config.size)
     if part.tight or rng.random() < 0.2:
-        crop = portraits.hide_context(rng, crop)
+        crop = augment.hide_context(rng, crop)
         labels[_HAIR] = UNKNOWN
     return _moved_and_stylised(rng, crop, config), labels
 
 
 def _moved_and_stylised(rng: np.random.Generator, crop: Image, config: EncoderTraining) -> Image:
-    motion = portraits.jitter(rng, len(crop))
+    motion = augment.affine_matrix(rng, len(crop))
     crop = cv2.warpAffine(crop, motion, crop.shape[:2], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if rng.random() < config.relight:
-        crop = portraits.relight(rng, crop)
-    return portraits.stylise(rng, crop, config.stylised)
+        crop = augment.relight(rng, crop)
+    return augment.stylise(rng, crop, config.stylised)
 
 
 def _drawn(limit: int | None, size: int) -> tuple[Image, np.ndarray]:

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .. import checkpoint, images
+from .. import augment, checkpoint, images
 from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, TransferTraining, kind_of
 from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.folders import Pictures
@@ -26,7 +26,7 @@ from ..errors import UserError
 from ..images import to_float, to_rgb
 from ..networks import encoders
 from ..types import Image
-from .classifier import channels_first, coloured, head, turned
+from .classifier import channels_first, head
 
 CROP = 128
 """Side of the head crops that f sees of photos, before it scales them to its own size."""
@@ -203,7 +203,7 @@ def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) 
         crop = portraits.head_crop(picture, eyes, CROP)
         views = [crop] + [
             cv2.warpAffine(
-                crop, portraits.jitter(rng, CROP, 0.4), (CROP, CROP), flags=cv2.INTER_LINEAR,
+                crop, augment.affine_matrix(rng, CROP, 0.4), (CROP, CROP), flags=cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REPLICATE,
             )
             for _ in range(config.views - 1)
@@ -240,7 +240,7 @@ def _folders(config: FoldersTransfer, f: nn.Module, data: Path | None, device: s
     (learn_s, held_s), (learn_t, held_t) = folders.split(len(s.x)), folders.split(len(t.x))
     x = _packed(s.x[learn_s])
     random = torch.Generator().manual_seed(0)
-    views = [x] + [_jittered(x, random, grey=True, angle=6, scale=0.06, shift=0.04) for _ in range(config.views - 1)]
+    views = [x] + [_augmented(x, random, grey=True, angle=6, scale=0.06, shift=0.04) for _ in range(config.views - 1)]
     x_t = _packed(t.x)
     f_t = _features(f, x_t, device)
     small = [cv2.resize(p, (config.size,) * 2, interpolation=cv2.INTER_AREA) for p in s.x[held_s]]
@@ -293,7 +293,7 @@ def _digits(config: DigitsTransfer, f: nn.Module, data: Path | None, device: str
     (s, val), t = ((hand, hand_val), street) if config.swap else ((street, street_val), hand)
     x, t_rgb = (torch.cat([channels_first(torch.from_numpy(part.x)) for part in parts]) for parts in (s, t))
     random = torch.Generator().manual_seed(0)
-    views = [x] + [_jittered(x, random, config.swap) for _ in range(config.views - 1)]
+    views = [x] + [_augmented(x, random, config.swap) for _ in range(config.views - 1)]
     x_val = channels_first(torch.from_numpy(val.x[:VAL]))
 
     held_t = channels_first(torch.from_numpy((street_val if config.swap else hand_val).x[:VAL_T]))
@@ -330,11 +330,11 @@ def _without(pack: FeatureCache, config: DigitsTransfer, data: Path | None) -> F
     return pack
 
 
-def _jittered(x: Tensor, random: torch.Generator, grey: bool, **how: float) -> Tensor:
-    """A view of every picture as f saw them in its training, without negatives; uint8 → uint8. how: of `turned`."""
+def _augmented(x: Tensor, random: torch.Generator, grey: bool, **how: float) -> Tensor:
+    """A view of every picture as in the training of f, without negatives; uint8 → uint8. how: of the random affine."""
     rows = []
     for part in x.split(512):
-        moved = turned(to_float(part), random, **how)
-        moved = moved if grey else coloured(moved, random, negative=0)
+        moved = augment.random_affine(to_float(part), random, **how)
+        moved = moved if grey else augment.color_jitter(moved, random, negative=0)
         rows.append(((moved + 1) * 127.5).round().to(torch.uint8))
     return torch.cat(rows)

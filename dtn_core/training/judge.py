@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.nn import functional as F
 
-from .. import checkpoint, images
+from .. import augment, checkpoint, images
 from ..config import JudgeTraining, Style, to_dict
 from ..domains import avatars, styles
 from ..domains.avatars import Attributes
@@ -74,9 +73,9 @@ class JudgeStage:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         mine = part(self.batch, self.accelerator)
         index = torch.randint(len(self.x), (self.batch,), generator=random)
-        x = roughen(self.x[index.to(self.x.device)], random)
+        x = augment.degrade_mildly(self.x[index.to(self.x.device)], random)
         if self.mirrors:
-            x = mirrored(x, random)
+            x = augment.random_flip(x, random)
         x = x[mine]
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.0, low=0.0))
         self.net.train()
@@ -89,7 +88,7 @@ class JudgeStage:
         return {"loss": loss}
 
     def samples(self) -> Image:
-        x = roughen(self.x[:24], torch.Generator().manual_seed(0))
+        x = augment.degrade_mildly(self.x[:24], torch.Generator().manual_seed(0))
         rows = images.to_images(x)
         return images.grid([rows[:12], rows[12:]] if len(rows) > 12 else [rows])
 
@@ -119,22 +118,3 @@ class JudgeStage:
         trained = {"step": step, **to_dict(self.config), "balanced_accuracy_on_held_out_avatars": figures}
         info = {"kind": "judge", "judge": self.net.config, "trained": trained}
         return checkpoint.save(directory, info, {"judge": self.net.state_dict()})
-
-
-def mirrored(x: Tensor, random: torch.Generator) -> Tensor:
-    """Half of the pictures, at random, left to right; (B, C, H, W)."""
-    turned = (torch.rand(len(x), generator=random) < 0.5).view(-1, 1, 1, 1).to(x.device)
-    return torch.where(turned, x.flip(3), x)
-
-
-def roughen(x: Tensor, random: torch.Generator) -> Tensor:
-    """Blur, noise, shift by up to 2 pixels and other light, at random for each picture; (B, C, H, W)."""
-    b = len(x)
-    draw = torch.rand(b, 4, generator=random)
-    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    mix = (draw[:, 0] * (draw[:, 1] < 0.6)).view(b, 1, 1, 1).to(x.device)
-    noise = torch.randn(x.shape, generator=random).to(x.device)
-    x = x + mix * (soft - x) + noise * (0.12 * draw[:, 2]).view(b, 1, 1, 1).to(x.device)
-    x = x * (0.85 + 0.3 * draw[:, 3]).view(b, 1, 1, 1).to(x.device)
-    dy, dx = (int(v) for v in torch.randint(-2, 3, (2,), generator=random))
-    return torch.roll(x, (dy, dx), (2, 3)).clamp(-1, 1)

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import checkpoint, images, losses
+from .. import augment, checkpoint, images, losses
 from ..avatars.atlas import atlas
 from ..avatars.atlas import to_tensor as atlas_tensor
 from ..config import DigitsTransfer, FacesTransfer, TransferTraining, to_dict
@@ -24,7 +24,6 @@ from ..networks.discriminator import Discriminator
 from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator
 from ..types import Image
-from .classifier import turned_by
 from .feature_cache import FeatureCache
 from .optim import (
     flat_cosine,
@@ -129,7 +128,7 @@ class TransferStage:
         if self.config.random_affine:
             random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 700_000)
             draw = 2 * torch.rand(self.batch, 5, generator=random) - 1
-            return turned_by(x, draw[part(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08)
+            return augment.affine_by(x, draw[part(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08)
         h, w = x.shape[2:]
         far = h // 32
         dy, dx = np.random.default_rng([self.config.seed, step]).integers(0, 2 * far + 1, 2)

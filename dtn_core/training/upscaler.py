@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import checkpoint, images
+from .. import augment, checkpoint, images
 from ..config import UpscalerTraining, to_dict
 from ..domains import avatars
 from ..images import to_float
@@ -31,17 +31,6 @@ def pairs(first: int, count: int) -> tuple[Tensor, Tensor]:
 
 def _pack(drawn: Tensor) -> Tensor:
     return (images.to_tensor(drawn.numpy()) + 1).mul(127.5).round().to(torch.uint8)
-
-
-def as_generated(x: Tensor, random: torch.Generator) -> Tensor:
-    """Make clean renders look as g makes them: softened and noisy, each to its own degree; (B, C, H, W)."""
-    b = len(x)
-    strength, grain = torch.rand(2, b, 1, 1, 1, generator=random)
-    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    coarse = F.interpolate(torch.randn(b, x.shape[1], *(v // 2 for v in x.shape[2:]), generator=random), x.shape[2:])
-    fine = torch.randn(x.shape, generator=random)
-    noise = (0.5 * coarse + 0.5 * fine) * 0.08 * grain.square()
-    return (x + 0.7 * strength.square() * (soft - x) + noise).clamp(-1, 1)
 
 
 class UpscalerStage:
@@ -78,7 +67,7 @@ class UpscalerStage:
         )
         low = to_float(low)
         rough = torch.rand(n, 1, 1, 1, generator=random) < 2 / 3
-        low = torch.where(rough, as_generated(low, random), low)
+        low = torch.where(rough, augment.as_generated(low, random), low)
         return low[mine].to(self.accelerator.device), to_float(high[mine]).to(self.accelerator.device)
 
     @torch.no_grad()
@@ -86,7 +75,7 @@ class UpscalerStage:
         """Held-out avatars: enlarged bicubically, by SR, and drawn large."""
         self.net.eval()
         low, high = (to_float(v[:4]) for v in self.val)
-        low = as_generated(low, torch.Generator().manual_seed(0))
+        low = augment.as_generated(low, torch.Generator().manual_seed(0))
         plain = F.interpolate(low, scale_factor=4, mode="bicubic", align_corners=False)
         made = self.net(low.to(self.accelerator.device))
         return images.grid([list(images.to_images(v[:, :3])) for v in (plain, made, high)])
@@ -97,7 +86,7 @@ class UpscalerStage:
         self.net.eval()
         low, high = (to_float(v) for v in self.val)
         figures = {}
-        for name, x in (("clean", low), ("rough", as_generated(low, torch.Generator().manual_seed(0)))):
+        for name, x in (("clean", low), ("rough", augment.as_generated(low, torch.Generator().manual_seed(0)))):
             made = torch.cat([self.net(part.to(self.accelerator.device)).cpu() for part in x.split(8)])
             plain = F.interpolate(x, scale_factor=4, mode="bicubic", align_corners=False)
             figures[f"psnr_{name}"], figures[f"psnr_{name}_bicubic"] = psnr(made, high), psnr(plain, high)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from dtn_core import augment
 from dtn_core.domains import portraits
 from dtn_core.faces.detect import detect
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
@@ -34,7 +35,7 @@ def test_head_crops_put_the_eyes_where_avatars_have_them():
 def test_stylising_keeps_the_shape_and_never_wraps_round():
     white = np.full((64, 64, 3), 255, np.uint8)
     for seed in range(40):
-        made = portraits.stylise(np.random.default_rng(seed), white)
+        made = augment.stylise(np.random.default_rng(seed), white)
         assert made.shape == white.shape
         assert made.min() > 130  # white stays light, whatever the levels
 
@@ -89,18 +90,16 @@ def test_relighting_changes_the_light_and_nothing_else():
     crop[0] = 0
     means = []
     for seed in range(100):
-        made = portraits.relight(np.random.default_rng(seed), crop)
+        made = augment.relight(np.random.default_rng(seed), crop)
         assert (made.shape, made.dtype) == (crop.shape, np.uint8)
         assert (made != crop).any()
-        assert (made == portraits.relight(np.random.default_rng(seed), crop)).all()
+        assert (made == augment.relight(np.random.default_rng(seed), crop)).all()
         assert made[0].max() == 0  # black stays black
         means.append(made.mean() / crop.mean())
     assert min(means) < 0.5
     assert max(means) > 1.5
     grey, white = (np.full((64, 64, 3), level, np.uint8) for level in (120, 255))
-    lit = [
-        [portraits.relight(np.random.default_rng(seed), picture) for seed in range(100)] for picture in (grey, white)
-    ]
+    lit = [[augment.relight(np.random.default_rng(seed), picture) for seed in range(100)] for picture in (grey, white)]
     assert all((lighter >= darker).all() for darker, lighter in zip(*lit))  # nothing wraps round
     assert max(picture.max() for picture in lit[1]) == 255
     shaded = [picture for picture in lit[0] if np.ptp(picture[..., 1]) > 2]

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from brief import train_briefly
 from tiny_digits import write_digits, write_judge
 
-from dtn_core import checkpoint
+from dtn_core import augment, checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits
 from dtn_core.events import Finished, read
@@ -19,11 +19,7 @@ from dtn_core.training.classifier import (
     VIEWS,
     ClassifierStage,
     channels_first,
-    coloured,
-    roughened,
-    stylised,
     transferred,
-    turned,
 )
 from dtn_core.training.runs import Run
 
@@ -85,9 +81,9 @@ def test_an_absent_digit_is_in_nothing_that_is_learnt_or_chosen_by(few_digits):
 
 
 def test_a_batch_has_its_share_of_drawn_digits(monkeypatch):
-    monkeypatch.setattr(classifier, "turned", lambda x, *_, **__: x)
-    monkeypatch.setattr(classifier, "coloured", lambda x, *_, **__: x)
-    monkeypatch.setattr(classifier, "roughened", lambda x, *_, **__: x)
+    monkeypatch.setattr(augment, "random_affine", lambda x, *_, **__: x)
+    monkeypatch.setattr(augment, "color_jitter", lambda x, *_, **__: x)
+    monkeypatch.setattr(augment, "degrade", lambda x, *_, **__: x)
     stage = make_stage(drawn=0.25, batch=8)
     drawn = {picture.tobytes() for picture in to_float(stage.drawn[0]).numpy()}
     x, _ = stage._batch(1)
@@ -182,10 +178,10 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
 
 
 JITTERS = {
-    "turned": turned,
-    "coloured": coloured,
-    "roughened": roughened,
-    "stylised": lambda x, random: stylised(x, random, 0.7),
+    "random_affine": augment.random_affine,
+    "color_jitter": augment.color_jitter,
+    "degrade": augment.degrade,
+    "sketch": lambda x, random: augment.sketch(x, random, 0.7),
 }
 
 
@@ -209,20 +205,22 @@ def test_jitters_keep_shape_and_range_and_follow_their_generator_alone(name):
 
 def test_turning_by_nothing_moves_nothing():
     x = torch.rand(2, 3, 32, 32)
-    assert torch.allclose(turned(x, torch.Generator(), angle=0, scale=0, shift=0), x, atol=1e-5)
+    assert torch.allclose(augment.random_affine(x, torch.Generator(), angle=0, scale=0, shift=0), x, atol=1e-5)
 
 
 def test_negatives_are_as_many_as_asked_for():
     x = torch.full((200, 3, 4, 4), 0.5)  # stays above 0 under any gain and offset but a few
     for share in (0, 0.3, 1):
-        dark = (coloured(x, torch.Generator().manual_seed(0), share).mean((1, 2, 3)) < 0).float().mean().item()
+        dark = (
+            (augment.color_jitter(x, torch.Generator().manual_seed(0), share).mean((1, 2, 3)) < 0).float().mean().item()
+        )
         assert dark == pytest.approx(share, abs=0.1)
 
 
 def test_stylised_pictures_are_grey_and_as_many_as_asked_for():
     x = torch.rand(200, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     for share in (0, 0.4):
-        made = stylised(x, torch.Generator().manual_seed(1), share)
+        made = augment.sketch(x, torch.Generator().manual_seed(1), share)
         grey = (made[:, 0] == made[:, 2]).flatten(1).all(1)
         assert grey.float().mean().item() == pytest.approx(share, abs=0.12)
         assert torch.equal(made[~grey], x[~grey])

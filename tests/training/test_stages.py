@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from made_cartoons import write_cartoons
 
-from dtn_core import checkpoint
+from dtn_core import augment, checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import other_hands, styles
 from dtn_core.domains.avatars import BALANCED, render_many, sample
@@ -23,8 +23,8 @@ from dtn_core.networks.judge import JUDGED
 from dtn_core.networks.resnet import ATTRIBUTES, CELEBA, SKIN_MEAN, SKIN_SPREAD
 from dtn_core.training import run_training
 from dtn_core.training.encoder import SHOWN, EncoderStage, attribute_loss
-from dtn_core.training.judge import JudgeStage, balanced_avatars, labels_of, mirrored
-from dtn_core.training.upscaler import UpscalerStage, as_generated, psnr
+from dtn_core.training.judge import JudgeStage, balanced_avatars, labels_of
+from dtn_core.training.upscaler import UpscalerStage, psnr
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +248,7 @@ def test_the_judge_of_a_pack_learns_all_but_what_is_held_out_and_mirrors_it(tmp_
 
 def test_mirroring_turns_some_and_leaves_some():
     x = torch.rand(40, 3, 4, 4)
-    once, again = (mirrored(x, torch.Generator().manual_seed(0)) for _ in "ab")
+    once, again = (augment.random_flip(x, torch.Generator().manual_seed(0)) for _ in "ab")
     assert torch.equal(once, again)
     turned = (once == x.flip(3)).flatten(1).all(1)
     assert torch.equal(once[~turned], x[~turned])
@@ -276,7 +276,7 @@ def test_the_upscaler_starts_as_bicubic_and_gets_better():
 
 def test_roughening_keeps_range_and_is_seeded():
     x = torch.zeros(2, 4, 16, 16)
-    a, b = (as_generated(x, torch.Generator().manual_seed(3)) for _ in "ab")
+    a, b = (augment.as_generated(x, torch.Generator().manual_seed(3)) for _ in "ab")
     assert torch.equal(a, b)
     assert a.abs().max() <= 1
     assert psnr(x, x) == pytest.approx(106, abs=1)
