@@ -171,7 +171,7 @@ def test_a_training_of_two_folders(browser, server, home):
         page.wait_for_selector("#train-used .message.agree >> text=on the tab Emojify")
         page.get_by_role("tab", name="Emojify").click()
         page.click("#translation input")
-        page.get_by_role("option", name=re.compile("00001-folders-tiny.*finished")).click()
+        page.get_by_role("option", name=re.compile("00001-folders-tiny · step")).click()
         page.set_input_files(".photo-file", s / "00.png")
         page.wait_for_selector("#steps .emoji img")
 
