@@ -4,8 +4,10 @@ Drawings are drawn and photos read by f once; then c is trained once a row of `R
 differ from the preset's. Measured on the validation part, where choices are made, at both operating points:
 
 all right      the share of CelebA's people of whom everything asked is right, by the parameters
+c alone        the same by c's own probabilities, not averaged with f's
 judged         mean balanced accuracy of the eight questions, by the judge on what is drawn
-AUC            mean over what an avatar shows, by c's probabilities, which need no threshold
+AUC            mean over what an avatar shows, by c's own probabilities, which need no threshold
+KID, C2ST      of drawings beside avatars with the same attributes
 
 Every row is written when it is done. What the file has already, of the same f, settings and judge, isn't done anew, so
 it may be stopped at any time; other rows are dropped from it. After changes of the code or the data delete the file.
@@ -28,6 +30,7 @@ from torch import Tensor, nn
 
 from dtn_core import checkpoint
 from dtn_core import config as configs
+from dtn_core.avatars.choose import Decisions
 from dtn_core.avatars.skin import even_light
 from dtn_core.config import AvatarTraining
 from dtn_core.domains import styles
@@ -35,14 +38,15 @@ from dtn_core.domains.portraits import data_folder
 from dtn_core.drawer import Drawer
 from dtn_core.errors import UserError
 from dtn_core.evaluation import photos as held_out
-from dtn_core.evaluation.drawn.portrayed import POINTS, portray_seen
+from dtn_core.evaluation.drawn import measure
+from dtn_core.evaluation.drawn.portrayed import POINTS, Portrayed, portray_seen
 from dtn_core.evaluation.drawn.right import soft
 from dtn_core.evaluation.drawn.shown import asked
 from dtn_core.evaluation.measures import all_right, question_accuracy
 from dtn_core.evaluation.nets import JUDGES, batched, load_judge, paint
 from dtn_core.evaluation.photos import Photos
 from dtn_core.evaluation.questions import judge_scores
-from dtn_core.evaluation.tables import line, number, right_share, right_words
+from dtn_core.evaluation.tables import kid, line, number, right_share, right_words
 from dtn_core.networks.judge import Judge
 from dtn_core.training.avatar import AvatarStage, Seen, photo_features, see
 from dtn_core.training.feature_cache import make_encoder
@@ -60,6 +64,8 @@ FEW = {**SHORT, "limit": 1500, "celebahq": 0}
 ROWS: dict[str, dict[str, Any]] = {
     "base": {},
     "f's attributes alone": {"logits_only": True},
+    "f's probabilities alone": {"f_weight": 1.0},
+    "free colours": {"free_colours": True},
     "two hidden layers of 128": {"mlp": 128, "lr": 2e-3},
     "no noise": {"noise": 0.0},
     "drawings alone": ALONE,
@@ -73,14 +79,15 @@ ROWS: dict[str, dict[str, Any]] = {
     "reads G(x), few steps and photos": {**FEW, "reader": "g"},
     "reads f(x) and G(x), few steps and photos": {**FEW, "reader": "both"},
 }
-"""Row → what it changes; steps are at most so many."""
+"""Row → what it changes: settings of the training (steps are at most so many), or of c's `Decisions`."""
 
 UNTOLD = ("encoder", "through", "device", "precision", "compile", "exports", "log_every", "sample_every", "save_every")
 """Settings that don't say what is learnt; f and G are told by their hashes."""
 
 
 def settings_of(base: AvatarTraining, changes: dict[str, Any]) -> AvatarTraining:
-    """The settings of a row."""
+    """The settings that a row is trained with."""
+    changes = {name: value for name, value in changes.items() if name not in Decisions._fields}
     return replace(base, **changes | {"steps": min(base.steps, changes.get("steps", base.steps))})
 
 
@@ -103,12 +110,15 @@ class Measured:
 
     def measure(self, drawer: Drawer) -> dict[str, Any]:
         """Figures of a c, JSON-ready."""
-        painted = {} if drawer.reader == "f" else self.painted
-        made = {
-            k: portray_seen(drawer, z, painted.get(k), POINTS, self.skin_features[k]) for k, z in self.features.items()
-        }
+        made, alone = self._portrayed(drawer), self._portrayed(drawer, f_weight=0.0)
         truth, untold = self.photos.truth, styles.UNTOLD[drawer.style]
-        figures: dict[str, Any] = {"auc": soft(truth, made["celeba"], made["utkface"])["mean"]["c"]}
+        figures: dict[str, Any] = {
+            "cleanliness": measure.clean(made["celeba"], "sure", self.judge, 0),
+            "c_alone": {
+                "all_right": all_right(truth["celeba"], *alone["celeba"].answers("sure")),
+                "auc": soft(truth, alone["celeba"], alone["utkface"])["mean"]["c"],
+            },
+        }
         for point in POINTS:
             judged = {k: judge_scores(batched(self.judge, one.pictures(point)), untold) for k, one in made.items()}
             figures[point] = {
@@ -116,6 +126,13 @@ class Measured:
                 "judged": question_accuracy(truth, judged)["balanced_accuracy"],
             }
         return figures
+
+    def _portrayed(self, drawer: Drawer, **decisions: Any) -> dict[str, Portrayed]:
+        drawer = replace(drawer, decisions=drawer.decisions._replace(**decisions))
+        painted = {} if drawer.reader == "f" else self.painted
+        return {
+            k: portray_seen(drawer, z, painted.get(k), POINTS, self.skin_features[k]) for k, z in self.features.items()
+        }
 
 
 def fewer(seen: Seen, config: AvatarTraining) -> Seen:
@@ -151,7 +168,8 @@ def run(
         config = settings_of(base, changes)
         g = None if config.reader == "f" else _hash(config.through)
         settings = {key: value for key, value in asdict(config).items() if key not in UNTOLD}
-        told[name] = {"f": f_hash, "judge": report["judge"]["hash"], "g": g, "settings": settings}
+        decided = {key: value for key, value in changes.items() if key in Decisions._fields}
+        told[name] = {"f": f_hash, "judge": report["judge"]["hash"], "g": g, "settings": settings, "decisions": decided}
     rows = {name: row for name, row in _kept(output).items() if row.get("of") == told.get(name)}
     for name, figures in measured(base, data, [name for name in chosen if name not in rows], say):
         rows[name] = {"of": told[name], **figures}
@@ -179,6 +197,8 @@ def measured(
         say(f"{index} of {len(names)}: {name} ...")
         start = perf_counter()
         drawer = train(settings_of(base, ROWS[name]), data, f, accelerator, seen)
+        decided = {key: value for key, value in ROWS[name].items() if key in Decisions._fields}
+        drawer = replace(drawer, decisions=drawer.decisions._replace(**decided))
         seconds = round(perf_counter() - start, 1)
         yield name, {**asks.measure(drawer), "n": {k: len(z) for k, z in features.items()}, "seconds": seconds}
 
@@ -187,13 +207,19 @@ def table(report: dict[str, Any]) -> str:
     """The rows as Markdown."""
     n = next(iter(report["rows"].values()))["n"]["celeba"]
     right = right_words(len(report["asked"]))
-    columns = [f"{right}, of {n}", "the same, drawn balanced", "judged", "judged, balanced", "AUC", "steps", "s"]
+    columns = [f"{right}, of {n}", "c alone", "drawn balanced", "judged", "judged, balanced", "AUC, c alone"]
+    columns += ["KID × 1000", "C2ST", "steps", "s"]
     lines = [line("validation part", columns), "|---" * (len(columns) + 1) + "|"]
     for name, row in report["rows"].items():
-        cells = [right_share(row[point]["all_right"]) for point in POINTS]
+        cells = [right_share(row[key]["all_right"]) for key in ("sure", "c_alone", "balanced")]
         cells += [number(row[point]["judged"], ".3f") for point in POINTS]
         steps = str(row["of"]["settings"]["steps"])
-        lines.append(line(name, [*cells, number(row["auc"], ".3f"), steps, f"{row['seconds']:.0f}"]))
+        cells += [
+            number(row["c_alone"]["auc"], ".3f"),
+            kid(row["cleanliness"]),
+            number(row["cleanliness"]["c2st"], ".2f"),
+        ]
+        lines.append(line(name, [*cells, steps, f"{row['seconds']:.0f}"]))
     return "\n".join(lines)
 
 

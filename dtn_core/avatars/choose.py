@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colours import to_hex, to_rgb
 from .choose_shape import Statistics, face_shapes
 from .parameters import HAIR_COLOURS, SPECS, Parameters
 from .skin import skin_colour
@@ -89,13 +90,19 @@ EXPRESSIONS = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
 """Told by f's own logits; no drawing is asked."""
 
 
+F_WEIGHT = 0.75
+"""Weight of f's own log-odds beside c's. On the validation part c alone has six attributes right of 82.6% of people, .5
+of 83.4%, .75 of 83.2%, f alone of 83.0%; from .75 on nobody is given glasses, a hat or a beard that f doesn't see."""
+
+
 class Decisions(NamedTuple):
-    """What is learnt from unlabelled photos, plain values for config.json.
+    """What is learnt from unlabelled photos, and two switches; plain values for config.json.
 
     lines: question → (slope, offset) from c's log-odds to those of f's reading; rates: question → mean probability;
     hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: group, as f
     reads it, → the mean L* of its cheeks; bias: head → what is added to the log-probability of each choice; shape: see
-    `choose_shape.shape_statistics` (none: every face has the artist's shape).
+    `choose_shape.shape_statistics` (none: every face has the artist's shape); f_weight: see `F_WEIGHT`;
+    free_colours: hair, hat, clothes and glasses in the mean of the palette by c's probabilities, not in its likeliest.
     """
 
     lines: dict[str, tuple[float, float]]
@@ -105,6 +112,8 @@ class Decisions(NamedTuple):
     skin: dict[str, float]
     bias: dict[str, list[float]]
     shape: Statistics = {}
+    f_weight: float = F_WEIGHT
+    free_colours: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Decisions:
@@ -113,7 +122,8 @@ class Decisions(NamedTuple):
         shares = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates", "skin")}
         bias = {k: [float(b) for b in v] for k, v in values["bias"].items()}
         shape = {k: {n: float(x) for n, x in v.items()} for k, v in values.get("shape", {}).items()}
-        return cls(**pairs, **shares, bias=bias, shape=shape)
+        weight, free = float(values.get("f_weight", F_WEIGHT)), bool(values.get("free_colours", False))
+        return cls(**pairs, **shares, bias=bias, shape=shape, f_weight=weight, free_colours=free)
 
 
 def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
@@ -165,24 +175,19 @@ def may_choose(style: str, head: str, index: int) -> bool:
     return (spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head])[index] not in RESERVED
 
 
-F_WEIGHT = 0.75
-"""Weight of f's own log-odds beside c's. On the validation part c alone has six attributes right of 82.6% of people, .5
-of 83.4%, .75 of 83.2%, f alone of 83.0%; from .75 on nobody is given glasses, a hat or a beard that f doesn't see."""
-
-
 def chances(
     style: str, beliefs: Beliefs, decisions: Decisions, told: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, NDArray[np.float64]]:
     """Question → (N,) probability of yes, and "hair:NAME" → that of a colour. told: f's probabilities, name → (N,)."""
-    made = {}
+    made, w = {}, decisions.f_weight
     for name, question in QUESTIONS[style].items():
         slope, offset = decisions.lines[name]
         of_c = slope * log_odds(style, question, beliefs) + offset
-        made[name] = sigmoid((1 - F_WEIGHT) * of_c + F_WEIGHT * _logit(reading(told, question.reads)))
+        made[name] = sigmoid((1 - w) * of_c + w * _logit(reading(told, question.reads)))
     lines = np.array([decisions.hair[name] for name in HAIR_READS])
     of_c = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
     of_c -= np.logaddexp.reduce(of_c, axis=1, keepdims=True)
-    mixed = (1 - F_WEIGHT) * of_c + F_WEIGHT * np.log(hair_reading(told))
+    mixed = (1 - w) * of_c + w * np.log(hair_reading(told))
     p = np.exp(mixed - np.logaddexp.reduce(mixed, axis=1, keepdims=True))
     return made | {f"hair:{name}": p[:, i] for i, name in enumerate(HAIR_READS)}
 
@@ -224,7 +229,7 @@ def choose(
         variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
         weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
         hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
-        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions.bias)
+        colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions)
         parameters = Parameters(style, variants, colours, {name: float(v[i]) for name, v in shapes.items()})
         made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, told, i)))
     return made
@@ -277,9 +282,7 @@ def _mouth(style: str, smiling: float, parted: float) -> str:
     return kinds["open" if parted > 0.5 else "neutral"][0]
 
 
-def _colours(
-    style: str, beliefs: Beliefs, hair: str, lightness: float, bias: Mapping[str, list[float]]
-) -> dict[str, str]:
+def _colours(style: str, beliefs: Beliefs, hair: str, lightness: float, decisions: Decisions) -> dict[str, str]:
     """The skin's by its L*, any between the artist's; others of the artist's palette, the hair's one of its name."""
     spec, made = SPECS[style], {}
     for name, palette in spec.colours.items():
@@ -287,9 +290,12 @@ def _colours(
         if name == "skin":
             made[name] = skin_colour(style, lightness)
         elif head in beliefs:
-            score = beliefs[head] + bias[head]
+            score = beliefs[head] + decisions.bias[head]
             codes = HAIR_COLOURS[hair] if name in ("hair", "beard") else [c for c in palette if c not in RESERVED]
-            made[name] = max(codes, key=lambda code: score[palette.index(code)])
+            scores = np.array([score[palette.index(code)] for code in codes])
+            weights = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+            mean = weights @ np.array([to_rgb(code) for code in codes])
+            made[name] = to_hex(mean) if decisions.free_colours else codes[int(scores.argmax())]
     return made
 
 

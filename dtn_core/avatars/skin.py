@@ -5,6 +5,7 @@ read in even light."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,9 +62,15 @@ def skin_lightness(
     return p @ np.array(list(SKIN_LIGHTNESS.values())) + OWN_SHARE * (lightness - expected)
 
 
+@cache
+def _skins(style: str) -> NDArray[np.float32]:
+    """(k, 3) CIELAB of the artist's skins, the darkest first."""
+    lab = to_lab(np.array([to_rgb(code) for code in SPECS[style].colours["skin"]]))
+    return lab[np.argsort(lab[:, 0])]
+
+
 def skin_colour(style: str, lightness: float) -> str:
     """The artist's skin of this L*: the palette's colours, and all between them in CIELAB."""
-    lab = to_lab(np.array([to_rgb(code) for code in SPECS[style].colours["skin"]]))
-    lab = lab[np.argsort(lab[:, 0])]
+    lab = _skins(style)
     lightness = float(np.clip(lightness, lab[0, 0], lab[-1, 0]))
     return to_hex(from_lab(np.array([np.interp(lightness, lab[:, 0], lab[:, k]) for k in range(3)])))

@@ -86,8 +86,10 @@ def test_nobody_is_given_what_f_does_not_see(style):
         variant = SPECS[style].kinds[slot][kinds[0]][0]
         for read, p in seen[name].items():
             told = told_of(**{r.removeprefix("-"): 1 - p if r[0] == "-" else p for r in question.reads})
-            likely = choosing.chances(style, beliefs_of(style, **{slot: variant}), plain(style), told)[name]
+            beliefs = beliefs_of(style, **{slot: variant})
+            likely = choosing.chances(style, beliefs, plain(style), told)[name]
             assert (likely > 0.5) == (read == "yes"), (name, read)
+            assert choosing.chances(style, beliefs, plain(style, f_weight=0.0), told)[name] > 0.5
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -127,6 +129,16 @@ def test_hair_has_a_shade_of_its_name(style):
     assert sure["blond hair"] > 0.9
     if "beard" in parameters.colours:
         assert parameters.colours["beard"] == "#ecdcbf"
+
+
+def test_colours_are_the_artists_unless_free():
+    free = plain("avataaars", free_colours=True)
+    likely = {"colour:clothes": "#65c9ff", "told": told_of(Blond_Hair=0.9)}
+    assert chosen(**likely)[0].colours["clothes"] == "#65c9ff"
+    mixed = chosen(**likely, decisions=free)[0]
+    for name in ("clothes", "hair"):
+        assert mixed.colours[name] not in SPECS["avataaars"].colours[name]
+    assert mixed.shows("top") == chosen(**likely)[0].shows("top")
 
 
 def test_variants_become_as_frequent_as_the_artist_has_them():
@@ -204,7 +216,8 @@ def test_decisions_go_through_json(style):
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
     assert again == learnt
     assert again.shape.keys() == SHAPES[style].keys()
-    earlier = {name: values for name, values in learnt._asdict().items() if name != "shape"}
+    later = ("shape", "f_weight", "free_colours")
+    earlier = {name: values for name, values in learnt._asdict().items() if name not in later}
     assert Decisions.from_dict(earlier) == learnt._replace(shape={})  # as in checkpoints without it
     assert again.rates["bald"] == pytest.approx(0.02)
     with pytest.raises(KeyError):

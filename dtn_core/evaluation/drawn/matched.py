@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ...avatars import engine
 from ...avatars.choose import is_choosable
-from ...avatars.parameters import HAIR_COLOURS, Parameters
+from ...avatars.parameters import HAIR_COLOURS, DrawnStyle, Parameters
 from ...domains import avatars
 from ..baselines import SEEDS
 from ..nets import over_grey
@@ -29,10 +30,17 @@ def matched(
     """For each of N drawings, a random one of the avatars that a network may choose (seeds from first on, rare
     attributes made common) that share most of its attributes, with its shape: (N, 3, 64, 64) in [-1, 1]; and the share
     of drawings that one has all of."""
-    there = [p for p in avatars.sample_parameters(wanted[0].style, first, count, seed) if is_choosable(p)]
-    picked, exact = pick(*(signatures([of_parameters(p) for p in many]) for many in (wanted, there)), seed)
+    there, known = _pool(wanted[0].style, first, count, seed)
+    picked, exact = pick(signatures([of_parameters(p) for p in wanted]), known, seed)
     alike = [replace(there[i], shape=p.shape) for i, p in zip(picked, wanted)]
     return over_grey(np.stack([engine.image(p, 64, "head") for p in alike])), exact
+
+
+@lru_cache(maxsize=4)
+def _pool(style: DrawnStyle, first: int, count: int, seed: int) -> tuple[list[Parameters], NDArray[np.int64]]:
+    """Avatars that a network may choose, and their `signatures`."""
+    there = [p for p in avatars.sample_parameters(style, first, count, seed) if is_choosable(p)]
+    return there, signatures([of_parameters(p) for p in there])
 
 
 def signatures(shown: Sequence[Shown]) -> NDArray[np.int64]:
