@@ -4,6 +4,9 @@
 it has any), ``statistics.safetensors`` (f's mean and deviation per domain), ``generator.safetensors``,
 ``upscaler.safetensors``, ``avatar.safetensors`` (c; where it reads another f than g, ``avatar-encoder.safetensors``
 is that), ``README.md`` (model card), ``metrics.json``. Tensors and JSON only, never pickle.
+
+An f that several checkpoints share lies in a checkpoint of its own: ``"shared"`` in config.json then names it, and its
+hash, in place of the file.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +46,11 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A translation, loaded: G(x) = g(stress(standardise_s(f(x)))), then SR. All frozen, in eval mode, float32.
+    """A translation, loaded: G(x) = g(emphasise(standardise_s(f(x)))), then SR. All frozen, in eval mode, float32.
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
-    g: see `networks.generator.build`; upscaler: `Upscaler` or None; emphasis: how much more than in training g
-    hears what sets a face apart from the mean (1: not more); drawer: c, which draws avatars, or None; info: content of
+    g: see `networks.generator.build`; upscaler: `Upscaler` or None; emphasis: factor on g's input, what sets a
+    face apart from the mean (1: as in training); drawer: c, which draws avatars, or None; info: content of
     config.json; hash: 12 hex digits over all weights, quoted beside every measured figure.
     """
 
@@ -61,14 +65,14 @@ class Checkpoint:
     hash: str
     drawer: Drawer | None = None
 
-    def hears(self, x: Tensor, features: Tensor | None = None) -> Tensor:
-        """(B, 3, S, S) pictures of s in [-1, 1] → what g takes: (B, dim) features, or the pictures themselves where G
+    def generator_input(self, x: Tensor, features: Tensor | None = None) -> Tensor:
+        """(B, 3, S, S) pictures of s in [-1, 1] → the input of g: (B, dim) features, or the pictures themselves where G
         doesn't contain f. features: f(x), where it is known."""
         if isinstance(self.g, FromPicture):
             return x
-        return self.stress(self.standardise_s(self.f(x) if features is None else features))
+        return self.emphasise(self.standardise_s(self.f(x) if features is None else features))
 
-    def stress(self, z: Tensor) -> Tensor:
+    def emphasise(self, z: Tensor) -> Tensor:
         """(B, dim) standardised features, those that count in full (`encoders.weights_of`) times the emphasis, others
         by less."""
         if self.emphasis == 1:
@@ -78,7 +82,7 @@ class Checkpoint:
     @torch.no_grad()
     def transfer(self, x: Tensor) -> Tensor:
         """G, without SR: (B, 3, S, S) pictures of s in [-1, 1] → (B, channels, side, side) in [-1, 1]."""
-        return self.g(self.hears(x))
+        return self.g(self.generator_input(x))
 
 
 def find(name_or_dir: str | os.PathLike[str]) -> Path:
@@ -230,30 +234,41 @@ def save(
 
 
 def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:
-    """Write a translation together with an upscaler (kind "upscaler") or c (kind "avatar"), trained apart, as one
-    checkpoint."""
+    """Write a translation together with what was trained apart, as one checkpoint: an upscaler (kind "upscaler"), c
+    (kind "avatar"), or f (kind "encoder"), which is the translation's own and is then shared, not copied."""
     source, other = find(translation), find(part)
     info, config = read_config(source), read_config(other)
-    if info.get("kind") != "transfer" or config.get("kind") not in ("upscaler", "avatar"):
+    if info.get("kind") != "transfer" or config.get("kind") not in ("upscaler", "avatar", "encoder"):
         raise UserError(
-            f"a translation and an upscaler or an avatar are wanted, not {info.get('kind')} and {config.get('kind')}."
+            "a translation and an upscaler, an avatar or an encoder are wanted, "
+            f"not {info.get('kind')} and {config.get('kind')}."
         )
     tensors = {path.stem: read_tensors(source, path.stem) for path in source.glob("*.safetensors")}
+    shared = dict(info.get("shared", {}))
     if config["kind"] == "upscaler":
         tensors["upscaler"] = read_tensors(other, "upscaler")
         info |= {"upscaler": config["upscaler"], "upscaler_trained": config["trained"]}
-    else:
+    elif config["kind"] == "avatar":
+        f = read_tensors(other, "encoder")
         tensors.pop("avatar-encoder", None)
+        shared.pop("avatar-encoder", None)
         tensors["avatar"] = read_tensors(other, "avatar")
         info |= {"avatar": config["avatar"], "avatar_trained": config["trained"]}
-        f = read_tensors(other, "encoder")
-        if config["encoder"] != info["encoder"] or not _same(f, tensors.get("encoder", {})):
+        if config["encoder"] != info["encoder"] or not _same(f, read_tensors(source, "encoder")):
             tensors["avatar-encoder"] = f
             info["avatar"] = {**config["avatar"], "encoder": config["encoder"]}
+    else:
+        f = read_tensors(other, "encoder")
+        same = [stem for stem in ("encoder", "avatar-encoder") if stem in tensors and _same(f, tensors[stem])]
+        if not same:
+            raise UserError(f"{translation} has another f than {part}, or shares it already.")
+        for stem in same:
+            del tensors[stem]
+            shared[stem] = {"checkpoint": other.name, "hash": weights_hash(other)}
     info.pop("format")
-    target = save(directory, info, tensors)
-    if "avatar-encoder" not in tensors:
-        (target / "avatar-encoder.safetensors").unlink(missing_ok=True)
+    target = save(directory, info | ({"shared": shared} if shared else {}), tensors)
+    for stem in {"encoder", "avatar-encoder"} - tensors.keys():
+        (target / f"{stem}.safetensors").unlink(missing_ok=True)
     return target
 
 
@@ -279,8 +294,9 @@ def read_config(directory: Path) -> dict[str, Any]:
 
 
 def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
-    """All tensors of ``<stem>.safetensors`` as float32. Raises UserError if missing or damaged."""
-    path = directory / f"{stem}.safetensors"
+    """All tensors of ``<stem>.safetensors``, or of what config.json names in its place, as float32. Raises UserError if
+    missing, damaged or another than config.json says."""
+    path = _file(directory, stem)
     try:
         tensors = load_tensors(path.read_bytes())
     except FileNotFoundError:
@@ -288,6 +304,25 @@ def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: damaged or cut short ({error}). Get the checkpoint again.") from None
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+
+
+def _file(directory: Path, stem: str) -> Path:
+    path = directory / f"{stem}.safetensors"
+    return path if path.exists() else _shared(directory).get(path.name, path)
+
+
+def _shared(directory: Path) -> dict[str, Path]:
+    """File name → the file of another checkpoint that stands for it, checked by its hash."""
+    found = {}
+    try:
+        for stem, source in read_config(directory).get("shared", {}).items():
+            name, other = source["checkpoint"], find(source["checkpoint"])
+            if weights_hash(other) != source["hash"]:
+                raise UserError(f"{directory}: needs checkpoint '{name}' of hash {source['hash']}. Get both again.")
+            found[f"{stem}.safetensors"] = other / "encoder.safetensors"
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{directory}: config.json's 'shared' is damaged ({error}). Get it again.") from None
+    return found
 
 
 def fill(module: nn.Module, directory: Path, stem: str) -> nn.Module:
@@ -314,7 +349,7 @@ def _from_package(module: nn.Module, key: str) -> bool:
 
 def _encoder(directory: Path, info: dict[str, Any]) -> nn.Module:
     f = encoders.build(_entry(directory, info, "encoder"))
-    if (directory / "encoder.safetensors").exists():
+    if _file(directory, "encoder").exists():
         fill(f, directory, "encoder")
     elif any(part["name"] not in ("dlib", "facenet") for part in _parts(info["encoder"])):
         raise UserError(f"{directory}: encoder.safetensors is missing. Get the checkpoint again.")
@@ -340,8 +375,11 @@ def _make(kind: Callable[..., nn.Module], directory: Path, info: dict[str, Any],
 
 
 def weights_hash(directory: Path, files: str = "*.safetensors") -> str:
-    """12 hex digits of SHA-256 over every .safetensors file, by name; files: over these alone."""
+    """12 hex digits of SHA-256 over every .safetensors file, by name, shared ones too; files: over these alone."""
+    paths = {path.name: path for path in directory.glob(files)}
+    if (directory / "config.json").exists():
+        paths = {name: path for name, path in _shared(directory).items() if fnmatch(name, files)} | paths
     digest = hashlib.sha256()
-    for path in sorted(directory.glob(files)):
-        digest.update(path.name.encode() + path.read_bytes())
+    for name in sorted(paths):
+        digest.update(name.encode() + paths[name].read_bytes())
     return digest.hexdigest()[:12]

@@ -136,7 +136,7 @@ class Transferrer:
         told = c.f(x) if c else None
         heard = y = None
         if paints or c.reader != "f":
-            heard = self.checkpoint.hears(x, told if c and c.f is self.checkpoint.f else None)
+            heard = self.checkpoint.generator_input(x, told if c and c.f is self.checkpoint.f else None)
         clock.lap("encode")
         if heard is not None:
             y = self.checkpoint.g(heard)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dtn_core import checkpoint
+from dtn_core.errors import UserError
 from dtn_core.networks.encoders import DlibEncoder, SideBySide
 from dtn_core.networks.resnet import AttributeEncoder
 
@@ -133,10 +134,10 @@ def test_what_f_names_is_stressed_in_full_and_the_rest_by_its_weight(tmp_path, m
     loaded = checkpoint.load(made)
     hidden = loaded.f.hidden
     z = torch.ones(1, loaded.f.dim)
-    assert torch.allclose(loaded.stress(z)[:, hidden:], torch.tensor(1.5))
-    assert torch.allclose(loaded.stress(z)[:, :hidden], torch.tensor(1.125))
+    assert torch.allclose(loaded.emphasise(z)[:, hidden:], torch.tensor(1.5))
+    assert torch.allclose(loaded.emphasise(z)[:, :hidden], torch.tensor(1.125))
     (made / "config.json").write_text(json.dumps({**info, "emphasis": 1.0}))
-    assert torch.equal(checkpoint.load(made).stress(z), z)
+    assert torch.equal(checkpoint.load(made).emphasise(z), z)
 
 
 def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
@@ -173,3 +174,38 @@ def test_a_damaged_c_is_refused(tmp_path, make_checkpoint, change, words):
     (made / "config.json").write_text(json.dumps(info))
     (made / "avatar.safetensors").unlink()
     assert "avatar.safetensors is missing" in refusal(made)
+
+
+@pytest.fixture
+def sharing(own, tmp_path, monkeypatch):
+    """`own` with its f in a checkpoint apart: (translation, encoder)."""
+    config = checkpoint.read_config(own)["encoder"]
+    f = checkpoint.save(
+        tmp_path / "f", {"kind": "encoder", "encoder": config}, {"encoder": checkpoint.read_tensors(own, "encoder")}
+    )
+    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
+    return checkpoint.join(own, f, tmp_path / "sharing"), f
+
+
+def test_a_shared_f_is_stored_once(sharing, own):
+    made, f = sharing
+    assert not (made / "encoder.safetensors").exists()
+    a, b = checkpoint.load(own), checkpoint.load(made)
+    assert a.hash == b.hash
+    assert all(torch.equal(v, b.f.state_dict()[k]) for k, v in a.f.state_dict().items())
+    assert checkpoint.load_encoder(made).config == a.f.config
+    with pytest.raises(UserError, match="another f than .* or shares it already"):
+        checkpoint.join(made, f, made)
+
+
+def test_another_f_in_its_place_is_refused(sharing, own):
+    made, f = sharing
+    whole = checkpoint.read_tensors(f, "encoder")
+    checkpoint.save(f, checkpoint.read_config(f), {"encoder": {k: v + 1 for k, v in whole.items()}})
+    assert "needs checkpoint 'f' of hash" in refusal(made)
+    (f / "config.json").unlink()
+    assert "'f' not found" in refusal(made)
+    info = checkpoint.read_config(made)
+    for damaged in ("f", {"encoder": "f"}, {"encoder": {"checkpoint": 3}}):
+        (made / "config.json").write_text(json.dumps(info | {"shared": damaged}))
+        assert "'shared' is damaged" in refusal(made)

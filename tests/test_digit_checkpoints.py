@@ -32,7 +32,7 @@ def test_each_kind_comes_back_and_transfers(kind, tmp_path, x):
     assert y.abs().max() <= 1
     assert not y.requires_grad
     assert torch.equal(y, again.transfer(x))
-    assert torch.equal(y, loaded.g(loaded.hears(x)))
+    assert torch.equal(y, loaded.g(loaded.generator_input(x)))
     assert torch.allclose(y[:1], loaded.transfer(x[:1]), atol=1e-5)  # pictures don't hear of each other
     inside = loaded.g.g if "contains_f" in kind else loaded.g
     assert isinstance(loaded.g, FromPicture) == ("contains_f" in kind)
@@ -44,17 +44,17 @@ def test_each_kind_comes_back_and_transfers(kind, tmp_path, x):
 
 def test_a_g_of_features_hears_f_standardised_and_emphasised(tmp_path, x):
     directory = write_digits(tmp_path / "made")
-    z = checkpoint.load(directory).hears(x)
+    z = checkpoint.load(directory).generator_input(x)
     loaded = checkpoint.load(directory)
     assert torch.equal(z, loaded.standardise_s(loaded.f(x)))
     info = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**info, "emphasis": 1.5}))
-    assert torch.allclose(checkpoint.load(directory).hears(x), 1.5 * z)
+    assert torch.allclose(checkpoint.load(directory).generator_input(x), 1.5 * z)
 
 
 def test_a_g_of_pictures_hears_the_pictures(tmp_path, x):
     loaded = checkpoint.load(write_digits(tmp_path / "made", contains_f=False))
-    assert loaded.hears(x) is x
+    assert loaded.generator_input(x) is x
     assert loaded.transfer(x).std() > 0
 
 

@@ -156,7 +156,7 @@ def test_a_face_that_is_seen_badly_is_redrawn_with_a_note(tiny, dim):
 
 @pytest.mark.parametrize("thorough", [True, False])
 def test_a_face_that_is_hardly_seen_is_left_as_it_is(tiny, dark, thorough, monkeypatch):
-    monkeypatch.setattr(type(tiny.checkpoint), "hears", lambda *_: pytest.fail("f was asked about it"))
+    monkeypatch.setattr(type(tiny.checkpoint), "generator_input", lambda *_: pytest.fail("f was asked about it"))
     result = tiny(dark, thorough=thorough)
     assert result.faces == ()
     assert (result.composed == dark).all()

@@ -1,4 +1,4 @@
-"""``join``: a translation and an upscaler → one checkpoint."""
+"""``join``: a translation and a part trained apart → one checkpoint."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from . import runner
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "join",
-        help="put an upscaler into a translation's checkpoint",
-        description="Write a translation and an upscaler trained apart as one checkpoint.",
+        help="put an upscaler, c or a shared f into a translation's checkpoint",
+        description="Write a translation and an upscaler or c, trained apart, as one checkpoint; "
+        "or let it share its f with the checkpoint of that f.",
     )
     parser.add_argument("translation", metavar="NAME|DIR", help="what `train faces` exported")
-    parser.add_argument("upscaler", metavar="DIR", help="what `train upscaler` exported")
+    parser.add_argument("part", metavar="NAME|DIR", help="what `train upscaler`, `avatar` or `encoder` exported")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the checkpoint to write")
     parser.set_defaults(run=run)
 
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from .. import checkpoint
 
     try:
-        made = checkpoint.join(arguments.translation, arguments.upscaler, arguments.output)
+        made = checkpoint.join(arguments.translation, arguments.part, arguments.output)
     except OSError as error:
         raise UserError(f"{arguments.output}: cannot be written ({error.strerror}). Choose another.") from None
     runner.log(f"{made}: written")
