@@ -32,6 +32,7 @@ from .avatars.choose import Decisions
 from .avatars.parameters import SPECS
 from .drawer import Drawer
 from .errors import UserError
+from .files import shipped
 from .networks import encoders
 from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
@@ -41,7 +42,7 @@ from .networks.resnet import AttributeEncoder
 from .networks.upscaler import Upscaler
 
 FORMAT = 1
-SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+SHIPPED = shipped("checkpoints")
 
 
 @dataclass(frozen=True)

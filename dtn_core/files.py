@@ -1,4 +1,4 @@
-"""Files, written whole or not at all."""
+"""Files: those that come with the package, and writing whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UserError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(folder: str) -> Path:
+    """A folder that comes with the package: beside it in a checkout, in it once installed (pyproject.toml)."""
+    beside = PACKAGE.parent / folder
+    return beside if (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / folder
 
 
 @contextmanager

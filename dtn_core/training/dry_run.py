@@ -40,6 +40,7 @@ from ..devices import pick_device
 from ..domains import avatars, digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
 from ..errors import UserError
+from ..files import PACKAGE
 from ..types import Image
 from .loop import Stage
 
@@ -77,7 +78,7 @@ def run_isolated(config: Config, data: str | None, runs: Path) -> DryRun:
     the training itself would for bad input."""
     command = [sys.executable, "-m", "dtn_core", "train", "-", "--dry-run", "--json", "--runs", str(runs)]
     command += ["--data", data] if data else []
-    package = str(Path(__file__).resolve().parents[2])
+    package = str(PACKAGE.parent)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     done = subprocess.run(
         command, input=json.dumps(configs.to_dict(config)), capture_output=True, text=True, env=environment

@@ -21,6 +21,7 @@ from typing import BinaryIO
 from .. import config as configs
 from ..devices import pick_device
 from ..errors import UserError
+from ..files import PACKAGE
 from .runs import ASKED, INHERITED, Run, take_lock, write_whole
 from .status import LOG_MARK, holder, is_alive, runs_in
 
@@ -194,7 +195,7 @@ def _spawn(run: Run) -> None:
     """Start the trainer of a run that is held; it inherits the lock."""
     words, lock = _trainer(run.path), run.lock_descriptor()
     # The working directory stays, as settings may name files relative to it.
-    package = [str(Path(__file__).resolve().parents[2])]
+    package = [str(PACKAGE.parent)]
     environment = os.environ | {
         INHERITED: str(lock),
         "PYTHONPATH": os.pathsep.join(package + [p for p in (os.environ.get("PYTHONPATH"),) if p]),

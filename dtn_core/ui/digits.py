@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from ..domains.drawn_digits import draw_many
 from ..errors import UserError
+from ..files import shipped
 from ..images import load, to_images, to_tensor
 from ..transfer import DigitResult, DigitTransferrer
 from . import html, pictures
 from .translations import Translations, dropdown
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
+RESULTS = shipped("results")
 
 SURE = 0.6
 """A reading with less confidence is called a guess."""

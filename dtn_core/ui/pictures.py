@@ -11,7 +11,6 @@ import binascii
 import html
 import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -23,9 +22,10 @@ from PIL import Image as PILImage
 
 from .. import images
 from ..errors import UserError
+from ..files import shipped
 from ..types import Image
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = shipped("assets")
 
 MAX_BYTES = 40_000_000
 """Files larger than this are refused: they travel in memory, and phone photos stay far below."""
