@@ -17,7 +17,7 @@ def folder(tmp_path):
         run = Run.create(tmp_path, name, PRESETS["faces-tiny"])
         for event in (Started(0, 8, "cpu"), Stepped(4, {"d": 1.25, "val/const": 0.5}, 12.5), last):
             if event:
-                run.tell(event)
+                run.write(event)
         if last:
             run.release()
     yield tmp_path

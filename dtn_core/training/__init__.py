@@ -62,7 +62,7 @@ def run_training(
             run = Run.create(runs, name, config, data)
         path = run.path if run else runs
     if run:
-        run.tell(Noted(0, "Reads the pictures, and computes f of them where that isn't kept yet."))
+        run.write(Noted(0, "Reads the pictures, and computes f of them where that isn't kept yet."))
     try:
         accelerator = make_accelerator(config, tracker, path)
         part(config.batch, accelerator)
@@ -74,7 +74,7 @@ def run_training(
         accelerator.end_training()
     except Exception as error:
         if run:
-            run.tell(Failed(str(error).splitlines()[0] if str(error) else type(error).__name__))
+            run.write(Failed(str(error).splitlines()[0] if str(error) else type(error).__name__))
         raise
     return path, exported
 

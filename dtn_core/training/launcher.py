@@ -78,8 +78,8 @@ def set_sample_every(path: Path, n: int) -> None:
 
 
 def force_stop(path: Path, wait: float = 5.0) -> None:
-    """End a training without a word: SIGTERM and, after `wait` seconds, SIGKILL. What it did since its last saving is
-    lost. Raises UserError if it isn't running, or it can't be told which process it is."""
+    """End a training that doesn't answer: SIGTERM, which lets it save if it can, and, after `wait` seconds, SIGKILL,
+    which loses what it did since its last checkpoint. Raises UserError if it isn't running, or its process is unknown."""
     _check_alive(path)
     pid = holder(path)[0]
     if pid is None or not _is_trainer(pid, path):

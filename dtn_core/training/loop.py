@@ -1,11 +1,14 @@
-"""The one loop for every stage: step, tell, sample, save; stop, resume, and carry on where it can."""
+"""The one loop for every stage: step, log, sample, save; stop, resume, and carry on where it can."""
 
 from __future__ import annotations
 
 import math
 import resource
+import signal
+import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -55,45 +58,65 @@ class Stage(Protocol):
 
 
 def train(stage: Stage, run: Run | None, config: Training, accelerator: Accelerator) -> Path | None:
-    """Train from where the run stands to its last step. Ctrl-C or a file control/stop saves and ends it well.
+    """Train from where the run stands to its last step. SIGINT, SIGTERM or a file control/stop saves and ends it well.
 
     run: None in all processes but the first, which alone writes. Returns the exported checkpoint's directory. Losses
     that aren't finite raise a RuntimeError; the last good checkpoint stays. Without memory for a batch, half of it is
-    tried; on a full disk training goes on, and says so.
+    tried; on a full disk training goes on, with a note.
     """
-    keeper = Checkpointer(stage, run, config, accelerator)
-    first = keeper.resume()
-    told = MetricLogger(stage, run, accelerator, first, config.steps)
+    checkpointer = Checkpointer(stage, run, config, accelerator)
+    first = checkpointer.resume()
+    logger = MetricLogger(stage, run, accelerator, first, config.steps)
     why, step = "done", first
-    try:
-        for step in told.bar:
-            told.add(_step(stage, step, told, accelerator))
-            asked = _asked(run, step, accelerator)
+    with StopSignals() as signals:
+        for step in logger.bar:
+            logger.add(_step(stage, step, logger, accelerator))
+            asked = _asked(run, signals, step, accelerator)
             last = step == config.steps
             saves = last or "save" in asked or "stop" in asked or step % config.save_every == 0
             if saves or step % config.log_every == 0:
-                told.tell(step)
+                logger.log(step)
             if last or "sample" in asked or step % (run and run.sample_every() or config.sample_every) == 0:
-                told.sample(step)
+                logger.sample(step)
             if "stop" in asked:
                 why = "stopped"
                 break
             if saves and not last:
-                keeper.save(step)
-                told.rest()
-                if keeper.is_stale():
+                checkpointer.save(step)
+                logger.restart_clock()
+                if checkpointer.is_stale():
                     why = "early"
                     break
-    except KeyboardInterrupt:
-        why = "stopped"
-        step -= 1  # the interrupted step is done again on resuming
-    told.bar.close()
-    if why != "early":
-        keeper.save(step, must=True)
-    return keeper.finish(step, why)
+        logger.bar.close()
+        if why != "early":
+            checkpointer.save(step, must=True)
+        return checkpointer.finish(step, why)
 
 
-def _step(stage: Stage, step: int, told: MetricLogger, accelerator: Accelerator) -> dict[str, Tensor]:
+class StopSignals:
+    """SIGINT and SIGTERM set a flag that the loop reads between steps: within one, D has moved and g hasn't, and a
+    resumed run would no longer be exact. A second SIGINT ends at once, without saving."""
+
+    def __init__(self) -> None:
+        self.stop = False
+
+    def __enter__(self) -> StopSignals:
+        self._before = {}
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
+            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self.stop and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.stop = True
+
+
+def _step(stage: Stage, step: int, logger: MetricLogger, accelerator: Accelerator) -> dict[str, Tensor]:
     """One step, with half the batch where a GPU's memory doesn't hold the whole one."""
     while True:
         try:
@@ -104,18 +127,21 @@ def _step(stage: Stage, step: int, told: MetricLogger, accelerator: Accelerator)
                     f"out of memory at a batch of {stage.batch}. Use a smaller --set batch=N or base=N."
                 ) from None
             stage.batch //= 2
-            told.note(step, f"out of memory: goes on with a batch of {stage.batch}")
+            logger.note(step, f"out of memory: goes on with a batch of {stage.batch}")
         torch.cuda.empty_cache()  # here, where the error and the tensors it holds are gone
 
 
-def _asked(run: Run | None, step: int, accelerator: Accelerator) -> set[str]:
-    """What was asked for through control/; each process gets the same answer. Taken as answered, except "stop"."""
+def _asked(run: Run | None, signals: StopSignals, step: int, accelerator: Accelerator) -> set[str]:
+    """What was asked for through control/ and signals; each process gets the same answer. Taken as answered, except
+    "stop"."""
     alone = accelerator.num_processes == 1
     if not alone and step % LOOK_EVERY:
         return set()
     asked = run.asked() if run else set()
     for name in asked - {"stop"}:
         run.answered(name)
+    if signals.stop:
+        asked = asked | {"stop"}
     if alone:
         return asked
     shared = [asked]
@@ -124,14 +150,14 @@ def _asked(run: Run | None, step: int, accelerator: Accelerator) -> set[str]:
 
 
 class MetricLogger:
-    """Means of what steps return, told as events and to a tracker; only the first process has a run to tell."""
+    """Means of what steps return, as events and to a tracker; only the first process has a run to write to."""
 
     def __init__(self, stage: Stage, run: Run | None, accelerator: Accelerator, first: int, steps: int) -> None:
         self.stage, self.run, self.accelerator = stage, run, accelerator
         self.sums: dict[str, Tensor] = {}
         self.count, self.clock = 0, time.perf_counter()
         if run:
-            run.tell(Started(first, steps, stage.device))
+            run.write(Started(first, steps, stage.device))
         self.bar = tqdm(
             range(first + 1, steps + 1),
             initial=first,
@@ -146,21 +172,21 @@ class MetricLogger:
             self.sums[name] = self.sums.get(name, 0) + value.detach()
         self.count += 1
 
-    def tell(self, step: int) -> None:
+    def log(self, step: int) -> None:
         if not self.count:
             return
         found = means({name: total / self.count for name, total in self.sums.items()}, self.accelerator)
         rate = round(self.count * self.stage.batch / (time.perf_counter() - self.clock), 2)
         if self.run:
-            self.run.tell(Stepped(step, found, rate, memory(self.stage.device)))
+            self.run.write(Stepped(step, found, rate, memory(self.stage.device)))
             self.bar.set_postfix({k: f"{v:.3f}" for k, v in found.items()}, refresh=False)
         self.accelerator.log({**found, "rate": rate}, step)
         if bad := [name for name, value in found.items() if not math.isfinite(value)]:
             raise RuntimeError(f"{bad[0]} is not a number at step {step}; try a lower learning rate.")
         self.sums.clear()
-        self.rest()
+        self.restart_clock()
 
-    def rest(self) -> None:
+    def restart_clock(self) -> None:
         """Leave the time since the last figures out of the rate."""
         self.count, self.clock = (0, time.perf_counter()) if not self.sums else (self.count, self.clock)
 
@@ -168,14 +194,14 @@ class MetricLogger:
         if not self.run:
             return
         try:
-            self.run.tell(Sampled(step, self.run.save_sample(step, self.stage.samples())))
+            self.run.write(Sampled(step, self.run.save_sample(step, self.stage.samples())))
         except ValueError as error:  # as of a full disk
             self.note(step, f"no sample grid: {error}")
-        self.rest()
+        self.restart_clock()
 
     def note(self, step: int, message: str) -> None:
         if self.run:
-            self.run.tell(Noted(step, message))
+            self.run.write(Noted(step, message))
             tqdm.write(message)
 
 
@@ -216,7 +242,7 @@ class Checkpointer:
             except (OSError, SafetensorError, ValueError) as error:
                 if must:
                     raise OSError(f"step {step} couldn't be saved ({error}). Free some space and resume.") from None
-                self.run.tell(Noted(step, f"step {step} couldn't be saved ({error}); free some space"))
+                self.run.write(Noted(step, f"step {step} couldn't be saved ({error}); free some space"))
         if self.accelerator.num_processes > 1:
             shared = [(self.best, self.best_step, self.stale)]
             broadcast_object_list(shared)
@@ -245,14 +271,14 @@ class Checkpointer:
             self.best, self.best_step, self.stale = better, step, 0  # now that it is on disk
         self.run.save_state({**state, "best": self.best, "best_step": self.best_step, "stale": self.stale})
         if figures:
-            self.run.tell(Stepped(step, {f"val/{k}": v for k, v in figures.items()}, 0.0))
+            self.run.write(Stepped(step, {f"val/{k}": v for k, v in figures.items()}, 0.0))
             self.accelerator.log({f"val/{k}": v for k, v in figures.items()}, step)
         where = "export"
         if not last:
             where = f"exports/{step:06d}"
             self.stage.export(self.run.path / where, step)
             self.run.prune_exports(self.config.exports, self.best_step)
-        self.run.tell(Saved(step, where, better is not None))
+        self.run.write(Saved(step, where, better is not None))
 
     def is_stale(self) -> bool:
         return self.config.patience is not None and self.stale >= self.config.patience
@@ -265,7 +291,7 @@ class Checkpointer:
         exported = None
         if self.run:
             exported = self.stage.export(self.run.path / "export", step)
-            self.run.tell(Finished(step, why))
+            self.run.write(Finished(step, why))
         self.accelerator.wait_for_everyone()
         return exported
 

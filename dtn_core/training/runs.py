@@ -171,7 +171,7 @@ class Run:
         """For a child to inherit; see `INHERITED`."""
         return self._lock.fileno()
 
-    def tell(self, event: Event) -> None:
+    def write(self, event: Event) -> None:
         """Append an event, at once. Where the disk doesn't take it, it is lost; training goes on."""
         path = self.path / "events.jsonl"
         line = (encode(Stamped(event)) + "\n").encode()
@@ -251,7 +251,7 @@ class Run:
                 raise UserError(f"{error} So is {best.name}. Start a new run.") from None
             message = f"{path.name} is damaged; going on from {best.name}"
             _say(message)
-            self.tell(Noted(state.get("step", 0), message))
+            self.write(Noted(state.get("step", 0), message))
             return state
 
 

@@ -100,11 +100,11 @@ from pathlib import Path
 from dtn_core.events import Finished, Noted, Started
 from dtn_core.training.runs import Run
 run = Run.reopen(Path(sys.argv[-1]))
-run.tell(Started(0, 8, "cpu"))
-run.tell(Noted(0, f"{sorted(run.asked())} {os.environ.get('DTN_RUN_LOCK')}"))
+run.write(Started(0, 8, "cpu"))
+run.write(Noted(0, f"{sorted(run.asked())} {os.environ.get('DTN_RUN_LOCK')}"))
 while "stop" not in run.asked():
     time.sleep(0.01)
-run.tell(Finished(1, "stopped"))
+run.write(Finished(1, "stopped"))
 """
     monkeypatch.setattr(launcher, "_trainer", shell(code))
     path = launcher.start(TINY, "x", runs)
@@ -213,8 +213,8 @@ def test_what_cannot_be_started_leaves_nothing(runs, monkeypatch):
         launcher.start(TINY, "x", runs)
     assert runs_in(runs) == []
     run = Run.create(runs, "x", TINY)
-    run.tell(Started(0, 8, "cpu"))
-    run.tell(Finished(1, "stopped"))
+    run.write(Started(0, 8, "cpu"))
+    run.write(Finished(1, "stopped"))
     run.release()
     with pytest.raises(ValueError, match="can't be started"):
         launcher.resume(run.path)

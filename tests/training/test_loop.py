@@ -139,6 +139,42 @@ def test_losses_that_are_no_numbers_are_not_saved(run):
     assert run.load_state()["step"] == 2
 
 
+class TwoHalves(Counting):
+    """Signals arrive between the two halves of step 3, as between the step of D and that of g."""
+
+    def __init__(self, *signals):
+        super().__init__()
+        self.signals, self.second = signals, torch.zeros(1)
+
+    def step(self, step):
+        scalars = super().step(step)
+        for number in self.signals if step == 3 else ():
+            os.kill(os.getpid(), number)
+        self.second += 1
+        return scalars
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_the_whole_step(run, number):
+    stage, before = TwoHalves(number), signal.getsignal(number)
+    train_briefly(stage, run, 8, 8)
+    assert (stage.weight.item(), stage.second.item()) == (3, 3)
+    assert run.load_state()["step"] == 3
+    assert told(run, Finished) == [Finished(3, "stopped")]
+    assert signal.getsignal(number) is before
+    again = Counting()
+    train_briefly(again, run, 8, 8)
+    assert again.weight.item() == 8
+
+
+def test_a_second_ctrl_c_ends_at_once(run):
+    stage = TwoHalves(signal.SIGINT, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train_briefly(stage, run, 8, 8)
+    assert stage.second.item() == 2
+    assert run.load_state()["step"] == 2  # as saved before
+
+
 def test_sampling_and_saving_when_asked(run):
     class Asking(Counting):
         def step(self, step):

@@ -135,7 +135,7 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(run, monkeypatch, 
 
 
 def test_an_event_that_does_not_fit_is_lost_and_nothing_else(run, monkeypatch, capsys):
-    run.tell(Started(0, 8, "cpu"))
+    run.write(Started(0, 8, "cpu"))
     before = (run.path / "events.jsonl").read_bytes()
     real = os.write
     opened = type(run.path).open
@@ -160,12 +160,12 @@ def test_an_event_that_does_not_fit_is_lost_and_nothing_else(run, monkeypatch, c
 
     with monkeypatch.context() as patch:
         patch.setattr(type(run.path), "open", lambda *a, **k: Full(opened(*a, **k)))
-        run.tell(Stepped(1, {"d": 1.0}, 1.0))
+        run.write(Stepped(1, {"d": 1.0}, 1.0))
     assert (run.path / "events.jsonl").read_bytes() == before
     said = capsys.readouterr().err
     assert "No space left on device" in said
     assert said.count("\n") == 1
-    run.tell(Finished(8, "done"))
+    run.write(Finished(8, "done"))
     assert told(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
 
 
@@ -182,7 +182,7 @@ def small_disk(tmp_path):
 
 def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(small_disk, capsys):
     run = Run.create(small_disk / "runs", "x", TINY)
-    run.tell(Started(0, 8, "cpu"))
+    run.write(Started(0, 8, "cpu"))
     run.save_state({"step": 1, "w": torch.ones(1000)})
     with pytest.raises(OSError, match="cannot be written") as error:
         run.save_state({"step": 2, "w": torch.ones(10**6)})
@@ -194,7 +194,7 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
         while True:
             filler.write(b"\0" * 4096)
     for step in range(100):  # what is left of the log's last block takes some of them
-        run.tell(Stepped(step, {"d": 1.0}, 1.0))
+        run.write(Stepped(step, {"d": 1.0}, 1.0))
     assert "No space left" in capsys.readouterr().err
     assert (run.path / "events.jsonl").read_bytes().endswith(b"}\n")
     lost = 101 - len(told(run))
@@ -204,7 +204,7 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
     assert [path.name for path in (small_disk / "runs").iterdir()] == [run.path.name]
 
     (small_disk / "filler").unlink()
-    run.tell(Finished(8, "done"))
+    run.write(Finished(8, "done"))
     assert told(run)[-1] == Finished(8, "done")
     assert len(told(run)) == 102 - lost
 
@@ -316,12 +316,12 @@ def test_nonsense_about_samples_is_ignored(run, text, steps):
 
 
 def test_reopening_removes_what_a_kill_left_half_written(run):
-    run.tell(Started(0, 8, "cpu"))
+    run.write(Started(0, 8, "cpu"))
     with (run.path / "events.jsonl").open("a") as file:
         file.write('{"time": 1.0, "event": "Stepp')
     (run.path / "checkpoints" / "last.tmp").write_bytes(b"half")
     run = again(run)
-    run.tell(Finished(8, "done"))
+    run.write(Finished(8, "done"))
     assert told(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
     assert not list((run.path / "checkpoints").iterdir())
 
@@ -346,7 +346,7 @@ def test_a_run_of_another_version_is_refused_in_one_line(run, file, change):
 
 
 def test_events_of_another_version_are_refused_but_not_damaged_ones(run):
-    run.tell(Started(0, 8, "cpu"))
+    run.write(Started(0, 8, "cpu"))
     log = run.path / "events.jsonl"
     with log.open("a") as file:
         file.write('{"time": 1, "ev{"time": 2, "event": "Exploded"}\n\0\0\0\n')
@@ -358,7 +358,7 @@ def test_events_of_another_version_are_refused_but_not_damaged_ones(run):
 
 
 def test_events_and_samples_land_in_the_run(run):
-    run.tell(Finished(1, "done"))
+    run.write(Finished(1, "done"))
     assert told(run) == [Finished(1, "done")]
     name = run.save_sample(5, np.zeros((4, 4, 3), np.uint8))
     assert name == "samples/000005.png"

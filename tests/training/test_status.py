@@ -122,7 +122,7 @@ def test_what_was_told_before_the_lock_was_taken_is_of_another_process(run):
     (run.path / "control" / "stop").touch()
     assert read_status(run.path).status == "stopping"
     held.answered("stop")
-    held.tell(Started(2, 8, "cpu"))
+    held.write(Started(2, 8, "cpu"))
     assert read_status(run.path).status == "running"
     held.release()
     assert read_status(run.path).status == "died"
