@@ -79,7 +79,8 @@ def set_sample_every(path: Path, n: int) -> None:
 
 def force_stop(path: Path, wait: float = 5.0) -> None:
     """End a training that doesn't answer: SIGTERM, which lets it save if it can, and, after `wait` seconds, SIGKILL,
-    which loses what it did since its last checkpoint. Raises UserError if it isn't running, or its process is unknown."""
+    which loses what it did since its last checkpoint. Raises UserError if it is not running, or if its process
+    is unknown."""
     _check_alive(path)
     pid = holder(path)[0]
     if pid is None or not _is_trainer(pid, path):
