@@ -24,7 +24,7 @@ Reader = Literal["f", "g", "both"]
 
 @dataclass(frozen=True)
 class Drawer:
-    """f tells attributes, c chooses parameters, the artist's engine draws. All frozen, in eval mode, float32.
+    """f reads attributes, c chooses parameters, the artist's engine draws. All frozen, in eval mode, float32.
 
     f: an `AttributeEncoder` with a head for the skin; standardise: f's statistics on photos; head: `AvatarHead` on
     features, or None; picture: `PictureHead` on G(x), or None; decisions: see `avatars.choose`; hash: of c's weights.
@@ -49,10 +49,10 @@ class Drawer:
         log-probabilities}."""
         of_f = self.head(self.standardise(features)) if self.head else None
         of_g = self.picture(painted) if self.picture else None
-        return {name: said.cpu().numpy() for name, said in added(of_f, of_g).items()}
+        return {name: log_p.cpu().numpy() for name, log_p in added(of_f, of_g).items()}
 
     @torch.no_grad()
-    def told(self, features: Tensor) -> dict[str, NDArray[np.float64]]:
+    def attributes(self, features: Tensor) -> dict[str, NDArray[np.float64]]:
         """f's own reading: attribute → (N,) probability."""
         chances = self.f.logits(features).sigmoid().cpu().numpy().astype(np.float64)
         return dict(zip(ATTRIBUTES, chances.T))
@@ -74,9 +74,9 @@ class Drawer:
         take them of; then the skin is read from features, and follows the light more."""
         z = features if skin_features is None else skin_features
         cheeks = self.f.skin_lab(z)[:, 0].cpu().numpy()
-        lightness = skin_lightness(self.told(z), cheeks, self.decisions.skin)
-        beliefs, told = self.beliefs(features, painted), self.told(features)
-        chosen = choose(self.style, beliefs, self.decisions, told, lightness, point)
+        lightness = skin_lightness(self.attributes(z), cheeks, self.decisions.skin)
+        beliefs, attributes = self.beliefs(features, painted), self.attributes(features)
+        chosen = choose(self.style, beliefs, self.decisions, attributes, lightness, point)
         return [Avatar(parameters, sure) for parameters, sure in chosen]
 
     @torch.no_grad()

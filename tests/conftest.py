@@ -88,7 +88,7 @@ def make_drawer(f, features, style="avataaars"):
     drawer = Drawer(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None, None)
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
     artist = {head: np.full(count, 1 / count) for head, count in heads.items()}
-    probabilities = drawer.told(features)
+    probabilities = drawer.attributes(features)
     shape = shape_statistics(style, probabilities)
     return replace(drawer, decisions=learn(style, drawer.beliefs(features), probabilities, means, shape, artist))
 

@@ -28,7 +28,7 @@ from .parameters import HAIR_COLOURS, SPECS
 def learn(
     style: str,
     beliefs: Beliefs,
-    told: Mapping[str, NDArray[np.float64]],
+    attributes: Mapping[str, NDArray[np.float64]],
     skin: dict[str, float],
     shape: Statistics,
     artist: Mapping[str, NDArray[np.float64]],
@@ -38,14 +38,14 @@ def learn(
     drawings."""
     lines, rates = {}, {}
     for name, question in QUESTIONS[style].items():
-        wanted = reading(told, question.reads)
-        lines[name] = _line(log_odds(style, question, beliefs), wanted)
-        rates[name] = round(float(wanted.mean()), 4)
-    wanted = hair_reading(told)
-    fitted = _lines_of_classes(hair_scores(style, beliefs), wanted)
+        target = reading(attributes, question.reads)
+        lines[name] = _line(log_odds(style, question, beliefs), target)
+        rates[name] = round(float(target.mean()), 4)
+    target = hair_reading(attributes)
+    fitted = _lines_of_classes(hair_scores(style, beliefs), target)
     hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
-    hair_rates = {name: round(float(wanted[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
-    bias = {head: _biases(style, head, said, artist[head]) for head, said in beliefs.items()}
+    hair_rates = {name: round(float(target[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
+    bias = {head: _biases(style, head, log_p, artist[head]) for head, log_p in beliefs.items()}
     return Decisions(lines, rates, hair, hair_rates, skin, bias, shape)
 
 
@@ -53,26 +53,26 @@ FEWEST = 100
 """So many photos at least tell how often a kind's variants are chosen."""
 
 
-def _biases(style: str, head: str, said: NDArray[np.float32], artist: NDArray[np.float64]) -> list[float]:
+def _biases(style: str, head: str, log_p: NDArray[np.float32], artist: NDArray[np.float64]) -> list[float]:
     """What makes each choice as frequent within its kind as the artist's drawings have it: photos tell little of a
     haircut or of clothes, and without it nearly everybody would wear the same."""
-    bias = np.zeros(said.shape[1])
+    bias = np.zeros(log_p.shape[1])
     for group in _kinds_of(style, head):
         allowed = [j for j in group if may_choose(style, head, j) and artist[j] > 0]
         if len(allowed) < 2:
             continue
-        mass = np.logaddexp.reduce(said[:, group], axis=1)
+        mass = np.logaddexp.reduce(log_p[:, group], axis=1)
         mostly = np.flatnonzero(mass > np.log(0.5))
         rows = mostly if len(mostly) >= FEWEST else np.argsort(-mass)[:FEWEST]
-        wanted = artist[allowed] / artist[allowed].sum()
-        scores = said[rows][:, allowed].astype(np.float64)
+        target = artist[allowed] / artist[allowed].sum()
+        scores = log_p[rows][:, allowed].astype(np.float64)
         scores -= scores.mean(1, keepdims=True)
         bias[allowed] = -scores.mean(0)
         step = 0.2 * scores.std(0).mean()  # in proportion to what there is to tell photos apart by
         for round_ in range(400):
             chosen = (scores + bias[allowed]).argmax(1)
             often = np.bincount(chosen, minlength=len(allowed)) / len(rows)
-            bias[allowed] += step * 0.99**round_ * np.log((wanted + 0.01) / (often + 0.01))
+            bias[allowed] += step * 0.99**round_ * np.log((target + 0.01) / (often + 0.01))
     return bias.round(5).tolist()
 
 
@@ -86,21 +86,21 @@ def _kinds_of(style: str, head: str) -> list[list[int]]:
     return [list(range(len(spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head])))]
 
 
-def _line(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float]:
+def _line(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:
     """Slope and offset of the logistic curve through (scores, probabilities): Newton's steps on the cross-entropy."""
     x = np.stack([scores, np.ones_like(scores)], 1)
     w = np.zeros(2)
     for _ in range(50):
         p = sigmoid(x @ w)
         hessian = (x * (p * (1 - p))[:, None]).T @ x / len(x) + 1e-6 * np.eye(2)
-        step = np.linalg.solve(hessian, x.T @ (p - wanted) / len(x))
+        step = np.linalg.solve(hessian, x.T @ (p - target) / len(x))
         w -= np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-7:
             break
     return round(float(w[0]), 4), round(float(w[1]), 4)
 
 
-def _lines_of_classes(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, list[float]]:
+def _lines_of_classes(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, list[float]]:
     """One slope and an offset a class of the softmax through (scores, probabilities): gradient steps."""
     slope, offsets = 1.0, np.zeros(scores.shape[1])
     x = scores - scores.mean(1, keepdims=True)
@@ -108,7 +108,7 @@ def _lines_of_classes(scores: NDArray[np.float64], wanted: NDArray[np.float64]) 
     for _ in range(2000):
         logits = slope * x / scale + offsets
         p = np.exp(logits - logits.max(1, keepdims=True))
-        miss = p / p.sum(1, keepdims=True) - wanted
+        miss = p / p.sum(1, keepdims=True) - target
         slope -= 1.0 * float((miss * x / scale).sum(1).mean())
         offsets -= 1.0 * miss.mean(0)
     return slope / scale, [float(v) for v in offsets - offsets.mean()]

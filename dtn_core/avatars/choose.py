@@ -78,7 +78,7 @@ CUTS = {
     },
 }
 """avataaars: haircuts by what f reads of the hair: a fringe first, then waves, else neither. Drawings alone teach
-little of it, and people are told apart by it."""
+little of it, and people are distinguished by it."""
 
 SMILES = 0.4
 """From which probability on a face smiles: f is a little shy of it."""
@@ -150,23 +150,24 @@ def log_odds(style: str, question: Question, beliefs: Beliefs) -> NDArray[np.flo
 
 def hair_scores(style: str, beliefs: Beliefs) -> NDArray[np.float64]:
     """(N, len(HAIR_READS)) log-probabilities of the named hair colours."""
-    palette, said = SPECS[style].colours["hair"], beliefs["colour:hair"].astype(np.float64)
+    palette, log_p = SPECS[style].colours["hair"], beliefs["colour:hair"].astype(np.float64)
     return np.stack(
-        [np.logaddexp.reduce(said[:, [palette.index(c) for c in HAIR_COLOURS[name]]], axis=1) for name in HAIR_READS], 1
+        [np.logaddexp.reduce(log_p[:, [palette.index(c) for c in HAIR_COLOURS[name]]], axis=1) for name in HAIR_READS],
+        1,
     )
 
 
-def reading(told: Mapping[str, NDArray[np.float64]], reads: tuple[str, ...]) -> NDArray[np.float64]:
+def reading(attributes: Mapping[str, NDArray[np.float64]], reads: tuple[str, ...]) -> NDArray[np.float64]:
     """(N,) f's probability of a question: of its attributes the surest."""
-    return np.max([1 - told[name[1:]] if name.startswith("-") else told[name] for name in reads], axis=0)
+    return np.max([1 - attributes[name[1:]] if name.startswith("-") else attributes[name] for name in reads], axis=0)
 
 
-def hair_reading(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+def hair_reading(attributes: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """(N, len(HAIR_READS)) f's probabilities of the hair colours, summing to 1. Of old people, whose hair may not be
     seen, most are taken to be grey."""
-    each = np.stack([told[name] for name in HAIR_READS.values()], 1) + 1e-6
+    each = np.stack([attributes[name] for name in HAIR_READS.values()], 1) + 1e-6
     grey = list(HAIR_READS).index("grey")
-    each[:, grey] = np.maximum(each[:, grey], GREY_OF_OLD * told["age_60"])
+    each[:, grey] = np.maximum(each[:, grey], GREY_OF_OLD * attributes["age_60"])
     return each / each.sum(1, keepdims=True)
 
 
@@ -176,18 +177,19 @@ def may_choose(style: str, head: str, index: int) -> bool:
 
 
 def chances(
-    style: str, beliefs: Beliefs, decisions: Decisions, told: Mapping[str, NDArray[np.float64]]
+    style: str, beliefs: Beliefs, decisions: Decisions, attributes: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, NDArray[np.float64]]:
-    """Question → (N,) probability of yes, and "hair:NAME" → that of a colour. told: f's probabilities, name → (N,)."""
+    """Question → (N,) probability of yes, and "hair:NAME" → that of a colour. attributes: f's probabilities,
+    name → (N,)."""
     made, w = {}, decisions.f_weight
     for name, question in QUESTIONS[style].items():
         slope, offset = decisions.lines[name]
         of_c = slope * log_odds(style, question, beliefs) + offset
-        made[name] = sigmoid((1 - w) * of_c + w * _logit(reading(told, question.reads)))
+        made[name] = sigmoid((1 - w) * of_c + w * _logit(reading(attributes, question.reads)))
     lines = np.array([decisions.hair[name] for name in HAIR_READS])
     of_c = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
     of_c -= np.logaddexp.reduce(of_c, axis=1, keepdims=True)
-    mixed = (1 - w) * of_c + w * np.log(hair_reading(told))
+    mixed = (1 - w) * of_c + w * np.log(hair_reading(attributes))
     p = np.exp(mixed - np.logaddexp.reduce(mixed, axis=1, keepdims=True))
     return made | {f"hair:{name}": p[:, i] for i, name in enumerate(HAIR_READS)}
 
@@ -201,37 +203,37 @@ def choose(
     style: str,
     beliefs: Beliefs,
     decisions: Decisions,
-    told: Mapping[str, NDArray[np.float64]],
+    attributes: Mapping[str, NDArray[np.float64]],
     lightness: NDArray[np.float64],
     point: Point = "sure",
 ) -> list[tuple[Parameters, dict[str, float]]]:
     """N avatars and how sure each choice is: what is shown → probability.
 
-    told: f's probabilities, name → (N,), ; lightness: (N,) L* of the skins to draw.
+    attributes: f's probabilities, name → (N,); lightness: (N,) L* of the skins to draw.
     """
-    likely = chances(style, beliefs, decisions, told)
-    shapes = face_shapes(told, decisions.shape)
-    say = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
+    likely = chances(style, beliefs, decisions, attributes)
+    shapes = face_shapes(attributes, decisions.shape)
+    answers = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
     made = []
     for i in range(len(lightness)):
-        yes = {name: bool(say[name][i]) for name in say}
+        yes = {name: bool(answers[name][i]) for name in answers}
         # A beard on long hair: of the two that can't both be drawn the surer one stays.
         if yes["beard"] and not yes["male"]:
             if likely["beard"][i] > 1 - likely["male"][i]:
                 yes["male"] = True
             else:
                 yes["beard"] = False
-        moustache = told["Mustache"][i] > 0.5 and told["No_Beard"][i] > 0.5
-        cut = next((name for name in ("Bangs", "Wavy_Hair") if told[name][i] > 0.5), "")
+        moustache = attributes["Mustache"][i] > 0.5 and attributes["No_Beard"][i] > 0.5
+        cut = next((name for name in ("Bangs", "Wavy_Hair") if attributes[name][i] > 0.5), "")
         variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, cut, decisions.bias)
-        if told["Smiling"][i] <= SMILES:
+        if attributes["Smiling"][i] <= SMILES:
             variants["eyes"] = SPECS[style].slots["eyes"][0]  # others laugh
-        variants["mouth"] = _mouth(style, *(told[name][i] for name in EXPRESSIONS.values()))
+        variants["mouth"] = _mouth(style, *(attributes[name][i] for name in EXPRESSIONS.values()))
         weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
         hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
         colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions)
         parameters = Parameters(style, variants, colours, {name: float(v[i]) for name, v in shapes.items()})
-        made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, told, i)))
+        made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, attributes, i)))
     return made
 
 
@@ -300,7 +302,7 @@ def _colours(style: str, beliefs: Beliefs, hair: str, lightness: float, decision
 
 
 def _sure(
-    yes: dict[str, bool], hair: str, likely: dict[str, float], told: Mapping[str, NDArray[np.float64]], i: int
+    yes: dict[str, bool], hair: str, likely: dict[str, float], attributes: Mapping[str, NDArray[np.float64]], i: int
 ) -> dict[str, float]:
     """What is drawn → its probability, in words for people."""
     words = {"male": ("short hair", "long hair")}
@@ -312,7 +314,7 @@ def _sure(
         made[label] = likely[name] if answer else 1 - likely[name]
     if not yes.get("hat") and not yes.get("bald"):
         made[f"{hair} hair"] = likely[f"hair:{hair}"]
-    smiling = float(told["Smiling"][i])
+    smiling = float(attributes["Smiling"][i])
     made["smiling" if smiling > SMILES else "not smiling"] = max(smiling, 1 - smiling)
     return {label: round(p, 3) for label, p in made.items()}
 

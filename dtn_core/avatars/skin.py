@@ -40,24 +40,24 @@ def even_light(x: Tensor) -> Tensor:
     return 2 * rgb.clamp(0, 1) - 1
 
 
-def groups(told: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+def groups(attributes: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """(N, len(SKIN_LIGHTNESS)) f's probabilities of the groups, summing to 1."""
-    each = np.stack([told[name] for name in SKIN_LIGHTNESS], 1) + 1e-6
+    each = np.stack([attributes[name] for name in SKIN_LIGHTNESS], 1) + 1e-6
     return each / each.sum(1, keepdims=True)
 
 
-def skin_means(told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32]) -> dict[str, float]:
+def skin_means(attributes: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32]) -> dict[str, float]:
     """Group → the mean of f's (N,) L* of the cheek over those that f counts to it."""
-    p = groups(told)
+    p = groups(attributes)
     return {name: round(float(p[:, i] @ lightness / p[:, i].sum()), 2) for i, name in enumerate(SKIN_LIGHTNESS)}
 
 
 def skin_lightness(
-    told: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32], means: Mapping[str, float]
+    attributes: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32], means: Mapping[str, float]
 ) -> NDArray[np.float64]:
     """(N,) L* of the skin to draw: what f's reading of the group lets expect, and a share of how far the cheek lies
     from the mean of that group. Light moves the cheek far more than people differ, and hardly moves the group."""
-    p = groups(told)
+    p = groups(attributes)
     expected = p @ np.array([means[name] for name in SKIN_LIGHTNESS])
     return p @ np.array(list(SKIN_LIGHTNESS.values())) + OWN_SHARE * (lightness - expected)
 

@@ -1,7 +1,7 @@
 """Stage: train c, which chooses an avatar's parameters (after Wolf, Taigman, Polyak, "Unsupervised Creation of
 Parameterized Avatars", ICCV 2017). R, the artist's engine, needs no learnt imitator: `avatars.atlas` is it, exactly.
 
-c learns from drawings, whose parameters are known, and from photos, of which nothing is known but what f says:
+c learns from drawings, whose parameters are known, and from photos, of which nothing is known but what f reads:
 
 - cross-entropy of c(f(R(u))) against u, with noise on the features;
 - constancy in f's own words (`agree`): what c draws is what f reads in the photo, e.g. glasses as often and on whom;
@@ -98,7 +98,7 @@ class AvatarStage:
             self.d = nn.Sequential(nn.Linear(sum(self.heads.values()), 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
             self.d = self.d.to(device)
             self.adam_d = prepare_optimizer(torch.optim.Adam(self.d.parameters(), config.lr), accelerator)
-        self.wanted = self._wanted()
+        self.targets = self._targets()
 
     @torch.no_grad()
     def _silence(self, choose: nn.Linear) -> None:
@@ -117,13 +117,13 @@ class AvatarStage:
         rows = [translation.transfer(images.to_tensor(x).to(device))[:, :3] for x in tqdm(parts, desc="G(s)")]
         return torch.cat(rows)
 
-    def _wanted(self) -> dict[str, Tensor]:
-        """What f says of every photo: question → (N,) probability; "hair" → (N, colours)."""
+    def _targets(self) -> dict[str, Tensor]:
+        """What f reads in every photo: question → (N,) probability; "hair" → (N, colours)."""
         with torch.no_grad():
             chances = self.f.logits(self.f_s).sigmoid().cpu().numpy().astype(np.float64)
-        self.told = dict(zip(ATTRIBUTES, chances.T))
-        made = {name: choose.reading(self.told, q.reads) for name, q in QUESTIONS[self.config.style].items()}
-        made["hair"] = choose.hair_reading(self.told)
+        self.attributes = dict(zip(ATTRIBUTES, chances.T))
+        made = {name: choose.reading(self.attributes, q.reads) for name, q in QUESTIONS[self.config.style].items()}
+        made["hair"] = choose.hair_reading(self.attributes)
         return {k: torch.from_numpy(v).float().to(self.f_s.device) for k, v in made.items()}
 
     def step(self, step: int) -> dict[str, Tensor]:
@@ -135,25 +135,25 @@ class AvatarStage:
         noise = torch.randn(self.batch, self.z_t.shape[1], generator=random)[mine].to(self.z_t.device)
         self.nets.train()
         with self.accelerator.autocast():
-            said_t = self._say(self.z_t[drawn] + self.config.noise * noise, self.pictures, drawn, random)
-            said_s = self._say(self.z_s[photo], self.painted, photo, None)
-        told = {"drawn": classified(said_t, {k: v[drawn] for k, v in self.labels.items()})}
+            log_p_t = self._log_p(self.z_t[drawn] + self.config.noise * noise, self.pictures, drawn, random)
+            log_p_s = self._log_p(self.z_s[photo], self.painted, photo, None)
+        terms = {"drawn": classified(log_p_t, {k: v[drawn] for k, v in self.labels.items()})}
         if self.config.agree:
-            told["agree"] = self._agree(said_s, photo)
+            terms["agree"] = self._agree(log_p_s, photo)
         if self.config.prior:
-            told["prior"] = self._prior(said_s)
+            terms["prior"] = self._prior(log_p_s)
         if self.config.alpha:
-            told["const"] = self._const(said_s, photo, random)
+            terms["const"] = self._const(log_p_s, photo, random)
         if self.config.adversary:
-            told["adversary"] = self._adversary(said_s, drawn)
+            terms["adversary"] = self._adversary(log_p_s, drawn)
         weights = {"drawn": 1.0, **{k: getattr(self.config, k) for k in ("agree", "prior", "adversary")}}
-        loss = sum(value * weights.get(name, self.config.alpha) for name, value in told.items())
+        loss = sum(value * weights.get(name, self.config.alpha) for name, value in terms.items())
         if self.config.sparsity and "head" in self.nets:
             loss = loss + self.config.sparsity * self.nets["head"].choose.weight.abs().mean()
         optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
-        return {"loss": loss, **told}
+        return {"loss": loss, **terms}
 
-    def _say(
+    def _log_p(
         self, z: Tensor, pictures: Tensor | None, index: Tensor, random: torch.Generator | None
     ) -> dict[str, Tensor]:
         """c's log-probabilities; drawings are roughened first, so that they look painted."""
@@ -166,49 +166,49 @@ class AvatarStage:
         of_f = {k: v.float() for k, v in self.nets["head"](z).items()} if "head" in self.nets else None
         return added(of_f, of_g)
 
-    def _odds(self, said: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _odds(self, log_p: dict[str, Tensor]) -> dict[str, Tensor]:
         """Question → (B,) log-odds of yes, as `avatars.choose.log_odds`; "hair" → (B, colours) log-probabilities."""
         made = {}
         for name, question in QUESTIONS[self.config.style].items():
             sides = []
             for side in (question.yes, question.no):
                 ((slot, kinds),) = side.items()
-                sides.append(said[slot][:, kind_index(self.config.style, slot, kinds)].logsumexp(1))
+                sides.append(log_p[slot][:, kind_index(self.config.style, slot, kinds)].logsumexp(1))
             made[name] = sides[0] - sides[1]
         palette = self.spec.colours["hair"]
         named = [[palette.index(code) for code in HAIR_COLOURS[name]] for name in HAIR_READS]
-        made["hair"] = torch.stack([said["colour:hair"][:, index].logsumexp(1) for index in named], 1)
+        made["hair"] = torch.stack([log_p["colour:hair"][:, index].logsumexp(1) for index in named], 1)
         return made
 
-    def _agree(self, said: dict[str, Tensor], photo: Tensor) -> Tensor:
+    def _agree(self, log_p: dict[str, Tensor], photo: Tensor) -> Tensor:
         """Constancy in f's own words: the cross-entropy of c's answers against f's probabilities."""
-        odds = self._odds(said)
+        odds = self._odds(log_p)
         losses = [
-            F.binary_cross_entropy_with_logits(odds[name], self.wanted[name][photo])
+            F.binary_cross_entropy_with_logits(odds[name], self.targets[name][photo])
             for name in QUESTIONS[self.config.style]
         ]
-        losses.append(F.cross_entropy(odds["hair"], self.wanted["hair"][photo]))
+        losses.append(F.cross_entropy(odds["hair"], self.targets["hair"][photo]))
         return torch.stack(losses).sum()
 
-    def _prior(self, said: dict[str, Tensor]) -> Tensor:
+    def _prior(self, log_p: dict[str, Tensor]) -> Tensor:
         """KL of the batch's mean answers from f's mean over all photos."""
-        odds = self._odds(said)
+        odds = self._odds(log_p)
         losses = []
         for name in QUESTIONS[self.config.style]:
-            p, q = odds[name].sigmoid().mean().clamp(1e-4, 1 - 1e-4), self.wanted[name].mean()
+            p, q = odds[name].sigmoid().mean().clamp(1e-4, 1 - 1e-4), self.targets[name].mean()
             losses.append(q * (q / p).log() + (1 - q) * ((1 - q) / (1 - p)).log())
-        p, q = odds["hair"].softmax(1).mean(0), self.wanted["hair"].mean(0)
+        p, q = odds["hair"].softmax(1).mean(0), self.targets["hair"].mean(0)
         return torch.stack([*losses, (q * (q / p).log()).sum()]).sum()
 
-    def _const(self, said: dict[str, Tensor], photo: Tensor, random: torch.Generator) -> Tensor:
+    def _const(self, log_p: dict[str, Tensor], photo: Tensor, random: torch.Generator) -> Tensor:
         """L_CONST through R: straight-through Gumbel choices, drawn by the atlas, read by f."""
         few = slice(0, min(24, len(photo)))
         chosen = {}
         for slot, options in self.spec.slots.items():
-            if slot in said:
-                uniform = torch.rand(said[slot][few].shape, generator=random).clamp(1e-6, 1 - 1e-6)
+            if slot in log_p:
+                uniform = torch.rand(log_p[slot][few].shape, generator=random).clamp(1e-6, 1 - 1e-6)
                 gumbel = -(-uniform.log()).log()
-                soft = (said[slot][few] + gumbel.to(said[slot].device)).softmax(1)
+                soft = (log_p[slot][few] + gumbel.to(log_p[slot].device)).softmax(1)
                 chosen[slot] = F.one_hot(soft.argmax(1), len(options)).float() + soft - soft.detach()
             else:
                 chosen[slot] = F.one_hot(torch.zeros(few.stop, dtype=torch.long), len(options)).float()
@@ -216,20 +216,20 @@ class AvatarStage:
         shades = {}
         for name, palette in self.spec.colours.items():
             rgb = torch.tensor([colours.to_rgb(code) for code in palette], device=self.z_s.device) / 255.0
-            head = said.get(f"colour:{'hair' if name == 'beard' else name}")
+            head = log_p.get(f"colour:{'hair' if name == 'beard' else name}")
             shades[name] = rgb[:1].expand(few.stop, 3) if head is None else head[few].exp() @ rgb
         with torch.no_grad():
             lab = self.f.skin_lab(self.f_s[photo[few]]).cpu().numpy()
-        read = {name: values[photo[few].cpu().numpy()] for name, values in self.told.items()}
+        read = {name: values[photo[few].cpu().numpy()] for name, values in self.attributes.items()}
         lightness = skin.skin_lightness(read, lab[:, 0], self.skin_means)
         codes = [skin.skin_colour(self.config.style, float(v)) for v in lightness]
         shades["skin"] = torch.tensor([colours.to_rgb(code) for code in codes], device=self.z_s.device) / 255.0
         x = to_tensor(atlas(self.config.style).to(self.z_s.device)(chosen, shades))[:, :3]
         return F.mse_loss(self.standardise_t(self.f(x)), self.z_s[photo[few]])
 
-    def _adversary(self, said: dict[str, Tensor], drawn: Tensor) -> Tensor:
+    def _adversary(self, log_p: dict[str, Tensor], drawn: Tensor) -> Tensor:
         """A binary D on parameters: photos' probabilities against drawings' choices, smoothed."""
-        fake = torch.cat([said[name].exp() for name in self.heads], 1)
+        fake = torch.cat([log_p[name].exp() for name in self.heads], 1)
         real = [0.9 * F.one_hot(self.labels[n][drawn].clamp_min(0), k).float() + 0.1 / k for n, k in self.heads.items()]
         ones, zeros = fake.new_ones(len(fake), 1), fake.new_zeros(len(fake), 1)
         loss = F.binary_cross_entropy_with_logits(self.d(torch.cat(real, 1)), ones)
@@ -254,10 +254,10 @@ class AvatarStage:
         )  # fmt: skip
         n = self.counted
         beliefs = made.beliefs(self.f_s[:n], None if self.painted is None else self.painted[:n])
-        told = {name: values[:n] for name, values in self.told.items()}
+        attributes = {name: values[:n] for name, values in self.attributes.items()}
         return Drawer(
             made.style, made.f, made.standardise, made.head, made.picture,
-            learn(made.style, beliefs, told, self.skin_means, self.shape_statistics, self._artist()),
+            learn(made.style, beliefs, attributes, self.skin_means, self.shape_statistics, self._artist()),
         )  # fmt: skip
 
     def samples(self) -> Image:
@@ -274,11 +274,11 @@ class AvatarStage:
         f's (agree), which needs no labels."""
         self.nets.eval()
         held = torch.arange(self.held, device=self.z_t.device)
-        said = self._say(self.z_t[: self.held], self.pictures, held, None)
+        log_p = self._log_p(self.z_t[: self.held], self.pictures, held, None)
         known = {k: v[: self.held] for k, v in self.labels.items()}
-        right = [(said[k].argmax(1) == v)[v >= 0].float().mean() for k, v in known.items() if len(v[v >= 0])]
+        right = [(log_p[k].argmax(1) == v)[v >= 0].float().mean() for k, v in known.items() if len(v[v >= 0])]
         first = torch.arange(min(1000, len(self.z_s)), device=self.z_s.device)
-        photos = self._say(self.z_s[first], self.painted, first, None)
+        photos = self._log_p(self.z_s[first], self.painted, first, None)
         return {"miss": 1 - float(torch.stack(right).mean()), "agree": float(self._agree(photos, first))}
 
     def state(self) -> dict[str, Any]:
@@ -395,7 +395,7 @@ def photo_features(heads: list[Image], f: Callable[[Tensor], Tensor], device: to
     return torch.cat([f(images.to_tensor(x).to(device)).cpu() for x in tqdm(parts, desc="f(s)", unit="batch")])
 
 
-def classified(said: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+def classified(log_p: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
     """Mean over heads of the cross-entropy, where the drawing shows the choice."""
-    losses = [F.nll_loss(said[k], v, ignore_index=-1) for k, v in labels.items() if (v >= 0).any()]
+    losses = [F.nll_loss(log_p[k], v, ignore_index=-1) for k, v in labels.items() if (v >= 0).any()]
     return torch.stack(losses).mean()

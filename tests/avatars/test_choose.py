@@ -34,7 +34,7 @@ def beliefs_of(style, n=1, **likely):
     return made
 
 
-def told_of(n=1, **likely):
+def attributes_of(n=1, **likely):
     return {
         name: np.full(n, likely.get(name, 0.9 if name in ("No_Beard", "race_White") else 0.02)) for name in ATTRIBUTES
     }
@@ -49,16 +49,16 @@ def plain(style, **changes):
     return Decisions(lines, rates, hair, dict.fromkeys(HAIR_READS, 0.25), means, bias)._replace(**changes)
 
 
-def chosen(style="avataaars", told=None, decisions=None, lightness=60.0, point="sure", **likely):
+def chosen(style="avataaars", attributes=None, decisions=None, lightness=60.0, point="sure", **likely):
     beliefs = beliefs_of(style, **likely)
-    told = told or told_of()
-    ((parameters, sure),) = choose(style, beliefs, decisions or plain(style), told, np.array([lightness]), point)
+    attributes = attributes or attributes_of()
+    ((parameters, sure),) = choose(style, beliefs, decisions or plain(style), attributes, np.array([lightness]), point)
     return parameters, sure
 
 
 def test_what_is_surely_seen_is_drawn():
     parameters, sure = chosen(
-        top="hat", facialHair="", accessories="round", told=told_of(Wearing_Hat=0.98, Eyeglasses=0.98)
+        top="hat", facialHair="", accessories="round", attributes=attributes_of(Wearing_Hat=0.98, Eyeglasses=0.98)
     )
     assert parameters.variants["top"] == "winterHat03"  # brims are for people to choose
     assert parameters.variants["accessories"] == "round"
@@ -69,13 +69,13 @@ def test_what_is_surely_seen_is_drawn():
 
 def test_a_line_moves_the_threshold_and_the_balanced_point_draws_more():
     sly = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -9.0)})
-    told = told_of(Eyeglasses=0.5)
-    assert chosen(accessories="round", told=told)[0].shows("accessories") == "clear"
-    assert chosen(accessories="round", told=told, decisions=sly)[0].shows("accessories") == "none"
+    attributes = attributes_of(Eyeglasses=0.5)
+    assert chosen(accessories="round", attributes=attributes)[0].shows("accessories") == "clear"
+    assert chosen(accessories="round", attributes=attributes, decisions=sly)[0].shows("accessories") == "none"
     # odds of 2 to 5 for glasses by uniform beliefs: a seventh of them says none
     doubtful = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -3.2)})
-    assert chosen(told=told, decisions=doubtful)[0].shows("accessories") == "none"
-    assert chosen(told=told, decisions=doubtful, point="balanced")[0].shows("accessories") != "none"
+    assert chosen(attributes=attributes, decisions=doubtful)[0].shows("accessories") == "none"
+    assert chosen(attributes=attributes, decisions=doubtful, point="balanced")[0].shows("accessories") != "none"
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -85,11 +85,11 @@ def test_nobody_is_given_what_f_does_not_see(style):
         ((slot, kinds),) = question.yes.items()
         variant = SPECS[style].kinds[slot][kinds[0]][0]
         for read, p in seen[name].items():
-            told = told_of(**{r.removeprefix("-"): 1 - p if r[0] == "-" else p for r in question.reads})
+            attributes = attributes_of(**{r.removeprefix("-"): 1 - p if r[0] == "-" else p for r in question.reads})
             beliefs = beliefs_of(style, **{slot: variant})
-            likely = choosing.chances(style, beliefs, plain(style), told)[name]
+            likely = choosing.chances(style, beliefs, plain(style), attributes)[name]
             assert (likely > 0.5) == (read == "yes"), (name, read)
-            assert choosing.chances(style, beliefs, plain(style, f_weight=0.0), told)[name] > 0.5
+            assert choosing.chances(style, beliefs, plain(style, f_weight=0.0), attributes)[name] > 0.5
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -101,7 +101,7 @@ def test_no_network_draws_what_is_reserved_for_people(style):
 
 
 def test_beards_and_long_hair_exclude_each_other_and_the_surer_one_stays():
-    bearded, _ = chosen(top="straight01", facialHair="beardLight", told=told_of(No_Beard=0.1))
+    bearded, _ = chosen(top="straight01", facialHair="beardLight", attributes=attributes_of(No_Beard=0.1))
     assert (bearded.shows("top") == "long") != (bearded.shows("facialHair") != "none")
 
 
@@ -111,20 +111,23 @@ def test_beards_and_long_hair_exclude_each_other_and_the_surer_one_stays():
 )
 @pytest.mark.parametrize("style", STYLES)
 def test_expressions_are_what_f_says(style, smiling, parted, kind):
-    parameters, sure = chosen(style, told=told_of(Smiling=smiling, Mouth_Slightly_Open=parted))
+    parameters, sure = chosen(style, attributes=attributes_of(Smiling=smiling, Mouth_Slightly_Open=parted))
     assert parameters.shows("mouth") == kind
     assert sure["smiling" if smiling > 0.5 else "not smiling"] == pytest.approx(0.9)
 
 
 def test_a_moustache_needs_a_shaven_chin():
-    shaven = told_of(Mustache=0.9, No_Beard=0.9)
-    assert chosen(facialHair="beardLight", told=shaven)[0].shows("facialHair") == "moustache"
-    assert chosen(facialHair="beardLight", told=told_of(Mustache=0.9, No_Beard=0.1))[0].shows("facialHair") == "beard"
+    shaven = attributes_of(Mustache=0.9, No_Beard=0.9)
+    assert chosen(facialHair="beardLight", attributes=shaven)[0].shows("facialHair") == "moustache"
+    assert (
+        chosen(facialHair="beardLight", attributes=attributes_of(Mustache=0.9, No_Beard=0.1))[0].shows("facialHair")
+        == "beard"
+    )
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_hair_has_a_shade_of_its_name(style):
-    parameters, sure = chosen(style, told=told_of(Blond_Hair=0.9), **{"colour:hair": "#ecdcbf"})
+    parameters, sure = chosen(style, attributes=attributes_of(Blond_Hair=0.9), **{"colour:hair": "#ecdcbf"})
     assert parameters.colours["hair"] == "#ecdcbf"
     assert sure["blond hair"] > 0.9
     if "beard" in parameters.colours:
@@ -133,7 +136,7 @@ def test_hair_has_a_shade_of_its_name(style):
 
 def test_colours_are_the_artists_unless_free():
     free = plain("avataaars", free_colours=True)
-    likely = {"colour:clothes": "#65c9ff", "told": told_of(Blond_Hair=0.9)}
+    likely = {"colour:clothes": "#65c9ff", "attributes": attributes_of(Blond_Hair=0.9)}
     assert chosen(**likely)[0].colours["clothes"] == "#65c9ff"
     mixed = chosen(**likely, decisions=free)[0]
     for name in ("clothes", "hair"):
@@ -162,7 +165,7 @@ def test_variants_become_as_frequent_as_the_artist_has_them():
 
 def test_the_skin_follows_the_group_and_hardly_the_light():
     def drawn(cheek, **likely):
-        (lightness,) = skin_lightness(told_of(**likely), np.array([cheek]), dict.fromkeys(SKIN_LIGHTNESS, 60.0))
+        (lightness,) = skin_lightness(attributes_of(**likely), np.array([cheek]), dict.fromkeys(SKIN_LIGHTNESS, 60.0))
         parameters, _ = chosen(lightness=lightness)
         return colours.to_lab(np.array(colours.to_rgb(parameters.colours["skin"])))[0]
 
@@ -207,11 +210,16 @@ def test_learning_maps_odds_to_the_readings_of_f():
 def test_decisions_go_through_json(style):
     import json
 
-    told = told_of(50)
+    attributes = attributes_of(50)
     beliefs = beliefs_of(style, 50)
     artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in beliefs.items()}
     learnt = calibrate.learn(
-        style, beliefs, told, skin_means(told, np.full(50, 55.0)), shape_statistics(style, told), artist
+        style,
+        beliefs,
+        attributes,
+        skin_means(attributes, np.full(50, 55.0)),
+        shape_statistics(style, attributes),
+        artist,
     )
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
     assert again == learnt
@@ -226,7 +234,7 @@ def test_decisions_go_through_json(style):
 
 def test_hair_that_cannot_be_seen_is_grey_on_old_people():
     def read(**likely):
-        return dict(zip(HAIR_READS, choosing.hair_reading(told_of(**likely))[0]))
+        return dict(zip(HAIR_READS, choosing.hair_reading(attributes_of(**likely))[0]))
 
     assert max(read(Brown_Hair=0.3), key=read(Brown_Hair=0.3).get) == "brown"
     old = read(Brown_Hair=0.3, age_60=0.9)
@@ -237,8 +245,8 @@ def test_hair_that_cannot_be_seen_is_grey_on_old_people():
 
 @pytest.mark.parametrize(("male", "kind"), [(0.1, "long"), (0.9, "short")])
 def test_the_cut_follows_what_f_reads_of_the_hair(male, kind):
-    for told, cut in (({"Bangs": 0.9, "Wavy_Hair": 0.9}, "Bangs"), ({"Wavy_Hair": 0.9}, "Wavy_Hair"), ({}, "")):
-        parameters, _ = chosen(told=told_of(Male=male, **told))
+    for attributes, cut in (({"Bangs": 0.9, "Wavy_Hair": 0.9}, "Bangs"), ({"Wavy_Hair": 0.9}, "Wavy_Hair"), ({}, "")):
+        parameters, _ = chosen(attributes=attributes_of(Male=male, **attributes))
         assert parameters.variants["top"] in choosing.CUTS[kind][cut]
 
 
@@ -252,18 +260,18 @@ def test_cuts_are_of_their_kind_and_free_to_choose():
 def test_shapes_are_of_the_person_and_not_of_the_group(style):
     rng = np.random.default_rng(0)
     group = rng.integers(0, 4, 2000)
-    told = told_of(2000)
+    attributes = attributes_of(2000)
     for i, name in enumerate(SKIN_LIGHTNESS):
-        told[name] = np.where(group == i, 0.97, 0.01)
+        attributes[name] = np.where(group == i, 0.97, 0.01)
     of_person = rng.normal(0, 1, 2000)
-    told["Chubby"] = 1 / (1 + np.exp(-(of_person + 2 * (group == 1))))  # a label that goes with one group
-    shapes = face_shapes(told, shape_statistics(style, told))
+    attributes["Chubby"] = 1 / (1 + np.exp(-(of_person + 2 * (group == 1))))  # a label that goes with one group
+    shapes = face_shapes(attributes, shape_statistics(style, attributes))
     assert shapes.keys() == SHAPES[style].keys()
     for i in range(4):
         assert abs(shapes["face_width"][group == i].mean()) < 0.08
     assert np.corrcoef(shapes["face_width"], of_person)[0, 1] > 0.9
     assert np.abs(shapes["face_width"]).max() == 1
-    statistics = {name: {**known, "std": 1.0} for name, known in shape_statistics(style, told_of(9)).items()}
-    wide, _ = chosen(style, told=told_of(Chubby=0.9), decisions=plain(style, shape=statistics))
+    statistics = {name: {**known, "std": 1.0} for name, known in shape_statistics(style, attributes_of(9)).items()}
+    wide, _ = chosen(style, attributes=attributes_of(Chubby=0.9), decisions=plain(style, shape=statistics))
     assert wide.shape["face_width"] > 0.5
-    assert chosen(style, told=told_of(Chubby=0.9))[0].shape == dict.fromkeys(SHAPES[style], 0.0)
+    assert chosen(style, attributes=attributes_of(Chubby=0.9))[0].shape == dict.fromkeys(SHAPES[style], 0.0)

@@ -51,7 +51,7 @@ def measure(
     drawer, celeba, utkface = made.drawer, portrayed["celeba"], portrayed["utkface"]
     style, truth = drawer.style, photos.truth
     said = {name: celeba.answers(point) for name, point in POINTS.items()}
-    read_celeba, read_utkface = read(style, celeba.told), read(style, utkface.told)
+    read_celeba, read_utkface = read(style, celeba.attributes), read(style, utkface.attributes)
     beside = {NEAREST: answers(style, [of_attributes(a) for a in nearest]), "f": read_celeba}
     groups = people.members(truth["utkface"])["group"]
     cheeks = people.cheeks(photos.crops["utkface"])

@@ -1,4 +1,4 @@
-"""What c says and draws of photos."""
+"""What c reads and draws of photos."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ POINTS: tuple[Point, ...] = get_args(Point)
 class Portrayed:
     """N photos as c portrays them.
 
-    features: (N, dim) of c's f; told: f's own reading, attribute → (N,) probability; chances: c's probabilities, as in
-    `avatars.choose.chances`; avatars: operating point → N avatars.
+    features: (N, dim) of c's f; attributes: f's own reading, attribute → (N,) probability; chances: c's probabilities,
+    as in `avatars.choose.chances`; avatars: operating point → N avatars.
     """
 
     drawer: Drawer
     features: Tensor
-    told: dict[str, NDArray[np.float64]]
+    attributes: dict[str, NDArray[np.float64]]
     chances: dict[str, NDArray[np.float64]]
     avatars: dict[Point, list[Avatar]]
 
@@ -78,6 +78,6 @@ def portray_seen(
         beliefs.append(drawer.beliefs(*given))
         for point in points:
             avatars[point] += drawer.choose(*given, point, None if skin_features is None else skin_features[part])
-    joined = {name: np.concatenate([said[name] for said in beliefs]) for name in beliefs[0]}
-    told = drawer.told(features)
-    return Portrayed(drawer, features, told, chances(drawer.style, joined, drawer.decisions, told), avatars)
+    joined = {name: np.concatenate([log_p[name] for log_p in beliefs]) for name in beliefs[0]}
+    attributes = drawer.attributes(features)
+    return Portrayed(drawer, features, attributes, chances(drawer.style, joined, drawer.decisions, attributes), avatars)

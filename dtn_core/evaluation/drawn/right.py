@@ -31,15 +31,15 @@ def soft(truth: dict[str, Truth], celeba: Portrayed, utkface: Portrayed) -> dict
     style, labels = celeba.drawer.style, truth["celeba"]
     said = {}
     for name in asked(style):
-        said[name] = labels[name], celeba.chances[name], reading(celeba.told, QUESTIONS[style][name].reads)
+        said[name] = labels[name], celeba.chances[name], reading(celeba.attributes, QUESTIONS[style][name].reads)
     for name, attribute in HAIR_READS.items():
-        said[f"hair_{name}"] = labels[f"hair_{name}"], celeba.chances[f"hair:{name}"], celeba.told[attribute]
-    dark = utkface.told["race_Black"] + utkface.told["race_Indian"]
+        said[f"hair_{name}"] = labels[f"hair_{name}"], celeba.chances[f"hair:{name}"], celeba.attributes[attribute]
+    dark = utkface.attributes["race_Black"] + utkface.attributes["race_Indian"]
     said["dark_skin"] = truth["utkface"]["dark_skin"], -utkface.skin()[:, 0], dark
     rows = {name: _aucs(*told) for name, told in said.items()}
     means = {who: mean([row[who] for row in rows.values()]) for who in ("c", "f")}
     for name, attribute in EXPRESSIONS.items():
-        rows[name] = _aucs(labels[name], celeba.told[attribute], celeba.told[attribute])
+        rows[name] = _aucs(labels[name], celeba.attributes[attribute], celeba.attributes[attribute])
     return {"mean": means, "asked": len(said), "questions": rows}
 
 

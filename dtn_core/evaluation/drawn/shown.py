@@ -96,10 +96,10 @@ def answers(style: str, shown: Sequence[Shown], male: NDArray[np.bool_] | None =
     return Answers(yes, np.array([s.hair or "" for s in shown], str))
 
 
-def read(style: str, told: Mapping[str, NDArray[np.float64]]) -> Answers:
+def read(style: str, attributes: Mapping[str, NDArray[np.float64]]) -> Answers:
     """What f's own reading of N photos answers, no drawing between: yes from a probability of one half on, and the
-    likeliest colour of hair. told: attribute → (N,) probability."""
-    yes = {name: reading(told, QUESTIONS[style][name].reads) > 0.5 for name in asked(style)}
-    yes |= {name: told[attribute] > 0.5 for name, attribute in EXPRESSIONS.items()}
-    hair = np.array(list(HAIR_READS))[hair_reading(told).argmax(1)]
+    likeliest colour of hair. attributes: attribute → (N,) probability."""
+    yes = {name: reading(attributes, QUESTIONS[style][name].reads) > 0.5 for name in asked(style)}
+    yes |= {name: attributes[attribute] > 0.5 for name, attribute in EXPRESSIONS.items()}
+    hair = np.array(list(HAIR_READS))[hair_reading(attributes).argmax(1)]
     return Answers({name: values.astype(np.float32) for name, values in yes.items()}, hair)
