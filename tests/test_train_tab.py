@@ -189,21 +189,23 @@ def test_tiny_refuses_what_isnt(made, form):
             deed(form)
 
 
-def test_tiny_starts_tiny_ones_under_their_own_name(made, monkeypatch):
-    calls = []
+def test_tiny_starts_tiny_ones_under_their_own_name(made, tmp_path, monkeypatch):
+    (tmp_path / "mnist.npz").touch()
+    monkeypatch.delenv("DTN_DATA", raising=False)
+    data, calls = str(tmp_path), []
 
     def start(*arguments, **options):
         calls.append((arguments, options))
         return SimpleNamespace(name="00009-digits-tiny")
 
     monkeypatch.setattr(service.launcher, "start", start)
-    named = TINY._replace(name="mine", data="/etc", beside=True)
+    named = TINY._replace(name="mine", data=data, beside=True)
     assert TrainService(made, "tiny").start(named) == "00009-digits-tiny"
     TrainService(made, "all").start(named)
     (config, *rest), options = calls[0]
     assert (config.alpha, config.seed, config.lr, config.steps) == (7.0, 3, 0.002, 8)
     assert (rest, options) == (["digits-tiny", made, None], {"beside": False})
-    assert (calls[1][0][1:], calls[1][1]) == (("mine", made, "/etc"), {"beside": True})
+    assert (calls[1][0][1:], calls[1][1]) == (("mine", made, data), {"beside": True})
 
 
 def test_tiny_sees_only_tiny_runs(made):
@@ -259,7 +261,7 @@ def test_what_a_run_made(made, tmp_path):
     a_service = TrainService(made, "all", use=lambda path: f"used {path.name}")
     run = a_service.look("00001-folders-cpu")
     names = [service.export_name(run, path) for _, path in run.exports]
-    assert names == ["step 200", "best, step 400", "final, best, step 400"]
+    assert names == ["step 200", "step 400, best", "step 400, best, final"]
     assert a_service.use_export(run.name, "step 200") == "used 000200"
     for wrong in (None, "", "../export", "step 7", "/etc"):
         with pytest.raises(ValueError, match="choose one"):
@@ -369,8 +371,61 @@ def test_a_mistake_is_one_line(made, preset, values, extra, words):
 
 def test_own_pictures_are_asked_for(made):
     for deed in (TrainService(made, "all").check, TrainService(made, "all").start):
-        with pytest.raises(ValueError, match="t: what they shall look like"):
+        with pytest.raises(ValueError, match="Target pictures"):
             deed(Form("folders-tiny", {"s": "/a"}))
+
+
+@pytest.mark.parametrize("tiny", [False, True])
+def test_the_first_preset_needs_no_data(monkeypatch, tiny):
+    monkeypatch.delenv("DTN_DATA", raising=False)
+    for gpu in (False, True):
+        preset = fields.first_choice(next(iter(fields.tasks(tiny))), gpu, tiny)
+        fields.check_sources(PRESETS[preset], None)
+
+
+@pytest.mark.parametrize(
+    ("preset", "data", "words"),
+    [
+        ("faces-cpu", None, "needs a folder of data"), ("encoder-tiny", "/nowhere", "no such folder"),
+        ("faces-tiny", "empty", "lacks celeba.zip and celeba_attributes.csv"), ("avatar-tiny", "empty", "lacks"),
+        ("judge-cartoon", None, "needs a folder of data"), ("digits-cpu", "empty", "no digits"),
+        ("digits-f", "/nowhere", "no such folder"),
+    ],
+)  # fmt: skip
+def test_missing_data_is_told_before_a_start_in_words_of_the_page(tmp_path, monkeypatch, preset, data, words):
+    monkeypatch.delenv("DTN_DATA", raising=False)
+    data = str(tmp_path) if data == "empty" else data or ""
+    a_service = TrainService(tmp_path / "runs", "all")
+    for deed in (a_service.check, a_service.start):
+        with pytest.raises(UserError, match=words) as error:
+            deed(Form(preset, {}, data=data))
+        assert "“Data folder”" in str(error.value)
+        assert "--" not in str(error.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_stopped_run_made_nothing_final(runs):
+    a_service = TrainService(runs, "all")
+    run = a_service.look("00003-digits-f")
+    assert [service.export_name(run, path) for _, path in run.exports] == ["step 300, stopped"]
+    with alive(runs / run.name):  # resumed: no longer stopped, not yet final
+        run = a_service.look(run.name)
+        assert [service.export_name(run, path) for _, path in run.exports] == ["step 300"]
+
+
+def test_a_start_is_no_success_yet(made, monkeypatch):
+    monkeypatch.setattr(service.launcher, "start", lambda *_, **__: SimpleNamespace(name="00009-digits-tiny"))
+    a_service = TrainService(made, "all")
+    demo = tab(a_service)
+    values = [at.get("value") for at in form.fill_in(a_service, "digits-tiny")]
+    start = next(fn for fn in demo.fns.values() if fn.fn and fn.fn.__name__ == "start")
+    answer = start.fn("digits-tiny", "", "auto", "", "", False, *values)[0]
+    assert "00009-digits-tiny is starting" in answer
+    assert "agree" not in answer
+
+
+def test_neutral_directions():
+    assert "left" not in views.NOTHING
 
 
 def test_the_command_is_the_form(made):
@@ -701,7 +756,7 @@ def test_updates_fit_their_components(made):
     assert len(updates) == len(panel.outputs())
     by_part = dict(zip(map(id, panel.outputs()), updates))
     assert by_part[id(panel.chosen)] == "00001-folders-cpu"
-    assert by_part[id(panel.exports)]["value"] == "final, best, step 400"
+    assert by_part[id(panel.exports)]["value"] == "step 400, best, final"
     assert by_part[id(panel.stop)]["visible"] is False
     assert by_part[id(panel.resume)]["visible"] is False
     assert by_part[id(panel.delete)]["visible"] is True

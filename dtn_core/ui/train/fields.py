@@ -4,70 +4,88 @@ way from what the fields hold to a configuration."""
 from __future__ import annotations
 
 import json
+import os
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ...config import KINDS, PRESETS, Config, EncoderTraining, from_dict, kind_of, parse_set, to_dict
+from ...config import (
+    KINDS,
+    PRESETS,
+    ClassifierTraining,
+    Config,
+    DigitsTransfer,
+    EncoderTraining,
+    JudgeTraining,
+    from_dict,
+    kind_of,
+    parse_set,
+    to_dict,
+)
+from ...domains import digits
+from ...domains.styles import PACKS
 from ...errors import UserError
+from ...training import NEEDS
 
 TASKS = {
-    "faces": "Faces → emoji",
     "digits": "Digits",
+    "faces": "Faces → emoji",
     "folders": "My own two folders",
-    "labelled": "f from my labelled folders",
+    "labelled": "f from labelled folders",
     "further": "Other networks",
 }
-"""What can be trained: key → what the reader calls it."""
+"""What can be trained: key → label. The first one needs no data folder."""
 
 EXPLAINED = {
-    "faces": "g and D learn to redraw photos of faces (s) as vector emoji (t), through a frozen f.",
-    "digits": "g and D learn to redraw street numbers (s) as handwritten digits (t): the paper’s first experiment.",
-    "folders": "g and D learn to redraw the pictures of one folder (s) as pictures of another (t). Nothing needs to be "
-    "labelled or paired.",
-    "labelled": "f, the network that reads a picture, learnt from a folder with a sub-folder for each class. "
-    "Use it as the f of your own two folders.",
-    "further": "The networks around g: f of faces and of digits, c that chooses avatars, judges, the upscaler.",
+    "digits": "Redraw street numbers (s) as handwritten digits (t): the paper’s first experiment. The generator g and "
+    "the discriminator D learn; the feature extractor f is frozen. Without a data folder, digits are drawn.",
+    "faces": "Redraw photos of faces (s) as vector emoji (t). The generator g and the discriminator D learn; the "
+    "feature extractor f is frozen. Needs a data folder with photos.",
+    "folders": "Redraw the pictures of one folder (s) as pictures of another (t). No labels, no pairs.",
+    "labelled": "Train a feature extractor f on a folder with one sub-folder per class, for use with your own two "
+    "folders.",
+    "further": "The other networks: f of faces and of digits, c that chooses avatars, judges, the upscaler.",
 }
 
 ABOUT = {
-    "faces-tiny": "A try-out with a few pictures: seconds, and too short to learn anything.",
-    "faces-cpu": "The shipped emoji: about 70 minutes on one CPU core.",
-    "toon-cpu": "The shipped ToonHead: about 25 minutes on one CPU core.",
-    "cartoon-cpu": "The shipped Cartoon Set: about 40 minutes on one CPU core.",
-    "faces": "A larger g and D, for a CUDA GPU. Check tells how long.",
-    "faces-tied": "Goes on from the shipped emoji, tied to what c draws: about 30 minutes on one CPU core.",
-    "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05, with dlib’s f, for a GPU.",
-    "digits-tiny": "A try-out with a few pictures: seconds, and too short to learn anything.",
-    "digits-cpu": "The DTN of the tables on the tab Digits: about 6 minutes on one CPU core.",
-    "digits-best": "The shipped one: a better f and a random affine of G(s); ten minutes on one CPU core.",
-    "digits": "The paper’s own g and D, α = β = 15, for a GPU.",
-    "folders-tiny": "A try-out on at most 64 pictures of each: seconds, and too short to learn much.",
-    "folders-cpu": "64 pixels, 2,000 steps, for a CPU; Check tells how long. Keeps the best g.",
-    "folders": "A larger g and D, 20,000 steps, for a CUDA GPU; Check tells how long. Keeps the best g.",
+    "faces-tiny": "A try-out on a few pictures: seconds, and too short to learn anything.",
+    "faces-cpu": "As shipped (emoji): about 70 minutes on one CPU core.",
+    "toon-cpu": "As shipped (ToonHead): about 25 minutes on one CPU core.",
+    "cartoon-cpu": "As shipped (Cartoon Set): about 40 minutes on one CPU core.",
+    "faces": "A larger g and D for a CUDA GPU. Check estimates the time.",
+    "faces-tied": "Fine-tunes the shipped emoji towards what c draws: about 30 minutes on one CPU core.",
+    "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05 with dlib’s f, for a GPU.",
+    "digits-tiny": "A try-out on a few pictures: seconds, and too short to learn anything.",
+    "digits-cpu": "The DTN of the tables in the docs: about 6 minutes on one CPU core.",
+    "digits-best": "As shipped: a better f and a random affine of G(s); ten minutes on one CPU core.",
+    "digits": "The paper’s g and D, α = β = 15, for a GPU.",
+    "folders-tiny": "A try-out on at most 64 pictures of each folder: seconds, and too short to learn much.",
+    "folders-cpu": "64 pixels, 2,000 steps, for a CPU. Check estimates the time. Keeps the best g.",
+    "folders": "A larger g and D, 20,000 steps, for a CUDA GPU. Check estimates the time. Keeps the best g.",
     "folder-f-tiny": "A try-out: seconds, and too short to learn much.",
-    "folder-f": "An f of 64 pixels, driven towards drawings. Check tells how long.",
+    "folder-f": "64 pixels, augmented to look drawn, so that f also reads drawings. Check estimates the time.",
     "encoder-tiny": "f of faces, a try-out: seconds.",
-    "encoder": "f of faces, from the attributes of CelebA and CelebA-HQ, and UTKFace. Check tells how long.",
-    "encoder-drawn": "f of faces, going on from the shipped one with faces drawn by other hands: it reads drawings.",
+    "encoder": "f of faces, on the attributes of CelebA, CelebA-HQ and UTKFace. Check estimates the time.",
+    "encoder-drawn": "f of faces, fine-tuned on illustrations as well, so that it reads drawings.",
     "avatar-tiny": "c, which chooses an avatar’s parameters, a try-out: seconds.",
-    "avatar-cpu": "c of the shipped emoji: some minutes on one CPU core, nearly all of it for what f sees.",
+    "avatar-cpu": "c of the shipped emoji: some minutes on one CPU core, nearly all of it to compute features.",
     "avatar": "c from many more drawings and photos, for a GPU.",
     "judge-tiny": "The judge of emoji, a try-out: seconds.",
-    "judge": "The judge of emoji reads attributes off avatars; it measures, and trains nothing.",
+    "judge": "The judge of emoji: an attribute classifier for evaluation only.",
     "judge-toon": "The judge of ToonHead.",
     "judge-cartoon": "The judge of the Cartoon Set.",
     "upscaler-tiny": "SR from 64 to 256 pixels, a try-out: seconds.",
     "upscaler": "SR: emoji from 64 to 256 pixels.",
     "digits-f-tiny": "f of digits, a try-out: seconds.",
-    "digits-f": "f of digits, from street numbers: about 40 minutes on one CPU core.",
-    "digits-f-adapted": "f of digits, going on from the shipped one with unlabelled handwriting beside.",
+    "digits-f": "f of digits, on street numbers: about 40 minutes on one CPU core.",
+    "digits-f-adapted": "f of digits, fine-tuned with unlabelled handwriting as well.",
     "digits-f-paper": "f of digits with the paper’s four convolutions.",
-    "digits-adapted-tiny": "A reader of handwriting taught by G(s) alone, a try-out: seconds.",
-    "digits-adapted": "A reader of handwriting taught by G(s) alone: the paper’s Table 2.",
-    "digits-judge": "The judge of digits, from handwriting: about 10 minutes on one CPU core.",
+    "digits-adapted-tiny": "A classifier of handwriting trained on G(s) alone, a try-out: seconds.",
+    "digits-adapted": "A classifier of handwriting trained on G(s) alone: the paper’s Table 2.",
+    "digits-judge": "The judge of digits, on handwriting: about 10 minutes on one CPU core.",
     "digits-judge-paper": "The judge of digits with the paper’s four convolutions.",
 }
 
@@ -83,30 +101,30 @@ class Field(NamedTuple):
 
 
 FIELDS = (
-    Field("s", "s: pictures to redraw", "Folder or zip on the computer that runs this app", "source", True),
-    Field("t", "t: what they shall look like", "Another folder or zip; nothing has to match", "source", True),
-    Field("folder", "Labelled pictures", "Folder or zip with a sub-folder for each class", "source", True),
-    Field("heads", "Faces: find the face in each picture, and crop its head", "", "source", True),
-    Field("encoder", "f, which reads what to keep; frozen while g learns", "", "source", True),
-    Field("alpha", "α"),
-    Field("beta", "β"),
-    Field("gamma", "γ"),
+    Field("s", "Source pictures (s)", "Folder or zip on the computer that runs this app", "source", True),
+    Field("t", "Target pictures (t)", "How they should look: another folder or zip; no pairs", "source", True),
+    Field("folder", "Labelled pictures", "Folder or zip with one sub-folder per class", "source", True),
+    Field("heads", "Find the face in each picture and crop its head", "", "source", True),
+    Field("encoder", "Feature extractor (f)", "What it reads is kept; it is frozen while g learns", "source", True),
+    Field("alpha", "Constancy (α)"),
+    Field("beta", "Identity (β)"),
+    Field("gamma", "Smoothness (γ)"),
     Field("steps", "Steps"),
-    Field("batch", "Batch"),
-    Field("size", "Pixels a side"),
+    Field("batch", "Batch size"),
+    Field("size", "Size in pixels"),
     Field("lr", "Learning rate"),
-    Field("lr_d", "Learning rate, D"),
+    Field("lr_d", "Learning rate of D"),
     Field("base", "Channels of g"),
     Field("width", "Channels"),
-    Field("hidden", "Last layer"),
+    Field("hidden", "Hidden units"),
     Field("depth", "Layers"),
-    Field("patch", "Pixels a patch"),
+    Field("patch", "Patch in pixels"),
     Field("avatars", "Avatars"),
     Field("d_base", "Channels of D", "", "more"),
     Field("precision", "Precision", "", "more"),
     Field("seed", "Seed", "", "more"),
-    Field("keep", "Keep", "", "more"),
-    Field("limit", "Most pictures", "", "more"),
+    Field("keep", "Export", "", "more"),
+    Field("limit", "At most pictures", "", "more"),
     Field("sample_every", "Sample every", "", "more"),
     Field("save_every", "Save every", "", "more"),
     Field("weight_decay", "Weight decay", "", "more"),
@@ -115,11 +133,15 @@ FIELDS = (
 )
 """In the order of the page. All other settings are reached by the box of all settings."""
 
-OF_G = "Learning rate, g"
+OF_G = "Learning rate of g"
 """What `lr` is called where D has one too."""
 
-LETTERS = """<b>α</b> weighs L<sub>CONST</sub>: keep what f reads. <b>β</b> weighs L<sub>TID</sub>: leave targets as
-they are. <b>γ</b> weighs L<sub>TV</sub>: smooth."""
+DATA = "Data folder"
+"""Label of the field for the folder of data packs."""
+
+LETTERS = """Weights of the losses. <b>Constancy</b> (α, L<sub>CONST</sub>): f reads the same before and after.
+<b>Identity</b> (β, L<sub>TID</sub>): target pictures stay as they are. <b>Smoothness</b> (γ, L<sub>TV</sub>): no
+noise."""
 """What the paper's weights are for, as HTML."""
 
 TUNABLE = ("alpha", "beta", "gamma", "lr", "lr_d", "seed")
@@ -235,11 +257,33 @@ def _with_extra(config: Config, text: str) -> Config:
     return from_dict({**to_dict(config), **values})
 
 
-def check_paths(config: Config) -> None:
-    """Raise UserError if the user's own pictures aren't named."""
-    for name, field in shown(config).items():
-        if name in ("s", "t", "folder") and not getattr(config, name):
-            raise UserError(f"which pictures? Write a folder or zip into the field “{field.label}”.")
+def reads_data(config: Config) -> Literal["photos", "digits", "pack", ""]:
+    """What a training reads from the data folder, if anything: it can't do without photos or a style's pack; digits
+    are drawn where there is no folder."""
+    if NEEDS[type(config)].data:
+        return "photos"
+    if isinstance(config, JudgeTraining):
+        return "pack" if config.style in PACKS else ""
+    return "digits" if isinstance(config, DigitsTransfer | ClassifierTraining) else ""
+
+
+def check_sources(config: Config, data: str | None) -> None:
+    """Raise UserError, naming the field to fill in, if the pictures of a training aren't there. data: as in `Form`."""
+    for name in NEEDS[type(config)].own:
+        if not getattr(config, name):
+            label = shown(config)[name].label
+            raise UserError(f"which pictures? Write a folder or zip into the field “{label}”.")
+    wanted, folder = reads_data(config), data or os.environ.get("DTN_DATA")
+    if not wanted or (wanted == "digits" and not folder):
+        return
+    if not folder or not Path(folder).is_dir():
+        why = "there is no such folder" if folder else "this training needs a folder of data"
+        raise UserError(f"{why}. Write another one into the field “{DATA}”, or choose the task “{TASKS['digits']}”.")
+    missing = [name for name in ("celeba.zip", "celeba_attributes.csv") if not Path(folder, name).is_file()]
+    if wanted == "photos" and missing:
+        raise UserError(f"the data folder lacks {' and '.join(missing)}. Write another one into the field “{DATA}”.")
+    if wanted == "digits" and not digits.files(Path(folder)):
+        raise UserError(f"the data folder holds no digits (SVHN, MNIST). Write another one into the field “{DATA}”.")
 
 
 def check_tiny(config: Config) -> None:

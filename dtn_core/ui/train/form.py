@@ -69,6 +69,11 @@ def make(service: TrainService) -> Parts:
     fields = dict(zip((field.name for field in settings.FIELDS), fill_in(service, first)))
     with gr.Column(elem_classes="fields"):
         made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "source"}
+    parts["data"] = gr.Textbox(
+        os.environ.get("DTN_DATA", "") * (not service.tiny), visible=_data_shown(service, first), label=settings.DATA,
+        info="With the packs of photos or digits on the computer that runs this app; empty: $DTN_DATA",
+        elem_id="train-data",
+    )  # fmt: skip
     parts["letters"] = gr.HTML(_letters(first), apply_default_css=False)
     with gr.Column(elem_classes="fields"):
         made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "main"}
@@ -79,15 +84,12 @@ def make(service: TrainService) -> Parts:
         with gr.Column(elem_classes="fields"):
             made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "more"}
         with gr.Column(visible=not service.tiny):
-            parts["data"] = gr.Textbox(
-                os.environ.get("DTN_DATA", "") * (not service.tiny), label="Folder of the data packs",
-                info="Of faces and digits; empty: $DTN_DATA", elem_id="train-data",
-            )  # fmt: skip
-            parts["name"] = gr.Textbox(label="Name of the run", info="Empty: the preset’s", elem_id="train-name")
-            parts["beside"] = gr.Checkbox(label="Start beside other trainings", elem_id="train-beside")
+            parts["name"] = gr.Textbox(label="Name of the run", info="Empty: the preset’s name", elem_id="train-name")
+            parts["beside"] = gr.Checkbox(label="Start even if another training is running", elem_id="train-beside")
     with gr.Accordion("All settings", open=False, visible=not service.tiny, elem_classes="quiet-fold"):
         parts["extra"] = gr.Textbox(
-            lines=3, label="Changes", info="key=value, one a line, or a JSON object; counts more than the fields above",
+            lines=3, label="Other settings",
+            info="key=value, one per line, or a JSON object; overrides the fields above",
             placeholder="clip=1.0\nalpha_end=1", elem_id="train-extra",
         )  # fmt: skip
         parts["settings"] = gr.HTML(views.all_settings(first), apply_default_css=False)
@@ -106,6 +108,10 @@ def make(service: TrainService) -> Parts:
 def gpu() -> bool:
     """Whether there is a GPU to train on."""
     return any(name.startswith("cuda") for _, name in devices())
+
+
+def _data_shown(service: TrainService, preset: str) -> bool:
+    return not service.tiny and bool(settings.reads_data(PRESETS[preset]))
 
 
 def _letters(preset: str) -> str:
@@ -158,9 +164,10 @@ def wire(service: TrainService, form: Parts, watch: watch_side.Parts) -> None:
 
     def choose_preset(preset: str) -> list[Any]:
         if preset not in PRESETS:
-            return [gr.skip()] * (len(fields) + 3)
+            return [gr.skip()] * (len(fields) + 4)
         words = [views.quiet(settings.about(preset)), _letters(preset), views.all_settings(preset)]
-        return [*words, *(gr.update(**at) for at in fill_in(service, preset))]
+        data = gr.update(visible=_data_shown(service, preset))
+        return [*words, data, *(gr.update(**at) for at in fill_in(service, preset))]
 
     def choose_task(task: str) -> list[Any]:
         first = settings.first_choice(task, gpu(), service.tiny)
@@ -181,9 +188,9 @@ def wire(service: TrainService, form: Parts, watch: watch_side.Parts) -> None:
             name = service.start(as_form(*values))
         except UserError as error:
             return html.message(str(error)), gr.skip(), gr.skip()
-        return html.message(f"{name} has started.", "agree"), name, None
+        return html.message(f"{name} is starting …", "hint"), name, None
 
-    about = [form.about, form.letters, form.settings, *fields]
+    about = [form.about, form.letters, form.settings, form.data, *fields]
     told = {"fn": command, "inputs": form.inputs(), "outputs": form.command, **quiet}
     form.task.input(choose_task, form.task, [form.explained, form.preset, *about], **quiet).then(**told)
     form.preset.input(choose_preset, form.preset, about, **quiet).then(**told)

@@ -98,13 +98,13 @@ class TrainService:
     def check(self, form: Form) -> DryRun:
         """Look at data, time and room before a start. Takes some seconds; raises UserError."""
         config = self.config(form)
-        fields.check_paths(config)
+        fields.check_sources(config, self.data(form))
         return dry_run.run_isolated(config, self.data(form), self.runs)
 
     def start(self, form: Form) -> str:
         """Start a training; returns its run's name. Raises UserError."""
         config = self.config(form)
-        fields.check_paths(config)
+        fields.check_sources(config, self.data(form))
         name = form.preset if self.tiny else form.name.strip() or form.preset
         beside = form.beside and not self.tiny
         return launcher.start(config, name, self.runs, self.data(form), beside=beside).name
@@ -259,9 +259,10 @@ def export_name(run: RunStatus, path: Path) -> str:
     """What a run's checkpoint is called in lists, by which it is also chosen: unlike a path, it tells a viewer nothing
     of the server's folders, and can't name another place."""
     step = next((step for step, other in run.exports if other == path), run.step)
-    final = path.name == "export"
-    best = run.best == step and (not final or (run.config is not None and run.config.keep == "best"))
-    return f"{'final, ' * final}{'best, ' * best}step {step:,}"
+    last = path.name == "export"
+    best = run.best == step and (not last or (run.config is not None and run.config.keep == "best"))
+    ended = {"done": "final", "early": "final", "stopped": "stopped"}.get(run.status) if last else None
+    return ", ".join(filter(None, [f"step {step:,}", "best" * best, ended]))
 
 
 def devices() -> list[tuple[str, str]]:

@@ -41,8 +41,8 @@ MEANING = {
 NOTHING = """<div class="train-empty"><svg viewBox="0 0 120 60" aria-hidden="true">
 <path class="faint" d="M6 10 22 34 34 22 46 42 58 30 70 46 82 38 94 48 114 46"/><path d="M6 8C30 40 60 46 114 49"/>
 </svg><h3>No training yet</h3>
-<p>Choose a task on the left, look with <b>Check</b>, then press <b>Start</b>. Its curves and pictures appear here, and
-stay: a run goes on when this page is closed.</p></div>"""
+<p>Choose a task in the form, press <b>Check</b> to look at data and time, then <b>Start</b>. Curves and samples appear
+here. A run goes on when this page is closed.</p></div>"""
 
 
 def quiet(text: str) -> str:

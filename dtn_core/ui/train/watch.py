@@ -123,7 +123,7 @@ class Parts(NamedTuple):
     other: gr.Dropdown
     pinned: gr.State
     seen: gr.State
-    pulse: gr.HTML
+    poll: gr.HTML
     pace: gr.Timer
     runs: gr.HTML
     empty: gr.HTML
@@ -205,12 +205,12 @@ def as_updates(changed: dict[str, Any], seen: dict[str, int]) -> list[Any]:
 
 def make(chosen: gr.BrowserState) -> Parts:
     """The right column, empty until somebody looks."""
-    script = {name: (ASSETS / f"{name}.js").read_text("utf-8") for name in ("runs", "samples", "curves", "pulse")}
+    script = {name: (ASSETS / f"{name}.js").read_text("utf-8") for name in ("runs", "samples", "curves", "poll")}
     plain = {"apply_default_css": False}
     quiet = {"size": "sm", "elem_classes": "quiet-button"}
     parts: dict[str, Any] = {"chosen": chosen}
     parts["pinned"], parts["seen"], parts["asked"] = gr.State(None), gr.State({}), gr.State(("", ""))
-    parts["pulse"] = gr.HTML([0, 0], html_template="", js_on_load=script["pulse"], visible="hidden", **plain)
+    parts["poll"] = gr.HTML([0, 0], html_template="", js_on_load=script["poll"], visible="hidden", **plain)
     parts["pace"] = gr.Timer(FAST)
     parts["runs"] = gr.HTML("", js_on_load=script["runs"], elem_id="train-runs", **plain)
     parts["empty"] = gr.HTML(views.NOTHING, elem_id="train-empty", **plain)
@@ -271,7 +271,7 @@ def glance(service: TrainService, chosen: str, other: str, pinned: int | None, s
 
 def listen(service: TrainService, heard: list[int] | None, *looked: Any) -> list[int]:
     """At each tick: count up the first number where parts of `OFTEN` alone have changed, the second where others have
-    too. Numbers that stay cost nothing more; assets/pulse.js asks for the rest where one does not."""
+    too. Numbers that stay cost nothing more; assets/poll.js asks for the rest where one does not."""
     names, (often, seldom) = news(service, *looked), heard or (0, 0)
     return [often, seldom + 1] if names - set(OFTEN) else [often + bool(names), seldom]
 
@@ -287,9 +287,9 @@ _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 def wire(service: TrainService, watch: Parts, beside: gr.Checkbox) -> None:
     """What happens with time, and when somebody presses. beside: whether a run may go on beside others."""
     inputs = watch.inputs()
-    watch.pace.tick(partial(listen, service), [watch.pulse, *inputs], watch.pulse, **_QUIET, trigger_mode="once")
-    watch.pulse.often(partial(glance, service), inputs, watch.lively(), **_QUIET)
-    watch.pulse.seldom(partial(look, service), inputs, watch.outputs(), **_QUIET)
+    watch.pace.tick(partial(listen, service), [watch.poll, *inputs], watch.poll, **_QUIET, trigger_mode="once")
+    watch.poll.often(partial(glance, service), inputs, watch.lively(), **_QUIET)
+    watch.poll.seldom(partial(look, service), inputs, watch.outputs(), **_QUIET)
     _wire_choices(service, watch)
     _wire_deeds(service, watch, beside)
     _wire_sure(service, watch)

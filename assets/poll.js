@@ -1,4 +1,4 @@
-// Runs once for the heartbeat of the tab Train: where one of two counters moves, there is something new to ask for.
+// Runs once for polling in the tab Train: where one of two counters moves, there is something new to ask for.
 let heard = [...(props.value || [0, 0])];
 watch("value", () => {
   const now = [...(props.value || [0, 0])];
