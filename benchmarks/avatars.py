@@ -43,7 +43,7 @@ from dtn_core.evaluation.drawn.portrayed import POINTS, Portrayed, portray_seen
 from dtn_core.evaluation.drawn.right import soft
 from dtn_core.evaluation.drawn.shown import asked
 from dtn_core.evaluation.measures import all_right, question_accuracy
-from dtn_core.evaluation.nets import JUDGES, batched, load_judge, paint
+from dtn_core.evaluation.nets import batched, load_judge, paint
 from dtn_core.evaluation.photos import Photos
 from dtn_core.evaluation.questions import judge_scores
 from dtn_core.evaluation.tables import kid, line, number, right_share, right_words
@@ -111,7 +111,7 @@ class Measured:
     def measure(self, drawer: Drawer) -> dict[str, Any]:
         """Figures of a c, JSON-ready."""
         made, alone = self._portrayed(drawer), self._portrayed(drawer, f_weight=0.0)
-        truth, untold = self.photos.truth, styles.UNTOLD[drawer.style]
+        truth, untold = self.photos.truth, styles.STYLES[drawer.style].untold
         figures: dict[str, Any] = {
             "cleanliness": measure.clean(made["celeba"], "sure", self.judge, 0),
             "c_alone": {
@@ -154,7 +154,7 @@ def run(
     base: AvatarTraining, data: Path, chosen: list[str], output: Path | None, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """The report of these rows and of those that the output has already; written after every row."""
-    judge, f_hash = JUDGES[base.style], _hash(base.encoder, "encoder.safetensors")
+    judge, f_hash = styles.STYLES[base.style].judge, _hash(base.encoder, "encoder.safetensors")
     report = {
         "style": base.style,
         "asked": asked(base.style),
@@ -191,7 +191,7 @@ def measured(
         {k: photo_features(list(v), net, device).to(device) for k, v in photos.crops.items()}
         for net in (f, lambda x: f(even_light(x)))
     )
-    asks = Measured(photos, features, skin_features, load_judge(JUDGES[base.style]), base.through)
+    asks = Measured(photos, features, skin_features, load_judge(styles.STYLES[base.style].judge), base.through)
     seen = see(base, data, f, device)
     for index, name in enumerate(names, 1):
         say(f"{index} of {len(names)}: {name} ...")

@@ -71,23 +71,23 @@ def test_it_beats_its_baselines_and_is_varied():
     assert min(METRICS["judge_balanced_accuracy_on_held_out_avatars"].values()) >= 0.97
 
 
-@pytest.mark.parametrize("style", styles.CREDITS)
+@pytest.mark.parametrize("style", styles.STYLES)
 def test_every_style_has_a_judge_whose_card_says_how_good_it_is(style):
-    folder = SHIPPED / faces.JUDGES[style]
+    folder = SHIPPED / styles.STYLES[style].judge
     info, card = checkpoint.read_config(folder), (folder / "README.md").read_text(encoding="utf-8")
-    faces.load_judge(faces.JUDGES[style])
+    faces.load_judge(styles.STYLES[style].judge)
     assert faces.style_of(info, style) == style
     figures = info["trained"]["balanced_accuracy_on_held_out_avatars"]
-    told = set(JUDGED) - set(styles.UNTOLD[style])
+    told = set(JUDGED) - set(styles.STYLES[style].untold)
     assert set(figures) - {"mean"} == told
     if style != "avataaars":  # all of whose are above the one figure that its card has
         assert figures["mean"] > 0.95
         assert {f"{v:.3f}".removeprefix("0") for k, v in figures.items() if k != "mean"} <= set(
             re.findall(r"[01]?\.\d{3}", card)
         )
-    author = styles.CREDITS[style].split(" by ")[1].split(",")[0]
+    author = styles.STYLES[style].credit.split(" by ")[1].split(",")[0]
     assert author in " ".join(card.split())
-    assert ("CC BY 4.0" in card) == ("CC BY 4.0" in styles.CREDITS[style])
+    assert ("CC BY 4.0" in card) == ("CC BY 4.0" in styles.STYLES[style].credit)
 
 
 def test_upscaling_gains_three_decibels():

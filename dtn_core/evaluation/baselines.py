@@ -123,7 +123,7 @@ def matching_avatars(
     these pictures instead, by what of them is told."""
     seeds = range(_MATCHING, _MATCHING + count)
     if among is None:
-        told = [avatars.sample(s, avatars.BALANCED, style).attributes for s in seeds]
+        told = [styles.sample(s, avatars.BALANCED, style).attributes for s in seeds]
     else:
         told = among.attributes[:count]
     there = np.array([shown_attributes(attributes) for attributes in told])

@@ -35,7 +35,7 @@ from .drawn import page
 from .drawn.measure import POINTS, measure
 from .drawn.portrayed import Portrayed, portray
 from .measures import agreement, positives
-from .nets import JUDGES, batched, load_judge, over_grey, paint, style_of
+from .nets import batched, load_judge, over_grey, paint, style_of
 from .photos import load
 from .reference import Reference, distance
 from .schema import Metrics, upgrade
@@ -63,8 +63,8 @@ def evaluate(
     """
     loaded = _loaded(name, compare)
     first, style = loaded[name], style_of(loaded[name].info, name)
-    judge_net, provenance = _judge(judge or JUDGES[style], style, name)
-    photos, unasked = load(data, split, limit), styles.UNTOLD[style]
+    judge_net, provenance = _judge(judge or styles.STYLES[style].judge, style, name)
+    photos, unasked = load(data, split, limit), styles.STYLES[style].untold
     pool_n, clean_n = (avatars_n, 2000) if limit is None else (min(avatars_n, 10 * limit), min(2000, 4 * limit))
     learnt, unseen = drawn_pool(style, data, pool_n, clean_n)
     pool = over_grey(learnt.pictures)
@@ -186,7 +186,7 @@ def _judge(judge: str, style: Style, name: str) -> tuple[Judge, dict[str, Any]]:
     """The judge, and what its figures rest on. Raises UserError if it judges another style."""
     info = checkpoint.read_config(checkpoint.find(judge))
     if (judged := style_of(info, judge)) != style:
-        raise UserError(f"{judge}: judges {judged}, but {name} draws {style}. Use {JUDGES[style]}.")
+        raise UserError(f"{judge}: judges {judged}, but {name} draws {style}. Use {styles.STYLES[style].judge}.")
     return load_judge(judge), {
         "judge_hash": checkpoint.weights_hash(checkpoint.find(judge)),
         "judge_balanced_accuracy_on_held_out_avatars": info["trained"]["balanced_accuracy_on_held_out_avatars"],

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .. import images
-from ..domains import other_hands, portraits
+from ..domains import illustrations, portraits
 from ..faces.align import align
 from ..faces.detect import detect
 from ..transfer import Transferrer
@@ -61,9 +61,9 @@ def free(n: int, seed: int) -> list[Image]:
     people = list(portraits.free().values())
     views = n // 4 if people else 0
     made = [_view(rng, people[i % len(people)]) for i in range(views)]
-    hands = list(other_hands.HANDS)
+    hands = list(illustrations.HANDS)
     for i in range(n - views):
-        drawn = other_hands.render(hands[int(rng.integers(len(hands)))], UNSEEN + 1000 * seed + i, 128)
+        drawn = illustrations.render(hands[int(rng.integers(len(hands)))], UNSEEN + 1000 * seed + i, 128)
         made.append(images.over(drawn, tuple(int(v) for v in rng.integers(90, 230, 3))))
     return made
 

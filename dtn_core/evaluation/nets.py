@@ -16,13 +16,6 @@ from ..errors import UserError
 from ..networks.judge import Judge
 from ..types import Image
 
-JUDGES: dict[Style, str] = {
-    "avataaars": "judge",
-    "toon-head": "judge-toon-head",
-    "cartoon-set": "judge-cartoon-set",
-}
-"""The shipped judge of each style."""
-
 
 def style_of(info: dict[str, Any], name: str) -> Style:
     """The style that a checkpoint draws or judges, by its config.json; older ones name none and are of avataaars.

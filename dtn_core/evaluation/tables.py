@@ -16,7 +16,7 @@ def markdown(figures: Metrics) -> str:
     attributes alone."""
     figures = upgrade(figures)
     if "measure" in figures:
-        unasked = styles.UNTOLD[figures.get("style", "avataaars")]
+        unasked = styles.STYLES[figures.get("style", "avataaars")].untold
         return "\n".join([*_measure_table(figures["measure"], unasked), "", *_people_table(figures["measure"])])
     kinds = ("dtn", NEAREST, RANDOM)
     lines = ["| AUC / balanced accuracy | DTN | nearest avatar | random avatar |", "|---|---|---|---|"]
@@ -37,7 +37,7 @@ def summary(figures: Metrics) -> str:
     figures = upgrade(figures)
     if "measure" not in figures:
         return markdown(figures)
-    unasked = styles.UNTOLD[figures.get("style", "avataaars")]
+    unasked = styles.STYLES[figures.get("style", "avataaars")].untold
     if not figures.get("drawn"):
         return "\n".join(_measure_table(figures["measure"], unasked))
     return "\n".join(_summary(figures["measure"], figures["drawn"], unasked))

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from .. import checkpoint, images
-from ..domains import avatars
+from ..domains import styles
 from ..errors import UserError
 
 SEEDS = 80_000_000
@@ -24,7 +24,7 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
     loaded = checkpoint.load(name)
     if loaded.upscaler is None:
         raise UserError(f"checkpoint '{name}' holds no upscaler. Train one: python -m dtn_core train upscaler")
-    small, large = avatars.render_many(range(SEEDS, SEEDS + n), (64, 256))
+    small, large = styles.render_many(range(SEEDS, SEEDS + n), (64, 256))
     rows: dict[str, list[tuple[float, float]]] = {"upscaler": [], "bicubic": []}
     for start in range(0, n, 8):
         x, truth = (images.to_tensor(v[start : start + 8]) for v in (small, large))

@@ -31,7 +31,7 @@ from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
 from ..avatars.choose_shape import Statistics, shape_statistics
 from ..avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from ..config import AvatarTraining, to_dict
-from ..domains import avatars, portraits
+from ..domains import portraits, styles
 from ..drawer import Drawer
 from ..errors import UserError
 from ..networks.avatar_head import AvatarHead, PictureHead, added
@@ -319,7 +319,7 @@ class Seen(NamedTuple):
 def see(config: AvatarTraining, data: Path, f: nn.Module, device: torch.device) -> Seen:
     """Draw avatars, read photos, compute f of both. No photo's label is looked at."""
     spec = SPECS[config.style]
-    made = avatars.sample_parameters(config.style, SEEDS, config.avatars, config.seed)
+    made = styles.sample_parameters(config.style, SEEDS, config.avatars, config.seed)
     choices = {slot: len(v) for slot, v in spec.slots.items() if slot != "mouth"}
     choices |= {f"colour:{n}": len(v) for n, v in spec.colours.items() if n not in ("skin", "beard")}
     pictures, f_t = drawn_features(made, f, config.seed, device)

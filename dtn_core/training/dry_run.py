@@ -37,7 +37,7 @@ from ..config import (
     TransferTraining,
 )
 from ..devices import pick_device
-from ..domains import avatars, digits, folders, portraits, styles
+from ..domains import digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
 from ..errors import UserError
 from ..files import PACKAGE
@@ -182,7 +182,7 @@ def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple
     if isinstance(config, JudgeTraining):
         count, shown = _of_style(config.style, config.avatars, optional_folder(data))
         return {"avatars": count}, (), [shown]
-    return {"avatars": config.avatars}, (), [avatars.render_many(range(SHOWN))[0]]
+    return {"avatars": config.avatars}, (), [styles.render_many(range(SHOWN))[0]]
 
 
 def _of_style(style: Style, count: int, folder: Path | None) -> tuple[int, Image]:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from .. import augment, checkpoint, colours, images
 from ..config import EncoderTraining, to_dict
-from ..domains import other_hands, portraits
+from ..domains import illustrations, portraits
 from ..domains.portraits import UNKNOWN, Portraits
 from ..errors import UserError
 from ..metrics import auc
@@ -204,7 +204,7 @@ def _moved_and_stylised(rng: np.random.Generator, crop: Image, config: EncoderTr
 
 def _drawn(limit: int | None, size: int) -> tuple[Image, np.ndarray]:
     """Faces by other hands before mid-grey, as f sees drawings, and their labels."""
-    pictures, labels = other_hands.draw(min(limit or DRAWN, DRAWN), ATTRIBUTES, size)
+    pictures, labels = illustrations.draw(min(limit or DRAWN, DRAWN), ATTRIBUTES, size)
     parts = [pictures[i : i + 512] for i in range(0, len(pictures), 512)]
     return np.concatenate([images.to_images(images.to_rgb(images.to_tensor(part))) for part in parts]), labels
 

@@ -172,7 +172,7 @@ def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, st
         files = digits.files(data)
     else:
         names = ["celeba.zip", "celeba_attributes.csv"] + ["utkface.zip"] * bool(config.utkface)
-        names += ["cartoonset.zip", "cartoonset.csv"] * (config.style in styles.PACKS)
+        names += styles.STYLES[config.style].pack_files
         files = [path for path in (data / name for name in names) if path.is_file()]
     told = []
     for path in files:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from .. import augment, checkpoint, images
 from ..config import UpscalerTraining, to_dict
-from ..domains import avatars
+from ..domains import styles
 from ..images import to_float
 from ..networks.upscaler import Upscaler
 from ..types import Image
@@ -24,7 +24,7 @@ SEEDS = 30_000_000
 
 def pairs(first: int, count: int) -> tuple[Tensor, Tensor]:
     """Avatars small and large: (N, 4, 64, 64) and (N, 4, 256, 256) uint8, premultiplied as in `images`."""
-    small, large = avatars.render_many(range(first, first + count), (64, 256))
+    small, large = styles.render_many(range(first, first + count), (64, 256))
     packed = [torch.cat([_pack(part) for part in torch.from_numpy(v).split(64)]) for v in (small, large)]
     return packed[0], packed[1]
 

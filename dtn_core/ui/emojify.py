@@ -11,7 +11,7 @@ import numpy as np
 from ..avatars import engine
 from ..avatars.parameters import Parameters
 from ..domains import portraits
-from ..domains.styles import CREDITS
+from ..domains.styles import STYLES
 from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
@@ -93,7 +93,8 @@ def kinds(transferrer: Transferrer, kind: str) -> list[tuple[str, str]]:
 
 def credit(transferrer: Transferrer) -> str:
     """Whose hand a translation's emoji are; "" where that isn't known."""
-    return CREDITS.get(style_of(transferrer.checkpoint.info), "")
+    style = style_of(transferrer.checkpoint.info)
+    return STYLES[style].credit if style in STYLES else ""
 
 
 def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:

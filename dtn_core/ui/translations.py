@@ -15,7 +15,7 @@ import gradio as gr
 from .. import checkpoint
 from ..checkpoint import SHIPPED
 from ..config import upgrade
-from ..domains.styles import TITLES
+from ..domains.styles import STYLES
 from ..errors import UserError
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ def _title(info: dict, name: str) -> str:
     """A shipped translation's name, and its style's before it where it has one."""
     style = style_of(info)
     doubt = " (experimental)" if style in EXPERIMENTAL else ""
-    return f"{TITLES[style]}{doubt} · {name}" if style in TITLES else name
+    return f"{STYLES[style].title}{doubt} · {name}" if style in STYLES else name
 
 
 def dropdown(translations: Translations, label: str = "Translation", **options: object) -> gr.Dropdown:

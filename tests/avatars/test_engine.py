@@ -15,7 +15,7 @@ from PIL import Image
 from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, parts, svg
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
-from dtn_core.domains import avatars
+from dtn_core.domains import avatars, styles
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 STYLES = tuple(SPECS)
@@ -35,7 +35,7 @@ EVERYTHING = {
 
 
 def sampled(style, count=25):
-    return [avatars.sample(seed, avatars.BALANCED, style) for seed in range(count)]
+    return [styles.sample(seed, avatars.BALANCED, style) for seed in range(count)]
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from dtn_core.avatars.parameters import HAIR_COLOURS
 from dtn_core.domains import avatars
-from dtn_core.domains.avatars import BALANCED, PEOPLE, Rates, render, render_many, sample
+from dtn_core.domains.avatars import BALANCED, PEOPLE, Rates, render
+from dtn_core.domains.styles import render_many, sample
 from dtn_core.images import over
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
@@ -87,7 +89,7 @@ def test_each_attribute_changes_the_drawing(name):
 
 
 def test_hair_has_the_colour_of_its_label():
-    for colour in avatars.HAIR_COLOURS:
+    for colour in HAIR_COLOURS:
         avatar = first(lambda a, c=colour: a.attributes.hair == c and a.options.get("topVariant") == ["bob"])
         image = render(avatar)
         hexadecimal = avatar.options["hairColor"][0].lstrip("#")

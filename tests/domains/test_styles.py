@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from made_cartoons import cartoon, write_cartoons
 
+from dtn_core.avatars.parameters import HAIR_COLOURS, DrawnStyle
 from dtn_core.config import Style
 from dtn_core.domains import avatars, styles
-from dtn_core.domains.avatars import BALANCED, PEOPLE, render, render_many, sample
-from dtn_core.domains.cartoons import cut_out
+from dtn_core.domains.avatars import BALANCED, PEOPLE, render
+from dtn_core.domains.styles import render_many, sample
+from dtn_core.domains.styles.cartoon_set import cut_out
 from dtn_core.images import over
 from dtn_core.networks.judge import JUDGED
 from dtn_core.training.judge import labels_of
@@ -79,25 +81,25 @@ def test_labels_of_toons_say_none_where_the_drawing_does_not_say():
     assert {p.male for p in people} == {True, False, None}
 
 
-@pytest.mark.parametrize("colour", avatars.HAIR_COLOURS)
+@pytest.mark.parametrize("colour", HAIR_COLOURS)
 def test_hair_of_toons_has_the_colour_of_its_label(colour):
     image = render(toon(lambda a: a.attributes.hair == colour and a.options["rearHairProbability"] == 100))
-    shades = [[int(h[i : i + 2], 16) for i in (1, 3, 5)] for h in avatars.HAIR_COLOURS[colour]]
+    shades = [[int(h[i : i + 2], 16) for i in (1, 3, 5)] for h in HAIR_COLOURS[colour]]
     near = np.abs(image[..., None, :3].astype(int) - shades).max(3).min(2) < 12
     assert (near & (image[..., 3] == 255)).mean() > 0.05
 
 
-@pytest.mark.parametrize("skin", avatars.TOON_SKINS)
+@pytest.mark.parametrize("skin", styles.toon_head.SKIN_COLOURS)
 def test_skin_of_toons_has_the_colour_of_its_label(skin):
     avatar = toon(lambda a: a.attributes.skin == skin and a.attributes.bald and not a.attributes.beard)
-    expected = [int(avatars.TOON_SKINS[skin][i : i + 2], 16) for i in (1, 3, 5)]
+    expected = [int(styles.toon_head.SKIN_COLOURS[skin][i : i + 2], 16) for i in (1, 3, 5)]
     assert np.abs(render(avatar)[20, 24:40, :3].astype(int) - expected).max() < 8  # the forehead
 
 
 # --- draw ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("style", get_args(avatars.VectorStyle))
+@pytest.mark.parametrize("style", get_args(DrawnStyle))
 def test_drawn_styles_have_a_picture_for_every_seed(style):
     drawn = styles.draw(style, [5, 3], rates=BALANCED)
     assert drawn.pictures.shape == (2, 64, 64, 4)
@@ -107,8 +109,9 @@ def test_drawn_styles_have_a_picture_for_every_seed(style):
 
 
 def test_every_style_has_a_credit_and_is_drawn_or_a_pack():
-    assert set(styles.CREDITS) == set(styles.UNTOLD) == set(get_args(Style))
-    assert set(styles.PACKS) == set(get_args(Style)) - set(get_args(avatars.VectorStyle)) == {"cartoon-set"}
+    assert tuple(styles.STYLES) == get_args(Style)
+    assert set(styles.PACKS) == set(get_args(Style)) - set(get_args(DrawnStyle)) == {"cartoon-set"}
+    assert all(bool(style.sample) != bool(style.pack) for style in styles.STYLES.values())
 
 
 @pytest.mark.parametrize("style", get_args(Style))
@@ -119,7 +122,7 @@ def test_a_style_tells_all_but_what_is_said_to_be_untold(style, tmp_path):
         told = [sample(seed, BALANCED, style).attributes for seed in range(200)]
     labels = np.array([labels_of(attributes) for attributes in told])
     both = [name for i, name in enumerate(JUDGED) if {0.0, 1.0} <= set(labels[:, i].tolist())]
-    assert both == [name for name in JUDGED if name not in styles.UNTOLD[style]]
+    assert both == [name for name in JUDGED if name not in styles.STYLES[style].untold]
 
 
 # --- the pack -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.choose import HAIR_READS
 from dtn_core.avatars.engine import parameters_of
 from dtn_core.avatars.parameters import HAIR_COLOURS, SPECS, Parameters
-from dtn_core.domains import avatars
+from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.evaluation.drawn import right, shown
 from dtn_core.evaluation.drawn.portrayed import Portrayed, portray
@@ -54,7 +54,7 @@ def test_a_style_does_not_say_what_it_can_not_show():
 @pytest.mark.parametrize("style", SPECS)
 def test_parameters_and_labels_of_the_same_avatar_agree(style):
     for seed in range(300):
-        avatar = avatars.sample(seed, avatars.BALANCED, style)
+        avatar = styles.sample(seed, avatars.BALANCED, style)
         p = parameters_of(style, avatar.options)
         read, told = shown.of_parameters(p), shown.of_attributes(avatar.attributes)
         hidden = read.male is None or told.male is None or p.variants.get("hair") == "bun"

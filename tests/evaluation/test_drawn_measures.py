@@ -14,7 +14,7 @@ from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.choose import RESERVED, is_choosable
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
-from dtn_core.domains import avatars
+from dtn_core.domains import styles
 from dtn_core.evaluation import baselines, faces, nets, questions, tables
 from dtn_core.evaluation.drawn import likeness, matched, measure, page
 from dtn_core.evaluation.drawn.portrayed import portray
@@ -67,7 +67,7 @@ def test_those_who_differ_least_are_picked():
 
 @pytest.mark.parametrize("style", SPECS)
 def test_matched_avatars_have_the_attributes_wished(style):
-    there = [p for p in avatars.sample_parameters(style, 0, 40) if is_choosable(p)]
+    there = [p for p in styles.sample_parameters(style, 0, 40) if is_choosable(p)]
     wanted = [replace(p, shape={"face_width": 0.5}) for p in there[:6]]
     pictures, exact = matched.matched(wanted, count=1500)
     assert exact > 0.6
@@ -91,7 +91,7 @@ def test_expressions_and_skins_are_matched_too(style):
 
 @pytest.mark.parametrize("style", SPECS)
 def test_nothing_reserved_is_compared_with(style):
-    many = avatars.sample_parameters(style, 0, 400)
+    many = styles.sample_parameters(style, 0, 400)
     there = [p for p in many if is_choosable(p)]
     assert 50 < len(there) < len(many)
     for p in there:

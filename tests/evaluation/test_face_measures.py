@@ -319,7 +319,7 @@ def test_matching_toons_are_toons():
     wanted = np.array([[name in ("bald", "male", "old") for name in baselines.WANTED]])
     picked = baselines.matching_avatars(wanted, count=50, style="toon-head")
     seeds = range(baselines._MATCHING, baselines._MATCHING + 50)
-    bald = [s for s in seeds if avatars.sample(s, avatars.BALANCED, "toon-head").attributes.bald]
+    bald = [s for s in seeds if styles.sample(s, avatars.BALANCED, "toon-head").attributes.bald]
     drawn = images.to_tensor(styles.draw("toon-head", bald, rates=avatars.BALANCED).pictures)[:, :3]
     assert any(torch.equal(picked[0], one) for one in drawn)
 
@@ -381,7 +381,7 @@ def test_a_translation_to_toons_is_measured_by_their_judge(make_checkpoint, data
     assert _row(text, "| hat (CelebA, ").endswith(" of 8) | — / — | — / — | — / — | — / — |  |")
     assert _row(text, "| **mean of the six** | ")
     assert "pack doesn't tell: glasses, hat." in text
-    (drawn,) = avatars.render_many(range(baselines.SEEDS, baselines.SEEDS + 30), style="toon-head")
+    (drawn,) = styles.render_many(range(baselines.SEEDS, baselines.SEEDS + 30), style="toon-head")
     learnt, unseen = baselines.drawn_pool("toon-head", data_folder, 30, 4)
     assert (learnt.pictures == drawn).all()
     assert len(unseen.pictures) == 4

@@ -8,7 +8,7 @@ import torch
 
 from dtn_core import checkpoint
 from dtn_core.cli import main
-from dtn_core.domains import avatars, styles
+from dtn_core.domains import styles
 from dtn_core.evaluation import baselines, faces, nets, questions, upscaling
 from dtn_core.evaluation.measures import agreement
 from dtn_core.evaluation.questions import NINE
@@ -121,5 +121,5 @@ def test_bad_requests_are_told_in_one_line(tmp_path, capsys, monkeypatch):
 
 
 def test_the_pool_of_avatars_depends_on_its_seeds_alone():
-    one, other = (avatars.render_many(range(baselines.SEEDS, baselines.SEEDS + 3))[0] for _ in "ab")
+    one, other = (styles.render_many(range(baselines.SEEDS, baselines.SEEDS + 3))[0] for _ in "ab")
     assert (one == other).all()

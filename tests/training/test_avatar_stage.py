@@ -10,7 +10,7 @@ from made_photos import write_photos
 from dtn_core import checkpoint
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS
-from dtn_core.domains.avatars import sample_parameters
+from dtn_core.domains.styles import sample_parameters
 from dtn_core.images import to_float, to_tensor
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator

@@ -14,9 +14,10 @@ from made_cartoons import write_cartoons
 
 from dtn_core import augment, checkpoint
 from dtn_core.config import PRESETS
-from dtn_core.domains import other_hands, styles
-from dtn_core.domains.avatars import BALANCED, render_many, sample
+from dtn_core.domains import illustrations, styles
+from dtn_core.domains.avatars import BALANCED
 from dtn_core.domains.portraits import UNKNOWN
+from dtn_core.domains.styles import render_many, sample
 from dtn_core.events import Stepped, read
 from dtn_core.images import to_tensor
 from dtn_core.networks.judge import JUDGED
@@ -65,13 +66,13 @@ def test_every_kind_trains_from_its_tiny_preset_and_resumes(data, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_f_learns_from_other_hands_and_goes_on_from_a_checkpoint(data, tmp_path):
+def test_f_learns_from_illustrations_and_goes_on_from_a_checkpoint(data, tmp_path):
     _, first = run_training(PRESETS["encoder-tiny"], "encoder", tmp_path, str(data))
     config = replace(PRESETS["encoder-tiny"], limit=12, drawn=0.5, squash=True, start=str(first))
     stage = EncoderStage(config, data, Accelerator(cpu=True))
     begun = checkpoint.load_encoder(first)
     assert torch.allclose(next(stage.net.parameters()), next(begun.parameters()), atol=1e-3)
-    assert len(stage.drawn[0]) == 12 * len(other_hands.HANDS)
+    assert len(stage.drawn[0]) == 12 * len(illustrations.HANDS)
     labels = stage._make_batch(1).labels
     blurry = labels[:, ATTRIBUTES.index("Blurry")]
     assert (blurry[4:] == -1).all()
@@ -209,7 +210,7 @@ def test_the_judges_avatars_are_of_its_style():
     toons, told = balanced_avatars(5, 3, "toon-head")
     assert torch.equal(toons, to_tensor(render_many(range(5, 8), (64,), BALANCED, style="toon-head")[0])[:, :3])
     unknown = (told == UNKNOWN).all(0)
-    assert [name for name, none in zip(JUDGED, unknown) if none] == list(styles.UNTOLD["toon-head"])
+    assert [name for name, none in zip(JUDGED, unknown) if none] == list(styles.STYLES["toon-head"].untold)
     assert (y != UNKNOWN).any(0).all()
 
 
@@ -227,7 +228,7 @@ def test_the_judge_of_another_style_learns_what_it_tells(style, tmp_path):
         last = stage.step(step)["loss"]
     assert last < 0.7 * first
     figures = stage.validate()
-    assert set(figures) <= {"mean", *JUDGED} - set(styles.UNTOLD[style])
+    assert set(figures) <= {"mean", *JUDGED} - set(styles.STYLES[style].untold)
     assert figures["mean"] > 0.6
     trained = json.loads((stage.export(tmp_path / "export", 60) / "config.json").read_text())["trained"]
     assert trained["style"] == style

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...avatars import engine
 from ...avatars.choose import is_choosable
 from ...avatars.parameters import HAIR_COLOURS, DrawnStyle, Parameters
-from ...domains import avatars
+from ...domains import styles
 from ..baselines import SEEDS
 from ..nets import over_grey
 from .shown import Shown, of_parameters
@@ -39,7 +39,7 @@ def matched(
 @lru_cache(maxsize=4)
 def _pool(style: DrawnStyle, first: int, count: int, seed: int) -> tuple[list[Parameters], NDArray[np.int64]]:
     """Avatars that a network may choose, and their `signatures`."""
-    there = [p for p in avatars.sample_parameters(style, first, count, seed) if is_choosable(p)]
+    there = [p for p in styles.sample_parameters(style, first, count, seed) if is_choosable(p)]
     return there, signatures([of_parameters(p) for p in there])
 
 

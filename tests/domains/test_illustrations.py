@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dtn_core.config import Style
-from dtn_core.domains import other_hands
-from dtn_core.domains.other_hands import HANDS, sample
+from dtn_core.domains import illustrations
+from dtn_core.domains.illustrations import HANDS, sample
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.networks.resnet import ATTRIBUTES
 from dtn_core.types import HEAD_EYE_HEIGHT
@@ -16,7 +16,7 @@ from dtn_core.types import HEAD_EYE_HEIGHT
 @pytest.fixture(scope="module")
 def drawn():
     """Three of each hand: (5, 3, 64, 64, 4), and their labels."""
-    pictures, labels = other_hands.draw(3, ATTRIBUTES)
+    pictures, labels = illustrations.draw(3, ATTRIBUTES)
     return pictures.reshape(len(HANDS), 3, 64, 64, 4), labels.reshape(len(HANDS), 3, -1)
 
 
@@ -38,9 +38,9 @@ def test_a_drawing_is_a_face_with_nothing_around(hand, drawn):
 def test_a_seed_is_a_drawing(hand, drawn):
     assert sample(hand, 2) == sample(hand, 2)
     assert sample(hand, 2) != sample(hand, 1)
-    again = other_hands._draw((hand, 2, 64))
+    again = illustrations._draw((hand, 2, 64))
     assert (again == drawn[0][list(HANDS).index(hand), 2]).all()
-    assert other_hands._draw((hand, 2, 32)).shape == (32, 32, 4)
+    assert illustrations._draw((hand, 2, 32)).shape == (32, 32, 4)
 
 
 def test_labels_are_yes_no_or_unknown(drawn):
@@ -87,5 +87,5 @@ def test_beards_and_glasses_are_drawn_where_they_are_told(label):
         without = {**options, f"{part}Probability": 0}
         if label == "Eyeglasses" and h.bare:
             without = {**options, f"{part}Variant": [h.bare[0]]}
-        one, other = (other_hands._raster(hand, o, 64).astype(int) for o in (options, without))
+        one, other = (illustrations._raster(hand, o, 64).astype(int) for o in (options, without))
         assert (np.abs(one - other).max(2) > 40).mean() > 0.003, hand

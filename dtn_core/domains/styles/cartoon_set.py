@@ -1,5 +1,4 @@
-"""Google's Cartoon Set (CC BY 4.0, Google LLC) as a target domain, from its pack: ``cartoonset.zip`` with
-``cartoonset.csv`` in the data folder."""
+"""Google's Cartoon Set, from its pack: ``cartoonset.zip`` with ``cartoonset.csv`` in the data folder."""
 
 from __future__ import annotations
 
@@ -11,10 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..errors import UserError
-from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
-from .avatars import Attributes
+from ...errors import UserError
+from ...types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
+from ..avatars import Attributes
+from .record import StyleRecord
 
+PACK_FILES = ("cartoonset.zip", "cartoonset.csv")
 HAIR = {"0": "bald", "1": "blond", "2": "red", "3": "brown", "4": "black", "5": "grey"}
 
 # The middle between the eyes and their distance as shares of the side; the same for all cartoons.
@@ -27,7 +28,7 @@ def cartoons(data: Path, size: int = 64, limit: int | None = None) -> tuple[Imag
 
     Raises UserError with one line if the pack is missing or damaged.
     """
-    path, table = data / "cartoonset.zip", data / "cartoonset.csv"
+    path, table = (data / name for name in PACK_FILES)
     for file in (path, table):
         if not file.is_file():
             raise UserError(f"{file}: missing. The style 'cartoon-set' needs cartoonset.zip and cartoonset.csv.")
@@ -87,3 +88,14 @@ def _attributes(row: dict[str, str]) -> Attributes:
     bald = None if colour is None else colour == "bald"
     hair = None if bald or colour is None else colour
     return Attributes(yes.get(row["eyeglasses"]), bald, None, None, None, yes.get(row["smiling"]), hair, None)
+
+
+STYLE = StyleRecord(
+    name="cartoon-set",
+    title="Cartoon Set",
+    credit="Cartoon Set by Google LLC, CC BY 4.0",
+    judge="judge-cartoon-set",
+    untold=("hat", "beard", "male", "smiling", "dark_skin"),
+    pack=cartoons,
+    pack_files=PACK_FILES,
+)
