@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import cv2
 import matplotlib
@@ -18,6 +18,7 @@ from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
 from ..types import Image
+from .handwriting import SIDE, handwritten, template
 
 FONTS = (
     "Aileron", "Aileron", "Aileron", "Brush1", "Brush1", "Brush2", "Brush2", "DejaVuSans", "DejaVuSans",
@@ -27,85 +28,11 @@ FONTS = (
     "STIXGeneralItalic", "STIXGeneralBolIta", "cmb10", "cmr10", "cmss10", "cmss10", "cmti10", "cmtt10",
 )  # fmt: skip
 """What numbers are set in, as often as named: matplotlib's fonts with digits of even height; Aileron, Pillow's own;
-and Brush1 and Brush2, lines as `WRITTEN` has them. OpenCV's are left out, as they differ between its versions."""
+and Brush1 and Brush2, lines as of `handwriting`. OpenCV's are left out, as they differ between its versions."""
 FOOTLESS = ("DejaVuSans", "DejaVuSans-Bold", "cmss10")
 """Fonts whose 1 is drawn without its foot, as that of most sans serif fonts on doors."""
 
-WRITTEN = (
-    (  # 0
-        (5, [[(40, 0), (16, 12), (2, 50), (14, 88), (36, 100), (60, 84), (68, 48), (58, 12), (38, 0), (28, 4)]]),
-        (3, [[(50, 4), (26, 8), (4, 46), (12, 90), (38, 99), (62, 62), (60, 20), (38, 1), (20, 9)]]),
-    ),
-    (  # 1
-        (7, [[(30, 0), (30, 50), (30, 100)]]),
-        (2, [[(12, 24), (32, 0), (32, 0), (32, 50), (32, 100)]]),
-        (1, [[(12, 22), (32, 0), (32, 0), (32, 50), (32, 100)], [(8, 100), (32, 99), (56, 100)]]),
-    ),
-    (  # 2
-        (4, [[(4, 24), (16, 5), (36, 0), (55, 12), (56, 34), (36, 64), (0, 97), (0, 97), (32, 97), (72, 96)]]),
-        (4, [[(6, 18), (26, 1), (48, 5), (54, 26), (38, 62), (16, 92), (3, 96), (2, 80), (18, 78), (42, 92),
-              (76, 94)]]),
-        (2, [[(8, 20), (28, 0), (50, 12), (46, 42), (22, 76), (0, 98), (0, 98), (22, 91), (46, 97), (74, 88)]]),
-        (3, [[(4, 20), (26, 2), (52, 4), (56, 34), (42, 70), (22, 96), (4, 96), (2, 80), (20, 72), (42, 82),
-              (70, 98)]]),
-        (2, [[(8, 14), (36, 2), (54, 14), (40, 50), (8, 96), (8, 96), (40, 94), (90, 92)]]),
-    ),
-    (  # 3
-        (5, [[(4, 12), (24, 0), (47, 6), (51, 24), (38, 42), (20, 48), (20, 48), (44, 54), (57, 74), (46, 94),
-              (22, 100), (0, 90)]]),
-        (3, [[(4, 4), (28, 3), (52, 2), (52, 2), (38, 22), (24, 42), (24, 42), (50, 52), (56, 76), (40, 96), (16, 100),
-              (0, 90)]]),
-        (3, [[(6, 10), (30, 0), (50, 14), (40, 38), (20, 48), (16, 45), (30, 44), (54, 62), (50, 88), (24, 100),
-              (2, 90)]]),
-    ),
-    (  # 4
-        (5, [[(12, 2), (6, 28), (3, 52), (3, 52), (30, 54), (62, 48)], [(50, 8), (48, 50), (44, 100)]]),
-        (2, [[(44, 0), (22, 32), (0, 64), (0, 64), (30, 64), (64, 62)], [(44, 0), (44, 50), (42, 100)]]),
-        (4, [[(8, 2), (5, 34), (20, 50), (44, 40), (56, 4), (56, 4), (52, 50), (48, 100)]]),
-    ),
-    (  # 5
-        (5, [[(16, 2), (12, 22), (8, 42), (8, 42), (28, 36), (52, 48), (56, 72), (40, 94), (18, 100), (0, 90)],
-             [(16, 2), (42, 3), (74, 0)]]),
-        (3, [[(68, 2), (40, 3), (16, 6), (16, 6), (12, 26), (10, 44), (10, 44), (34, 40), (54, 56), (52, 84), (28, 100),
-              (0, 92)]]),
-        (2, [[(62, 4), (30, 2), (12, 16), (14, 36), (36, 46), (52, 64), (44, 92), (20, 100), (0, 88)]]),
-        (3, [[(92, 2), (60, 6), (34, 12), (34, 12), (30, 28), (28, 42), (44, 52), (48, 74), (32, 96), (12, 98),
-              (0, 84)]]),
-    ),
-    (  # 6
-        (4, [[(46, 0), (22, 16), (4, 50), (4, 80), (20, 99), (44, 94), (54, 74), (42, 56), (22, 58), (6, 76)]]),
-        (4, [[(30, 0), (12, 34), (2, 70), (14, 96), (36, 98), (50, 80), (44, 62), (24, 60), (6, 78)]]),
-        (2, [[(54, 8), (36, 0), (14, 18), (2, 56), (10, 92), (34, 100), (54, 82), (46, 60), (22, 58), (4, 74)]]),
-        (3, [[(28, 0), (8, 30), (2, 66), (14, 96), (42, 98), (62, 76), (58, 52), (36, 46), (16, 60), (10, 80)]]),
-    ),
-    (  # 7
-        (6, [[(2, 8), (30, 6), (58, 2), (58, 2), (38, 46), (26, 100)]]),
-        (2, [[(2, 8), (30, 6), (58, 2), (58, 2), (38, 46), (26, 100)], [(14, 54), (36, 51), (58, 48)]]),
-        (2, [[(3, 22), (5, 6), (5, 6), (30, 6), (58, 4), (58, 4), (36, 48), (30, 100)]]),
-        (2, [[(4, 28), (8, 4), (8, 4), (32, 2), (56, 8), (54, 38), (42, 70), (40, 100)]]),
-        (2, [[(0, 18), (14, 3), (34, 9), (56, 4), (56, 4), (50, 34), (40, 66), (36, 100)]]),
-    ),
-    (  # 8
-        (5, [[(52, 14), (32, 0), (9, 10), (12, 32), (32, 47), (52, 66), (51, 90), (28, 100), (6, 88), (9, 66), (32, 47),
-              (52, 30), (50, 10)]]),
-        (2, [[(30, 0), (10, 10), (10, 34), (30, 46), (50, 34), (50, 10), (30, 0)],
-             [(30, 46), (6, 60), (4, 86), (30, 100), (56, 86), (54, 60), (30, 46)]]),
-        (3, [[(56, 10), (34, 0), (12, 10), (14, 32), (36, 52), (46, 74), (34, 97), (12, 96), (8, 76), (28, 52),
-              (52, 24), (58, 4)]]),
-        (3, [[(72, 8), (46, 6), (16, 4), (12, 24), (36, 46), (50, 70), (38, 96), (16, 96), (10, 78), (32, 50), (56, 26),
-              (74, 4)]]),
-    ),
-    (  # 9
-        (5, [[(50, 14), (30, 0), (8, 10), (2, 32), (18, 50), (40, 42), (52, 12), (52, 12), (50, 50), (46, 100)]]),
-        (2, [[(52, 20), (36, 0), (10, 6), (2, 30), (18, 50), (42, 42), (54, 18), (54, 50), (44, 84), (26, 100),
-              (6, 94)]]),
-        (4, [[(46, 6), (20, 2), (4, 24), (14, 44), (36, 38), (50, 6), (50, 6), (44, 50), (30, 100)]]),
-        (3, [[(52, 12), (32, 0), (8, 14), (0, 42), (16, 60), (38, 48), (54, 14), (54, 14), (56, 56), (48, 100)]]),
-    ),
-)  # fmt: skip
-"""How each digit is written: (how often, strokes) of each variant; points (x, y) in hundredths of its height."""
 
-SIDE = 32
 _GLYPH = 64  # height of a cached digit
 _PAD = 16  # room around it for its distances
 _WORK, _MARGIN = 96, 9  # the canvas of masks, three times the picture, and the room around it for moved ones
@@ -116,7 +43,7 @@ def _printed(font: str, digit: int) -> NDArray[np.uint8]:
     size = 256
     if font.startswith("Brush"):
         canvas = np.zeros((2 * size, 2 * size), np.uint8)
-        way = _template(digit, int(font[-1]) - 1)
+        way = template(digit, int(font[-1]) - 1)
         strokes = np.split((way.matrix @ way.points + 0.5) * size, way.ends[:-1])
         cv2.polylines(canvas, [s.round().astype(np.int32) for s in strokes], False, 255, 36)
     else:
@@ -313,94 +240,6 @@ def street(rng: np.random.Generator, digit: int) -> Image:
         scene += rng.uniform(0.08, 0.35) * (relief * ink if rng.random() < 0.7 else relief)
     scene *= 1 + _slope(rng, 0.06)
     return _photographed(rng, scene)
-
-
-def _spline(points: int) -> NDArray[np.float32]:
-    """The matrix (samples, points) that turns control points into a Catmull-Rom curve through them; a point given
-    twice is a corner."""
-    rows = []
-    steps = np.linspace(0, 1, 5)[:-1]
-    for k in range(points - 1):
-        for t in [*steps, 1.0] if k == points - 2 else steps:
-            row = np.zeros(points)
-            for offset, weight in zip(
-                (-1, 0, 1, 2),
-                (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3),
-            ):
-                row[min(max(k + offset, 0), points - 1)] += weight / 2
-            rows.append(row)
-    return np.array(rows, np.float32)
-
-
-class _Template(NamedTuple):
-    """A way to write a digit of unit height. points: (P, 2), the control points; same: (P,), equal where those
-    coincide; matrix: (S, P), from them to the points of the curves; ends: where each stroke's part of these ends.
-    Not to be written to."""
-
-    points: NDArray[np.float32]
-    same: NDArray[np.int64]
-    matrix: NDArray[np.float32]
-    ends: tuple[int, ...]
-
-
-@cache
-def _template(digit: int, variant: int) -> _Template:
-    """The way to write a digit that `WRITTEN` has there."""
-    strokes = WRITTEN[digit][variant][1]
-    curves = [_spline(len(stroke)) for stroke in strokes]
-    matrix = np.zeros((sum(len(c) for c in curves), sum(len(s) for s in strokes)), np.float32)
-    row = column = 0
-    ends = []
-    for curve in curves:
-        matrix[row : row + curve.shape[0], column : column + curve.shape[1]] = curve
-        row, column = row + curve.shape[0], column + curve.shape[1]
-        ends.append(row)
-    points = np.array([point for stroke in strokes for point in stroke], np.float32) / 100
-    same = np.unique(points, axis=0, return_inverse=True)[1].ravel()
-    for each in (points, same, matrix):
-        each.setflags(write=False)
-    return _Template(points, same, matrix, tuple(ends))
-
-
-def handwritten(rng: np.random.Generator, digit: int) -> NDArray[np.uint8]:
-    """A digit as MNIST keeps it, padded to (32, 32) uint8: white on black, 20 pixels at its longer side."""
-    shares = np.cumsum([share for share, _ in WRITTEN[digit]])
-    way = _template(digit, int(np.searchsorted(shares, rng.random() * shares[-1], "right")))
-    # Points that coincide are a corner, or where strokes meet: they move together
-    curve = way.matrix @ (way.points + rng.normal(0, 0.034, (len(way.points), 2))[way.same])
-    curve -= curve.mean(0)
-    waves = rng.normal(0, 0.022, (2, 2)) * np.sin(curve @ rng.normal(0, 5, (2, 2)) + rng.uniform(0, 6.3, 2))[:, :, None]
-    curve = curve + waves.sum(1)
-    slant = rng.normal(0.13, 0.24) + (rng.normal(0.08, 0.15) if digit == 1 else 0)
-    width = np.exp(rng.normal(0.18, 0.21))
-    turn = rng.normal(0, 0.09)
-    lean = np.array([[width, 0], [-slant, 1]]) @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
-    curve = curve @ lean
-
-    # Drawn about four times as large, then cut to its ink and fitted to 20 pixels, as MNIST was made
-    low, high = curve.min(0), curve.max(0)
-    brush = np.clip(np.exp(rng.normal(np.log(0.1), 0.33)), 0.05, 0.2) * 80
-    places = 16 + (curve - low) * (80 - brush) / max(high - low)
-    canvas = np.zeros((112, 112), np.uint8)
-    pressure = 1 + rng.normal(0, 0.12) * np.sin(np.linspace(0, rng.uniform(2, 12), len(curve)) + rng.uniform(0, 6.3))
-    widths = np.maximum(np.round(brush * pressure), 3).astype(int).tolist()
-    places = np.round(places * 16).astype(int).tolist()
-    start = 0
-    for end in way.ends:
-        for k in range(start, end - 1):
-            cv2.line(canvas, places[k], places[k + 1], 255, widths[k], cv2.LINE_8, 4)
-        start = end
-    x, y, width, height = cv2.boundingRect(canvas)
-    size = np.maximum(np.round(np.array((width, height)) * 20 / max(width, height)), 1).astype(int)
-    small = cv2.resize(canvas[y : y + height, x : x + width], size.tolist(), interpolation=cv2.INTER_AREA)
-    moments = cv2.moments(small)
-    left = SIDE // 2 - round(moments["m10"] / moments["m00"] + 0.5)
-    top = SIDE // 2 - round(moments["m01"] / moments["m00"] + 0.5)
-    # MNIST's own 28 pixels end two from the border here
-    left, top = (min(max(at, 2), SIDE - 2 - length) for at, length in zip((left, top), size))
-    picture = np.zeros((SIDE, SIDE), np.uint8)
-    picture[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return picture
 
 
 def draw_many(kind: Literal["street", "handwritten"], seed: int, n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -379,12 +379,8 @@ def drawn_features(many: list[Parameters], f: nn.Module, seed: int, device: torc
     for i in tqdm(range(0, len(many), 128), desc="f(R(u))", unit="batch"):
         x = to_tensor(draw.draw(many[i : i + 128]))[:, :3]
         pictures.append(((x + 1) * 127.5).round().to(torch.uint8))
-        move = torch.rand(len(x), 4, generator=random) * 2 - 1
-        angle, scale = 0.07 * move[:, 0], 1 + 0.05 * move[:, 1]
-        rows = [scale * angle.cos(), -scale * angle.sin(), 0.06 * move[:, 2], scale * angle.sin(), scale * angle.cos()]
-        matrix = torch.stack([*rows, 0.06 * move[:, 3]], 1).view(-1, 2, 3)
-        grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
-        features.append(f(F.grid_sample(x, grid, padding_mode="border", align_corners=False).to(device)).cpu())
+        move = (2 * torch.rand(len(x), 4, generator=random) - 1)[:, [0, 1, 1, 2, 3]]  # both sides scaled alike
+        features.append(f(augment.affine_by(x, move, angle=4.01, scale=0.05, shift=0.03).to(device)).cpu())
     return torch.cat(pictures), torch.cat(features)
 
 

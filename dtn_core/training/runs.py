@@ -38,15 +38,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors import SafetensorError
 
 from .. import config as configs
 from .. import images
 from ..errors import UserError
 from ..events import Event, Noted, Stamped, encode, is_known, parse
 from ..types import Image
+from . import states
 
 VERSION = 1
 """Of the layout."""
@@ -221,16 +220,10 @@ class Run:
 
     def save_state(self, state: dict[str, Any], name: str = "last") -> None:
         """Write checkpoints/<name>.safetensors, whole or not at all. Raises OSError with one line."""
-        tensors: dict[str, Tensor] = {}
-        plain = _flatten(state, "", tensors)
         path = self.path / "checkpoints" / f"{name}.safetensors"
-        temporary = path.with_suffix(".tmp")
         try:
-            save_file(tensors, temporary, metadata={"plain": json.dumps(plain)})
-            os.replace(temporary, path)
+            states.write(path, state)
         except (OSError, SafetensorError) as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise OSError(f"{path}: cannot be written ({_why(error)}). Free some space.") from None
 
     def load_state(self, name: str = "last") -> dict[str, Any] | None:
@@ -240,13 +233,13 @@ class Run:
         if not path.exists():
             return None
         try:
-            return _read_state(path)
+            return states.read(path)
         except ValueError as error:
             best = path.with_stem("best")
             if name != "last" or not best.exists():
                 raise UserError(f"{error} Start a new run.") from None
             try:
-                state = _read_state(best)
+                state = states.read(best)
             except ValueError:
                 raise UserError(f"{error} So is {best.name}. Start a new run.") from None
             message = f"{path.name} is damaged; going on from {best.name}"
@@ -348,14 +341,6 @@ def _cut_half_a_line(path: Path) -> None:
             file.truncate(end)
 
 
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        with safe_open(path, "pt") as file:
-            return _unflatten(json.loads(file.metadata()["plain"]), file)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged ({_why(error)}).") from None
-
-
 def _why(error: Exception) -> str:
     """An error's reason in one line."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -385,28 +370,3 @@ class _Patient:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def _flatten(node: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """Move the tensors of a tree into a flat dictionary; the tree keeps their names."""
-    if isinstance(node, Tensor):
-        tensors[name] = node.detach().cpu().contiguous().clone()
-        return {"__tensor__": name}
-    if isinstance(node, dict):
-        # Optimizers use integer keys, which JSON hasn't: pairs keep them.
-        return {"__pairs__": [[k, _flatten(v, f"{name}/{k}", tensors)] for k, v in node.items()]}
-    if isinstance(node, list | tuple):
-        return [_flatten(v, f"{name}/{i}", tensors) for i, v in enumerate(node)]
-    if isinstance(node, bool | int | float | str) or node is None:
-        return node
-    raise TypeError(f"{name}: can't be stored: {type(node).__name__}")
-
-
-def _unflatten(node: Any, file: Any) -> Any:
-    if isinstance(node, dict):
-        if "__tensor__" in node:
-            return file.get_tensor(node["__tensor__"])
-        return {k: _unflatten(v, file) for k, v in node["__pairs__"]}
-    if isinstance(node, list):
-        return [_unflatten(v, file) for v in node]
-    return node

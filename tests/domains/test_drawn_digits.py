@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dtn_core.domains.drawn_digits import FONTS, FOOTLESS, WRITTEN, draw_many, glyph, handwritten, street
+from dtn_core.domains.drawn_digits import FONTS, FOOTLESS, draw_many, glyph, street
+from dtn_core.domains.handwriting import handwritten, written
 
 SHAPES = {"street": (32, 32, 3), "handwritten": (32, 32)}
 
@@ -67,7 +68,7 @@ def test_ones_without_a_foot_are_no_wider_below(font):
 @pytest.mark.parametrize("digit", range(10))
 def test_digits_are_seen(digit):
     rng = np.random.default_rng(digit)
-    assert len(WRITTEN[digit]) >= 2
+    assert len(written()[digit]) >= 2
     for _ in range(40):
         picture = handwritten(rng, digit)
         rows, columns = np.nonzero(picture > 0)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Noted, Started, Stepped, read
-from dtn_core.training import runs
+from dtn_core.training import states
 from dtn_core.training.runs import Run
 from dtn_core.training.status import holder, is_alive
 
@@ -127,7 +127,7 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(run, monkeypatch, 
         path.write_bytes(b"half of it")
         raise error
 
-    monkeypatch.setattr(runs, "save_file", full)
+    monkeypatch.setattr(states, "save_file", full)
     with pytest.raises(OSError, match=r"last.safetensors: cannot be written \(No space left on device\)"):
         run.save_state({"step": 2})
     assert run.load_state() == {"step": 1}
