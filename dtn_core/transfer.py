@@ -20,8 +20,8 @@ from .checkpoint import Checkpoint
 from .devices import pick_device
 from .errors import UserError
 from .faces.align import CROP, align, warp
-from .faces.compose import lay, sticker
-from .faces.detect import detect
+from .faces.compose import lay, stickers
+from .faces.detect import detect_upright
 from .faces.quality import judge
 from .faces.track import overlap, smooth
 from .images import to_images, to_rgb, to_tensor
@@ -78,7 +78,8 @@ class Transferrer:
         known: Sequence[tuple[Face, Drawing]] = (),
     ) -> Result:
         """Turn every face of an (H, W, 3) uint8 RGB frame into an emoji; where `sees_pictures`, its middle square.
-        Faces of which too little can be seen (`faces.quality`) stay as they are, and are told in `Result.refused`.
+        Faces of which too little can be seen (`faces.quality`) stay as they are, see `Result.refused`. A photo on its
+        side is turned upright first, unless it is live video, see `Result.turned`.
 
         kind: drawn is quick, since g and SR don't run; both: painted too, the drawn one being the result. Whatever is
         asked for, a checkpoint that can't draw paints. mirror: flip the frame left to right first; the result is in
@@ -93,10 +94,10 @@ class Transferrer:
             frame = np.ascontiguousarray(frame[:, ::-1])
         if self.sees_pictures:
             clock.lap("detect")
-            aligned, seen, refused = [centre(frame)], [(None, None)], ()
+            aligned, seen, refused, turned = [centre(frame)], [(None, None)], (), 0
         else:
-            found = detect(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
-            found = smooth(found, previous)
+            frame, found, turned = detect_upright(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
+            found = sorted(smooth(found, previous), key=lambda face: face.box.left)
             clock.lap("detect")
             if not found:
                 return Result(frame, (), frame.copy(), clock.total())
@@ -107,19 +108,19 @@ class Transferrer:
             seen = [quality for _, quality in judged if not quality.refused]
         clock.lap("align")
         if not aligned:
-            return Result(frame, (), frame.copy(), clock.total(), refused)
+            return Result(frame, (), frame.copy(), clock.total(), refused, turned)
         avatars = [_known(head.face, known) for head in aligned] if kind == "drawn" else [None]
         if all(avatars):
             faces = tuple(TransferredFace(a, None, None, *q, avatar) for a, q, avatar in zip(aligned, seen, avatars))
         else:
             faces = self._faces(aligned, seen, kind, upscale, clock)
-        stickers = [sticker(face) for face in faces] if compose else []
+        pasted = stickers(faces) if compose else []
         if faces[0].avatar:
             clock.lap("draw")
-        composed = lay(frame, stickers)
+        composed = lay(frame, pasted)
         if compose:
             clock.lap("compose")
-        return Result(frame, faces, composed, clock.total(), refused)
+        return Result(frame, faces, composed, clock.total(), refused, turned)
 
     @torch.no_grad()
     def _faces(

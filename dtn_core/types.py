@@ -107,7 +107,7 @@ class TransferredFace:
         """The emoji people get: drawn, (size, size, 4) RGBA with shoulders; else painted, in its own 256 pixels."""
         return self.avatar.image(size) if self.avatar else self.image
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """kind, and of a drawn one parameters and sure (else None), as plain values for reports."""
         parameters, sure = (self.avatar.parameters.to_dict(), dict(self.avatar.sure)) if self.avatar else (None, None)
         return {"kind": self.kind, "parameters": parameters, "sure": sure}
@@ -129,7 +129,8 @@ class Result:
     composed: the frame (H, W, 3) with every emoji pasted over its face.
     ms: milliseconds by stage: detect, align (and look how well the face can be seen), encode (f), generate (g) and
     upscale (SR) where it was painted, draw (c, and the engine) where it was drawn, compose, total.
-    refused: the faces that stay as they are in the frame, the biggest first.
+    refused: the faces that stay as they are in the frame. Faces and refused ones go from left to right.
+    turned: degrees clockwise by which the given frame was turned to find a face in it: 0, 90, 180 or 270.
     """
 
     frame: Image
@@ -137,3 +138,4 @@ class Result:
     composed: Image
     ms: dict[str, float] = field(default_factory=dict)
     refused: tuple[RefusedFace, ...] = ()
+    turned: int = 0

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -175,6 +176,17 @@ def test_one_of_two_is_refused(tiny, dark, astronaut):
     assert (result.composed[:, 512:] != astronaut).any()
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("name", ["hopper", "astronaut"])
+def test_a_photo_on_its_side_is_turned_upright(tiny, name, turns, request):
+    photo = request.getfixturevalue(name)
+    result = tiny(np.rot90(photo, turns))
+    assert result.turned == 90 * turns
+    assert (result.frame == photo).all()
+    assert result.faces[0].aligned.face.box == tiny(photo).faces[0].aligned.face.box
+    assert tiny(photo).turned == tiny(np.rot90(photo, turns), thorough=False).turned == 0
+
+
 def test_the_tensor_door_is_the_pipeline(tiny, hopper):
     (face,) = tiny(hopper).faces
     y = tiny.transfer(to_tensor(face.aligned.image))
@@ -214,14 +226,20 @@ def test_mirror_flips_first(tiny, hopper):
     assert (flipped.left + flipped.right) / 2 == pytest.approx(512 - (plain.left + plain.right) / 2, abs=25)
 
 
-def test_several_faces_and_a_limit(tiny, hopper, astronaut):
-    frame = np.concatenate([astronaut, hopper[:512]], axis=1)
-    two = tiny(frame).faces
-    assert len(two) == 2
-    assert two[0].aligned.face.box.width > two[1].aligned.face.box.width
+def test_several_faces_go_from_left_to_right_and_a_limit_takes_the_largest(tiny, hopper, astronaut, dark):
+    half = np.full((512, 256, 3), 90, np.uint8)
+    half[128:384] = astronaut[::2, ::2]
+    frame = np.concatenate([half, astronaut, hopper[:512]], axis=1)
+    small, middle, large = tiny(frame).faces
+    lefts, widths = zip(*((face.aligned.face.box.left, face.aligned.face.box.width) for face in (small, middle, large)))
+    assert lefts == tuple(sorted(lefts))
+    assert widths == tuple(sorted(widths))
     (one,) = tiny(frame, max_faces=1).faces
-    assert one.aligned.face.box == two[0].aligned.face.box
-    assert np.abs(one.image.astype(int) - two[0].image).max() <= 1
+    assert one.aligned.face.box == large.aligned.face.box
+    assert np.abs(one.image.astype(int) - large.image).max() <= 1
+    larger = cv2.resize(dark[:512], (614, 614))[:600]
+    left, right = tiny(np.concatenate([dark, larger], axis=1)).refused
+    assert left.aligned.face.box.left < right.aligned.face.box.left
 
 
 def test_without_sr_the_emoji_is_enlarged(tiny, make_checkpoint, tmp_path, hopper):

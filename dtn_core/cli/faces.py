@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..transfer import Transferrer
     from ..types import Image, Kind, RefusedFace, Result, TransferredFace
 
-BLANK = {"faces": [], "refused": [], "outputs": [], "ms": {}}
+BLANK = {"turned": 0, "faces": [], "refused": [], "outputs": [], "ms": {}}
 
 
 class Request(NamedTuple):
@@ -36,12 +36,15 @@ def convert(transferrer: Transferrer, request: Request, source: Path, target: Pa
         compose=request.mode == "paste",
         max_faces=None if request.all_faces else 1,
     )
+    record["turned"] = result.turned
     record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
     record["faces"] = [describe(face) for face in result.faces]
     record["refused"] = [describe(face) for face in result.refused]
     if not result.faces:
         none = "no face found. Use a picture with a face that looks at the camera."
         raise UserError(f"{source}: {result.refused[0].note if result.refused else none}")
+    if result.turned:
+        runner.log(f"{source}: turned by {result.turned}° clockwise to find a face")
     for path, content, faces in outputs(target, result, request):
         runner.write(path, content) if isinstance(content, str) else images.save(path, content)
         record["outputs"].append(str(path))
@@ -89,4 +92,4 @@ def describe(face: TransferredFace | RefusedFace) -> dict[str, Any]:
         "confidence": None if face.confidence is None else round(face.confidence, 4),
         "note": face.note,
     }
-    return record | face.told() if isinstance(face, TransferredFace) else record
+    return record | face.describe() if isinstance(face, TransferredFace) else record

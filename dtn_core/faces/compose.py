@@ -45,16 +45,17 @@ class Sticker(NamedTuple):
 
 def paste(frame: Image, faces: Sequence[TransferredFace]) -> Image:
     """The frame (H, W, 3) with every emoji over its face, scaled and rotated with it."""
-    return lay(frame, [sticker(face) for face in faces])
+    return lay(frame, stickers(faces))
 
 
-def sticker(face: TransferredFace) -> Sticker:
-    """A face's emoji, made to be pasted: as drawn, over the whole head, or as painted."""
-    return _drawn(face) if face.avatar else _painted(face)
+def stickers(faces: Sequence[TransferredFace]) -> list[Sticker]:
+    """The emoji of faces, made to be pasted, the biggest first: as drawn, over the whole head, or as painted."""
+    faces = sorted(faces, key=lambda face: -face.aligned.face.box.width)
+    return [_drawn(face) if face.avatar else _painted(face) for face in faces]
 
 
 def lay(frame: Image, stickers: Sequence[Sticker]) -> Image:
-    """The frame (H, W, 3) with stickers on it, the first on top: of faces that is the biggest."""
+    """The frame (H, W, 3) with stickers on it, the first on top."""
     out = frame.copy()
     for one in reversed(stickers):
         _lay(out, *one)

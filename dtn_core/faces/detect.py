@@ -25,6 +25,9 @@ LIVE_SIDE = 480
 TILTS = (-40.0, 40.0)
 """Degrees by which a frame is turned when HOG finds nothing as it is; HOG itself bears 30 to 40."""
 
+LYING = 50.0
+"""Degrees of tilt from which a photo may lie on its side. The tilt measured of a face on its head can be that small."""
+
 SURE = 0.6
 """HOG's score from which a face needs no second opinion; below it there are tilted faces and emblems on
 sleeves."""
@@ -71,13 +74,29 @@ def detect(
     return tuple(_face(frame, f) for f in _distinct(found)[:max_faces])
 
 
+def detect_upright(
+    frame: Image, *, thorough: bool = True, max_side: int = 1280, max_faces: int | None = None
+) -> tuple[Image, tuple[Face, ...], int]:
+    """As `detect`, and if thorough also in a photo that lies on its side or head: (the photo as it should stand, its
+    faces, degrees clockwise by which it was turned: 0, 90, 180 or 270)."""
+    found = detect(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
+    if not thorough or (found and abs(_tilt(found[0].points)) < LYING):
+        return frame, found, 0
+    copy, scale = _scaled(frame, max_side)
+    for turns in (3, 1, 2) if min(copy.shape[:2]) >= _SMALLEST else ():
+        # HOG alone: looking as thoroughly as above, three times, would take seconds where there is no face.
+        if _confirmed(np.rot90(frame, turns), _hog(np.rot90(copy, turns), scale)):
+            frame = np.ascontiguousarray(np.rot90(frame, turns))
+            return frame, detect(frame, max_side=max_side, max_faces=max_faces), 360 - 90 * turns
+    return frame, found, 0
+
+
 def likeness(frame: Image, face: Face) -> float:
     """How much HOG takes a face for one that looks at the camera: its score on the face turned level, at one size, so
     that it compares whichever detector found the face. About 1.5 for portraits; `UNLIKE` where HOG sees none."""
-    left, right = eye_centres(face.points)
-    tilt = math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))
     box = face.box
-    found = _Found((box.left + box.right) / 2, (box.top + box.bottom) / 2, box.width, tilt, face.score)
+    middle = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    found = _Found(*middle, box.width, _tilt(face.points), face.score)
     edge = _PATCH // 6  # a margin of a third of the face, which fills half of the patch
     view = _patch(frame, found)[0][edge : _PATCH - edge, edge : _PATCH - edge]
     with _HOG_LOCK:
@@ -169,8 +188,13 @@ def _face(frame: Image, found: _Found) -> Face:
 
 def _level(frame: Image, found: _Found) -> _Found:
     """The same with its tilt measured between the eyes."""
-    left, right = eye_centres(_points(frame, found))
-    return found._replace(tilt=math.degrees(math.atan2(right[1] - left[1], right[0] - left[0])))
+    return found._replace(tilt=_tilt(_points(frame, found)))
+
+
+def _tilt(points: NDArray[np.float32]) -> float:
+    """Degrees clockwise of the line from eye to eye, of a face's five points."""
+    left, right = eye_centres(points)
+    return math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))
 
 
 def _points(frame: Image, found: _Found) -> NDArray[np.float32]:

@@ -73,7 +73,8 @@ def test_paste_at_and_beyond_the_edge(frame):
 def test_the_bigger_face_lies_on_top(frame):
     big = transferred(frame, (150, 150), (230, 150), (200, 0, 0, 255))
     small = transferred(frame, (180, 150), (200, 150), (0, 0, 200, 255))
-    assert paste(frame, [big, small])[150, 190].tolist() == [200, 0, 0]
+    for faces in ([big, small], [small, big]):
+        assert paste(frame, faces)[150, 190].tolist() == [200, 0, 0]
 
 
 @dataclass(frozen=True)
