@@ -5,9 +5,6 @@ import sys
 from pathlib import Path
 
 from dtn_core.errors import UserError
-from dtn_core.transfer import DigitTransferrer, Transferrer
-from dtn_core.ui.app import build_app, launch
-from dtn_core.ui.train.tab import is_public, policy
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,6 +20,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda or cuda:N")
     parser.add_argument("--share", action="store_true", help="also serve at a public gradio.live address")
     flags = parser.parse_args(argv)
+    print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
+    from dtn_core.transfer import DigitTransferrer, Transferrer
+    from dtn_core.ui.app import build_app, launch
+    from dtn_core.ui.train.tab import is_public, policy
+
     try:
         training = policy(is_public(flags.host, flags.share))
         faces = Transferrer.from_checkpoint(flags.checkpoint, flags.device)

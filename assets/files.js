@@ -20,15 +20,14 @@ find("file").addEventListener("change", (event) => {
   event.target.value = "";
 });
 
-element.addEventListener("dragover", (event) => { event.preventDefault(); find("stage").classList.add("over"); });
-element.addEventListener("dragleave", () => find("stage").classList.remove("over"));
-element.addEventListener("drop", (event) => {
-  event.preventDefault();
-  find("stage").classList.remove("over");
-  if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]);
-});
-
-document.addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData ? event.clipboardData.files : [])][0];
-  if (file && element.offsetParent) read(file);
-});
+// The whole page takes what is dropped or pasted, for the input that is in view.
+const drag = (over) => find("stage").classList.toggle("over", over && element.offsetParent !== null);
+document.addEventListener("dragover", () => drag(true));
+document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drag(false); });
+for (const [kind, data] of [["drop", "dataTransfer"], ["paste", "clipboardData"]]) {
+  document.addEventListener(kind, (event) => {
+    drag(false);
+    const file = event[data]?.files[0];
+    if (file && element.offsetParent && !event.defaultPrevented) read(file);
+  });
+}

@@ -25,6 +25,7 @@ const startCamera = async () => {
   note("");
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720, facingMode: "user" } });
+    if (!element.offsetParent) return stopCamera();  // another tab was opened meanwhile
     find("video").srcObject = stream;
     await find("video").play();
     look("video");
@@ -41,9 +42,17 @@ const snap = () => {
   const canvas = document.createElement("canvas");
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
-  canvas.getContext("2d").drawImage(video, 0, 0);
+  const pen = canvas.getContext("2d");
+  pen.scale(-1, 1);  // as the preview shows it
+  pen.drawImage(video, -canvas.width, 0);
   send(canvas.toDataURL("image/jpeg", 0.95));
 };
+
+new ResizeObserver(() => {  // fires when another tab is opened
+  if (!stream || element.offsetParent) return;
+  stopCamera();
+  look("prompt");
+}).observe(element);
 
 find("preview").addEventListener("error", () => look("prompt"));
 

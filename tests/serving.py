@@ -55,6 +55,10 @@ class Server:
         """Lines so far: what was opened for writing, made or renamed, in order."""
         return (self.home / "writes.txt").read_text().splitlines()
 
+    def log(self):
+        """What it printed."""
+        return (self.home / "said.txt").read_text()
+
     def files(self):
         """Every file under its home, temporary folder and working directory."""
         return {path for path in self.home.rglob("*") if path.is_file()}

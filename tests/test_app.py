@@ -25,7 +25,7 @@ from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
-from dtn_core.ui import app, digits, emojify, html, pictures, theme
+from dtn_core.ui import app, digits, emojify, endpoints, html, pictures, theme
 
 
 def as_url(data):
@@ -181,6 +181,12 @@ def test_the_artist_is_named(drawing, tiny):
     assert emojify.credit(tiny) == ""
 
 
+def test_a_photo_that_was_turned_is_said(tiny, hopper):
+    words = "turned upright"
+    assert words in html.steps(tiny(np.rot90(hopper)))
+    assert words not in html.steps(tiny(hopper))
+
+
 def test_no_face_is_said(tiny, noise):
     shown = html.steps(tiny(noise))
     assert html.NO_FACE in shown
@@ -247,6 +253,14 @@ def test_live_views_of_what_is_drawn(drawing, hopper):
     assert emojify.compose(result, emojify.VIEWS[1]).shape == (600, 512 + 600, 3)
 
 
+def test_live_shows_the_largest_emoji_alone(tiny, hopper, astronaut):
+    small = np.zeros((600, 256, 3), np.uint8)
+    small[:256] = astronaut[::2, ::2]
+    result = tiny(np.concatenate([small, hopper], axis=1))
+    assert len(result.faces) == 2
+    assert (emojify.compose(result, emojify.VIEWS[2]) == result.faces[1].image).all()
+
+
 def test_frames_a_second():
     assert emojify.Live().fps() == 0
     assert emojify.Live(times=(1.0, 1.5, 2.0)).fps() == 2
@@ -289,17 +303,17 @@ def digit_result(read, judged):
     ("read", "judged", "kind", "words"),
     [
         ((7, 0.9), (7, 0.8), "agree", ["Both read 7"]),
-        ((7, 0.9), (1, 0.8), "hint", ["disagree", "f reads 7", "judge reads 1"]),
-        ((7, 0.41), (7, 0.8), "hint", ["Both read 7", "f only guesses: 41% sure"]),
-        ((7, 0.9), (7, 0.59), "hint", ["Both read 7", "The judge only guesses: 59% sure"]),
-        ((2, 0.3), (3, 0.3), "hint", ["disagree", "f only guesses", "The judge only guesses"]),
+        ((7, 0.9), (1, 0.8), "hint", ["disagree", "encoder reads 7", "judge reads 1"]),
+        ((7, 0.41), (7, 0.8), "hint", ["Perhaps a 7", "encoder is not sure: 41%"]),
+        ((4, 0.9), (4, 0.79), "hint", ["Perhaps a 4", "judge is not sure: 79%"]),  # as of a scribble
+        ((2, 0.3), (3, 0.3), "hint", ["disagree", "encoder is not sure", "judge is not sure"]),
     ],
 )
 def test_verdicts(read, judged, kind, words):
     said = digits.verdict(digit_result(reading(*read), reading(*judged)))
     assert f'class="message {kind}"' in said
     assert all(word in said for word in words)
-    assert said.count("only guesses") == str(words).count("only guesses")
+    assert said.count("not sure:") == str(words).count("not sure:")
 
 
 def test_the_card_of_a_digit(tiny_digits, number):
@@ -308,7 +322,7 @@ def test_the_card_of_a_digit(tiny_digits, number):
     assert shown.count('class="bars"') == 2
     assert shown.count("<li") == 20
     assert shown.count("class=best") == 2
-    assert f"f reads <b>{result.read.argmax()}</b>" in shown
+    assert f"Encoder reads <b>{result.read.argmax()}</b>" in shown
     assert f"Judge reads <b>{result.judged.argmax()}</b>" in shown
     assert 'download="digit.png"' in shown
 
@@ -347,7 +361,7 @@ def test_figures_that_are_absent_or_damaged(tmp_path, monkeypatch):
 class Recorder:
     """Stands in for gr.Blocks in `app.launch`."""
 
-    local_url = "http://test/"
+    local_url, server_port, share_url = "http://test/", 7860, None
 
     def launch(self, **options):
         self.options = options
@@ -360,7 +374,7 @@ class Recorder:
     ("space", "flag", "expected"),
     [(None, None, "127.0.0.1"), ("a/b", None, "0.0.0.0"), ("a/b", "127.0.0.1", "127.0.0.1")],
 )
-def test_host(monkeypatch, space, flag, expected):
+def test_host(monkeypatch, space, flag, expected, capsys):
     monkeypatch.delenv("SPACE_ID", raising=False)
     if space:
         monkeypatch.setenv("SPACE_ID", space)
@@ -369,6 +383,16 @@ def test_host(monkeypatch, space, flag, expected):
     assert demo.options["server_name"] == expected
     assert demo.options["run_history"] is False
     assert demo.options["share"] is False
+    (line,) = capsys.readouterr().out.splitlines()
+    others = re.fullmatch(r"DTN Studio listens on http://test/(?:, http://([^/]+):7860/)?", line)
+    assert (others[1] is None) == (expected == "127.0.0.1")
+    assert others[1] not in ("0.0.0.0", "localhost", "127.0.0.1")
+
+
+def test_the_terminal_says_at_once_that_it_loads(server):
+    loading, listens = server.log().splitlines()[:2]
+    assert loading == "Loading DTN Studio ..."
+    assert "listens on" in listens
 
 
 def test_a_bad_start_is_one_line_and_exit_code_2(tiny_checkpoint, numbers, tmp_path):
@@ -416,7 +440,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
     else:
         translation = tiny_checkpoint
     served = []
-    monkeypatch.setattr(script, "launch", lambda demo, *_: served.append(demo))
+    monkeypatch.setattr(app, "launch", lambda demo, *_: served.append(demo))
     flags = ("--checkpoint", tiny_checkpoint, "--digits", translation, "--judge", judge)
     assert script.main([str(flag) for flag in flags]) == 0
     (line,) = [words for words in words_of(served[0]) if "No digits here" in words]
@@ -461,7 +485,7 @@ def test_endpoint(client, drawing, hopper_path, hopper):
 
 
 def test_the_record_of_what_is_painted(tiny, hopper):
-    (face,) = emojify._record(tiny(hopper), tiny)["faces"]
+    (face,) = endpoints.emojified(tiny(hopper), tiny)["faces"]
     assert face["kind"] == "painted"
     assert [face[key] for key in ("parameters", "sure", "svg", "drawn")] == [None] * 4
     assert face["emoji_256"].startswith("data:image/png")
@@ -485,8 +509,12 @@ def test_endpoint_mirrors(client, hopper_path, hopper):
 def test_the_public_endpoints_are_two_and_documented(client):
     named = client.view_api(return_format="dict")["named_endpoints"]
     assert list(named) == ["/emojify", "/digits"]
-    assert [p["parameter_name"] for p in named["/emojify"]["parameters"]] == ["photo", "mirror"]
+    assert [p["parameter_name"] for p in named["/emojify"]["parameters"]] == ["photo", "mirror", "style", "kind"]
+    assert named["/emojify"]["parameters"][3]["python_type"]["type"] == "Literal['drawn', 'painted']"
     assert [p["parameter_name"] for p in named["/digits"]["parameters"]] == ["picture"]
+    for name, part in (("/emojify", "faces: list[dict("), ("/digits", "read: dict(digit: int")):
+        (answer,) = named[name]["returns"]
+        assert part in answer["python_type"]["type"]
 
 
 BAD = {
@@ -507,11 +535,38 @@ def test_endpoint_says_what_is_wrong_and_lives_on(client, case):
     assert client.predict(as_url(png(1, 1)), False, api_name="/emojify")["faces"] == []
 
 
-def test_endpoint_says_that_nothing_was_given(client):
+@pytest.mark.parametrize("photo", [None, 5, 1.5, True, [], ["a"], {"a": 1}])
+@pytest.mark.parametrize("endpoint", ["/emojify", "/digits"])
+def test_endpoints_say_that_nothing_was_given(client, server, photo, endpoint):
     from gradio_client.exceptions import AppError
 
-    with pytest.raises(AppError, match="no picture was given"):
-        client.predict(None, False, api_name="/emojify")
+    with pytest.raises(AppError, match="^no picture was given"):
+        client.predict(photo, api_name=endpoint)
+    assert "Traceback" not in server.log()
+
+
+def test_endpoint_has_styles_and_kinds(client, server, hopper_path):
+    from gradio_client.exceptions import AppError
+
+    url = as_url(hopper_path.read_bytes())
+    answer = client.predict(url, style="drawing", kind="painted", api_name="/emojify")
+    assert answer["faces"][0]["kind"] == "painted"
+    answer = client.predict(url, style="toon-head", api_name="/emojify")
+    assert answer["checkpoint"]["name"] == "toon-head"
+    for wrong in ({"style": "nobody"}, {"style": ["a"]}, {"style": "../x"}):
+        with pytest.raises(AppError, match=r"^there is no such style\. Choose one of .*toon-head"):
+            client.predict(url, **wrong, api_name="/emojify")
+    for wrong in ("etched", None, ["drawn"]):
+        with pytest.raises(AppError, match=r"^kind is drawn or painted\.$"):
+            client.predict(url, kind=wrong, api_name="/emojify")
+    assert "Traceback" not in server.log()
+
+
+def test_endpoint_turns_a_photo_on_its_side(client, hopper):
+    answer = client.predict(pictures.encode(np.rot90(hopper)), api_name="/emojify")
+    assert answer["turned"] == 90
+    assert (answer["width"], answer["height"]) == (hopper.shape[1], hopper.shape[0])
+    assert len(answer["faces"]) == 1
 
 
 def test_endpoint_refuses_a_truncated_picture(client, hopper_path):

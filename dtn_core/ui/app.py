@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from functools import cache, partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .. import checkpoint
 from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme
+from .gradio_internals import show_when_opened, sleep_when_free
 from .train import tab as train
 from .train.service import Policy, TrainService
 from .translations import Translations, refresh
@@ -37,20 +39,24 @@ def build_app(
         chosen = train.memory()
         with gr.Tabs(elem_classes="pages"):
             with gr.Tab("Emojify", id="emojify") as tab:
-                _keep_fresh(tab, people, emojify.fill(people))
+                style, camera = emojify.fill(people)
+                _keep_fresh(tab, people, style)
+                show_when_opened(tab, camera)
             with gr.Tab("Digits", id="digits") as tab:
+                show_when_opened(tab, camera, False)
                 if isinstance(numbers, UserError):
                     digits.explain(numbers)
                 else:
                     street = Translations(numbers, ("digits",), partial(_with_judge, numbers), seen)
                     _keep_fresh(tab, street, digits.fill(street))
-            with gr.Tab("Train", id="train"):
+            with gr.Tab("Train", id="train") as tab:
+                show_when_opened(tab, camera, False)
                 train.fill(TrainService(runs, training, use if seen else use_elsewhere), demo, chosen)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
         demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
-    demo._queue.sleep_when_free = 0.01  # seconds; gradio's own 0.001 takes a tenth of a core from those who train
+    sleep_when_free(demo)
     return demo
 
 
@@ -93,5 +99,19 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, sh
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
-    print(f"DTN Studio listens on {demo.local_url}", flush=True)
+    print(f"DTN Studio listens on {', '.join(_addresses(demo, host))}", flush=True)
     demo.block_thread()
+
+
+def _addresses(demo: gr.Blocks, host: str) -> list[str]:
+    """Where the app can be reached: by the people at this computer first, then by others."""
+    urls = [demo.local_url]
+    if host in ("0.0.0.0", "::"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # sends nothing; chooses the address by which the network is reached
+                name = probe.getsockname()[0]
+            except OSError:
+                name = socket.gethostname()
+        urls.append(f"http://{name}:{demo.server_port}/")
+    return urls + [demo.share_url] * bool(demo.share_url)

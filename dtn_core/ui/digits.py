@@ -1,11 +1,9 @@
-"""The tab *Digits*: a street number in, a handwritten digit out, and what f and a judge read; the paper's tables; and
-the endpoint ``/digits`` for programs."""
+"""The tab *Digits*: a street number in, a handwritten digit out, and what f and a judge read; the paper's tables."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -16,23 +14,29 @@ from ..errors import UserError
 from ..files import shipped
 from ..images import load, to_images, to_tensor
 from ..transfer import DigitResult, DigitTransferrer
-from . import html, pictures
+from . import endpoints, html, pictures
 from .translations import Translations, dropdown
 
 RESULTS = shipped("results")
 
-SURE = 0.6
-"""A reading with less confidence is called a guess."""
+SURE = 0.8
+"""A reading with less confidence is unsure: five of six scribbles are below it, and one of seven street numbers."""
 
 EXAMPLES, PAIRS = 12, 24
 
 WAITING = """<div class="waiting"><ol>
-<li><b>Shrink</b> it to 32×32 pixels</li><li><b>Read</b> it with f</li>
-<li><b>Write</b> it with g</li><li><b>Judge</b> the writing</li></ol>
+<li><b>Shrink</b> it to 32×32 pixels</li><li><b>Read</b> it: the encoder, f</li>
+<li><b>Write</b> it: the generator, g</li><li><b>Judge</b> the writing</li></ol>
 <p>The handwritten digit appears here.</p></div>"""
 
 INTRO = """<p class="lead">Show a house number, and the network writes its digit by hand. It learned from photos of
 street numbers (SVHN) and from handwriting (MNIST) that nobody had matched: the paper's first experiment.</p>"""
+
+ROLES = """<p class="letters">The encoder, f, reads the number x; the generator, g, writes what f read: G(x) = g(f(x)).
+The judge, a network of its own, reads the writing.</p>"""
+
+LETTERS = """<p>s: street numbers; t: handwriting. The parts of the loss: L_CONST, G(x) is read as x was; L_TID, G
+leaves handwriting as it is; L_GANG, G(x) passes for handwriting, and L_D, the discriminator tells them apart.</p>"""
 
 DRAWN = "Drawn by this program to look like street numbers; none is a photo."
 
@@ -44,7 +48,7 @@ def fill(translations: Translations[DigitTransferrer]) -> gr.Dropdown:
     _one(translations, chosen)
     _pairs(translations, chosen)
     _tables()
-    _endpoint(translations.first)
+    endpoints.digits(translations)
     return chosen
 
 
@@ -74,7 +78,7 @@ def _one(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) -> N
             return html.message(str(error))
 
     gr.on(
-        [digit.submit, chosen.input], show, [digit, chosen], reading, api_visibility="private",
+        [digit.submit, chosen.change], show, [digit, chosen], reading, api_visibility="private",
         show_progress="minimal", trigger_mode="always_last", concurrency_limit=2, concurrency_id="digits",
     )  # fmt: skip
     others.click(_numbers, None, numbers, api_visibility="private", show_progress="hidden")
@@ -93,14 +97,14 @@ def _pairs(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) ->
             return html.message(str(error))
 
     gr.on(
-        [new.click, chosen.input], show, chosen, pairs, api_visibility="private", show_progress="minimal",
+        [new.click, chosen.change], show, chosen, pairs, api_visibility="private", show_progress="minimal",
         concurrency_limit=2, concurrency_id="digits",
     )  # fmt: skip
 
 
 def _tables() -> None:
     if tables := measured(RESULTS / "digits.json"):
-        gr.HTML('<div class="digits-section"><h2>The paper\'s tables</h2></div>', apply_default_css=False)
+        gr.HTML(f'<div class="digits-section"><h2>The paper\'s tables</h2>{LETTERS}</div>', apply_default_css=False)
         gr.Markdown(tables, elem_id="tables")
     if (unseen := RESULTS / "digits-unseen.png").is_file():
         words = "<h2>A digit never seen</h2><p>One digit by translations that did or didn't see it in training.</p>"
@@ -143,20 +147,23 @@ def card(result: DigitResult) -> str:
     """What f saw and read, what g wrote and the judge read, and whether they agree."""
     made = pictures.encode(result.made, exact=True)
     save = f'<a class="download" download="digit.png" href="{made}">Download the digit</a>'
-    sides = _side("What f sees", "f reads", result.picture, result.read)
-    sides += _side("G(x)", "Judge reads", result.made, result.judged)
-    return f'{verdict(result)}<div class="sides">{sides}</div><div class="under">{html.timing(result.ms)}{save}</div>'
+    sides = _side("Seen, x", "Encoder reads", result.picture, result.read)
+    sides += _side("Written, G(x)", "Judge reads", result.made, result.judged)
+    under = f'<div class="under">{html.timing(result.ms)}{save}</div>{ROLES}'
+    return f'{verdict(result)}<div class="sides">{sides}</div>{under}'
 
 
 def verdict(result: DigitResult) -> str:
     """In a line: whether f and the judge agree, and where one only guesses."""
     read, judged = int(result.read.argmax()), int(result.judged.argmax())
     if read == judged:
-        text = f"Both read {read}: g wrote what f read."
+        text = f"Both read {read}: the generator wrote what the encoder read."
     else:
-        text = f"They disagree: f reads {read}, but the judge reads {judged} in what g wrote."
-    sure = {"f": result.read.max(), "The judge": result.judged.max()}
-    guesses = [f" {name} only guesses: {_percent(p)} sure." for name, p in sure.items() if p < SURE]
+        text = f"They disagree: the encoder reads {read}, but the judge reads {judged} in what was written."
+    sure = {"encoder": result.read.max(), "judge": result.judged.max()}
+    guesses = [f" The {name} is not sure: {_percent(p)}." for name, p in sure.items() if p < SURE]
+    if guesses and read == judged:
+        text = f"Perhaps a {read}: both read it, but not surely."
     kind = "agree" if read == judged and not guesses else "hint"
     return f'<p class="message {kind}" role="status">{text}{"".join(guesses)}</p>'
 
@@ -196,42 +203,3 @@ def _pixels(picture: NDArray[np.uint8], alt: str) -> str:
 
 def _percent(p: float) -> str:
     return f"{100 * p:.0f}%"
-
-
-def _endpoint(transferrer: DigitTransferrer) -> None:
-    def digits(picture: str) -> dict:
-        """Write the digit of a street number by hand. Nothing is stored.
-
-        Args:
-            picture: the picture file as a data URL or as base64; one digit in its middle.
-
-        Returns:
-            read: what f reads in the picture: its digit, confidence (0..1) and the probabilities of 0-9.
-            judged: the same, of a judge that reads what was written. picture: what f saw, and made: what g
-            wrote, PNGs of 32×32 as data URLs. ms: milliseconds by stage. checkpoint: its name and hash.
-        """
-        try:
-            return _record(transferrer(pictures.decode(picture)), transferrer)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-
-    gr.api(digits, api_name="digits", concurrency_limit=2, concurrency_id="digits")
-
-
-def _record(result: DigitResult, transferrer: DigitTransferrer) -> dict[str, Any]:
-    read, judged = (
-        {
-            "digit": int(reading.argmax()),
-            "confidence": round(float(reading.max()), 4),
-            "probabilities": [round(float(p), 4) for p in reading],
-        }
-        for reading in (result.read, result.judged)
-    )
-    return {
-        "read": read,
-        "judged": judged,
-        "picture": pictures.encode(result.picture, exact=True),
-        "made": pictures.encode(result.made, exact=True),
-        "ms": {stage: round(ms, 2) for stage, ms in result.ms.items()},
-        "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
-    }

@@ -1,4 +1,4 @@
-"""The tab *Emojify*: a photo or the live webcam in, emoji out; and the endpoint ``/emojify`` for programs."""
+"""The tab *Emojify*: a photo or the live webcam in, emoji out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from ..domains.styles import STYLES
 from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
-from ..types import Drawing, Face, Image, Kind, RefusedFace, Result, TransferredFace
-from . import html, pictures
+from ..types import Drawing, Face, Image, Kind, Result
+from . import endpoints, html, pictures
+from .gradio_internals import image, show_when_opened
 from .translations import Translations, dropdown, style_of
 
-VIEWS = ("Over the face", "Beside", "Emoji alone")
+VIEWS = ("In the photo", "Beside it", "Alone")
 
 KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
 
@@ -61,8 +62,8 @@ def warm_up(transferrer: Transferrer) -> None:
         engine.image(Parameters(transferrer.checkpoint.drawer.style), 64)
 
 
-def fill(translations: Translations[Transferrer]) -> gr.Dropdown:
-    """Fill the tab, inside a gr.Tab. Returns the list of translations."""
+def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image]:
+    """Fill the tab, inside a gr.Tab. Returns the list of translations, and the webcam."""
     with gr.Row(elem_id="choices"):
         chosen = dropdown(translations, "Style", elem_id="translation")
         offers = kinds(translations.first, "drawn")
@@ -70,11 +71,13 @@ def fill(translations: Translations[Transferrer]) -> gr.Dropdown:
             offers, value="drawn", label="Drawn or painted", show_label=False, container=False, elem_id="kind"
         )
     with gr.Tabs(elem_classes="modes"):
-        with gr.Tab("Photo", id="photo"):
+        with gr.Tab("Photo", id="photo") as photo:
             _photo(translations, chosen, kind)
-        with gr.Tab("Live webcam", id="live"):
-            _live(translations, chosen, kind)
-    _endpoint(translations.first)
+        with gr.Tab("Live webcam", id="live") as live:
+            camera = _live(translations, chosen, kind)
+    show_when_opened(live, camera)
+    show_when_opened(photo, camera, False)
+    endpoints.emojify(translations)
 
     def offer(translation: str | None, kind: str) -> dict:
         try:
@@ -82,8 +85,8 @@ def fill(translations: Translations[Transferrer]) -> gr.Dropdown:
         except UserError:  # is said where a picture is asked for
             return gr.update()
 
-    chosen.input(offer, [chosen, kind], kind, api_visibility="private", show_progress="hidden")
-    return chosen
+    chosen.change(offer, [chosen, kind], kind, api_visibility="private", show_progress="hidden")
+    return chosen, camera
 
 
 def kinds(transferrer: Transferrer, kind: str) -> list[tuple[str, str]]:
@@ -108,39 +111,40 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
             steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")
             with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
                 with gr.Tab("Compare"):
-                    compare = pictures.slider(show_label=False, elem_id="compare", buttons=["fullscreen"])
+                    compare = gr.HTML(elem_id="compare", apply_default_css=False)
                 with gr.Tab(VIEWS[0]):
-                    pasted = pictures.image(elem_id="pasted", **quiet)
+                    pasted = image(elem_id="pasted", **quiet)
                 with gr.Tab(VIEWS[1]):
-                    pair = pictures.image(elem_id="beside", **quiet)
+                    pair = image(elem_id="beside", **quiet)
 
     def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
         if not url:
-            return html.WAITING, gr.update(visible=False), None, None, None
+            return html.WAITING, gr.update(visible=False), "", None, None
         try:
             transferrer, wanted = translations.get(translation), "both" if kind == "drawn" else kind
             result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
         except UserError as error:
-            return html.message(str(error)), gr.update(visible=False), None, None, None
-        pictured = (result.frame, result.composed), result.composed, beside(result.frame, result.faces, result.refused)
+            return html.message(str(error)), gr.update(visible=False), "", None, None
+        compared = html.compare(result.frame, result.composed)
+        pictured = compared, result.composed, beside(result.frame, result.faces, result.refused)
         return html.steps(result, credit(transferrer)), gr.update(visible=bool(result.faces)), *pictured
 
     gr.on(
-        [photo.submit, mirror.change, chosen.input, kind.input], show, [photo, mirror, chosen, kind],
+        [photo.submit, mirror.change, chosen.change, kind.input], show, [photo, mirror, chosen, kind],
         [steps, views, compare, pasted, pair],
         api_visibility="private", show_progress="minimal", show_progress_on=steps, trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
 
 
-def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
+def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> gr.Image:
     options = gr.WebcamOptions(mirror=True, constraints={"video": {"width": 640, "height": 480}})
     with gr.Row(equal_height=True):
-        camera = pictures.image(
+        camera = image(
             sources=["webcam"], streaming=True, label="Webcam", elem_id="camera", min_width=320,
             webcam_options=options,
         )  # fmt: skip
-        shown = pictures.image(
+        shown = image(
             label="Emoji", interactive=False, elem_id="shown", buttons=["fullscreen"], min_width=320
         )  # fmt: skip
     note = gr.HTML(elem_id="live-note", apply_default_css=False)
@@ -169,6 +173,7 @@ def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr
         api_visibility="private", show_progress="hidden", stream_every=0.05, time_limit=None,
         concurrency_limit=None, concurrency_id="live",
     )  # fmt: skip
+    return camera
 
 
 def hud(result: Result, fps: float) -> str:
@@ -182,54 +187,6 @@ def compose(result: Result, view: str) -> Image:
     """A live frame as the viewer chose to see it; the frame itself where no face was redrawn."""
     if not result.faces or view == VIEWS[0]:
         return result.composed
-    return beside(result.frame, result.faces, result.refused) if view == VIEWS[1] else result.faces[0].picture()
-
-
-def _endpoint(transferrer: Transferrer) -> None:
-    def emojify(photo: str, mirror: bool = False) -> dict:
-        """Redraw every face of a photo as an emoji. Nothing is stored.
-
-        Args:
-            photo: the picture file as a data URL or as base64.
-            mirror: flip it left to right first.
-
-        Returns:
-            width, height: of the photo. faces: biggest first, each with its box (left, top, right, bottom in
-            pixels), confidence (how well the face can be seen, 0..1), note (what is wrong where that is little, else
-            null), kind ("drawn", or "painted" where the checkpoint can't draw), parameters (of the avatar drawn),
-            sure (what it shows and how probably), svg (the avatar as text), drawn (transparent PNG of 512 pixels as
-            data URL), all four null where kind is painted, and emoji_64 and emoji_256 (as painted, transparent PNG as
-            data URLs). refused: faces of which too little can be seen, each with its box, confidence and note.
-            pasted: the photo with the emoji over the faces, a JPEG as data URL. ms: milliseconds by stage.
-            checkpoint: its name and hash.
-        """
-        try:
-            return _record(transferrer(pictures.decode(photo), mirror=mirror), transferrer)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-
-    gr.api(emojify, api_name="emojify", concurrency_limit=2, concurrency_id="photo")
-
-
-def _record(result: Result, transferrer: Transferrer) -> dict[str, Any]:
-    return {
-        "width": result.frame.shape[1],
-        "height": result.frame.shape[0],
-        "faces": [_made(face) for face in result.faces],
-        "refused": [_seen(face) for face in result.refused],
-        "pasted": pictures.encode(result.composed, max_side=None),
-        "ms": {stage: round(ms, 2) for stage, ms in result.ms.items()},
-        "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
-    }
-
-
-def _made(face: TransferredFace) -> dict[str, Any]:
-    svg, drawn = (face.avatar.svg(), pictures.encode(face.picture())) if face.avatar else (None, None)
-    painted = {"emoji_64": pictures.encode(face.raw), "emoji_256": pictures.encode(face.image)}
-    return {**_seen(face), **face.told(), "svg": svg, "drawn": drawn, **painted}
-
-
-def _seen(face: TransferredFace | RefusedFace) -> dict[str, Any]:
-    box = [round(float(v), 1) for v in face.aligned.face.box]
-    sure = None if face.confidence is None else round(face.confidence, 4)
-    return {"box": box, "confidence": sure, "note": face.note}
+    if view == VIEWS[1]:
+        return beside(result.frame, result.faces, result.refused)
+    return max(result.faces, key=lambda face: face.aligned.face.box.width).picture()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from html import escape
 
 from ..faces.compose import draw_boxes
-from ..types import RefusedFace, Result, TransferredFace
+from ..types import Image, RefusedFace, Result, TransferredFace
 from .pictures import encode, text_url
 
 NO_FACE = "No face found. Try a well lit photo with the face towards the camera, at least 40 pixels wide."
@@ -17,6 +17,10 @@ WAITING = """<div class="waiting"><ol>
 <li><b>Find</b> the faces</li><li><b>Align</b> each by its eyes</li><li><b>Paint</b> it, 64 pixels</li>
 <li><b>Refine</b> that to 256</li><li><b>Draw</b> it as the artist would</li></ol>
 <p>Your emoji appears here.</p></div>"""
+
+
+LETTERS = """<p class="letters">The encoder, f, reads what is in the picture; the generator, g, paints that on few
+pixels; super-resolution, SR, refines the painting.</p>"""
 
 
 def message(text: str, kind: str = "error") -> str:
@@ -34,9 +38,12 @@ def steps(result: Result, credit: str = "") -> str:
         return message(NO_FACE, "hint") + timing(result.ms)
     boxed = encode(draw_boxes(result.frame, result.faces, result.refused, bold=2.5), 900)
     found = _figure(boxed, "Detected", "1 face" if n == 1 else f"{n} faces", "found")
+    if result.faces and result.faces[0].confidence is None:  # no face was looked for
+        found = _figure(boxed, "Taken", "the middle square", "found")
     parts = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
-    return f'{_left_alone(result)}<div class="steps">{found}{parts}</div>{gallery}{timing(result.ms)}'
+    turned = message("The photo lay on its side and was turned upright.", "hint") if result.turned else ""
+    return f'{turned}{_left_alone(result)}<div class="steps">{found}{parts}</div>{gallery}{timing(result.ms)}{LETTERS}'
 
 
 def _left_alone(result: Result) -> str:
@@ -63,7 +70,8 @@ def seen(faces: Iterable[TransferredFace]) -> str:
 def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
     painted = (encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels")
     refined = encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth"
-    before = [(encode(face.aligned.image), "Aligned", f"face {number}", ""), painted]
+    aligned = ("Cut out", "") if face.confidence is None else ("Aligned", f"face {number}")
+    before = [(encode(face.aligned.image), *aligned, ""), painted]
     if face.avatar:
         before.append(refined)
         result = text_url(face.avatar.svg(), "image/svg+xml"), "Drawn", "by the artist's engine", "emoji drawn"
@@ -103,6 +111,15 @@ def _download(number: int, suffix: str, url: str, words: str) -> str:
 def _figure(url: str, name: str, detail: str, kind: str) -> str:
     caption = f"<figcaption>{name} <i>{detail}</i></figcaption>"
     return f'<figure class="{kind}"><img src="{url}" alt="{name}, {detail}">{caption}</figure>'
+
+
+def compare(before: Image, after: Image) -> str:
+    """Two pictures of one size over each other, and a handle to slide the border between them."""
+    return (
+        f'<div class="compare"><img src="{encode(before)}" alt="The photo"><img src="{encode(after)}" alt="The result">'
+        '<input type="range" value="50" aria-label="Share of the photo in percent" '
+        "oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\"></div>"
+    )
 
 
 def _gallery(faces: tuple[TransferredFace, ...]) -> str:

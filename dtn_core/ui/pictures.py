@@ -16,8 +16,6 @@ from typing import Any
 import cv2
 import gradio as gr
 import numpy as np
-from gradio.components.image import ImageData
-from gradio.components.imageslider import SliderData
 from PIL import Image as PILImage
 
 from .. import images
@@ -69,40 +67,6 @@ def decode(url: str) -> Image:
     except (binascii.Error, ValueError):
         raise UserError("the picture did not arrive whole: give it as a data URL or as base64.") from None
     return images.load(data)
-
-
-def image(**options: Any) -> gr.Image:
-    """A gr.Image that takes and gives data URLs only.
-
-    Its methods are replaced on the instance, since gradio writes a .pyi file beside every subclass. Never
-    answer with a gr.update for it: gradio would build it anew, with its own methods.
-    """
-    component = gr.Image(**options)
-    component.preprocess = _from_payload
-    component.postprocess = _to_payload
-    return component
-
-
-def slider(**options: Any) -> gr.ImageSlider:
-    """A gr.ImageSlider for showing (before, after), by data URLs only; the same warning holds."""
-    component = gr.ImageSlider(interactive=False, **options)
-    component.postprocess = lambda pair: pair and SliderData(root=tuple(_to_payload(p) for p in pair))
-    return component
-
-
-def _from_payload(payload: ImageData | None) -> Image | None:
-    if payload is None:
-        return None
-    try:
-        return decode(payload.url or "")
-    except UserError as error:
-        raise gr.Error(str(error), print_exception=False) from None
-
-
-def _to_payload(picture: Image | None) -> ImageData | None:
-    if picture is None:
-        return None
-    return ImageData(url=encode(picture), orig_name="emoji.png" if picture.shape[2] == 4 else "emoji.jpg")
 
 
 def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:

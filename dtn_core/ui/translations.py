@@ -44,7 +44,7 @@ class Translations(Generic[T]):
         """(label, key) of all there are now: the shipped ones, then of every run its newest checkpoint, the newest run
         first. chosen: a key that is listed as well, so that an older checkpoint of a run can stay chosen."""
         first = self.first.checkpoint
-        found = [(_title(first.info, f"{first.name} · {first.hash}"), "")]
+        found = [(_title(first.info, first.name, f" · {first.hash}"), "")]
         for name in self.shipped():
             if name != first.name:
                 found.append((_title(self._info(SHIPPED / name), name), name))
@@ -115,11 +115,11 @@ def style_of(info: dict) -> str | None:
     return trained.get("style") if trained.get("kind") == "faces" else None
 
 
-def _title(info: dict, name: str) -> str:
-    """A shipped translation's name, and its style's before it where it has one."""
+def _title(info: dict, name: str, more: str = "") -> str:
+    """A shipped translation's name, and its style's before it where it has one; else more after it."""
     style = style_of(info)
     doubt = " (experimental)" if style in EXPERIMENTAL else ""
-    return f"{STYLES[style].title}{doubt} · {name}" if style in STYLES else name
+    return f"{STYLES[style].title}{doubt} · {name}" if style in STYLES else f"{name}{more}"
 
 
 def dropdown(translations: Translations, label: str = "Translation", **options: object) -> gr.Dropdown:

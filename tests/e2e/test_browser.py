@@ -140,16 +140,19 @@ def start_live(page):
     page.locator("#camera button", has_text="Start").click()
 
 
-def paste(page, path):
-    """Paste a picture file into the page."""
-    page.evaluate(
-        """text => {
+def hand_over(page, path, kind="paste"):
+    """Paste a picture file into the page, or drop it beside everything that takes one; returns whether the browser
+    would go on to open it by itself."""
+    return page.evaluate(
+        """([text, kind]) => {
             const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
             const data = new DataTransfer();
             data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
-            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+            const options = { clipboardData: data, dataTransfer: data, bubbles: true, cancelable: true };
+            const event = kind === "paste" ? new ClipboardEvent(kind, options) : new DragEvent(kind, options);
+            return document.querySelector(".masthead").dispatchEvent(event);
         }""",
-        base64.b64encode(path.read_bytes()).decode(),
+        [base64.b64encode(path.read_bytes()).decode(), kind],
     )
 
 
@@ -213,14 +216,25 @@ def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
         page.set_input_files(".photo-file", hopper_path)
         emoji_of(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.wait_for_function(
+            f"document.querySelector('{RESULT} .emoji').getBoundingClientRect().bottom < innerHeight"
+        )
+        choose_style(page, "Cartoon Set (experimental)")
+        style = page.locator("#translation input")
+        padding = style.evaluate("e => parseFloat(getComputedStyle(e).paddingRight)")
+        arrow = page.locator("#translation .icon-wrap, #translation svg").first.bounding_box()
+        box = style.bounding_box()
+        assert box["x"] + box["width"] - padding <= arrow["x"] + 1, "the style runs under its arrow"
         page.get_by_role("tab", name="Live webcam").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for label in page.locator("#view label").all():
+            assert label.evaluate("e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right <= 390")
 
 
 def test_composed_views(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     page.wait_for_selector("#compare img[src^='data:image/jpeg']")
-    for name, place in (("Over the face", "#pasted"), ("Beside", "#beside")):
+    for name, place in (("In the photo", "#pasted"), ("Beside it", "#beside")):
         page.get_by_role("tab", name=name).click()
         page.wait_for_selector(f"{place} img[src^='data:image/jpeg']")
     with page.expect_download() as download:
@@ -254,8 +268,35 @@ def test_examples(page):
 
 
 def test_paste(page, hopper_path):
-    paste(page, hopper_path)
+    hand_over(page, hopper_path)
     assert emoji_of(page).shape == (512, 512, 4)
+
+
+def test_a_picture_dropped_beside_the_box_is_the_photo(page, hopper_path):
+    assert not hand_over(page, hopper_path, "dragover"), "the browser would refuse or open the file"
+    assert not hand_over(page, hopper_path, "drop"), "the browser would open the file"
+    assert emoji_of(page).shape == (512, 512, 4)
+    page.get_by_role("tab", name="Train").click()
+    assert not hand_over(page, hopper_path, "drop")
+
+
+def test_the_slider_by_keyboard(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    slider = page.get_by_label("Share of the photo")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    clip = "getComputedStyle(document.querySelector('#compare img + img')).clipPath"
+    assert page.evaluate(clip) == "inset(0px 0px 0px 51%)"
+    page.keyboard.press("Home")
+    assert page.evaluate(clip).endswith(" 0%)")
+
+
+def test_a_photo_on_its_side(page, hopper):
+    page.set_input_files(
+        ".photo-file", {"name": "side.jpg", "mimeType": "image/jpeg", "buffer": jpeg(np.rot90(hopper))}
+    )
+    emoji_of(page)
+    page.locator("#steps .message", has_text="turned upright").wait_for()
 
 
 def test_webcam_snapshot(page):
@@ -264,6 +305,44 @@ def test_webcam_snapshot(page):
     page.click(".photo-snap")
     assert emoji_of(page).shape == (512, 512, 4)
     assert page.evaluate("document.querySelector('.photo-video').srcObject.active") is False
+    taken = picture(page, ".photo-preview").astype(int)
+    red = taken[..., 0] - taken[..., 1]
+    assert red[:, -40:].mean() > 100 > red[:, :40].mean(), "the preview was mirrored, the picture isn't"
+
+
+STREAMS = """() => {
+    const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+    window.streams = [];
+    devices.getUserMedia = async (wish) => { const got = await ask(wish); streams.push(got); return got; };
+}"""
+
+
+@pytest.mark.parametrize("tab", ["Photo", "Digits", "Train"])
+def test_the_camera_is_released_when_live_is_left(page, tab):
+    page.evaluate(STREAMS)
+    frames = []
+    page.on("request", lambda request: frames.append(request) if "/stream" in request.url else None)
+    start_live(page)
+    page.locator("#live-note", has_text="FPS").wait_for()
+    page.get_by_role("tab", name=tab).click()
+    page.wait_for_function("streams.length && streams.every((stream) => !stream.active)")
+    page.wait_for_timeout(500)
+    sent = len(frames)
+    page.wait_for_timeout(500)
+    assert len(frames) == sent > 0
+    page.get_by_role("tab", name="Emojify").click()
+    page.get_by_role("tab", name="Live webcam").click()
+    page.get_by_text("Click to Access Webcam").wait_for()
+
+
+def test_the_camera_is_released_when_the_snapshot_is_left(page):
+    page.evaluate(STREAMS)
+    page.click(".photo-webcam")
+    page.wait_for_selector(".photo-video", state="visible")
+    page.get_by_role("tab", name="Live webcam").click()
+    page.wait_for_function("streams.length && streams.every((stream) => !stream.active)")
+    page.get_by_role("tab", name="Photo").click()
+    page.wait_for_selector(".photo-prompt", state="visible")
 
 
 def test_bad_files_get_a_message_and_the_next_photo_works(page, hopper_path):
@@ -304,7 +383,7 @@ def test_live_stream(page):
     page.get_by_label("Mirror", exact=True).uncheck()
     page.wait_for_timeout(1000)
     assert red_edge(page) == "left"
-    page.get_by_label("Emoji alone").check()
+    page.get_by_label("Alone", exact=True).check()
     page.wait_for_selector("#shown img[src^='data:image/png']")
     seen = set()
     for _ in range(20):
@@ -426,7 +505,7 @@ def test_upload_and_download_a_digit(digits):
 
 
 def test_paste_goes_to_the_tab_in_view(digits, hopper_path):
-    paste(digits, hopper_path)
+    hand_over(digits, hopper_path)
     digits.wait_for_selector(SEEN)
     digits.get_by_role("tab", name="Emojify").click()
     assert digits.locator("#steps .waiting").count() == 1

@@ -1,0 +1,54 @@
+"""What the app uses of gradio beyond its documented interface, each with its reason: look here when gradio is updated.
+The CSS in assets/ names gradio's own classes too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.components.image import ImageData
+
+from ..errors import UserError
+from ..types import Image
+from .pictures import decode, encode
+
+
+def image(**options: Any) -> gr.Image:
+    """A gr.Image that takes and gives data URLs only: gradio's own writes every picture into a folder on the disk.
+
+    Its methods are replaced on the instance, since gradio writes a .pyi file beside every subclass. Never answer with a
+    gr.update for it: gradio would build it anew, with its own methods.
+    """
+    component = gr.Image(**options)
+    component.preprocess = _from_payload
+    component.postprocess = _to_payload
+    return component
+
+
+def _from_payload(payload: ImageData | None) -> Image | None:
+    if payload is None:
+        return None
+    try:
+        return decode(payload.url or "")
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def _to_payload(picture: Image | None) -> ImageData | None:
+    if picture is None:
+        return None
+    return ImageData(url=encode(picture), orig_name="emoji.png" if picture.shape[2] == 4 else "emoji.jpg")
+
+
+def show_when_opened(tab: gr.Tab, component: gr.components.Component, visible: bool = True) -> None:
+    """Show a component when a tab is opened, or take it out of the page. The browser does it alone, by the message that
+    gr.update would send, so that this works with `image` too. A webcam that leaves the page stops sending, and the
+    browser releases the camera."""
+    script = f"() => ({{__type__: 'update', visible: {str(visible).lower()}}})"
+    tab.select(None, None, component, js=script, api_visibility="private", show_progress="hidden")
+
+
+def sleep_when_free(demo: gr.Blocks, seconds: float = 0.01) -> None:
+    """How long gradio's queue sleeps while nothing is asked; its own millisecond takes a tenth of a core from those who
+    train."""
+    demo._queue.sleep_when_free = seconds
