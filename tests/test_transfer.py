@@ -63,7 +63,7 @@ def test_painted_alone_asks_no_c_and_pastes_the_painted(drawing, hopper, monkeyp
     result = drawing(hopper, kind="painted")
     (face,) = result.faces
     assert (face.kind, face.avatar) == ("painted", None)
-    assert face.told() == {"kind": "painted", "parameters": None, "sure": None}
+    assert face.describe() == {"kind": "painted", "parameters": None, "sure": None}
     assert (face.picture() == both.faces[0].image).all()
     assert (result.composed != both.composed).any()
     assert "draw" not in result.ms
