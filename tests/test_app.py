@@ -16,7 +16,7 @@ from html import escape
 import numpy as np
 import pytest
 from PIL import Image as PILImage
-from serving import command, environment, serve
+from serving import ROOT, command, environment, serve
 from tiny_digits import write_digits, write_judge
 
 import app as script
@@ -254,11 +254,10 @@ def test_live_views_of_what_is_drawn(drawing, hopper):
 
 
 def test_live_shows_the_largest_emoji_alone(tiny, hopper, astronaut):
-    small = np.zeros((600, 256, 3), np.uint8)
-    small[:256] = astronaut[::2, ::2]
-    result = tiny(np.concatenate([small, hopper], axis=1))
-    assert len(result.faces) == 2
-    assert (emojify.compose(result, emojify.VIEWS[2]) == result.faces[1].image).all()
+    for pair in ((astronaut, hopper[:512]), (hopper[:512], astronaut)):
+        result = tiny(np.concatenate(pair, axis=1))
+        _, larger = sorted(result.faces, key=lambda face: face.aligned.face.box.width)
+        assert (emojify.compose(result, emojify.VIEWS[2]) == larger.image).all()
 
 
 def test_frames_a_second():
@@ -306,7 +305,7 @@ def digit_result(read, judged):
         ((7, 0.9), (1, 0.8), "hint", ["disagree", "encoder reads 7", "judge reads 1"]),
         ((7, 0.41), (7, 0.8), "hint", ["Perhaps a 7", "encoder is not sure: 41%"]),
         ((4, 0.9), (4, 0.79), "hint", ["Perhaps a 4", "judge is not sure: 79%"]),  # as of a scribble
-        ((2, 0.3), (3, 0.3), "hint", ["disagree", "encoder is not sure", "judge is not sure"]),
+        ((2, 0.3), (3, 0.3), "hint", ["disagree", "encoder is not sure: 30%", "judge is not sure: 30%"]),
     ],
 )
 def test_verdicts(read, judged, kind, words):
@@ -445,7 +444,18 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
     assert script.main([str(flag) for flag in flags]) == 0
     (line,) = [words for words in words_of(served[0]) if "No digits here" in words]
     assert "or name others by --digits and --judge." in line
+    assert str(tmp_path) not in line
     assert list(served[0].get_api_info()["named_endpoints"]) == ["/emojify"]
+
+
+@pytest.mark.parametrize("training", ["off", "tiny"])
+def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training, monkeypatch, tmp_path):
+    monkeypatch.setenv("DTN_DATA", str(tmp_path / "data"))
+    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", training)
+    served = json.dumps([demo.get_config_file(), demo.get_api_info()], default=str)
+    assert "emojify" in served
+    assert str(tmp_path) not in served
+    assert str(ROOT) not in served
 
 
 def test_the_tables_are_shown_where_they_are_measured(tiny, tiny_digits, monkeypatch, tmp_path, number):

@@ -290,10 +290,19 @@ def test_json_is_one_object_and_nothing_else(emojify, two_faces, tmp_path, drawi
     assert record["error"] is None
     assert record["outputs"] == [str(tmp_path / "out" / f"two-{i}.png") for i in (1, 2)]
     assert all(load(path).shape == (512, 512, 3) for path in record["outputs"])
-    big, small = record["faces"]
-    assert big["box"][0] > 512 > small["box"][2]
-    assert np.shape(big["points"]) == (5, 2)
+    left, right = record["faces"]
+    assert left["box"][2] < 512 < right["box"][0]
+    assert np.shape(left["points"]) == (5, 2)
+    assert record["turned"] == 0
     assert record["ms"]["total"] > 0
+
+
+def test_a_photo_on_its_side_is_turned(emojify, hopper, tmp_path):
+    save(tmp_path / "side.png", np.rot90(hopper))
+    code, out, log = emojify(tmp_path / "side.png", "-o", tmp_path / "out.png", "--json")
+    assert code == 0
+    assert "turned by 90° clockwise" in log
+    assert json.loads(out)["inputs"][0]["turned"] == 90
 
 
 def test_only_the_biggest_face_unless_all_are_asked_for(emojify, two_faces, tmp_path):

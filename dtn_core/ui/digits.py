@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -55,6 +56,7 @@ def fill(translations: Translations[DigitTransferrer]) -> gr.Dropdown:
 def explain(error: UserError) -> None:
     """Fill the tab with why there are no digits, where `DigitTransferrer.from_checkpoint` raised this."""
     reason = str(error).partition(". ")[0]  # what follows is advice for those who call the loader
+    reason = re.sub(r"(/[^/\s':]+)+/", "", reason)  # folders of the server are nobody's business
     advice = "Get checkpoints/digits and digits-judge from the repository, or name others by --digits and --judge."
     gr.HTML(html.message(f"No digits here: {reason}. {advice}"), apply_default_css=False, elem_id="no-digits")
     _tables()
