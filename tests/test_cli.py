@@ -301,7 +301,7 @@ def test_a_photo_on_its_side_is_turned(emojify, hopper, tmp_path):
     save(tmp_path / "side.png", np.rot90(hopper))
     code, out, log = emojify(tmp_path / "side.png", "-o", tmp_path / "out.png", "--json")
     assert code == 0
-    assert "turned by 90° clockwise" in log
+    assert "turned by 90° clockwise" in log[0]
     assert json.loads(out)["inputs"][0]["turned"] == 90
 
 
