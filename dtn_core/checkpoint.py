@@ -173,18 +173,18 @@ def drawer_tensors(drawer: Drawer) -> dict[str, Tensor]:
 
 
 def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device) -> Drawer:
-    told = _entry(directory, info, "avatar")
+    config = _entry(directory, info, "avatar")
     try:
-        if told.get("encoder"):
-            f = fill(encoders.build(told["encoder"]), directory, "avatar-encoder")
-        head = AvatarHead(**told["head"]) if told["head"] else None
-        picture = PictureHead(**told["picture"]) if told["picture"] else None
+        if config.get("encoder"):
+            f = fill(encoders.build(config["encoder"]), directory, "avatar-encoder")
+        head = AvatarHead(**config["head"]) if config["head"] else None
+        picture = PictureHead(**config["picture"]) if config["picture"] else None
         size = f.dim
         parts = {"standardise": Standardise(torch.zeros(size), torch.ones(size)), "head": head, "picture": picture}
         nets = nn.ModuleDict({name: net for name, net in parts.items() if net is not None})
-        if told["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
+        if config["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
             raise UserError(f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again.")
-        decisions = Decisions.from_dict(told["decisions"])
+        decisions = Decisions.from_dict(config["decisions"])
     except (TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{directory}: config.json's 'avatar' is damaged ({error}). Get the checkpoint again."
@@ -192,7 +192,13 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
     fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
     f = f.to(device).eval().requires_grad_(False)
     return Drawer(
-        told["style"], f, nets["standardise"], head, picture, decisions, weights_hash(directory, "avatar*.safetensors")
+        config["style"],
+        f,
+        nets["standardise"],
+        head,
+        picture,
+        decisions,
+        weights_hash(directory, "avatar*.safetensors"),
     )
 
 

@@ -134,13 +134,13 @@ class Transferrer:
         c = None if kind == "painted" else self.checkpoint.drawer
         paints = c is None or kind == "both"
         x = to_tensor([head.image for head in heads]).to(self.device)
-        told = c.f(x) if c else None
-        heard = y = None
+        features = c.f(x) if c else None
+        inputs = y = None
         if paints or c.reader != "f":
-            heard = self.checkpoint.generator_input(x, told if c and c.f is self.checkpoint.f else None)
+            inputs = self.checkpoint.generator_input(x, features if c and c.f is self.checkpoint.f else None)
         clock.lap("encode")
-        if heard is not None:
-            y = self.checkpoint.g(heard)
+        if inputs is not None:
+            y = self.checkpoint.g(inputs)
             clock.lap("generate")
         raw = large = avatars = [None] * len(heads)
         if paints:
@@ -148,7 +148,7 @@ class Transferrer:
             large = _with_alpha(to_images(self.upscale(y))) if upscale else np.stack([_enlarge(r) for r in raw])
             clock.lap("upscale")
         if c:
-            avatars = c.choose(told, None if y is None else y[:, :3], skin_features=c.skin_features(x))
+            avatars = c.choose(features, None if y is None else y[:, :3], skin_features=c.skin_features(x))
         made = zip(heads, raw, large, seen, avatars)
         return tuple(TransferredFace(head, r, image, *quality, avatar) for head, r, image, quality, avatar in made)
 
@@ -253,7 +253,7 @@ class DigitTransferrer:
         clock.lap("fit")
         read = self.read(x)
         clock.lap("read")
-        y = self.transfer(x)  # asks f anew: not every G hears f
+        y = self.transfer(x)  # f anew: not every G contains it
         clock.lap("generate")
         judged = self.judged(y)
         clock.lap("judge")

@@ -108,29 +108,29 @@ def sample(hand: str, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
     glasses = h.glasses is not None and chance(0.4)
     dark = bool(h.dark) and chance(0.3)
 
-    told: dict[str, float] = {"Wearing_Hat": float(kind == "hat")} if h.hat else {}
+    labels: dict[str, float] = {"Wearing_Hat": float(kind == "hat")} if h.hat else {}
     if h.bald:
-        told["Bald"] = float(kind == "bald")
+        labels["Bald"] = float(kind == "bald")
     if h.beard:
-        told["No_Beard"] = float(not beard)
+        labels["No_Beard"] = float(not beard)
     if h.glasses:
-        told["Eyeglasses"] = float(glasses)
+        labels["Eyeglasses"] = float(glasses)
     if beard or kind in ("long", "short"):
-        told["Male"] = float(beard or kind == "short")
+        labels["Male"] = float(beard or kind == "short")
     elif kind == "bald":
-        told["Male"] = 1.0
+        labels["Male"] = 1.0
     if kind == "grey" or kind in ("long", "short", "other"):
         shown = "grey" if kind == "grey" else hair if h.colours else "black"
         names = {"black": "Black_Hair", "brown": "Brown_Hair", "blond": "Blond_Hair", "grey": "Gray_Hair"}
-        told |= {name: float(shown == colour) for colour, name in names.items()}
-        told |= {name: float(shown == "grey") for name in ("age_45", "age_60")}  # how drawings say it
-        told["Young"] = float(shown != "grey")
+        labels |= {name: float(shown == colour) for colour, name in names.items()}
+        labels |= {name: float(shown == "grey") for name in ("age_45", "age_60")}  # how drawings say it
+        labels["Young"] = float(shown != "grey")
     if skin in _DARK_SKINS:
-        told |= {"race_White": 0.0, "Pale_Skin": 0.0}
+        labels |= {"race_White": 0.0, "Pale_Skin": 0.0}
         if skin == "dark":
-            told["race_Black"] = 1.0
+            labels["race_Black"] = 1.0
     elif skin != "tan":
-        told |= {"race_Black": 0.0, "race_Indian": 0.0}
+        labels |= {"race_Black": 0.0, "race_Indian": 0.0}
 
     options: dict[str, Any] = {
         "seed": str(seed), f"{h.hair}Variant": [pick(kinds[kind])], f"{h.hair}Probability": 100,
@@ -145,9 +145,9 @@ def sample(hand: str, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
         options["glassesColor"] = [pick(("#262e33", "#3c4f5c", "#25557c", "#000000"))]
     if h.mouths[0]:
         smiling = chance(0.5)
-        told["Smiling"] = float(smiling)
+        labels["Smiling"] = float(smiling)
         options["mouthVariant"] = [pick(h.mouths[0] if smiling else h.mouths[1])]
-    return options, told
+    return options, labels
 
 
 def _shifted(colour: str, by: int) -> str:

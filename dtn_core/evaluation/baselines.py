@@ -70,9 +70,9 @@ def base_rates(data: Path) -> NDArray[np.float64]:
     celeba = {a: np.mean([float(r[a]) for r in rows]) for a in CELEBA}
     with zipfile.ZipFile(data / "utkface.zip") as pack:
         names = [n for n in pack.namelist() if portraits.split_of(n) == "train" and len(n.split("_")) == 4]
-    told = utkface_truth(names)
-    dark = told["dark_skin"][told["dark_skin"] != UNKNOWN].mean()
-    return np.array([*_as_wanted(celeba), dark, told["old"].mean()], np.float64)
+    labels = utkface_truth(names)
+    dark = labels["dark_skin"][labels["dark_skin"] != UNKNOWN].mean()
+    return np.array([*_as_wanted(celeba), dark, labels["old"].mean()], np.float64)
 
 
 def _as_wanted(celeba: dict[str, Any]) -> list[Any]:
@@ -92,8 +92,8 @@ def shown_attributes(attributes: Attributes) -> list[float]:
     a = attributes
     # Without a hat, a head of which it isn't told whether it is bald may have hair of any colour.
     unseen = a.bald is None and not a.hat
-    told = (a.glasses, a.bald, a.hat, a.beard, a.male)
-    glasses, bald, hat, beard, male = (0.5 if v is None else float(v) for v in told)
+    labels = (a.glasses, a.bald, a.hat, a.beard, a.male)
+    glasses, bald, hat, beard, male = (0.5 if v is None else float(v) for v in labels)
     hair = [0.5 if unseen else float(a.hair == name.removeprefix("hair_")) for name in HAIR]
     old = 0.5 if unseen else float(bool(a.bald) or a.hair == "grey")
     dark = 0.5 if a.skin is None else float(a.skin in ("brown", "dark"))
@@ -123,10 +123,10 @@ def matching_avatars(
     these pictures instead, by what of them is told."""
     seeds = range(_MATCHING, _MATCHING + count)
     if among is None:
-        told = [styles.sample(s, avatars.BALANCED, style).attributes for s in seeds]
+        labels = [styles.sample(s, avatars.BALANCED, style).attributes for s in seeds]
     else:
-        told = among.attributes[:count]
-    there = np.array([shown_attributes(attributes) for attributes in told])
+        labels = among.attributes[:count]
+    there = np.array([shown_attributes(attributes) for attributes in labels])
     # |w − t| summed, for w of 0 and 1, without an (N, count, len(WANTED)) array.
     misses = wanted @ (1 - there).T + (1 - wanted) @ there.T
     ties = np.random.default_rng(seed).uniform(0, 0.01, misses.shape)

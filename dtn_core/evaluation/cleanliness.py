@@ -73,6 +73,6 @@ def c2st(made: Tensor, rendered: Tensor) -> tuple[float, float]:
         return total
 
     descent.step(loss)
-    said = (unseen @ weights[:-1] + weights[-1]).detach().numpy() > 0
-    shares = np.mean(said, axis=1)
+    answers = (unseen @ weights[:-1] + weights[-1]).detach().numpy() > 0
+    shares = np.mean(answers, axis=1)
     return float(shares[0]), float(shares[1])

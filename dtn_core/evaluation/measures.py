@@ -136,11 +136,11 @@ def _group(
         answers = []
         for a in (a for a in attributes if a in scores):
             cells = [(truth[a] == label, (scores[a] > 0) == label) for label in (0, 1)]
-            told = [
+            found = [
                 (right[mask & who].mean(), right[mask].mean()) for mask, right in cells if (mask & who).sum() >= FEWEST
             ]
-            if told:
-                answers.append(np.mean(told, axis=0))
+            if found:
+                answers.append(np.mean(found, axis=0))
         if answers:
             mine, all_of_them = np.mean(answers, axis=0)
             theirs.append(float(mine))

@@ -1,6 +1,6 @@
 """What is asked of emoji of faces, the labels that answer it, and the judge's scores.
 
-A style is asked only what it can show and its pack tells (`styles.UNTOLD`), so means of different styles can't be
+A style is asked only what it can show and its pack tells (`StyleRecord.untold`), so means of different styles can't be
 compared.
 """
 
@@ -22,7 +22,7 @@ NINE = {
 """Judged attribute → CelebA's. No_Beard is turned round."""
 
 EXPRESSIONS = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
-"""Asked of drawn avatars, whose mouth is told by their parameters."""
+"""Asked of drawn avatars, whose mouth is one of their parameters."""
 
 LABELS = (*NINE.values(), "Mustache", *EXPRESSIONS.values())
 """CelebA's attributes that are read."""

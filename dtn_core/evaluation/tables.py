@@ -48,13 +48,13 @@ def _summary(measure: Measure, drawn: dict[str, Any], unasked: Sequence[str]) ->
     name = next(iter(rows))
     columns = ["painted", "drawn", "drawn balanced", BASELINES[NEAREST], BASELINES[CEILING], "f's own reading"]
 
-    def told(judged: Callable[[dict[str, Any]], Any], exact: dict[str, Any]) -> list[Any]:
+    def cells_of(judged: Callable[[dict[str, Any]], Any], exact: dict[str, Any]) -> list[Any]:
         """A cell a column: what the judge says of what is painted and of the ceiling, what is known of the others."""
         known = [exact[key] for key in ("drawn", "drawn_balanced", NEAREST)]
         return [judged(rows[name]), *known, judged(rows[CEILING]), exact["f"]]
 
     lines = [line(f"{right['drawn']['n']} people of CelebA", columns), "|---" * (len(columns) + 1) + "|"]
-    shares = told(lambda row: row["all_right"], right)
+    shares = cells_of(lambda row: row["all_right"], right)
     lines.append(line(right_words(len(drawn["asked"])), [right_share(cell) for cell in shares]))
     all_judged = (name, f"{name}, drawn", f"{name}, drawn balanced", NEAREST, CEILING)
     means = [number(rows[key]["agreement"]["balanced_accuracy"], ".3f") for key in all_judged]
@@ -63,7 +63,7 @@ def _summary(measure: Measure, drawn: dict[str, Any], unasked: Sequence[str]) ->
     lines.append(line(f"mean AUC of {soft['asked']} probabilities, no threshold", ["", of_c, of_c, "", "", of_f]))
     for question in CONFUSION_QUESTIONS:
         if question in hits["drawn"]:
-            cells = told(lambda row, q=question: row["judged"][q], {k: v[question] for k, v in hits.items()})
+            cells = cells_of(lambda row, q=question: row["judged"][q], {k: v[question] for k, v in hits.items()})
             lines.append(line(f"{question}: precision (recall)", [_precise(cell) for cell in cells]))
     note = "What is painted, and the ceiling, by the judge; what is drawn, and the nearest avatar, by their parameters."
     return [*lines, "", note]
@@ -183,8 +183,8 @@ def _people_table(measure: Measure) -> list[str]:
     rows = {name: row["people"] for name, row in measure["rows"].items() if row["hash"]}
     titles = [_title(name, rows) for name in rows]
     lines = [line("agreement (same labels, everybody)", ["n", *titles]), "|---" * (len(rows) + 2) + "|"]
-    for axis, told in next(iter(rows.values())).items():
-        for group, cell in told["groups"].items():
+    for axis, figures in next(iter(rows.values())).items():
+        for group, cell in figures["groups"].items():
             cells = [people[axis]["groups"][group] for people in rows.values()]
             both = [f"{number(c['agreement'], '.3f')} ({number(c['same_labels'], '.3f')})" for c in cells]
             lines.append(line(f"{axis}: {group}", [str(cell["n"]), *both]))

@@ -48,5 +48,5 @@ class PictureHead(nn.Module):
 
 def added(a: Mapping[str, Tensor] | None, b: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
     """Log-probabilities of both readers added, or of the one there is: {head: (B, choices)}, normalised."""
-    said = [{k: v.log_softmax(1) for k, v in part.items()} for part in (a, b) if part is not None]
-    return said[0] if len(said) == 1 else {k: torch.log_softmax(v + said[1][k], 1) for k, v in said[0].items()}
+    parts = [{k: v.log_softmax(1) for k, v in part.items()} for part in (a, b) if part is not None]
+    return parts[0] if len(parts) == 1 else {k: torch.log_softmax(v + parts[1][k], 1) for k, v in parts[0].items()}

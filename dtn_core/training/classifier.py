@@ -120,15 +120,15 @@ class ClassifierStage:
         self.net.train()
         with self.accelerator.autocast():
             logits = self.net.logits(self.net(x if guessed is None else torch.cat([x, guessed.x]))).float()
-        told = {"accuracy": (logits[: len(x)].argmax(1) == y).float().mean()}
+        scalars = {"accuracy": (logits[: len(x)].argmax(1) == y).float().mean()}
         loss = F.cross_entropy(logits[: len(x)], y, label_smoothing=self.config.smoothing)
         if guessed is not None:
             each = F.cross_entropy(logits[len(x) :], guessed.y, reduction="none", label_smoothing=self.config.smoothing)
             loss = loss + (each * guessed.sure).mean()
-            told["sure"] = guessed.sure.mean()
+            scalars["sure"] = guessed.sure.mean()
         optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
         update_ema(self.ema, self.net, self.config.ema, step)
-        return {"loss": loss, **told}
+        return {"loss": loss, **scalars}
 
     @torch.no_grad()
     def _guessed(self, step: int) -> Guessed:
@@ -140,11 +140,11 @@ class ClassifierStage:
         index = torch.randint(len(self.unlabelled), (n,), generator=random)
         x = to_float(self.unlabelled[index.to(self.unlabelled.device)])
         mild = augment.random_affine(x, random, angle=5, scale=0.05, shift=0.04)
-        said = self.ema.logits(self.ema(mild)).softmax(1)
-        self.shares.lerp_(said.mean(0), 0.02 if step > 50 else 0.1)
+        guesses = self.ema.logits(self.ema(mild)).softmax(1)
+        self.shares.lerp_(guesses.mean(0), 0.02 if step > 50 else 0.1)
         if self.config.balanced:
-            said = said / self.shares
-        share, y = (said / said.sum(1, keepdim=True)).max(1)
+            guesses = guesses / self.shares
+        share, y = (guesses / guesses.sum(1, keepdim=True)).max(1)
         hard = augment.degrade(
             augment.color_jitter(augment.sketch(augment.random_affine(x, random), random, 0.5), random), random
         )
@@ -184,8 +184,8 @@ class ClassifierStage:
     def validate(self) -> dict[str, float]:
         """Accuracy on the validation part (of MNIST: the test part, which nothing is chosen by)."""
         x, y = self.val
-        said = torch.cat([self.ema.logits(self.ema(to_float(part))).argmax(1) for part in x.split(256)])
-        return {"accuracy": float((said == y).float().mean())}
+        guesses = torch.cat([self.ema.logits(self.ema(to_float(part))).argmax(1) for part in x.split(256)])
+        return {"accuracy": float((guesses == y).float().mean())}
 
     def state(self) -> dict[str, Any]:
         kept = states(self, ("net", "ema", "optimizer"))

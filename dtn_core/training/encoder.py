@@ -85,12 +85,12 @@ class EncoderStage:
             features = self.net(batch.x)
             logits = self.net.logits(features)
             skin = self.net.skin(F.relu(features[:, : self.net.hidden])) if self.skins else None
-        told = {"attributes": attribute_loss(logits.float(), batch.labels, self.accelerator, self.weights)}
+        losses = {"attributes": attribute_loss(logits.float(), batch.labels, self.accelerator, self.weights)}
         if skin is not None:
-            told["skin"] = F.smooth_l1_loss(skin.float(), batch.skin)
-        loss = told["attributes"] + self.config.skin * told.get("skin", 0.0)
+            losses["skin"] = F.smooth_l1_loss(skin.float(), batch.skin)
+        loss = losses["attributes"] + self.config.skin * losses.get("skin", 0.0)
         optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
-        return {"loss": loss, **told}
+        return {"loss": loss, **losses}
 
     def _batch(self, step: int) -> Batch:
         if self.ahead is None or self.ahead[0] != step:
@@ -109,9 +109,9 @@ class EncoderStage:
         crops, labels, skins = [], [], []
         for k in which:
             i = int(rng.integers(len(self.train_sets[k])))
-            crop, told = augmented(rng, self.train_sets[k], i, self.config)
+            crop, losses = augmented(rng, self.train_sets[k], i, self.config)
             crops.append(crop)
-            labels.append(told)
+            labels.append(losses)
             skins.append(self.skins[k][i] if self.skins else _NO_SKIN)
         for _ in range(n_drawn):
             i = int(rng.integers(len(self.drawn[0])))

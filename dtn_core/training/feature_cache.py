@@ -85,15 +85,15 @@ class FeatureCache:
     @classmethod
     def read(cls, path: Path) -> FeatureCache:
         """The inverse of `write`. Raises UserError with one line if it is missing, damaged or no pack."""
-        told = _told(path)
+        found = _metadata(path)
         try:
             with safe_open(path, "pt") as file:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
             for key in ("t", "t_val"):
                 raw = bytearray(zlib.decompress(tensors[key].numpy().tobytes()))
-                tensors[key] = torch.frombuffer(raw, dtype=torch.uint8).view(json.loads(told[key]))
+                tensors[key] = torch.frombuffer(raw, dtype=torch.uint8).view(json.loads(found[key]))
             wide = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-            return cls(**wide, source=told.get("source", ""), made_by=told.get("f", ""))
+            return cls(**wide, source=found.get("source", ""), made_by=found.get("f", ""))
         except (OSError, SafetensorError, zlib.error, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"{path}: damaged, or no feature cache ({_why(error)}). Make it again.") from None
 
@@ -118,7 +118,7 @@ def identity(f: nn.Module) -> str:
 
 def check_cache(path: Path, f: nn.Module) -> None:
     """Look at the head of a pack's file. Raises UserError with one line if it isn't one, or if another f made it."""
-    made_by = _told(path).get("f")
+    made_by = _metadata(path).get("f")
     if not made_by:
         raise UserError(f"{path}: made by an earlier version, which didn't say with which f. Make it again.")
     if made_by != identity(f):
@@ -131,7 +131,7 @@ def read_cache(path: Path, f: nn.Module) -> FeatureCache:
     return FeatureCache.read(path)
 
 
-def _told(path: Path) -> dict[str, str]:
+def _metadata(path: Path) -> dict[str, str]:
     """What a safetensors file says of itself. Raises UserError with one line if there is no such file."""
     if not path.is_file():
         raise UserError(f"{path}: no such feature cache. Make one with --write-feature-cache.")
@@ -174,11 +174,11 @@ def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, st
         names = ["celeba.zip", "celeba_attributes.csv"] + ["utkface.zip"] * bool(config.utkface)
         names += styles.STYLES[config.style].pack_files
         files = [path for path in (data / name for name in names) if path.is_file()]
-    told = []
+    found = []
     for path in files:
         with path.open("rb") as file:
-            told.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
-    return told
+            found.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
+    return found
 
 
 @torch.no_grad()
@@ -255,8 +255,8 @@ def _fingerprint(path: str | None) -> list[Any]:
     """A folder or zip and what tells that it has changed since: names, sizes and times of its files."""
     root = Path(path or ".").resolve()
     files = sorted(root.rglob("*")) if root.is_dir() else [root]
-    told = [(str(file), (facts := file.stat()).st_size, facts.st_mtime_ns) for file in files if file.is_file()]
-    return [str(root), hashlib.sha256(repr(told).encode()).hexdigest()]
+    found = [(str(file), (facts := file.stat()).st_size, facts.st_mtime_ns) for file in files if file.is_file()]
+    return [str(root), hashlib.sha256(repr(found).encode()).hexdigest()]
 
 
 def _packed(pictures: Image) -> Tensor:

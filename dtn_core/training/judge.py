@@ -30,8 +30,8 @@ def labels_of(attributes: Attributes) -> list[float]:
     """`JUDGED` of a picture: 0, 1 or `UNKNOWN`."""
     a = attributes
     hair = {f"hair_{c}": None if a.hair is None else a.hair == c for c in ("black", "brown", "blond", "grey")}
-    told = {**a._asdict(), **hair, "dark_skin": None if a.skin is None else a.skin in ("brown", "dark")}
-    return [UNKNOWN if told[name] is None else float(told[name]) for name in JUDGED]
+    labels = {**a._asdict(), **hair, "dark_skin": None if a.skin is None else a.skin in ("brown", "dark")}
+    return [UNKNOWN if labels[name] is None else float(labels[name]) for name in JUDGED]
 
 
 def balanced_avatars(first: int, count: int, style: Style = "avataaars") -> tuple[Tensor, Tensor]:
@@ -98,10 +98,10 @@ class JudgeStage:
         of these."""
         self.net.eval()
         x, y = self.val
-        said = torch.cat([self.net(part) for part in x.split(256)]).cpu().numpy() > 0
+        answers = torch.cat([self.net(part) for part in x.split(256)]).cpu().numpy() > 0
         truth = y.cpu().numpy()
         figures = {
-            name: balanced_accuracy(truth[truth[:, i] != UNKNOWN, i], said[truth[:, i] != UNKNOWN, i])
+            name: balanced_accuracy(truth[truth[:, i] != UNKNOWN, i], answers[truth[:, i] != UNKNOWN, i])
             for i, name in enumerate(JUDGED)
         }
         figures = {name: figure for name, figure in figures.items() if np.isfinite(figure)}

@@ -83,24 +83,24 @@ class TransferStage:
         """One step of D and one of g on a batch that depends on (seed, step) alone."""
         for adam, lr in ((self.adam_g, self.config.lr), (self.adam_d, self.config.lr_d)):
             set_lr(adam, lr * flat_cosine(step, self.config.steps))
-        z_s, heard, t, drawn = self._batch(step)
+        z_s, inputs, t, drawn = self._batch(step)
         self.g.train()
         with self.accelerator.autocast():
-            g_s, g_t = self.g(heard).float().chunk(2)
-        told: dict[str, Tensor] = {}
+            g_s, g_t = self.g(inputs).float().chunk(2)
+        scalars: dict[str, Tensor] = {}
         if self.config.delta:
             d = self._step_d(g_s.detach(), g_t.detach(), t)
-            told = {"d": d.total, "d_s": d.from_s, "d_real": d.real, "d_accuracy": d.accuracy}
+            scalars = {"d": d.total, "d_s": d.from_s, "d_real": d.real, "d_accuracy": d.accuracy}
             if d.from_t is not None:
-                told["d_t"] = d.from_t
+                scalars["d_t"] = d.from_t
         g = self._step_g(g_s, g_t, z_s, t, step, drawn)
         update_ema(self.ema, self.g, self.config.ema, step)
         if g.tie is not None:
-            told["tie"] = g.tie
-        return {**told, "g": g.total, "gang": g.gang, "const": g.const, "tid": g.tid, "tv": g.tv}
+            scalars["tie"] = g.tie
+        return {**scalars, "g": g.total, "gang": g.gang, "const": g.const, "tid": g.tid, "tv": g.tv}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """f of n source pictures, standardised; what G hears of them and of n targets; the targets; what c draws of
+        """f of n source pictures, standardised; the inputs of G, of them and n targets; the targets; what c draws of
         the sources, if G is tied to it."""
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         n, device, mine = self.batch, self.z_s.device, part(self.batch, self.accelerator)
@@ -165,12 +165,12 @@ class TransferStage:
                 break
             shown = slice(start, start + n)
             t = to_float(self.t[shown].to(self.z_t.device))
-            heard_t = self.z_t[shown] if self.x_s is None else to_rgb(t)
-            rows += [list(self.val[shown].numpy()), show(self.ema(self._heard_val()[shown]))]
-            rows += [show(t), show(self.ema(heard_t))]
+            inputs_t = self.z_t[shown] if self.x_s is None else to_rgb(t)
+            rows += [list(self.val[shown].numpy()), show(self.ema(self._val_inputs()[shown]))]
+            rows += [show(t), show(self.ema(inputs_t))]
         return images.grid(rows)
 
-    def _heard_val(self) -> Tensor:
+    def _val_inputs(self) -> Tensor:
         if self.x_s is None:
             return self.z_val
         return to_float(self.val).permute(0, 3, 1, 2).to(self.z_val.device)
@@ -179,7 +179,7 @@ class TransferStage:
     def validate(self) -> dict[str, float]:
         """On held-out pictures: f-constancy (const; unsupervised, so a checkpoint may be chosen by it), the spread of
         G(s) as a share of that of t (diversity), and L_TID (tid)."""
-        made = torch.cat([self.ema(x) for x in self._heard_val().split(64)])
+        made = torch.cat([self.ema(x) for x in self._val_inputs().split(64)])
         f_g = torch.cat([self.standardise_t(self.f(to_rgb(x))) for x in made.split(64)])
         t = to_float(self.t_val.to(made.device))
         figures = {
@@ -187,8 +187,8 @@ class TransferStage:
             "diversity": float(spread(made) / spread(t).clamp_min(1e-6)),
         }
         if self.config.beta:
-            heard = self.z_t_val if self.x_s is None else to_rgb(t)
-            figures["tid"] = float(losses.tid(t, torch.cat([self.ema(x) for x in heard.split(64)])))
+            inputs = self.z_t_val if self.x_s is None else to_rgb(t)
+            figures["tid"] = float(losses.tid(t, torch.cat([self.ema(x) for x in inputs.split(64)])))
         return figures
 
     def state(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def cartoons(data: Path, size: int = 64, limit: int | None = None) -> tuple[Imag
     for file in (path, table):
         if not file.is_file():
             raise UserError(f"{file}: missing. The style 'cartoon-set' needs cartoonset.zip and cartoonset.csv.")
-    drawn, told = [], []
+    drawn, labels = [], []
     try:
         with zipfile.ZipFile(path) as pack, table.open(newline="") as rows:
             for row in csv.DictReader(rows):
@@ -42,12 +42,12 @@ def cartoons(data: Path, size: int = 64, limit: int | None = None) -> tuple[Imag
                 cut = cut_out(picture[..., ::-1])
                 if cut is not None:
                     drawn.append(head(cut, size))
-                    told.append(_attributes(row))
+                    labels.append(_attributes(row))
     except (OSError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, cv2.error) as error:
         raise UserError(f"{path}: damaged ({error}). Get the pack again.") from None
     if not drawn:
         raise UserError(f"{path}: no cartoon before plain white is in it. Get the pack again.")
-    return np.stack(drawn), told
+    return np.stack(drawn), labels
 
 
 def cut_out(picture: Image) -> Image | None:

@@ -21,15 +21,15 @@ def likeness(queries: Portrayed, targets: Portrayed) -> dict[str, Any]:
     """AUC of telling photo i of the queries and i of the targets, one person, from i and another's. probabilities: by
     what c thinks; parameters: by what is drawn; f: by the cosine of f's standardised features, no avatar between."""
     return {
-        "probabilities": _told(probabilities_alike(beliefs(queries), beliefs(targets))),
-        "parameters": _told(parameters_alike(queries.avatars["sure"], targets.avatars["sure"])),
-        "f": _told(_cosines(queries, targets)),
+        "probabilities": _auc(probabilities_alike(beliefs(queries), beliefs(targets))),
+        "parameters": _auc(parameters_alike(queries.avatars["sure"], targets.avatars["sure"])),
+        "f": _auc(_cosines(queries, targets)),
         "same": len(queries),
         "different": len(queries) * (len(queries) - 1),
     }
 
 
-def _told(alike: NDArray[np.floating]) -> float | None:
+def _auc(alike: NDArray[np.floating]) -> float | None:
     """The AUC of an (N, N) similarity whose diagonal should be highest."""
     return round(auc(np.eye(len(alike)).ravel(), alike.ravel()), 4) if len(alike) > 1 else None
 

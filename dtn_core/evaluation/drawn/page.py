@@ -22,12 +22,12 @@ def _head(title: str, columns: Sequence[str]) -> list[str]:
 
 
 def _right(drawn: dict[str, Any]) -> list[str]:
-    told = drawn["all_right"]
-    some = told["drawn"]
+    figures = drawn["all_right"]
+    some = figures["drawn"]
     title = f"{right_words(len(drawn['asked']))}, by the parameters"
-    lines = _head(title, [NAMES[name] for name in told])
+    lines = _head(title, [NAMES[name] for name in figures])
     row = f"of {some['n']} people in CelebA, the hair of {some['hair_asked']}"
-    return [*lines, line(row, [right_share(cell) for cell in told.values()])]
+    return [*lines, line(row, [right_share(cell) for cell in figures.values()])]
 
 
 def _questions(drawn: dict[str, Any]) -> list[str]:
@@ -67,12 +67,12 @@ def _given(drawn: dict[str, Any]) -> list[str]:
             cells = [_shares(by_group, g) for g in groups] + [_shares(by_sex, sex) for sex in ("female", "male")]
             lines.append(line(f"{question} {what}", [*cells, *ratios]))
         for sex in ("female", "male") if "group_and_sex" in axes else ():
-            told = [p["utkface"][question]["group_and_sex"]["invented"] for p in points]
+            figures = [p["utkface"][question]["group_and_sex"]["invented"] for p in points]
             lines.append(
-                line(f"{question} invented, {sex}", [*(_shares(told, f"{g}, {sex}") for g in groups), *[""] * 4])
+                line(f"{question} invented, {sex}", [*(_shares(figures, f"{g}, {sex}") for g in groups), *[""] * 4])
             )
-        told = [p["celeba"][question]["sex"]["against_labels"] for p in points]
-        cells = [_shares(told, sex) for sex in ("female", "male")]
+        figures = [p["celeba"][question]["sex"]["against_labels"] for p in points]
+        cells = [_shares(figures, sex) for sex in ("female", "male")]
         lines.append(line(f"{question} against the label (CelebA)", [*[""] * len(groups), *cells, "", ""]))
     note = (
         "Shares of the people of a group. read: what f sees in the photo; invented: of those on whom f sees none; "
@@ -81,12 +81,12 @@ def _given(drawn: dict[str, Any]) -> list[str]:
     return [*lines, "", note]
 
 
-def _shares(told: Sequence[dict[str, Any]], group: str) -> str:
-    return _once([percent(t["groups"][group]["share"]) for t in told])
+def _shares(figures: Sequence[dict[str, Any]], group: str) -> str:
+    return _once([percent(t["groups"][group]["share"]) for t in figures])
 
 
-def _both(told: Sequence[dict[str, Any]], key: str, digits: str) -> str:
-    return _once([number(t[key], digits) for t in told])
+def _both(figures: Sequence[dict[str, Any]], key: str, digits: str) -> str:
+    return _once([number(t[key], digits) for t in figures])
 
 
 def _once(cells: Sequence[str]) -> str:
@@ -98,10 +98,10 @@ def _skin(drawn: dict[str, Any]) -> list[str]:
     groups = drawn["skin"]["drawn"]
     lines = _head(
         "skin against the photo's cheek (UTKFace): mean absolute ΔL* (signed), ΔE",
-        [f"{name} ({told['n']})" for name, told in groups.items()],
+        [f"{name} ({figures['n']})" for name, figures in groups.items()],
     )
     for who, title in (("drawn", "drawn"), ("painted", "painted, its cheek")):
-        lines.append(line(title, [_apart(told) for told in drawn["skin"][who].values()]))
+        lines.append(line(title, [_apart(figures) for figures in drawn["skin"][who].values()]))
     thirds = drawn["brown_skin"]
     for name, title in (("darkest", "darkest third"), ("brightest", "brightest third"), ("all", "all photos")):
         cells = [f"{percent(t['share'])} of {t['n']}" for t in thirds[name].values()]
@@ -109,8 +109,8 @@ def _skin(drawn: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _apart(told: dict[str, Any]) -> str:
-    return f"{number(told['lightness'], '.1f')} ({number(told['lighter'], '+.1f')}), {number(told['distance'], '.1f')}"
+def _apart(skin: dict[str, Any]) -> str:
+    return f"{number(skin['lightness'], '.1f')} ({number(skin['lighter'], '+.1f')}), {number(skin['distance'], '.1f')}"
 
 
 def _light(drawn: dict[str, Any]) -> list[str]:
@@ -119,8 +119,8 @@ def _light(drawn: dict[str, Any]) -> list[str]:
         f"{light['n']} portraits in other light", ["drawn skin, range of L*", "painted cheek", "an answer changes"]
     )
     for name, title in (("gains", "five exposures"), ("all", "and three colours of light")):
-        told = light[name]
-        cells = [f"{told['drawn_skin']:.1f}", f"{told['painted_cheek']:.1f}", percent(told["answers_change"])]
+        figures = light[name]
+        cells = [f"{figures['drawn_skin']:.1f}", f"{figures['painted_cheek']:.1f}", percent(figures["answers_change"])]
         lines.append(line(title, cells))
     return lines
 
@@ -130,14 +130,17 @@ def _rest(drawn: dict[str, Any]) -> list[str]:
     lines = _head("beside avatars with the same attributes", [*(NAMES[name] for name in clean), "real avatars"])
     columns = [*clean.values(), clean["drawn"]["real"]]
     lines += [
-        line("KID × 1000", [kid(told) for told in columns]),
+        line("KID × 1000", [kid(figures) for figures in columns]),
         line("C2ST: share taken for rendered (.5: indistinguishable)", [number(t["c2st"], ".2f") for t in columns]),
-        line("drawings whose attributes one of them has", [*(percent(told["matched"]) for told in clean.values()), ""]),
+        line(
+            "drawings whose attributes one of them has",
+            [*(percent(figures["matched"]) for figures in clean.values()), ""],
+        ),
         "",
     ]
     if same:
-        told = [f"{number(same[who], '.3f')} by {what}" for who, what in _ALIKE.items()]
-        lines.append(f"The same person against others, AUC of {same['same']} pairs of photos: {', '.join(told)}.")
+        figures = [f"{number(same[who], '.3f')} by {what}" for who, what in _ALIKE.items()]
+        lines.append(f"The same person against others, AUC of {same['same']} pairs of photos: {', '.join(figures)}.")
     time = f"{ms['both']:.1f} ms ({ms['choice']:.1f} for the choice, {ms['picture']:.1f} for resvg's 256 px)"
     lines.append(f"c and the engine take {time} beyond f: medians of {ms['n']} on one thread.")
     lines.append(f"c: {drawn['drawer']}.")

@@ -37,14 +37,14 @@ def members(truth: Truth) -> dict[str, Members]:
 def shares(drawn: NDArray[np.bool_], among: NDArray[np.bool_], groups: Members) -> dict[str, Any]:
     """Of the people of each group who are among those meant, the share with something drawn. Over the groups with
     `FEWEST` of them: highest, lowest and mean share, and how many times the highest is of the others (None: of 0)."""
-    told = {}
+    rows = {}
     for name, who in groups.items():
         meant = who & among
-        told[name] = {"n": int(meant.sum()), "share": mean([drawn[meant].mean()]) if meant.any() else None}
-    known = [row["share"] for row in told.values() if row["n"] >= FEWEST]
+        rows[name] = {"n": int(meant.sum()), "share": mean([drawn[meant].mean()]) if meant.any() else None}
+    known = [row["share"] for row in rows.values() if row["n"] >= FEWEST]
     highest, lowest, middle = (max(known), min(known), float(np.mean(known))) if known else (None, None, None)
     return {
-        "groups": told,
+        "groups": rows,
         "highest": highest,
         "lowest": lowest,
         "mean": mean([middle]),
@@ -53,15 +53,15 @@ def shares(drawn: NDArray[np.bool_], among: NDArray[np.bool_], groups: Members) 
     }
 
 
-def given(truth: Truth, said: Answers, read: Answers) -> dict[str, Any]:
+def given(truth: Truth, answers: Answers, read: Answers) -> dict[str, Any]:
     """Question → what is drawn on whom. drawn: the share of everybody; read: the same of what f reads in the photos;
     invented: of those on whom f's own reading sees none, the share who are drawn with it; against_labels: of those
     who by the label have none, where there are labels. Beards are asked of group and sex together, too."""
-    everybody = np.ones(len(said.hair), bool)
+    everybody = np.ones(len(answers.hair), bool)
     rows = {}
-    for name in (name for name in ASKED if name in said.yes):
+    for name in (name for name in ASKED if name in answers.yes):
         axes = {k: v for k, v in members(truth).items() if name == "beard" or k != "group_and_sex"}
-        drawn, seen = said.yes[name] == 1, read.yes[name] == 1
+        drawn, seen = answers.yes[name] == 1, read.yes[name] == 1
         measures = {"drawn": (drawn, everybody), "read": (seen, everybody), "invented": (drawn, ~seen)}
         if name in truth:
             measures["against_labels"] = drawn, truth[name] == 0
@@ -82,16 +82,16 @@ def skin_errors(
     """Group, and all → how far (N, 3) skins are from the cheeks in the photos, in CIELAB: lightness, the mean absolute
     difference of L*; lighter: the mean signed one; distance: the mean ΔE (1976)."""
     apart = skins - photographed
-    told = {}
+    rows = {}
     for name, who in {"all": np.ones(len(skins), bool), **groups}.items():
         difference = apart[who]
-        told[name] = {
+        rows[name] = {
             "lightness": _tenth(np.abs(difference[:, 0])),
             "lighter": _tenth(difference[:, 0]),
             "distance": _tenth(np.linalg.norm(difference, axis=1)),
             "n": int(who.sum()),
         }
-    return told
+    return rows
 
 
 def _tenth(values: NDArray[np.floating]) -> float | None:
