@@ -151,7 +151,9 @@ def test_names_in_the_architecture_exist():
     found = re.findall(r"`([\w/.]+\.py)`: ((?:`\w+`(?:, )?)+)", DOCS["architecture.md"])
     assert len(found) >= 8
     for path, names in found:
-        defined = {node.name for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))) if hasattr(node, "name")}
+        tree = list(ast.walk(ast.parse((ROOT / path).read_text("utf-8"))))
+        defined = {node.name for node in tree if hasattr(node, "name")}
+        defined |= {node.id for node in tree if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         assert set(re.findall(r"`(\w+)`", names)) <= defined, path
 
 
