@@ -1,13 +1,13 @@
-// Runs once for the curves: under the pointer, the step and what each line has there. The numbers are read back from the
-// drawn points; data-scale holds the last step and the least and greatest value of the axes.
+// Runs once for the curves: draws them, and shows the step and the values under the pointer. The numbers are read back
+// from the drawn points; data-scale holds the last step and the least and greatest value of the axes.
 const AXES = { left: 36, right: 8, top: 8, bottom: 20 };
-const place = document.querySelector(".gradio-container");
+const place = element.querySelector(".curves-place");
 const tip = document.createElement("div");
 const rule = document.createElement("div");
 tip.className = "curve-tip";
 rule.className = "curve-rule";
 tip.hidden = rule.hidden = true;
-place.append(tip, rule);
+document.querySelector(".gradio-container").append(tip, rule);
 
 const hide = () => { tip.hidden = rule.hidden = true; };
 
@@ -54,23 +54,49 @@ const show = (target, clientX, clientY) => {
   tip.style.top = Math.max(8, box.top - 6) + "px";
 };
 
-// Curves are drawn anew while a run goes on, under a pointer that rests: what it points at is looked up again.
 let pointer = null;
 const look = (event) => {
   pointer = [event.clientX, event.clientY];
   show(event.target, ...pointer);
 };
-const lookAgain = () => {
+const pointedAt = () => {
   const target = pointer && document.elementFromPoint(...pointer);
-  if (target && element.contains(target)) show(target, ...pointer);
-  else hide();
+  return target && element.contains(target) ? target : null;
 };
 
-element.addEventListener("pointermove", look);
-element.addEventListener("pointerdown", look);
-document.addEventListener("pointermove", (event) => {
-  if (!element.contains(event.target)) pointer = null;
+// While a run goes on, curves are drawn anew, all but the one under the pointer: that one waits until it is left.
+let kept = null;
+const draw = () => {
+  const page = document.createElement("template");
+  page.innerHTML = props.value || "";
+  const before = [...place.querySelectorAll(".curve")];
+  const after = [...page.content.querySelectorAll(".curve")];
+  const alike = before.length === after.length && before.every((old, i) => old.dataset.name === after[i].dataset.name);
+  const under = pointedAt();
+  kept = alike && under && under.closest(".curve");
+  if (kept) {
+    before.forEach((old, i) => { if (old !== kept) old.replaceWith(after[i]); });
+  } else {
+    place.replaceChildren(page.content);
+    hide();
+  }
+};
+const leave = () => {
+  pointer = null;
+  hide();
+  if (kept) draw();
+};
+
+element.addEventListener("pointermove", (event) => {
+  if (kept && !kept.contains(event.target)) leave();
+  look(event);
 });
-element.addEventListener("pointerleave", hide);
-new MutationObserver(lookAgain).observe(element, { childList: true, subtree: true });
-window.addEventListener("scroll", lookAgain, { passive: true });
+element.addEventListener("pointerdown", look);
+element.addEventListener("pointerleave", leave);
+window.addEventListener("scroll", () => {
+  const target = pointedAt();
+  if (target) show(target, ...pointer);
+  else leave();
+}, { passive: true });
+watch("value", draw);
+draw();

@@ -24,7 +24,7 @@ const figure = (side) => {
   return made;
 };
 
-const told = (value) => {
+const label = (value) => {
   const step = value.steps[range.value];
   find("output").textContent = "step " + step.toLocaleString("en") + " · " + (Number(range.value) + 1) + " of " + value.steps.length;
   find(".newest").hidden = Number(range.value) === value.steps.length - 1;
@@ -40,7 +40,7 @@ const show = () => {
   range.max = value.steps.length - 1;
   range.disabled = value.steps.length < 2;
   if (document.activeElement !== range || value.follow || !held) range.value = value.at;
-  told(value);
+  label(value);
 };
 
 let held = false;
@@ -49,7 +49,7 @@ range.addEventListener("pointerup", () => { held = false; });
 
 const scrub = () => {
   const last = Number(range.value) === props.value.steps.length - 1;
-  told(props.value);
+  label(props.value);
   trigger("scrub", { step: props.value.steps[range.value], follow: last });
 };
 

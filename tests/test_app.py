@@ -26,6 +26,7 @@ from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
 from dtn_core.ui import app, digits, emojify, endpoints, html, pictures, theme
+from dtn_core.ui.train.uploads import LARGEST
 
 
 def as_url(data):
@@ -63,10 +64,11 @@ def number():
 
 @pytest.fixture(scope="module")
 def server(drawing_checkpoint, numbers, tmp_path_factory):
-    with serve(
-        drawing_checkpoint, tmp_path_factory.mktemp("home"), "--digits", numbers[0], "--judge", numbers[1]
-    ) as up:
-        yield up
+    flags = "--digits", numbers[0], "--judge", numbers[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DTN_TRAINING", "tiny")  # where all is allowed, zips to train on can be uploaded
+        with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), *flags) as up:
+            yield up
 
 
 @pytest.fixture(scope="module")
@@ -386,6 +388,9 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     others = re.fullmatch(r"DTN Studio listens on http://test/(?:, http://([^/]+):7860/)?", line)
     assert (others[1] is None) == (expected == "127.0.0.1")
     assert others[1] not in ("0.0.0.0", "localhost", "127.0.0.1")
+    assert demo.options["max_file_size"] == 1
+    app.launch(demo, uploads=True)
+    assert demo.options["max_file_size"] == LARGEST
 
 
 def test_the_terminal_says_at_once_that_it_loads(server):

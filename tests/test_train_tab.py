@@ -23,9 +23,10 @@ from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import status
 from dtn_core.training.dry_run import DryRun
-from dtn_core.ui.train import curves, exports, fields, form, service, views, watch
+from dtn_core.ui.train import curves, exports, fields, form, panels, service, uploads, views, watch
 from dtn_core.ui.train import tab as train_tab
 from dtn_core.ui.train.service import OFF, Form, TrainService
+from dtn_core.ui.train.watch import Watch
 
 NASTY = "<img src=x onerror=alert(1)>"
 
@@ -51,10 +52,34 @@ def runs(made, tmp_path):
 def tab(a_service):
     """The tab alone on a page."""
     with gr.Blocks() as demo:
-        chosen = train_tab.memory()
-        with gr.Tabs(), gr.Tab("Train"):
-            train_tab.fill(a_service, demo, chosen)
+        remembered = train_tab.memory()
+        with gr.Tabs() as tabs, gr.Tab("Train"):
+            train_tab.fill(a_service, demo, remembered, tabs, {})
     return demo
+
+
+class Watched(Watch):
+    """The panels on a page of their own, whose updates are told by names: "curves", "controls.stop"."""
+
+    def __init__(self, a_service):
+        with gr.Blocks():
+            super().__init__(a_service, train_tab.memory().run)
+        self.names = {id(part): name for name, part in self.parts(self)}
+
+    def parts(self, owner, before=""):
+        for name, part in vars(owner).items():
+            if type(part).__module__ == panels.__name__:
+                yield from self.parts(part, f"{name}.")
+            elif hasattr(part, "_id"):
+                yield before + name, part
+
+    def view(self, chosen="", other="", pinned=None, seen=None):
+        """(name → update, what is seen now)"""
+        updates = self.look(chosen, other, pinned, seen or {})
+        if updates == gr.skip():
+            return {}, seen
+        told = {self.names[id(part)]: value for part, value in updates.items()}
+        return told, told.pop("seen")
 
 
 # ── who may what ────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,7 +136,7 @@ def dummies(method):
 
 DEEDS = [
     name for name, method in inspect.getmembers(TrainService, inspect.isfunction)
-    if not name.startswith("_") and name not in ("data", "command", "use")
+    if not name.startswith("_") and name not in ("data", "command")
 ]  # fmt: skip
 
 
@@ -149,7 +174,13 @@ def test_every_handler_asks_the_policy(runs):
     a_service.policy = "off"
     before = everything(runs)
     event = gr.EventData(None, {"run": "00001-folders-cpu", "step": 1, "follow": False})
-    values = {"File": None, "Radio": "digits", "Dropdown": "digits-tiny", "State": ("force", "00001-folders-cpu")}
+    values = {
+        "File": None,
+        "Radio": "digits",
+        "Dropdown": "digits-tiny",
+        "State": ("force", "00001-folders-cpu"),
+        "BrowserState": {},
+    }
     for fn in demo.fns.values():
         assert fn.api_visibility == "private"
         if fn.fn is None:
@@ -226,7 +257,7 @@ def test_names_stay_in_the_folder_of_runs(made, name):
     assert (made / "00001-folders-cpu" / "config.json").exists()
 
 
-# ── a desk's deeds ──────────────────────────────────────────────────────────────────────────────────────────
+# ── a service's deeds ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_runs_that_ended_are_read_once(runs, monkeypatch):
@@ -258,14 +289,14 @@ def test_notes_interval_and_delete(runs):
 
 
 def test_what_a_run_made(made, tmp_path):
-    a_service = TrainService(made, "all", use=lambda path: f"used {path.name}")
+    a_service = TrainService(made, "all")
     run = a_service.look("00001-folders-cpu")
     names = [service.export_name(run, path) for _, path in run.exports]
     assert names == ["step 200", "step 400, best", "step 400, best, final"]
-    assert a_service.use_export(run.name, "step 200") == "used 000200"
+    assert a_service.in_demo(run.name, "step 200") == ("digits", "00001-folders-cpu/000200")
     for wrong in (None, "", "../export", "step 7", "/etc"):
         with pytest.raises(ValueError, match="choose one"):
-            a_service.use_export(run.name, wrong)
+            a_service.in_demo(run.name, wrong)
     path = a_service.zip_export(run.name, "step 200", tmp_path / "zips")
     with zipfile.ZipFile(path) as file:
         assert sorted(file.namelist()) == [f"000200/{n}" for n in ("README.md", "config.json", "generator.safetensors")]
@@ -288,9 +319,9 @@ def test_a_card_that_is_there_is_kept(made, tmp_path):
 def test_old_zips_are_forgotten(tmp_path):
     old = tmp_path / "exports" / "abc"
     old.mkdir(parents=True)
-    watch.forget(tmp_path / "exports", now=old.stat().st_mtime + 60)
+    exports.forget(tmp_path / "exports", now=old.stat().st_mtime + 60)
     assert old.exists()
-    watch.forget(tmp_path / "exports", now=old.stat().st_mtime + watch.KEPT + 1)
+    exports.forget(tmp_path / "exports", now=old.stat().st_mtime + exports.KEPT + 1)
     assert not old.exists()
 
 
@@ -299,7 +330,7 @@ def test_encoders_that_fit(made):
         task: [value for _, value in TrainService(made, "all").encoders(task)]
         for task in ("faces", "digits", "folders")
     }
-    assert of["faces"][:6] == ["cartoon-set", "emoji", "encoder", "encoder-drawn", "toon-head", "dlib"]
+    assert {"cartoon-set", "emoji", "encoder", "encoder-drawn", "toon-head", "dlib"} <= set(of["faces"])
     assert "digits" in of["digits"]
     assert "digits-f" in of["digits"]
     assert "encoder" not in of["digits"]
@@ -419,7 +450,7 @@ def test_a_start_is_no_success_yet(made, monkeypatch):
     demo = tab(a_service)
     values = [at.get("value") for at in form.fill_in(a_service, "digits-tiny")]
     start = next(fn for fn in demo.fns.values() if fn.fn and fn.fn.__name__ == "start")
-    answer = start.fn("digits-tiny", "", "auto", "", "", False, *values)[0]
+    (answer, *_) = start.fn("digits-tiny", "", "auto", "", "", False, *values).values()
     assert "00009-digits-tiny is starting" in answer
     assert "agree" not in answer
 
@@ -468,9 +499,9 @@ def points(text, kind="raw"):
 def test_panels_follow_the_paper():
     names = ["val/const", "tv", "tid", "d", "d_s", "d_t", "d_real", "d_accuracy", "gang", "const", "g", "cross_entropy"]
     titles = [panel.title for panel in curves.panels(names)]
-    letters = ["L<sub>D</sub>", "D’s", "L<sub>GANG", "L<sub>CONST", "L<sub>TID", "L<sub>TV", "L<sub>G<"]
-    assert all(title.startswith(start) for title, start in zip(titles, letters))
-    assert titles[7:] == ["Cross entropy", "L<sub>CONST</sub> on held-out pictures"]
+    letters = ["L<sub>D</sub>", "of D", "L<sub>GANG", "L<sub>CONST", "L<sub>TID", "L<sub>TV", "L<sub>G<"]
+    assert all(letter in title for title, letter in zip(titles, letters))
+    assert titles[7:] == ["Cross entropy", "Constancy (L<sub>CONST</sub>) on held-out pictures"]
     assert [line.name for line in curves.panels(names)[0].lines] == ["d", "d_s", "d_t", "d_real"]
     assert curves.panels(names)[1].mark[0] == pytest.approx(1 / 3)
     assert curves.panels(names, binary=True)[1].mark[0] == 1 / 2
@@ -583,7 +614,7 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
     texts = [
         views.runs([run, second], name), views.status(run), views.drawn(run, second), views.log(status.log_tail(path)),
         views.checked(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
-        watch.said(lambda: NASTY), views.quiet(NASTY),
+        panels.answer_of(lambda: NASTY), views.quiet(NASTY),
     ]  # fmt: skip
     for text in texts:
         assert "<img" not in text
@@ -610,7 +641,7 @@ def test_samples_follow_or_stay(made):
 
 def test_rows_of_a_grid(made, tmp_path):
     run = status.read_status(made / "00004-digits-tiny")
-    assert views.row_names(run, run.samples[0][1].read_bytes()) == ["s", "G(s)", "t", "G(t)"]
+    assert views.row_names(run, run.samples[0][1].read_bytes()) == ["source s", "G(s)", "target t", "G(t)"]
     images.save(tmp_path / "odd.png", np.zeros((50, 50, 3), np.uint8))
     assert views.row_names(run, (tmp_path / "odd.png").read_bytes()) == []
     assert views.row_names(run, b"") == []
@@ -661,115 +692,219 @@ def test_a_check_in_words():
 
 
 def test_a_look_at_nothing_new_changes_nothing(made):
-    a_service = TrainService(made, "all")
-    changed, seen = watch.view(a_service, "00001-folders-cpu", "", None, {})
-    assert {"runs", "status", "samples", "curves", "log", "exports", "notes", "buttons"} <= set(changed)
-    assert watch.view(a_service, "00001-folders-cpu", "", None, seen) == ({}, seen)
-    assert watch.news(a_service, "00001-folders-cpu", "", None, seen) == set()
-    for again in (watch.look, watch.glance):
-        assert again(a_service, "00001-folders-cpu", "", None, seen) == gr.skip()
+    page = Watched(TrainService(made, "all"))
+    changed, seen = page.view("00001-folders-cpu")
+    parts = {"runs.html", "status.html", "samples.grid", "curves.html", "log.html", "exports.choice", "notes.text"}
+    assert parts <= set(changed)
+    assert page.view("00001-folders-cpu", seen=seen) == ({}, seen)
+    for again in (page.look, page.glance):
+        assert again("00001-folders-cpu", "", None, seen) == gr.skip()
 
 
 def test_only_what_is_new_is_sent(runs):
-    a_service, path = TrainService(runs, "all"), runs / "00004-digits-tiny"
+    path = runs / "00004-digits-tiny"
+    page = Watched(TrainService(runs, "all"))
     with alive(path):
-        changed, seen = watch.view(a_service, path.name, "", None, {})
-        assert changed["pace"] == watch.FAST
-        changed, seen = watch.view(a_service, path.name, "", None, seen)
-        assert changed == {}
+        changed, seen = page.view(path.name)
+        assert changed["pace"].value == watch.FAST
+        assert page.view(path.name, seen=seen)[0] == {}
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
-        changed, seen = watch.view(a_service, path.name, "", None, seen)
-        assert set(changed) == {"curves", "status"}
+        changed, seen = page.view(path.name, seen=seen)
+        assert set(changed) == {"curves.html", "status.html"}
         images.save(path / "samples" / "000008.png", grid(8, 8))
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Sampled(8, "samples/000008.png"))) + "\n")
-        changed, seen = watch.view(a_service, path.name, "", None, seen)
-        assert set(changed) == {"samples", "status"}
-        assert changed["samples"]["follow"]
-    changed, seen = watch.view(a_service, path.name, "", None, seen)
-    assert {"status", "buttons", "pace", "runs"} <= set(changed)
-    assert "Died" in changed["status"]
-    assert changed["pace"] == watch.SLOW
+        changed, seen = page.view(path.name, seen=seen)
+        assert set(changed) == {"samples.grid", "status.html"}
+        assert changed["samples.grid"]["follow"]
+    changed, seen = page.view(path.name, seen=seen)
+    assert {"status.html", "controls.stop", "pace", "runs.html"} <= set(changed)
+    assert "Died" in changed["status.html"]
+    assert changed["pace"].value == watch.SLOW
 
 
 def test_a_tick_only_counts(runs):
-    a_service, path = TrainService(runs, "all"), runs / "00004-digits-tiny"
-    assert watch.listen(a_service, None, path.name, "", None, {}) == [0, 1]
+    path = runs / "00004-digits-tiny"
+    page = Watched(TrainService(runs, "all"))
+    assert page.listen(None, path.name, "", None, {}) == [0, 1]
     with alive(path):
-        _, seen = watch.view(a_service, path.name, "", None, {})
-        assert watch.listen(a_service, [3, 4], path.name, "", None, seen) == [3, 4]
+        _, seen = page.view(path.name)
+        assert page.listen([3, 4], path.name, "", None, seen) == [3, 4]
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
-        assert watch.listen(a_service, [3, 4], path.name, "", None, seen) == [4, 4]
-        updates = watch.glance(a_service, path.name, "", None, seen)
-        assert len(updates) == 1 + len(watch.OFTEN)
-        assert updates[0] == watch.view(a_service, path.name, "", None, seen)[1]
-    assert watch.listen(a_service, [4, 4], path.name, "", None, seen) == [4, 5]
-    assert watch.glance(a_service, path.name, "", None, seen) == gr.skip()
+        assert page.listen([3, 4], path.name, "", None, seen) == [4, 4]
+        updates = page.glance(path.name, "", None, seen)
+        assert set(updates) == {page.seen, page.status.html, page.curves.html}
+    assert page.listen([4, 4], path.name, "", None, seen) == [4, 5]
+    assert page.glance(path.name, "", None, seen) == gr.skip()
 
 
 def test_scrubbing_back_changes_the_samples_alone(made):
-    a_service = TrainService(made, "all")
-    _, seen = watch.view(a_service, "00001-folders-cpu", "", None, {})
-    changed, seen = watch.view(a_service, "00001-folders-cpu", "", 140, seen)
-    assert set(changed) == {"samples"}
-    assert not changed["samples"]["follow"]
-    assert watch.view(a_service, "00001-folders-cpu", "", 140, seen)[0] == {}
+    page = Watched(TrainService(made, "all"))
+    _, seen = page.view("00001-folders-cpu")
+    changed, seen = page.view("00001-folders-cpu", "", 140, seen)
+    assert set(changed) == {"samples.grid"}
+    assert not changed["samples.grid"]["follow"]
+    assert page.view("00001-folders-cpu", "", 140, seen)[0] == {}
 
 
 def test_comparing(made):
-    a_service = TrainService(made, "all")
-    _, seen = watch.view(a_service, "00001-folders-cpu", "", None, {})
-    changed, _ = watch.view(a_service, "00001-folders-cpu", "00002-folders-cpu", None, seen)
-    assert set(changed) == {"curves", "samples"}
-    assert "line-b" in changed["curves"]
-    assert "<th>alpha</th><td>5.0</td><td>9.0</td>" in changed["curves"]
-    same = watch.view(a_service, "00001-folders-cpu", "00001-folders-cpu", None, seen)
-    assert same[0] == {}
+    page = Watched(TrainService(made, "all"))
+    _, seen = page.view("00001-folders-cpu")
+    changed, _ = page.view("00001-folders-cpu", "00002-folders-cpu", None, seen)
+    assert set(changed) == {"curves.html", "samples.grid"}
+    assert "line-b" in changed["curves.html"]
+    assert "<th>alpha</th><td>5.0</td><td>9.0</td>" in changed["curves.html"]
+    assert page.view("00001-folders-cpu", "00001-folders-cpu", None, seen)[0] == {}
 
 
 def test_which_run_is_watched(made, tmp_path):
-    a_service = TrainService(made, "all")
-    assert watch.view(a_service, "", "", None, {})[0]["chosen"] == "00004-digits-tiny"
-    assert watch.view(a_service, "gone", "", None, {})[0]["chosen"] == "00004-digits-tiny"
+    page = Watched(TrainService(made, "all"))
+    assert page.view("")[0]["chosen"] == "00004-digits-tiny"
+    assert page.view("gone")[0]["chosen"] == "00004-digits-tiny"
     with alive(made / "00002-folders-cpu"):
-        assert watch.view(TrainService(made, "all"), "", "", None, {})[0]["chosen"] == "00002-folders-cpu"
-    empty, _ = watch.view(TrainService(tmp_path / "none", "all"), "00001-folders-cpu", "", None, {})
-    assert empty["empty"] is True
+        assert Watched(TrainService(made, "all")).view("")[0]["chosen"] == "00002-folders-cpu"
+    empty, _ = Watched(TrainService(tmp_path / "none", "all")).view("00001-folders-cpu")
+    assert empty["empty"]["visible"] is True
     assert empty["chosen"] == ""
-    assert "status" not in empty
+    assert "status.html" not in empty
 
 
 def test_a_damaged_run_is_shown_as_one(runs):
     (runs / "00004-digits-tiny" / "config.json").write_text("{")
-    changed, _ = watch.view(TrainService(runs, "all"), "00004-digits-tiny", "", None, {})
-    assert "Unreadable" in changed["status"]
-    assert "00004" not in str(watch.view(TrainService(runs, "tiny"), "", "", None, {})[0])
+    changed, _ = Watched(TrainService(runs, "all")).view("00004-digits-tiny")
+    assert "Unreadable" in changed["status.html"]
+    assert "00004" not in str(Watched(TrainService(runs, "tiny")).view("")[0])
 
 
-def test_updates_fit_their_components(made):
+def test_every_update_is_an_output(made):
+    page = Watched(TrainService(made, "all"))
+    updates = page.look("00001-folders-cpu", "", None, {})
+    assert set(updates) == set(page.all_outputs())
+    assert set(page.all_outputs(lively=True)) < set(page.all_outputs())
+    assert updates[page.chosen] == "00001-folders-cpu"
+    assert updates[page.exports.choice]["value"] == "step 400, best, final"
+    assert updates[page.controls.stop]["visible"] is False
+    assert updates[page.controls.resume]["visible"] is False
+    assert updates[page.controls.delete]["visible"] is True
+    assert updates[page.detail]["visible"] is True
+    assert page.look("00003-digits-f", "", None, {})[page.controls.resume]["visible"] is True
+
+
+# ── what the browser keeps, and what is uploaded ────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def a_form(made):
     with gr.Blocks():
-        panel = watch.make(train_tab.memory())
-    assert len(panel.lively()) == 1 + len(watch.OFTEN)
-    updates = watch.look(TrainService(made, "all"), "00001-folders-cpu", "", None, {})
-    assert len(updates) == len(panel.outputs())
-    by_part = dict(zip(map(id, panel.outputs()), updates))
-    assert by_part[id(panel.chosen)] == "00001-folders-cpu"
-    assert by_part[id(panel.exports)]["value"] == "step 400, best, final"
-    assert by_part[id(panel.stop)]["visible"] is False
-    assert by_part[id(panel.resume)]["visible"] is False
-    assert by_part[id(panel.delete)]["visible"] is True
-    assert by_part[id(panel.detail)]["visible"] is True
-    stopped = watch.look(TrainService(made, "all"), "00003-digits-f", "", None, {})
-    assert dict(zip(map(id, panel.outputs()), stopped))[id(panel.resume)]["visible"] is True
+        yield form.FormPanel(TrainService(made, "all"), train_tab.memory().form)
+
+
+def values_of(panel, preset, **changes):
+    """What the form's components hold, in the order of its inputs."""
+    filled = [at.get("value") for at in form.fill_in(panel.service, preset)]
+    values = dict(zip(panel._names(), [preset, "", "auto", "", "", False, *filled]))
+    return list({**values, **changes}.values())
+
+
+def test_a_reload_keeps_the_form(a_form):
+    values = values_of(a_form, "folders-tiny", s="/my/s", steps=50, extra="clip=1")
+    line, saved = a_form.remember("folders", *values)
+    assert json.loads(json.dumps(saved)) == saved
+    updates = a_form.restore(saved)
+    assert updates[a_form.task] == "folders"
+    assert updates[a_form.preset]["value"] == "folders-tiny"
+    assert updates[a_form.fields["s"]]["value"] == "/my/s"
+    assert updates[a_form.fields["s"]]["visible"] is True
+    assert updates[a_form.fields["steps"]]["value"] == 50
+    assert updates[a_form.extra]["value"] == "clip=1"
+    assert updates[a_form.command] == line
+    assert "--set steps=50" in line
+
+
+@pytest.mark.parametrize("saved", [{}, {"task": "gone", "preset": "x"}, {"task": "digits", "preset": "gone"}, {"a": 1}])
+def test_what_is_no_longer_known_is_left_out(a_form, saved):
+    assert a_form.task not in a_form.restore(saved)
+
+
+def zip_of(path, *names, data=b"x"):
+    with zipfile.ZipFile(path, "w") as pack:
+        for name in names:
+            pack.writestr(name, data)
+    return path
+
+
+def test_an_upload_lies_with_the_runs_until_they_go(runs, tmp_path):
+    a_service = TrainService(runs, "all")
+    kept = a_service.keep_upload(str(zip_of(tmp_path / "my cats!.zip", "a.png")))
+    assert kept.name == "my-cats.zip"
+    assert kept.parent.parent == runs / "uploads"
+    assert not (tmp_path / "my cats!.zip").exists()
+    other = a_service.keep_upload(str(zip_of(tmp_path / "b.zip", "a.png")))
+    make_run(runs, "00005-cats", "folders-tiny", step=8, steps=8, s=str(kept), t="b")
+    uploads.forget(runs, a_service._used(), now=other.parent.stat().st_mtime + uploads.KEPT + 1)
+    assert kept.exists()
+    assert not other.exists()
+    a_service.delete("00005-cats")
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.write_bytes(b"no zip"), "no zip"),
+        (lambda path: zip_of(path, "../a.png"), "lead out"),
+        (lambda path: zip_of(path, "/etc/passwd"), "lead out"),
+        (lambda path: zip_of(path, "a", data=b"x" * 600), "larger than"),
+        (lambda path: zip_of(path, "a", "b"), "unpacks to more"),
+    ],
+)  # fmt: skip
+def test_bad_uploads_are_refused(runs, tmp_path, monkeypatch, make, words):
+    monkeypatch.setattr(uploads, "LARGEST", 250)
+    monkeypatch.setattr(uploads, "MAX_ENTRIES", 1)
+    make(tmp_path / "a.zip")
+    with pytest.raises(UserError, match=words) as error:
+        TrainService(runs, "all").keep_upload(str(tmp_path / "a.zip"))
+    assert str(tmp_path) not in str(error.value)
+    assert not (tmp_path / "a.zip").exists()
+    assert not (runs / "uploads").exists()
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path):
+    link = zipfile.ZipInfo("link")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as pack:
+        pack.writestr(link, "/etc/passwd")
+    with pytest.raises(UserError, match="links"):
+        uploads.check(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("policy", ["tiny", "off"])
+def test_no_uploads_where_not_all_is_allowed(runs, tmp_path, policy):
+    path = zip_of(tmp_path / "a.zip", "a.png")
+    with pytest.raises(UserError):
+        TrainService(runs, policy).keep_upload(str(path))
+    page = tab(TrainService(runs, policy)).get_config_file()["components"]
+    assert not any(part["type"] == "uploadbutton" and part["props"]["visible"] for part in page)
+
+
+def test_only_translations_are_used_in_the_demo(runs):
+    a_service = TrainService(runs, "all")
+    info = runs / "00003-digits-f" / "export" / "config.json"
+    info.write_text(info.read_text().replace('"transfer"', '"encoder"'))
+    with pytest.raises(UserError, match="choose it as f"):
+        a_service.in_demo("00003-digits-f", "step 300, stopped")
+    make_run(runs, "00005-digits-tiny", "digits-tiny", step=8, steps=8, every=2)
+    with pytest.raises(UserError, match="only what is shipped"):
+        TrainService(runs, "tiny").in_demo("00005-digits-tiny", "step 8, final")
 
 
 def test_said():
-    assert "message agree" in watch.said(lambda: "Good.")
+    assert "message agree" in panels.answer_of(lambda: "Good.")
 
     def bad():
         raise UserError("no such thing.")
 
-    assert "message error" in watch.said(bad)
-    assert json.dumps(watch.REALLY)  # plain texts
+    assert "message error" in panels.answer_of(bad)
+    assert json.dumps(panels.CONFIRM)  # plain texts

@@ -16,6 +16,7 @@ from . import digits, emojify, theme
 from .gradio_internals import show_when_opened, sleep_when_free
 from .train import tab as train
 from .train.service import Policy, TrainService
+from .train.uploads import LARGEST
 from .translations import Translations, refresh
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
@@ -36,10 +37,11 @@ def build_app(
     )
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(theme.HEADER, apply_default_css=False)
-        chosen = train.memory()
-        with gr.Tabs(elem_classes="pages"):
+        remembered, lists = train.memory(), {}
+        with gr.Tabs(elem_classes="pages") as tabs:
             with gr.Tab("Emojify", id="emojify") as tab:
                 style, camera = emojify.fill(people)
+                lists["emojify"] = people, style
                 _keep_fresh(tab, people, style)
                 show_when_opened(tab, camera)
             with gr.Tab("Digits", id="digits") as tab:
@@ -48,10 +50,11 @@ def build_app(
                     digits.explain(numbers)
                 else:
                     street = Translations(numbers, ("digits",), partial(_with_judge, numbers), seen)
-                    _keep_fresh(tab, street, digits.fill(street))
+                    lists["digits"] = street, digits.fill(street)
+                    _keep_fresh(tab, *lists["digits"])
             with gr.Tab("Train", id="train") as tab:
                 show_when_opened(tab, camera, False)
-                train.fill(TrainService(runs, training, use if seen else use_elsewhere), demo, chosen)
+                train.fill(TrainService(runs, training), demo, remembered, tabs, lists)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
@@ -70,22 +73,11 @@ def _keep_fresh(tab: gr.Tab, translations: Translations, chosen: gr.Dropdown) ->
     tab.select(partial(refresh, translations), chosen, chosen, api_visibility="private", show_progress="hidden")
 
 
-def use(directory: Path) -> str:
-    """Where a run's checkpoint can be used now. Raises UserError if it is no translation."""
-    info = checkpoint.read_config(directory)
-    if info.get("kind") != "transfer":
-        raise UserError("this is no translation but a network for one: choose it as f where a training is set up.")
-    tab = "Digits" if checkpoint.sees(info) == "digits" else "Emojify"
-    return f"It stands in the list of translations on the tab {tab} now."
-
-
-def use_elsewhere(directory: Path) -> str:
-    """As `use`, on a server whose lists hold only what is shipped."""
-    return "Download it as a zip, and use it on your own computer: here the lists hold only what is shipped."
-
-
-def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False) -> None:
-    """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only.
+def launch(
+    demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False, uploads: bool = False
+) -> None:
+    """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. uploads:
+    whether zips of pictures to train on may be uploaded.
 
     Raises UserError with one line if the port is taken or may not be used.
     """
@@ -95,7 +87,8 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, sh
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
             theme=theme.theme(), css=theme.CSS + train.CSS, favicon_path=theme.ASSETS / "favicon.svg",
             footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS),
-            max_file_size=1,  # pictures travel in memory: gradio must not take them into its folder
+            # pictures of the demo travel in memory: gradio must not take them into its folder
+            max_file_size=LARGEST if uploads else 1,
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None

@@ -15,7 +15,7 @@ pair.</p></div></header>"""
 
 PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Pictures that you show are worked on in
 memory by the computer that runs this app; none is written to its disk, kept or passed on. A training keeps small copies
-of its own pictures beside its runs. Show only people who agree to it.</footer>"""
+of its own pictures, and zips uploaded for it, beside its runs. Show only people who agree to it.</footer>"""
 
 
 def theme() -> gr.themes.Base:

@@ -1,5 +1,8 @@
 """Curves of a run as small pictures, one a quantity: inline SVG, made here, so that the page needs no plotting library
-and colours follow the page's light or dark (assets/train.css); assets/curves.js tells values under the pointer."""
+and colours follow the page's light or dark (assets/train.css); assets/curves.js shows values under the pointer.
+Measured on 9 panels of 800 steps in headless Chromium on two busy cores: a redraw takes 0.1 to 0.4 s and 70 KB, with
+gr.LinePlot 4 to 14 s and 190 KB.
+"""
 
 from __future__ import annotations
 
@@ -35,25 +38,26 @@ class Line(NamedTuple):
 
 class Panel(NamedTuple):
     """One small picture. title: HTML; unit: written behind values ("%" multiplies them by 100); mark: a value to
-    compare with, drawn as a dashed line, and its name."""
+    compare with, drawn as a dashed line, and its name; about: a sentence shown on hover."""
 
     title: str
     lines: tuple[Line, ...]
     unit: str = ""
     mark: tuple[float, str] | None = None
+    about: str = ""
 
 
 _D = (Line("d", "sum"), Line("d_s", "G(s)"), Line("d_t", "G(t)"), Line("d_real", "real t"))
 _PANELS = (
-    Panel("L<sub>D</sub> · what D must tell apart", _D),
-    Panel("D’s accuracy", (Line("d_accuracy"),), "%", (1 / 3, "chance")),
-    Panel("L<sub>GANG</sub> · g against D", (Line("gang"),)),
-    Panel("L<sub>CONST</sub> · f(G(s)) = f(s)", (Line("const"),)),
-    Panel("L<sub>TID</sub> · G(t) = t", (Line("tid"),)),
-    Panel("L<sub>TV</sub> · smoothness", (Line("tv"),)),
-    Panel("L<sub>G</sub> · all of g’s, weighted", (Line("g"),)),
+    Panel("Discriminator (L<sub>D</sub>)", _D, about="How badly D tells G(s), G(t) and real t apart."),
+    Panel("Accuracy of D", (Line("d_accuracy"),), "%", (1 / 3, "chance"), "At chance, g fools D completely."),
+    Panel("Fool D (L<sub>GANG</sub>)", (Line("gang"),), about="How far g is from passing for real t."),
+    Panel("Constancy (L<sub>CONST</sub>)", (Line("const"),), about="How far f(G(s)) is from f(s)."),
+    Panel("Identity (L<sub>TID</sub>)", (Line("tid"),), about="How far G(t) is from t."),
+    Panel("Smoothness (L<sub>TV</sub>)", (Line("tv"),), about="Total variation of G’s pictures."),
+    Panel("Generator (L<sub>G</sub>)", (Line("g"),), about="The weighted sum of all of g’s losses."),
 )
-_WORDS = {"const": "L<sub>CONST</sub>", "tid": "L<sub>TID</sub>"}
+_WORDS = {"const": "Constancy (L<sub>CONST</sub>)", "tid": "Identity (L<sub>TID</sub>)"}
 
 
 def panels(names: Sequence[str], binary: bool = False) -> tuple[Panel, ...]:
@@ -103,7 +107,8 @@ def _panel(panel: Panel, curves: Curves, other: Curves | None) -> str:
     clip = f'<svg x="{LEFT}" y="0" width="{WIDTH - LEFT}" height="{HEIGHT - BOTTOM + 1}" viewBox="{LEFT} 0 '
     clip += f'{WIDTH - LEFT} {HEIGHT - BOTTOM + 1}">{drawn}</svg>'  # an inner svg cuts off what leaves it
     return (
-        f'<figure class="curve"><figcaption><span>{panel.title}</span>{last}</figcaption>'
+        f'<figure class="curve" data-name="{_plain(panel.title)}">'
+        f'<figcaption><span title="{html.escape(panel.about)}">{panel.title}</span>{last}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_plain(panel.title)}" {scale}>'
         f"{_axes(x1, y0, y1)}{marks}{clip}</svg></figure>"
     )

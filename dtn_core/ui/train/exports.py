@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
+import shutil
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,23 @@ from ...config import TransferTraining, to_dict
 from ...errors import UserError
 from ...training.status import RunStatus
 
+KEPT = 3600
+"""Seconds that a zip for download stays on the disk at least."""
+
 _PARTS = (".safetensors", ".json", ".md")
+
+
+def fresh_folder(cache: Path) -> Path:
+    """A folder of its own for a zip to download, not yet made; those of old downloads are deleted."""
+    forget(cache / "exports")
+    return cache / "exports" / secrets.token_hex(8)
+
+
+def forget(folder: Path, now: float | None = None) -> None:
+    """Delete zips that nobody is still downloading."""
+    for path in folder.glob("*/"):
+        if (time.time() if now is None else now) - path.stat().st_mtime > KEPT:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def zipped(source: Path, readme: str) -> bytes:

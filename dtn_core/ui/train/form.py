@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
@@ -12,97 +12,12 @@ from ...errors import UserError
 from .. import html
 from . import fields as settings
 from . import views
-from . import watch as watch_side
+from .panels import PLAIN, QUIET, SMALL, Updates
 from .service import Form, TrainService, devices
+from .watch import Watch
 
-
-class Parts(NamedTuple):
-    """Components of the left column. fields: by the setting's name."""
-
-    task: gr.Radio
-    explained: gr.HTML
-    preset: gr.Dropdown
-    about: gr.HTML
-    letters: gr.HTML
-    fields: dict[str, Any]
-    device: gr.Dropdown
-    data: gr.Textbox
-    name: gr.Textbox
-    beside: gr.Checkbox
-    extra: gr.Textbox
-    settings: gr.HTML
-    command: gr.Textbox
-    check: gr.Button
-    start: gr.Button
-    answer: gr.HTML
-
-    def inputs(self) -> list[Any]:
-        """What `as_form` takes, in its order."""
-        return [self.preset, self.extra, self.device, self.data, self.name, self.beside, *self.fields.values()]
-
-
-def as_form(preset: str, extra: str, device: str, data: str, name: str, beside: bool, *values: Any) -> Form:
-    """What the page's form holds, from the values of its components."""
-    named = dict(zip((field.name for field in settings.FIELDS), values))
-    return Form(preset or "", named, extra or "", device or "auto", data or "", name or "", bool(beside))
-
-
-def make(service: TrainService) -> Parts:
-    """The left column, as the first preset wants it."""
-    tasks = settings.tasks(service.tiny)
-    task = next(iter(tasks))
-    first = settings.first_choice(task, gpu(), service.tiny)
-    parts: dict[str, Any] = {}
-    parts["task"] = gr.Radio(
-        [(label, key) for key, label in tasks.items()], value=task, label="What to train", elem_id="train-task"
-    )
-    parts["explained"] = gr.HTML(views.quiet(settings.EXPLAINED[task]), apply_default_css=False)
-    parts["preset"] = gr.Dropdown(
-        settings.presets(task, service.tiny),
-        value=first,
-        label="Preset",
-        allow_custom_value=True,
-        elem_id="train-preset",
-    )
-    parts["about"] = gr.HTML(views.quiet(settings.about(first)), apply_default_css=False)
-    made: dict[str, Any] = {}
-    fields = dict(zip((field.name for field in settings.FIELDS), fill_in(service, first)))
-    with gr.Column(elem_classes="fields"):
-        made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "source"}
-    parts["data"] = gr.Textbox(
-        os.environ.get("DTN_DATA", "") * (not service.tiny), visible=_data_shown(service, first), label=settings.DATA,
-        info="With the packs of photos or digits on the computer that runs this app; empty: $DTN_DATA",
-        elem_id="train-data",
-    )  # fmt: skip
-    parts["letters"] = gr.HTML(_letters(first), apply_default_css=False)
-    with gr.Column(elem_classes="fields"):
-        made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "main"}
-    parts["device"] = gr.Dropdown(
-        devices(), value="auto", label="Where", allow_custom_value=True, elem_id="train-device"
-    )
-    with gr.Accordion("More settings", open=False, elem_classes="quiet-fold"):
-        with gr.Column(elem_classes="fields"):
-            made |= {f.name: _field(f, fields[f.name]) for f in settings.FIELDS if f.group == "more"}
-        with gr.Column(visible=not service.tiny):
-            parts["name"] = gr.Textbox(label="Name of the run", info="Empty: the preset’s name", elem_id="train-name")
-            parts["beside"] = gr.Checkbox(label="Start even if another training is running", elem_id="train-beside")
-    with gr.Accordion("All settings", open=False, visible=not service.tiny, elem_classes="quiet-fold"):
-        parts["extra"] = gr.Textbox(
-            lines=3, label="Other settings",
-            info="key=value, one per line, or a JSON object; overrides the fields above",
-            placeholder="clip=1.0\nalpha_end=1", elem_id="train-extra",
-        )  # fmt: skip
-        parts["settings"] = gr.HTML(views.all_settings(first), apply_default_css=False)
-    values = [fields[field.name].get("value") for field in settings.FIELDS]
-    parts["command"] = gr.Textbox(
-        service.command(as_form(first, "", "auto", "", "", False, *values)), label="The same in a terminal", lines=2,
-        max_lines=6, interactive=False, buttons=["copy"], elem_id="train-command",
-    )  # fmt: skip
-    with gr.Row(elem_id="train-go"):
-        parts["check"] = gr.Button("Check", elem_id="train-check")
-        parts["start"] = gr.Button("Start", variant="primary", elem_id="train-start")
-    parts["answer"] = gr.HTML(apply_default_css=False, elem_id="train-answer")
-    return Parts(**parts, fields={f.name: made[f.name] for f in settings.FIELDS})
+PATHS = ("s", "t", "folder")
+"""Settings that name the viewer's own pictures."""
 
 
 def gpu() -> bool:
@@ -110,8 +25,194 @@ def gpu() -> bool:
     return any(name.startswith("cuda") for _, name in devices())
 
 
-def _data_shown(service: TrainService, preset: str) -> bool:
-    return not service.tiny and bool(settings.reads_data(PRESETS[preset]))
+class FormPanel:
+    """The left column, as the first preset wants it. remembered: what the browser keeps of it across a reload.
+
+    Components: task, preset, the fields by the setting's name, uploads by the path's, device, data, name, beside,
+    extra; around them explained, about, letters, settings, command, answer; the buttons check and start.
+    """
+
+    def __init__(self, service: TrainService, remembered: gr.BrowserState) -> None:
+        self.service, self.remembered = service, remembered
+        tasks = settings.tasks(service.tiny)
+        task = next(iter(tasks))
+        first = settings.first_choice(task, gpu(), service.tiny)
+        self.fields: dict[str, Any] = {}
+        self.uploads: dict[str, gr.UploadButton] = {}
+        self._choices(tasks, task, first)
+        self._fields(first)
+        self._more(first)
+        values = [at.get("value") for at in fill_in(service, first)]
+        line = service.command(as_form(first, "", "auto", "", "", False, *values))
+        self.command = gr.Textbox(
+            line, label="The same in a terminal", lines=2, max_lines=6, interactive=False, buttons=["copy"],
+            elem_id="train-command",
+        )  # fmt: skip
+        with gr.Row(elem_id="train-go"):
+            self.check = gr.Button("Check", elem_id="train-check")
+            self.start = gr.Button("Start", variant="primary", elem_id="train-start")
+        self.answer = gr.HTML(elem_id="train-answer", **PLAIN)
+        self.fields = {field.name: self.fields[field.name] for field in settings.FIELDS}
+        given = [self.preset, self.extra, self.device, self.data, self.name, self.beside]
+        self.inputs = [*given, *self.fields.values()]
+        shown = [self.explained, self.about, self.letters, self.settings, self.command]
+        self.outputs = [self.task, *self.inputs, *self.uploads.values(), *shown]
+
+    # ── making the components ───────────────────────────────────────────────────────────────────────────────
+
+    def _choices(self, tasks: dict[str, str], task: str, first: str) -> None:
+        self.task = gr.Radio(
+            [(label, key) for key, label in tasks.items()], value=task, label="What to train", elem_id="train-task"
+        )
+        self.explained = gr.HTML(views.quiet(settings.EXPLAINED[task]), **PLAIN)
+        self.preset = gr.Dropdown(
+            settings.presets(task, self.service.tiny), value=first, label="Preset", allow_custom_value=True,
+            elem_id="train-preset",
+        )  # fmt: skip
+        self.about = gr.HTML(views.quiet(settings.about(first)), **PLAIN)
+
+    def _fields(self, first: str) -> None:
+        self._group("source", first)
+        self.data = gr.Textbox(
+            os.environ.get("DTN_DATA", "") * (not self.service.tiny), visible=self._reads_data(first),
+            label=settings.DATA, info="Photos or digits on the computer that runs this app; empty: $DTN_DATA",
+            elem_id="train-data",
+        )  # fmt: skip
+        self.letters = gr.HTML(_letters(first), **PLAIN)
+        self._group("main", first)
+        self.device = gr.Dropdown(
+            devices(), value="auto", label="Device", allow_custom_value=True, elem_id="train-device"
+        )
+
+    def _more(self, first: str) -> None:
+        with gr.Accordion("More settings", open=False, elem_classes="quiet-fold"):
+            self._group("more", first)
+            with gr.Column(visible=not self.service.tiny):
+                self.name = gr.Textbox(label="Name of the run", info="Empty: the preset’s name", elem_id="train-name")
+                self.beside = gr.Checkbox(label="Start even if another training is running", elem_id="train-beside")
+        with gr.Accordion("All settings", open=False, visible=not self.service.tiny, elem_classes="quiet-fold"):
+            self.extra = gr.Textbox(
+                lines=3, label="Other settings", placeholder="clip=1.0\nalpha_end=1", elem_id="train-extra",
+                info="key=value, one per line, or a JSON object; overrides the fields above",
+            )  # fmt: skip
+            self.settings = gr.HTML(views.all_settings(first), **PLAIN)
+
+    def _group(self, group: str, first: str) -> None:
+        """The fields of a group, and below a path what uploads a zip for it."""
+        filled = dict(zip((field.name for field in settings.FIELDS), fill_in(self.service, first)))
+        with gr.Column(elem_classes="fields"):
+            for field in settings.FIELDS:
+                if field.group != group:
+                    continue
+                self.fields[field.name] = _component(field, filled[field.name])
+                if field.name in PATHS:
+                    self.uploads[field.name] = gr.UploadButton(
+                        "Upload a zip instead", file_types=[".zip"], visible=filled[field.name]["visible"],
+                        elem_id=f"train-upload-{field.name}", **SMALL,
+                    )  # fmt: skip
+
+    # ── what a choice changes ───────────────────────────────────────────────────────────────────────────────
+
+    def _reads_data(self, preset: str) -> bool:
+        return not self.service.tiny and bool(settings.reads_data(PRESETS[preset]))
+
+    def choose_task(self, task: str, preset: str = "") -> Updates:
+        """Offer a task's presets. preset: "" for the first to choose."""
+        preset = preset or settings.first_choice(task, gpu(), self.service.tiny)
+        names = gr.update(choices=settings.presets(task, self.service.tiny), value=preset)
+        return {self.explained: views.quiet(settings.EXPLAINED[task]), self.preset: names} | self.choose_preset(preset)
+
+    def choose_preset(self, preset: str) -> Updates:
+        """Show the fields of a preset, with its values."""
+        if preset not in PRESETS:
+            return gr.skip()
+        filled = dict(zip(self.fields, fill_in(self.service, preset)))
+        return {
+            self.about: views.quiet(settings.about(preset)),
+            self.letters: _letters(preset),
+            self.settings: views.all_settings(preset),
+            self.data: gr.update(visible=self._reads_data(preset)),
+            **{self.fields[name]: gr.update(**at) for name, at in filled.items()},
+            **{self.uploads[name]: gr.update(visible=filled[name]["visible"]) for name in PATHS},
+        }
+
+    def remember(self, task: str, *values: Any) -> tuple[str, dict[str, Any]]:
+        """The command line of what the form holds, and what `restore` needs to show it again."""
+        saved = dict(zip(self._names(), values))
+        return self.service.command(as_form(*values)), {"task": task, **saved}
+
+    def restore(self, saved: dict[str, Any]) -> Updates:
+        """The form as it was remembered; as it stands where nothing was, or its preset is gone. f and the devices are
+        looked for anew."""
+        task, preset = saved.get("task"), saved.get("preset")
+        known = task in settings.tasks(self.service.tiny) and preset in settings.presets(task, self.service.tiny)
+        updates: Updates = {self.device: gr.update(choices=devices())}
+        if not known:
+            updates[self.fields["encoder"]] = gr.update(choices=self.service.encoders(next(iter(settings.TASKS))))
+            return updates
+        updates |= {self.task: task} | self.choose_task(task, preset)
+        parts = dict(zip(self._names(), self.inputs))
+        for name, value in saved.items():
+            if name in parts and name != "preset" and isinstance(value, str | int | float | None):
+                updates[parts[name]] = {**updates.get(parts[name], gr.update()), "value": value}
+        updates[self.command] = self.service.command(as_form(*map(saved.get, parts)))
+        return updates
+
+    def _names(self) -> list[str]:
+        return ["preset", "extra", "device", "data", "name", "beside", *self.fields]
+
+    # ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def wire(self, watch: Watch) -> None:
+        """What happens when somebody chooses, writes or presses."""
+        changed = {"inputs": [self.task, *self.inputs], "outputs": [self.command, self.remembered], **QUIET}
+        by_preset = [self.about, self.letters, self.settings, self.data, *self.fields.values(), *self.uploads.values()]
+        by_task = [self.explained, self.preset, *by_preset]
+        self.task.input(self.choose_task, self.task, by_task, **QUIET).then(self.remember, **changed)
+        self.preset.input(self.choose_preset, self.preset, by_preset, **QUIET).then(self.remember, **changed)
+        others = [part for part in self.inputs if part is not self.preset]
+        # A path that is pasted with the mouse is no "input" to gradio; and "change" would come of `restore` as well.
+        left = [part.blur for part in others if isinstance(part, gr.Textbox)]
+        gr.on([*left, *(part.input for part in others)], self.remember, **changed, trigger_mode="always_last")
+        for name, button in self.uploads.items():
+            taken = button.upload(self.take, button, [self.fields[name], self.answer], api_visibility="private")
+            taken.then(self.remember, **changed)
+
+        def check(*values: Any) -> str:
+            try:
+                return views.checked(self.service.check(as_form(*values)))
+            except UserError as error:
+                return html.message(str(error))
+
+        def start(*values: Any) -> Updates:
+            try:
+                name = self.service.start(as_form(*values))
+            except UserError as error:
+                return {self.answer: html.message(str(error))}
+            return {self.answer: html.message(f"{name} is starting …", "hint"), watch.chosen: name, watch.pinned: None}
+
+        self.check.click(lambda: views.CHECKING, None, self.answer, **QUIET).then(
+            check, self.inputs, self.answer, api_visibility="private", concurrency_limit=1, show_progress="hidden"
+        )
+        started = self.start.click(
+            start, self.inputs, [self.answer, watch.chosen, watch.pinned], api_visibility="private",
+            show_progress_on=self.answer,
+        )  # fmt: skip
+        watch.follow(started)
+
+    def take(self, file: str | None) -> tuple[Any, str]:
+        """Keep an uploaded zip; its path for the field, and an answer."""
+        try:
+            path = self.service.keep_upload(file)
+        except UserError as error:
+            return gr.skip(), html.message(str(error))
+        return str(path), html.message(f"{path.name} is uploaded.", "agree")
+
+
+def as_form(preset: str, extra: str, device: str, data: str, name: str, beside: bool, *values: Any) -> Form:
+    """What the page's form holds, from the values of `FormPanel.inputs`."""
+    named = dict(zip((field.name for field in settings.FIELDS), values))
+    return Form(preset or "", named, extra or "", device or "auto", data or "", name or "", bool(beside))
 
 
 def _letters(preset: str) -> str:
@@ -119,7 +220,7 @@ def _letters(preset: str) -> str:
     return f'<p class="quiet">{settings.LETTERS}</p>' if "alpha" in settings.shown(PRESETS[preset]) else ""
 
 
-def _field(field: settings.Field, at: dict[str, Any]) -> Any:
+def _component(field: settings.Field, at: dict[str, Any]) -> Any:
     """The component of a setting, as `fill_in` wants it at first."""
     options = {"label": at["label"], "info": field.info or None, "elem_id": f"train-{field.name}"}
     options |= {"visible": at["visible"], "value": at.get("value"), "elem_classes": "wide" if field.wide else None}
@@ -141,8 +242,6 @@ def _field(field: settings.Field, at: dict[str, Any]) -> Any:
 
 def fill_in(service: TrainService, preset: str) -> list[dict[str, Any]]:
     """For each of `settings.FIELDS`: whether a preset shows it, its label and value. The user's own paths stay."""
-    if preset not in PRESETS:
-        return [{} for _ in settings.FIELDS]
     config = PRESETS[preset]
     shown = settings.shown(config)
     found = []
@@ -155,54 +254,3 @@ def fill_in(service: TrainService, preset: str) -> list[dict[str, Any]]:
             at["choices"] = service.encoders(settings.task_of(config))
         found.append(at)
     return found
-
-
-def wire(service: TrainService, form: Parts, watch: watch_side.Parts) -> None:
-    """What happens when somebody chooses, writes or presses."""
-    quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-    fields = list(form.fields.values())
-
-    def choose_preset(preset: str) -> list[Any]:
-        if preset not in PRESETS:
-            return [gr.skip()] * (len(fields) + 4)
-        words = [views.quiet(settings.about(preset)), _letters(preset), views.all_settings(preset)]
-        data = gr.update(visible=_data_shown(service, preset))
-        return [*words, data, *(gr.update(**at) for at in fill_in(service, preset))]
-
-    def choose_task(task: str) -> list[Any]:
-        first = settings.first_choice(task, gpu(), service.tiny)
-        names = gr.update(choices=settings.presets(task, service.tiny), value=first)
-        return [views.quiet(settings.EXPLAINED[task]), names, *choose_preset(first)]
-
-    def command(*values: Any) -> str:
-        return service.command(as_form(*values))
-
-    def check(*values: Any) -> str:
-        try:
-            return views.checked(service.check(as_form(*values)))
-        except UserError as error:
-            return html.message(str(error))
-
-    def start(*values: Any) -> tuple[Any, ...]:
-        try:
-            name = service.start(as_form(*values))
-        except UserError as error:
-            return html.message(str(error)), gr.skip(), gr.skip()
-        return html.message(f"{name} is starting …", "hint"), name, None
-
-    about = [form.about, form.letters, form.settings, form.data, *fields]
-    told = {"fn": command, "inputs": form.inputs(), "outputs": form.command, **quiet}
-    form.task.input(choose_task, form.task, [form.explained, form.preset, *about], **quiet).then(**told)
-    form.preset.input(choose_preset, form.preset, about, **quiet).then(**told)
-    others = [part for part in form.inputs() if part is not form.preset]
-    # A path that is pasted with the mouse is no "input" to gradio.
-    touched = [part.change if isinstance(part, gr.Textbox) else part.input for part in others]
-    gr.on(touched, **told, trigger_mode="always_last")
-    form.check.click(lambda: views.CHECKING, None, form.answer, **quiet).then(
-        check, form.inputs(), form.answer, api_visibility="private", concurrency_limit=1, show_progress="hidden"
-    )
-    started = form.start.click(
-        start, form.inputs(), [form.answer, watch.chosen, watch.pinned], api_visibility="private",
-        show_progress_on=form.answer,
-    )  # fmt: skip
-    watch_side.follow(service, watch, started)

@@ -1,11 +1,11 @@
-"""What the tab *Train* does, without gradio: every deed of a viewer is a method here, and every method asks first
-whether this server allows it. A run's state lives in its files; a service only remembers what it read of them last."""
+"""What the tab *Train* does, without gradio: every action of a viewer is a method here, and every method first checks
+the server's policy. A run's state lives in its files; a service only remembers what it read of them last."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,7 +18,7 @@ from ...errors import UserError
 from ...training import dry_run, launcher, status
 from ...training.dry_run import DryRun
 from ...training.status import RunStatus
-from . import fields
+from . import fields, uploads
 from .exports import card, zipped
 
 Policy = Literal["all", "tiny", "off"]
@@ -47,19 +47,12 @@ class Form(NamedTuple):
     beside: bool = False
 
 
-def say_where(path: Path) -> str:
-    """What "Use in the demo" answers where nothing better is behind it."""
-    return f"The checkpoint lies in {path}. Start the app with --checkpoint {path} to use it."
-
-
 @dataclass
 class TrainService:
-    """The trainings of one folder of runs, shared by all viewers. use: takes a checkpoint's directory into the demo,
-    and says so."""
+    """The trainings of one folder of runs, shared by all viewers."""
 
     runs: Path
     policy: Policy = "off"
-    use: Callable[[Path], str] = say_where
     _known: dict[Path, tuple[tuple[int, ...], RunStatus]] = field(default_factory=dict, repr=False)
 
     @property
@@ -96,7 +89,7 @@ class TrainService:
             return f"# {error}"
 
     def check(self, form: Form) -> DryRun:
-        """Look at data, time and room before a start. Takes some seconds; raises UserError."""
+        """Look at data, time and memory before a start. Takes some seconds; raises UserError."""
         config = self.config(form)
         fields.check_sources(config, self.data(form))
         return dry_run.run_isolated(config, self.data(form), self.runs)
@@ -108,6 +101,17 @@ class TrainService:
         name = form.preset if self.tiny else form.name.strip() or form.preset
         beside = form.beside and not self.tiny
         return launcher.start(config, name, self.runs, self.data(form), beside=beside).name
+
+    def keep_upload(self, file: str | None) -> Path:
+        """Keep a zip that a viewer has uploaded; returns its path. Raises UserError."""
+        self.allow()
+        if self.tiny or not file:
+            raise UserError("uploads are not allowed here." if self.tiny else "no file came. Upload it again.")
+        uploads.forget(self.runs, self._used())
+        return uploads.keep(Path(file), self.runs)
+
+    def _used(self) -> list[str]:
+        return [path for run in self.list() for path in _sources(run)]
 
     def encoders(self, task: str) -> list[tuple[str, str]]:
         """(label, name or path) of each f that fits a task: those shipped, those of runs, and dlib's."""
@@ -164,32 +168,38 @@ class TrainService:
     def ask(self, what: Literal["stop", "sample", "save"], name: str) -> str:
         """Ask a run for something at its next step; returns what to tell the viewer. Raises UserError."""
         launcher.ask(self.path(name), what)
-        answers = {"stop": "It saves and stops.", "sample": "A sample is on its way.", "save": "It saves."}
+        answers = {
+            "stop": "It saves a checkpoint and stops.",
+            "sample": "A sample is on its way.",
+            "save": "It saves a checkpoint.",
+        }
         return answers[what]
 
     def sample_every(self, name: str, steps: float | None) -> str:
         """Set the steps between two samples of a run that goes on. Raises UserError."""
         path = self.path(name)
         if not steps or steps < 1 or steps != int(steps):
-            raise UserError("write how many steps shall lie between two samples: a whole number.")
+            raise UserError("write the steps between two samples, a whole number.")
         launcher.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
     def resume(self, name: str, beside: bool = False) -> str:
         """Go on with a run that stopped; beside: though another training runs. Raises UserError."""
         launcher.resume(self.path(name), beside=beside and not self.tiny)
-        return "It goes on from where it was saved last."
+        return "It goes on from its last checkpoint."
 
     def force_stop(self, name: str) -> str:
-        """End a run's process at once; what wasn't saved is lost. Raises UserError."""
+        """End a run's process, though it may not save. Raises UserError."""
         launcher.force_stop(self.path(name))
-        return "Stopped. What came after the last saving is lost."
+        return "It has ended. It can go on from its last checkpoint."
 
     def delete(self, name: str) -> str:
         """Delete a run with all its files. Raises UserError."""
         path = self.path(name)
+        own = _sources(self._look(path))
         launcher.delete(path)
         self._known.pop(path, None)
+        uploads.forget(self.runs, self._used(), own)
         return f"{name} is deleted."
 
     def note(self, name: str, text: str) -> str:
@@ -211,9 +221,16 @@ class TrainService:
             raise UserError("choose one of the run's checkpoints first.")
         return found[chosen]
 
-    def use_export(self, name: str, chosen: str | None) -> str:
-        """Take one of a run's checkpoints into the demo; returns what to tell the viewer. Raises UserError."""
-        return self.use(self.export(name, chosen))
+    def in_demo(self, name: str, chosen: str | None) -> tuple[str, str]:
+        """The tab where one of a run's checkpoints can be used, and its key among the translations there. Raises
+        UserError."""
+        directory = self.export(name, chosen)
+        if self.policy != "all":
+            raise UserError("here the lists hold only what is shipped. Download it, and use it on your own computer.")
+        info = checkpoint.read_config(directory)
+        if info.get("kind") != "transfer":
+            raise UserError("this is no translation but a network for one: choose it as f in the form.")
+        return "digits" if checkpoint.sees(info) == "digits" else "emojify", f"{name}/{directory.name}"
 
     def zip_export(self, name: str, chosen: str | None, folder: Path) -> Path:
         """Write one of a run's checkpoints as a zip into a folder: safetensors, config.json, a model card. Raises
@@ -223,6 +240,11 @@ class TrainService:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(zipped(source, card(run, source)))
         return path
+
+
+def _sources(run: RunStatus) -> list[str]:
+    """Paths of the viewer's own pictures in a run's settings."""
+    return [path for name in ("s", "t", "folder") if (path := getattr(run.config, name, None))]
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -295,8 +317,8 @@ def _free_on_gpu(uuid: str) -> int:
     """Bytes of a GPU that are free, asked of the driver's tool: to ask CUDA would take some of them. 0: unknown."""
     query = ["nvidia-smi", "--query-gpu=uuid,memory.free", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
-        rooms = dict(line.split(", ") for line in said.strip().splitlines())
+        printed = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+        rooms = dict(line.split(", ") for line in printed.strip().splitlines())
         return next(int(free) * 2**20 for name, free in rooms.items() if name.removeprefix("GPU-") == uuid)
     except (OSError, subprocess.SubprocessError, ValueError, StopIteration):
         return 0

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import gradio as gr
 
 from ...errors import UserError
 from .. import html
 from ..pictures import ASSETS
-from . import form as form_side
-from . import watch as watch_side
-from .service import OFF, Policy, TrainService, devices
+from .form import FormPanel
+from .panels import Demo
+from .service import OFF, Policy, TrainService
+from .watch import Watch
 
 CSS = (ASSETS / "train.css").read_text("utf-8")
 
@@ -27,12 +28,12 @@ weights, learning rates and seed can be changed. Run the app on your own compute
 
 
 def policy(public: bool) -> Policy:
-    """Which trainings this server allows: what the environment's DTN_TRAINING says, else all on a private address and
+    """Which trainings this server allows: DTN_TRAINING in the environment, else all on a private address and
     none on a public one. Raises UserError for another word."""
-    said = os.environ.get("DTN_TRAINING", "").strip()
-    if said and said not in get_args(Policy):
-        raise UserError(f"DTN_TRAINING={said}: write all, tiny or off.")
-    return said or ("off" if public else "all")  # type: ignore[return-value]
+    word = os.environ.get("DTN_TRAINING", "").strip()
+    if word and word not in get_args(Policy):
+        raise UserError(f"DTN_TRAINING={word}: write all, tiny or off.")
+    return word or ("off" if public else "all")  # type: ignore[return-value]
 
 
 def is_public(host: str | None, share: bool = False) -> bool:
@@ -50,32 +51,42 @@ def explain() -> None:
     gr.HTML(html.message(OFF, "hint"), apply_default_css=False, elem_id="training-off")
 
 
-def memory() -> gr.BrowserState:
-    """What the browser remembers: the run that is watched. To be made outside of all tabs, since what is in a tab only
-    lives once that is opened."""
-    return gr.BrowserState("", storage_key="dtn-studio-run", secret="a run's name is no secret")
+class Memory(NamedTuple):
+    """What the browser remembers: the run that is watched, and what the form holds (`form.Form.remember`)."""
+
+    run: gr.BrowserState
+    form: gr.BrowserState
 
 
-def fill(service: TrainService, demo: gr.Blocks, chosen: gr.BrowserState) -> None:
-    """Fill the tab, inside a gr.Tab of demo. With the policy "off" it says so, and has no handlers at all. chosen: see
-    `memory`."""
+def memory() -> Memory:
+    """To be made outside of all tabs, since what is in a tab only lives once that is opened."""
+    known = {"secret": "what a viewer chose is no secret to that viewer"}
+    return Memory(
+        gr.BrowserState("", storage_key="dtn-studio-run", **known),
+        gr.BrowserState({}, storage_key="dtn-studio-form", **known),
+    )
+
+
+def fill(service: TrainService, page: gr.Blocks, remembered: Memory, tabs: gr.Tabs, demo: Demo) -> None:
+    """Fill the tab, inside a gr.Tab of a page. With the policy "off" it says so, and has no handlers at all. tabs,
+    demo: the page's tabs, and the lists of translations in them."""
     if service.policy == "off":
         explain()
         return
     gr.HTML(LEAD + TINY * service.tiny, apply_default_css=False)
     with gr.Row(equal_height=False, elem_id="train"):
         with gr.Column(scale=5, min_width=320, elem_id="train-form"):
-            form = form_side.make(service)
+            form = FormPanel(service, remembered.form)
         with gr.Column(scale=8, min_width=320, elem_id="train-live"):
-            watch = watch_side.make(chosen)
-    form_side.wire(service, form, watch)
-    watch_side.wire(service, watch, form.beside)
-    attached = [form.device, form.fields["encoder"], *watch.outputs()]
+            watch = Watch(service, remembered.run)
+    form.wire(watch)
+    watch.wire(form.beside, tabs, demo)
 
-    def attach(task: str, *looked: Any) -> list[Any]:
-        choices = (gr.update(choices=devices()), gr.update(choices=service.encoders(task)))
-        return [*choices, *watch_side.look(service, *looked, {})]
+    def open_page(saved: dict[str, Any], *viewer: Any) -> dict[Any, Any]:
+        looked = watch.look(*viewer[:-1], {})
+        return form.restore(saved) | looked
 
-    demo.load(
-        attach, [form.task, *watch.inputs()[:-1]], attached, api_visibility="private", show_progress="hidden"
+    page.load(
+        open_page, [remembered.form, *watch.viewer], [*form.outputs, *watch.all_outputs()], api_visibility="private",
+        show_progress="hidden",
     )  # fmt: skip

@@ -120,7 +120,7 @@ def _row(run: RunStatus, chosen: bool) -> str:
 
 
 def status(run: RunStatus) -> str:
-    """Name, badge, progress, the figures of now, what is wrong and what the run said."""
+    """Name, badge, progress, the figures of now, warnings and messages."""
     share = 100 * run.step / run.steps if run.steps else 0
     figures = [
         ("Step", f"{run.step:,} <i>of {run.steps:,}</i>" if run.steps else ""),
@@ -136,10 +136,10 @@ def status(run: RunStatus) -> str:
         f'<div class="progress {html.escape(run.status)}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share:.0f}" aria-label="Progress"><i style="width:{share:.2f}%"></i></div>'
     )
-    return f'<div class="run-card"><header>{head}</header>{bar}<dl>{cells}</dl>{_said(run)}</div>'
+    return f'<div class="run-card"><header>{head}</header>{bar}<dl>{cells}</dl>{_messages(run)}</div>'
 
 
-def _said(run: RunStatus) -> str:
+def _messages(run: RunStatus) -> str:
     """Why a run ended, warnings with advice, and the last messages."""
     parts = []
     meaning = MEANING.get(run.status, "")
@@ -154,10 +154,10 @@ def _said(run: RunStatus) -> str:
     lines = "".join(
         f"<li>{f'<i>step {step:,}</i> ' if step else ''}{html.escape(text)}</li>"
         for step, text in run.messages[-5:]
-        if step or not run.step  # what was said before the first step is soon out of date
+        if step or not run.step  # messages before the first step are soon out of date
     )
     if lines:
-        parts.append(f'<ul class="said-by-run">{lines}</ul>')
+        parts.append(f'<ul class="run-messages">{lines}</ul>')
     return "".join(parts)
 
 
@@ -235,7 +235,7 @@ def row_names(run: RunStatus, png: bytes) -> list[str]:
     height = struct.unpack(">I", png[20:24])[0]
     side = run.config.size
     count, rest = divmod(height - 2, side + 2)
-    return ["s", "G(s)", "t", "G(t)"] * (count // 4) if count % 4 == 0 and rest == 0 else []
+    return ["source s", "G(s)", "target t", "G(t)"] * (count // 4) if count % 4 == 0 and rest == 0 else []
 
 
 # ── before a run ────────────────────────────────────────────────────────────────────────────────────────────

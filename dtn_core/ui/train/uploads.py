@@ -1,0 +1,69 @@
+"""Zips of pictures that viewers upload where all trainings are allowed. They lie in RUNS/uploads, a folder each, stay
+zips (`domains.folders` reads them where they lie), and go with the last run that uses them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import stat
+import time
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from ...domains.folders import MAX_ENTRIES
+from ...errors import UserError
+
+LARGEST = 1 << 30
+"""Bytes of an upload at most."""
+
+UNPACKED = 4 * LARGEST
+"""Bytes of all that is in one at most; pictures hardly shrink in a zip."""
+
+KEPT = 24 * 3600
+"""Seconds that an upload waits for a run to use it."""
+
+
+def check(file: Path) -> None:
+    """Raise UserError with one line if a file is no zip, too large, or looks unsafe. Nothing is unpacked."""
+    if file.stat().st_size > LARGEST:
+        raise UserError(f"the zip is larger than {LARGEST >> 30} GB. Upload fewer or smaller pictures.")
+    try:
+        with zipfile.ZipFile(file) as pack:
+            entries = pack.infolist()
+    except Exception:  # BadZipFile, and what its parser lets out of damaged ones
+        raise UserError("this is no zip, or a damaged one. Put the pictures into a zip and upload that.") from None
+    if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > UNPACKED:
+        raise UserError(f"the zip unpacks to more than {UNPACKED >> 30} GB or {MAX_ENTRIES:,} files. Upload less.")
+    if any(_leads_outside(entry) for entry in entries):
+        raise UserError("the zip holds links, or paths that lead out of it. Zip the pictures alone.")
+
+
+def _leads_outside(entry: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or stat.S_ISLNK(entry.external_attr >> 16)
+
+
+def keep(file: Path, runs: Path) -> Path:
+    """Check an uploaded zip and move it to where runs may use it; returns where. Raises UserError; a file that is
+    refused is deleted."""
+    try:
+        check(file)
+        folder = runs.absolute() / "uploads" / secrets.token_hex(8)
+        folder.mkdir(parents=True, mode=0o700)
+        name = re.sub(r"[^\w.-]+", "-", file.stem).strip(".-") or "pictures"
+        return Path(shutil.move(file, folder / f"{name}.zip"))
+    except OSError as error:
+        raise UserError(f"the zip cannot be kept ({error.strerror}).") from None
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def forget(runs: Path, used: Iterable[str], gone: Iterable[str] = (), now: float | None = None) -> None:
+    """Delete uploads that no run uses: those among `gone` at once, others once they have waited long enough."""
+    used, gone = ({Path(path).parent for path in paths} for paths in (used, gone))
+    for folder in (runs.absolute() / "uploads").glob("*/"):
+        old = (time.time() if now is None else now) - folder.stat().st_mtime > KEPT
+        if folder not in used and (old or folder in gone):
+            shutil.rmtree(folder, ignore_errors=True)
