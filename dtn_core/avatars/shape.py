@@ -51,9 +51,8 @@ def affine(style: str, layer: str, shape: Mapping[str, Number]) -> tuple[Number,
     changes = [(c, shape[name]) for name, c in SHAPES[style].items() if layer in c.layers and name in shape]
     if not changes:
         return None
-    (first, value), *_ = changes
-    a = d = 1 + 0 * value
-    e = f = 0 * value
+    a = d = 1.0
+    e = f = 0.0
     for (_, (x, y), (wide, high), up), value in changes:
         sx, sy = 1 + wide * value, 1 + high * value
         a, e = a * sx, (e - x) * sx + x
