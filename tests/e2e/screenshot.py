@@ -31,6 +31,7 @@ def main():
         browser = pw.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 1640 if flags.tab == "Train" else 980})
         page.goto(server.url)
+        page.wait_for_timeout(8000)  # what loads late does so once the page is opened
         page.get_by_role("tab", name=flags.tab).click()
         example, result = {
             "Emojify": (".photo-example", "#compare img[src^='data:']"),
