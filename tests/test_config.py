@@ -255,7 +255,8 @@ NO_PART = {"kind", "step", "device", "precision", "data", "timing", "exports", "
 
 
 def test_every_shipped_checkpoint_has_its_preset():
-    assert set(RECORDED) == {path.parent.name for path in SHIPPED.glob("*/config.json")}
+    configs = {path.parent.name: json.loads(path.read_text()) for path in SHIPPED.glob("*/config.json")}
+    assert set(RECORDED) == {name for name, info in configs.items() if "trained" in info}  # encoder-64 was moved there
 
 
 @pytest.mark.parametrize("name", RECORDED)

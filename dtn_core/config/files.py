@@ -10,39 +10,29 @@ from typing import Any, get_args, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..errors import UserError
-from .schema import (
-    AvatarTraining,
-    ClassifierTraining,
-    DigitsTransfer,
-    EncoderTraining,
-    FacesTransfer,
-    FolderClassifierTraining,
-    FoldersTransfer,
-    JudgeTraining,
-    UpscalerTraining,
-)
+from . import schema
 
 Config = (
-    EncoderTraining
-    | ClassifierTraining
-    | FolderClassifierTraining
-    | JudgeTraining
-    | FacesTransfer
-    | DigitsTransfer
-    | FoldersTransfer
-    | AvatarTraining
-    | UpscalerTraining
+    schema.EncoderTraining
+    | schema.ClassifierTraining
+    | schema.FolderClassifierTraining
+    | schema.JudgeTraining
+    | schema.FacesTransfer
+    | schema.DigitsTransfer
+    | schema.FoldersTransfer
+    | schema.AvatarTraining
+    | schema.UpscalerTraining
 )
 KINDS: dict[str, type[Config]] = {
-    "encoder": EncoderTraining,
-    "classifier": ClassifierTraining,
-    "folder-classifier": FolderClassifierTraining,
-    "judge": JudgeTraining,
-    "faces": FacesTransfer,
-    "digits": DigitsTransfer,
-    "folders": FoldersTransfer,
-    "avatar": AvatarTraining,
-    "upscaler": UpscalerTraining,
+    "encoder": schema.EncoderTraining,
+    "classifier": schema.ClassifierTraining,
+    "folder-classifier": schema.FolderClassifierTraining,
+    "judge": schema.JudgeTraining,
+    "faces": schema.FacesTransfer,
+    "digits": schema.DigitsTransfer,
+    "folders": schema.FoldersTransfer,
+    "avatar": schema.AvatarTraining,
+    "upscaler": schema.UpscalerTraining,
 }
 """The word in files for each record."""
 
@@ -115,10 +105,10 @@ def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
     values = {_RENAMED.get(name, name): value for name, value in values.items()}
     kind = values.get("kind")
     if kind == "transfer" or (kind is None and "task" in values):
-        family = {"faces": FacesTransfer, "digits": DigitsTransfer, "folders": FoldersTransfer}
+        family = {"faces": schema.FacesTransfer, "digits": schema.DigitsTransfer, "folders": schema.FoldersTransfer}
         values["kind"] = values.pop("task", "faces")
     elif kind in (None, "classifier") and "domain" in values:
-        family = {"classifier": ClassifierTraining, "folder-classifier": FolderClassifierTraining}
+        family = {"classifier": schema.ClassifierTraining, "folder-classifier": schema.FolderClassifierTraining}
         values["kind"] = "folder-classifier" if values["domain"] == "folder" else "classifier"
         if values["domain"] == "folder":
             del values["domain"]

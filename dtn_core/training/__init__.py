@@ -8,19 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config import (
-    AvatarTraining,
-    ClassifierTraining,
-    Config,
-    DigitsTransfer,
-    EncoderTraining,
-    FacesTransfer,
-    FolderClassifierTraining,
-    FoldersTransfer,
-    JudgeTraining,
-    TransferTraining,
-    UpscalerTraining,
-)
+from .. import config as configs
 from ..errors import UserError
 from ..events import Failed, Noted
 
@@ -31,7 +19,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and those who only read runs
 
 
 def run_training(
-    config: Config | None,
+    config: configs.Config | None,
     name: str,
     runs: Path,
     data: str | None,
@@ -89,20 +77,20 @@ class Needs(NamedTuple):
     own: tuple[str, ...] = ()
 
 
-NEEDS: dict[type[Config], Needs] = {
-    EncoderTraining: Needs("encoder.EncoderStage", data=True),
-    ClassifierTraining: Needs("classifier.ClassifierStage"),
-    FolderClassifierTraining: Needs("classifier.ClassifierStage", own=("folder",)),
-    JudgeTraining: Needs("judge.JudgeStage"),
-    FacesTransfer: Needs("transfer.TransferStage", data=True, encoder=True),
-    DigitsTransfer: Needs("transfer.TransferStage", encoder=True),
-    FoldersTransfer: Needs("transfer.TransferStage", encoder=True, own=("s", "t")),
-    AvatarTraining: Needs("avatar.AvatarStage", data=True, encoder=True),
-    UpscalerTraining: Needs("upscaler.UpscalerStage"),
+NEEDS: dict[type[configs.Config], Needs] = {
+    configs.EncoderTraining: Needs("encoder.EncoderStage", data=True),
+    configs.ClassifierTraining: Needs("classifier.ClassifierStage"),
+    configs.FolderClassifierTraining: Needs("classifier.ClassifierStage", own=("folder",)),
+    configs.JudgeTraining: Needs("judge.JudgeStage"),
+    configs.FacesTransfer: Needs("transfer.TransferStage", data=True, encoder=True),
+    configs.DigitsTransfer: Needs("transfer.TransferStage", encoder=True),
+    configs.FoldersTransfer: Needs("transfer.TransferStage", encoder=True, own=("s", "t")),
+    configs.AvatarTraining: Needs("avatar.AvatarStage", data=True, encoder=True),
+    configs.UpscalerTraining: Needs("upscaler.UpscalerStage"),
 }
 
 
-def _check_data(config: Config, data: str | None, feature_cache: Path | None) -> None:
+def _check_data(config: configs.Config, data: str | None, feature_cache: Path | None) -> None:
     """Raise UserError before a run directory is made."""
     from ..domains.portraits import data_folder
     from ..domains.styles import PACKS
@@ -111,11 +99,11 @@ def _check_data(config: Config, data: str | None, feature_cache: Path | None) ->
     if feature_cache is not None:
         from .feature_cache import check_cache, make_encoder
 
-        if not isinstance(config, TransferTraining):
+        if not isinstance(config, configs.TransferTraining):
             raise UserError("--feature-cache goes with a translation's preset: faces, digits or folders.")
         check_cache(feature_cache, make_encoder(config.encoder))
         return
-    if needs.data or (isinstance(config, JudgeTraining) and config.style in PACKS):
+    if needs.data or (isinstance(config, configs.JudgeTraining) and config.style in PACKS):
         data_folder(data)
     if not all(getattr(config, name) for name in needs.own):
         example = " ".join(f"--set {name}=DIR" for name in needs.own)
@@ -123,7 +111,7 @@ def _check_data(config: Config, data: str | None, feature_cache: Path | None) ->
 
 
 def make_stage(
-    config: Config, data: str | None, accelerator: Accelerator, runs: Path, feature_cache: Path | None
+    config: configs.Config, data: str | None, accelerator: Accelerator, runs: Path, feature_cache: Path | None
 ) -> Stage:
     """The stage of these settings, with its data read or made."""
     from ..domains.portraits import data_folder, optional_folder
@@ -136,7 +124,7 @@ def make_stage(
     if not needs.encoder:
         return stage(config, folder, accelerator)
     f = make_encoder(config.encoder, str(accelerator.device))
-    if not isinstance(config, TransferTraining):
+    if not isinstance(config, configs.TransferTraining):
         return stage(config, folder, f, accelerator)
     if feature_cache is not None:
         return stage(config, read_cache(feature_cache, f), f, accelerator)

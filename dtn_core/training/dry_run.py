@@ -23,19 +23,6 @@ from PIL import Image as PILImage
 
 from .. import config as configs
 from .. import images
-from ..config import (
-    AvatarTraining,
-    ClassifierTraining,
-    Config,
-    DigitsTransfer,
-    EncoderTraining,
-    FacesTransfer,
-    FolderClassifierTraining,
-    FoldersTransfer,
-    JudgeTraining,
-    Style,
-    TransferTraining,
-)
 from ..devices import pick_device
 from ..domains import digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
@@ -73,7 +60,7 @@ class DryRun:
     problems: tuple[str, ...]
 
 
-def run_isolated(config: Config, data: str | None, runs: Path) -> DryRun:
+def run_isolated(config: configs.Config, data: str | None, runs: Path) -> DryRun:
     """Look in a process of its own, whose memory can be measured and which leaves nothing behind. Raises UserError as
     the training itself would for bad input."""
     command = [sys.executable, "-m", "dtn_core", "train", "-", "--dry-run", "--json", "--runs", str(runs)]
@@ -112,7 +99,7 @@ def from_json(values: dict) -> DryRun:
     )
 
 
-def run(config: Config, data: str | None, runs: Path) -> DryRun:
+def run(config: configs.Config, data: str | None, runs: Path) -> DryRun:
     """`run_isolated`, in this process. The networks take a few steps on noise, so no data has to be prepared."""
     from .optim import make_accelerator
 
@@ -148,9 +135,9 @@ def run(config: Config, data: str | None, runs: Path) -> DryRun:
     )
 
 
-def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple[str, str], ...], list[Image]]:
+def _data(config: configs.Config, data: str | None) -> tuple[dict[str, int], tuple[tuple[str, str], ...], list[Image]]:
     """Counts, skipped files, and rows of pictures to show."""
-    if isinstance(config, FoldersTransfer):
+    if isinstance(config, configs.FoldersTransfer):
         from .feature_cache import read_folders
 
         s, t = read_folders(config)
@@ -158,34 +145,34 @@ def _data(config: Config, data: str | None) -> tuple[dict[str, int], tuple[tuple
         counts = {name: len(learnt) for name, (learnt, _) in parts.items()}
         counts |= {f"{name} held out": len(held) for name, (_, held) in parts.items()}
         return counts, (*s.skipped, *t.skipped), [s.x[:SHOWN], t.x[:SHOWN]]
-    if isinstance(config, FolderClassifierTraining):
+    if isinstance(config, configs.FolderClassifierTraining):
         from .classifier import read_labelled
 
         found = read_labelled(config)
         counts = dict(zip(found.classes, np.bincount(found.labels).tolist()))
         return counts, found.skipped, [found.x[found.labels == i][:SHOWN] for i in range(len(counts))][:6]
-    if isinstance(config, DigitsTransfer | ClassifierTraining):
+    if isinstance(config, configs.DigitsTransfer | configs.ClassifierTraining):
         folder = optional_folder(data)
         s, t = digits.svhn(folder, "train", config.limit), digits.mnist(folder, "train", config.limit)
         counts = {"s": len(s.x), "t": len(t.x), "s held out": len(digits.svhn(folder, "val", config.limit).x)}
         return counts, (), [s.x[:SHOWN], t.x[:SHOWN, ..., None].repeat(3, 3)]
-    if isinstance(config, FacesTransfer | EncoderTraining | AvatarTraining):
+    if isinstance(config, configs.FacesTransfer | configs.EncoderTraining | configs.AvatarTraining):
         folder = data_folder(data)
         photos = portraits.celeba(folder, "train", (), config.limit)
         held = portraits.celeba(folder, "val", (), config.limit)
         rows = [np.stack([portraits.head_crop(p, photos.eyes, 128) for p in photos.pictures[:SHOWN]])]
         counts = {"s": len(photos), "s held out": len(held)}
-        if not isinstance(config, EncoderTraining):
+        if not isinstance(config, configs.EncoderTraining):
             counts["t"], shown = _of_style(config.style, config.avatars, folder)
             rows.append(shown)
         return counts, (), rows
-    if isinstance(config, JudgeTraining):
+    if isinstance(config, configs.JudgeTraining):
         count, shown = _of_style(config.style, config.avatars, optional_folder(data))
         return {"avatars": count}, (), [shown]
     return {"avatars": config.avatars}, (), [styles.render_many(range(SHOWN))[0]]
 
 
-def _of_style(style: Style, count: int, folder: Path | None) -> tuple[int, Image]:
+def _of_style(style: configs.Style, count: int, folder: Path | None) -> tuple[int, Image]:
     """How many pictures of a style are learnt of so many that are asked for, and some to show."""
     if style in styles.PACKS:
         learnt = styles.parts(style, folder)[0].pictures
@@ -193,17 +180,17 @@ def _of_style(style: Style, count: int, folder: Path | None) -> tuple[int, Image
     return count, styles.draw(style, range(SHOWN)).pictures
 
 
-def _stage(config: Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:
+def _stage(config: configs.Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:
     """The stage of these settings on noise, and the seconds that f takes for one picture."""
     from . import make_stage
 
-    if not isinstance(config, TransferTraining):
+    if not isinstance(config, configs.TransferTraining):
         few: dict[str, Any] = {"limit": 64} if hasattr(config, "limit") else {"avatars": min(config.avatars, 16)}
-        if isinstance(config, AvatarTraining):
+        if isinstance(config, configs.AvatarTraining):
             few |= {"avatars": 64, "celebahq": 0}
-        if isinstance(config, FolderClassifierTraining):
+        if isinstance(config, configs.FolderClassifierTraining):
             few = {}
-        if isinstance(config, ClassifierTraining):
+        if isinstance(config, configs.ClassifierTraining):
             few |= {"drawn": 0.0, "through": None, "unlabelled": 0.0}
             data = None  # drawn digits will do
         return make_stage(replace(config, **few), data, accelerator, Path(), None), 0.0
