@@ -501,7 +501,7 @@ def test_panels_follow_the_paper():
     titles = [panel.title for panel in curves.panels(names)]
     letters = ["L<sub>D</sub>", "of D", "L<sub>GANG", "L<sub>CONST", "L<sub>TID", "L<sub>TV", "L<sub>G<"]
     assert all(letter in title for title, letter in zip(titles, letters))
-    assert titles[7:] == ["Cross entropy", "Constancy (L<sub>CONST</sub>) on held-out pictures"]
+    assert titles[7:] == ["Cross entropy", "Constancy (L<sub>CONST</sub>), held out"]
     assert [line.name for line in curves.panels(names)[0].lines] == ["d", "d_s", "d_t", "d_real"]
     assert curves.panels(names)[1].mark[0] == pytest.approx(1 / 3)
     assert curves.panels(names, binary=True)[1].mark[0] == 1 / 2
@@ -799,6 +799,14 @@ def test_every_update_is_an_output(made):
 def a_form(made):
     with gr.Blocks():
         yield form.FormPanel(TrainService(made, "all"), train_tab.memory().form)
+
+
+def test_the_first_command_names_the_data_folder(made, monkeypatch):
+    monkeypatch.setenv("DTN_DATA", "/my/data")
+    with gr.Blocks():
+        panel = form.FormPanel(TrainService(made, "all"), train_tab.memory().form)
+    assert panel.data.value == "/my/data"
+    assert "--data /my/data" in panel.command.value
 
 
 def values_of(panel, preset, **changes):

@@ -79,7 +79,7 @@ def _title(name: str) -> str:
     checked, _, plain = name.rpartition("/")
     words = _WORDS.get(plain) or html.escape((plain[:1].upper() + plain[1:]).replace("_", " "))
     if checked == "val":
-        return f"{words} on held-out pictures"
+        return f"{words}, held out"
     return f"{html.escape(checked)} · {words}" if checked else words
 
 

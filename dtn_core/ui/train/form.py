@@ -12,7 +12,7 @@ from ...errors import UserError
 from .. import html
 from . import fields as settings
 from . import views
-from .panels import PLAIN, QUIET, SMALL, Updates
+from .panels import PLAIN, QUIET, Updates
 from .service import Form, TrainService, devices
 from .watch import Watch
 
@@ -43,7 +43,7 @@ class FormPanel:
         self._fields(first)
         self._more(first)
         values = [at.get("value") for at in fill_in(service, first)]
-        line = service.command(as_form(first, "", "auto", "", "", False, *values))
+        line = service.command(as_form(first, "", "auto", self.data.value, "", False, *values))
         self.command = gr.Textbox(
             line, label="The same in a terminal", lines=2, max_lines=6, interactive=False, buttons=["copy"],
             elem_id="train-command",
@@ -108,7 +108,7 @@ class FormPanel:
                 if field.name in PATHS:
                     self.uploads[field.name] = gr.UploadButton(
                         "Upload a zip instead", file_types=[".zip"], visible=filled[field.name]["visible"],
-                        elem_id=f"train-upload-{field.name}", **SMALL,
+                        elem_id=f"train-upload-{field.name}", size="sm", elem_classes="quiet-button upload",
                     )  # fmt: skip
 
     # ── what a choice changes ───────────────────────────────────────────────────────────────────────────────
