@@ -219,7 +219,7 @@ class Parameters:
                 raise UserError(f"unknown entry {name!r}; an avatar has style, variants, colours and shape.")
         return cls(str(values.get("style", "")), *(values.get(name, {}) for name in _ENTRIES[1:]))
 
-    def shows(self, slot: str) -> str | None:
+    def kind_of(self, slot: str) -> str | None:
         """The kind of what a slot shows ("hat"); None where the style has no such slot or names no kind."""
         for kind, variants in self.spec.kinds.get(slot, {}).items():
             if self.variants[slot] in variants:

@@ -363,11 +363,11 @@ def encode(spec: Any, many: list[Parameters], heads: dict[str, int]) -> dict[str
 def _seen(p: Parameters, colour: str) -> bool:
     """Whether a drawing shows a colour: hats hide hair, bald heads have none."""
     if colour == "hat":
-        return p.shows("top") == "hat"
+        return p.kind_of("top") == "hat"
     if colour == "glasses":
-        return p.shows("accessories") not in (None, "none")
+        return p.kind_of("accessories") not in (None, "none")
     if colour == "hair":
-        return p.shows("top") not in ("hat", "bald") and p.shows("hair") != "bald"
+        return p.kind_of("top") not in ("hat", "bald") and p.kind_of("hair") != "bald"
     return True
 
 

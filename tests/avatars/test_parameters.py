@@ -142,11 +142,11 @@ def test_damaged_dictionaries_are_refused_in_a_line(values, told):
 
 def test_what_a_slot_shows_is_told_by_kind():
     plain = Parameters("avataaars", {"top": "bob", "accessories": "round", "facialHair": "moustacheFancy"})
-    assert [plain.shows(slot) for slot in ("top", "accessories", "facialHair")] == ["long", "clear", "moustache"]
+    assert [plain.kind_of(slot) for slot in ("top", "accessories", "facialHair")] == ["long", "clear", "moustache"]
     hatted = Parameters("avataaars", {"top": "winterHat02"})
-    assert [hatted.shows(slot) for slot in ("top", "accessories", "facialHair")] == ["hat", "none", "none"]
-    assert Parameters("avataaars", {"top": NONE}).shows("top") == "bald"
-    assert Parameters("avataaars", {"mouth": "grimace"}).shows("mouth") is None  # of no kind
-    assert plain.shows("eyes") is None  # which has none
-    assert Parameters("toon-head").shows("accessories") is None  # no such slot
-    assert Parameters("toon-head", {"beard": "chin", "rearHair": "neckHigh"}).shows("rearHair") == "long"
+    assert [hatted.kind_of(slot) for slot in ("top", "accessories", "facialHair")] == ["hat", "none", "none"]
+    assert Parameters("avataaars", {"top": NONE}).kind_of("top") == "bald"
+    assert Parameters("avataaars", {"mouth": "grimace"}).kind_of("mouth") is None  # of no kind
+    assert plain.kind_of("eyes") is None  # which has none
+    assert Parameters("toon-head").kind_of("accessories") is None  # no such slot
+    assert Parameters("toon-head", {"beard": "chin", "rearHair": "neckHigh"}).kind_of("rearHair") == "long"

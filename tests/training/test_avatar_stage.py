@@ -143,7 +143,7 @@ def test_drawings_have_many_skins_and_hidden_colours_no_label(style):
     spec = SPECS[style]
     heads = {"colour:hair": len(spec.colours["hair"])}
     hair = encode(spec, made, heads)["colour:hair"]
-    bald = torch.tensor([p.shows("top") in ("hat", "bald") or p.shows("hair") == "bald" for p in made])
+    bald = torch.tensor([p.kind_of("top") in ("hat", "bald") or p.kind_of("hair") == "bald" for p in made])
     assert ((hair == -1) == bald).all()
 
 

@@ -36,7 +36,7 @@ def sample_parameters(style: DrawnStyle, first: int, count: int, seed: int = 0) 
     for i in range(first, first + count):
         drawn = engine.parameters_of(style, sample(i, BALANCED, style).options)
         variants, colours = dict(drawn.variants), dict(drawn.colours)
-        more = (STYLES[style].further or {}).get(drawn.shows("top") or "", ())
+        more = (STYLES[style].further or {}).get(drawn.kind_of("top") or "", ())
         if more and rng.random() < 0.1:
             variants["top"] = str(rng.choice(more))
         a, b = rng.uniform(25, 92, 2)

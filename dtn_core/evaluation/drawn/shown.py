@@ -46,7 +46,7 @@ def of_parameters(p: Parameters) -> Shown:
     bald, hat, beard = (known.get(name) for name in ("bald", "hat", "beard"))
     if beard or bald or hat:
         known["male"] = True if beard else None
-    mouth = p.shows("mouth")
+    mouth = p.kind_of("mouth")
     return Shown(
         *(known.get(name) for name in YES_NO),
         smiling=mouth in ("smile", "laugh"),
@@ -70,7 +70,7 @@ def hair_name(code: str) -> str:
 def _answer(p: Parameters, question: Question) -> bool | None:
     for side, answer in ((question.yes, True), (question.no, False)):
         ((slot, kinds),) = side.items()
-        if p.shows(slot) in kinds:
+        if p.kind_of(slot) in kinds:
             return answer
     return None
 
