@@ -125,10 +125,10 @@ def utkface(data: Path, split: Split, attributes: tuple[str, ...], limit: int | 
     labels = np.full((len(names), len(attributes)), UNKNOWN, np.float32)
     index = {name: i for i, name in enumerate(attributes)}
     for row, (age, sex, group) in zip(labels, people):
-        labels = {"Male": sex == 0, "age_under_13": age < 13} | {f"age_{a}": age >= a for a in (30, 45, 60)}
+        known = {"Male": sex == 0, "age_under_13": age < 13} | {f"age_{a}": age >= a for a in (30, 45, 60)}
         if group < 4:
-            labels |= {f"race_{g}": i == group for i, g in enumerate(("White", "Black", "Asian", "Indian"))}
-        for attribute, value in labels.items():
+            known |= {f"race_{g}": i == group for i, g in enumerate(("White", "Black", "Asian", "Indian"))}
+        for attribute, value in known.items():
             if attribute in index:
                 row[index[attribute]] = value
     return Portraits(_read(path, names, (100, 100)), (30.0, 68.1, 30.2), labels, names, tight=True)

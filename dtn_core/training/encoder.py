@@ -109,9 +109,9 @@ class EncoderStage:
         crops, labels, skins = [], [], []
         for k in which:
             i = int(rng.integers(len(self.train_sets[k])))
-            crop, losses = augmented(rng, self.train_sets[k], i, self.config)
+            crop, known = augmented(rng, self.train_sets[k], i, self.config)
             crops.append(crop)
-            labels.append(losses)
+            labels.append(known)
             skins.append(self.skins[k][i] if self.skins else _NO_SKIN)
         for _ in range(n_drawn):
             i = int(rng.integers(len(self.drawn[0])))
