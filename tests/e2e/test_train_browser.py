@@ -94,6 +94,12 @@ def choose(page, field, option):
     page.get_by_role("option", name=option, exact=True).click()
 
 
+def choose_preset(page, name):
+    """Choose a preset, and wait until its values stand in the fields: they'd take the place of what is typed before."""
+    choose(page, "#train-preset", name)
+    command(page, f"train {name}")
+
+
 def write(page, field, text):
     box = page.locator(f"{field} textarea, {field} input").first
     box.fill(str(text))
@@ -120,7 +126,7 @@ def test_a_training_of_two_folders(browser, server, home):
         assert page.is_visible("text=No training yet")
         page.get_by_text("My own two folders", exact=True).click()
         page.wait_for_selector("#train-s textarea")
-        choose(page, "#train-preset", "folders-tiny")
+        choose_preset(page, "folders-tiny")
         command(page, "train folders-tiny")
         page.click("#train-start")
         page.wait_for_selector("#train-answer .message.error >> text=Which pictures?")
@@ -243,7 +249,7 @@ def test_values_under_the_pointer(page, home):
 def test_the_form_is_kept_across_a_reload(page):
     page.get_by_text("My own two folders", exact=True).click()
     page.wait_for_selector("#train-s textarea")
-    choose(page, "#train-preset", "folders-tiny")
+    choose_preset(page, "folders-tiny")
     write(page, "#train-s", "/some/pictures")
     write(page, "#train-steps", 77)
     command(page, "--set steps=77")
@@ -323,7 +329,7 @@ def test_force_stop_asks_first(browser, server, home, tiny_checkpoint):
     with open_page(browser, server) as page:
         page.get_by_text("My own two folders", exact=True).click()
         page.wait_for_selector("#train-s textarea")
-        choose(page, "#train-preset", "folders-tiny")
+        choose_preset(page, "folders-tiny")
         write(page, "#train-s", s)
         write(page, "#train-t", t)
         choose(page, "#train-encoder", "digits-f (reads digits)")
