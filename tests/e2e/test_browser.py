@@ -73,6 +73,14 @@ def browser(playwright, astronaut, tmp_path_factory):
         yield running
 
 
+SCRIPTS_RUN = """() => {
+    const data = new DataTransfer();
+    data.items.add(new File([], "empty"));
+    return !window.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, cancelable: true }));
+}"""
+"""assets/tabs.js, which runs last, takes files that are dragged over the page."""
+
+
 @contextmanager
 def open_page(browser, server, width=1280, **options):
     """The app in a fresh tab; at the end: no error, no request to elsewhere, nothing written."""
@@ -86,6 +94,7 @@ def open_page(browser, server, width=1280, **options):
     page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
     page.goto(server.url)
     page.wait_for_selector(".photo-stage")
+    page.wait_for_function(SCRIPTS_RUN)
     files, writes = server.files(), server.writes()
     yield page
     context.close()
