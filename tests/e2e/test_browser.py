@@ -436,8 +436,11 @@ def png(picture):
 
 def stroke(page, *points):
     """Draw a line through points, in hundredths of the wall."""
-    page.locator(".photo-canvas").scroll_into_view_if_needed()
-    box = page.locator(".photo-canvas").bounding_box()
+    canvas = page.locator(".photo-canvas")
+    canvas.scroll_into_view_if_needed()
+    box = None
+    while box != (box := canvas.bounding_box()):  # what loads above it moves it
+        page.wait_for_timeout(150)
     at = [(box["x"] + x * box["width"] / 100, box["y"] + y * box["height"] / 100) for x, y in points]
     page.mouse.move(*at[0])
     page.mouse.down()
