@@ -265,6 +265,8 @@ def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], dire
             tensors["avatar-encoder"] = f
             info["avatar"] = {**config["avatar"], "encoder": config["encoder"]}
     else:
+        if other.resolve().parent != SHIPPED.resolve():  # it will be found by its name
+            raise UserError(f"{other}: only an encoder in {SHIPPED} can be shared. Copy it there first.")
         f = read_tensors(other, "encoder")
         same = [stem for stem in ("encoder", "avatar-encoder") if stem in tensors and _same(f, tensors[stem])]
         if not same:

@@ -1,6 +1,7 @@
 """Checkpoints: what is saved comes back; what is missing, damaged or foreign is one clear line."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -196,6 +197,13 @@ def test_a_shared_f_is_stored_once(sharing, own):
     assert checkpoint.load_encoder(made).config == a.f.config
     with pytest.raises(UserError, match="another f than .* or shares it already"):
         checkpoint.join(made, f, made)
+
+
+def test_only_an_f_that_its_name_finds_is_shared(own, sharing, tmp_path):
+    elsewhere = shutil.copytree(sharing[1], tmp_path / "run" / "export")
+    with pytest.raises(UserError, match="only an encoder in .* can be shared"):
+        checkpoint.join(own, elsewhere, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
 
 
 def test_another_f_in_its_place_is_refused(sharing, own):
