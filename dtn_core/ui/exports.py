@@ -1,0 +1,70 @@
+"""Many emoji as one zip, made in memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from typing import Literal
+
+from PIL import Image as PILImage
+
+from ..avatars import engine
+from ..avatars.parameters import Parameters
+from ..domains.styles import STYLES
+from ..types import Image
+
+Format = Literal["svg", "png", "json"]
+
+CREDITS = "CREDITS.txt"
+
+
+def archive(
+    avatars: Sequence[tuple[str, Parameters]],
+    formats: Sequence[Format] = ("svg", "png", "json"),
+    size: int = 512,
+    painted: Sequence[tuple[str, Image]] = (),
+    painter: str = "",
+) -> bytes:
+    """A zip of avatars, one file a format, and of painted emoji as PNG; CREDITS.txt names the artists and their terms.
+
+    avatars: (name, parameters); the name is made a safe file name, and numbered where it is there already. size: of the
+    PNGs of avatars, in pixels. painted: (name, (S, S, 4) RGBA). painter: the credit of those.
+    Raises UserError for a size outside `engine.SIZES`.
+    """
+    taken: set[str] = set()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as pack:
+        for name, parameters in avatars:
+            stem = _stem(name, taken)
+            if "svg" in formats:
+                pack.writestr(f"{stem}.svg", engine.svg(parameters))
+            if "png" in formats:
+                pack.writestr(f"{stem}.png", _png(engine.image(parameters, size)), zipfile.ZIP_STORED)
+            if "json" in formats:
+                pack.writestr(f"{stem}.json", json.dumps(parameters.to_dict(), indent=1) + "\n")
+        for name, picture in painted:
+            pack.writestr(f"{_stem(name, taken)}.png", _png(picture), zipfile.ZIP_STORED)
+        credits = {STYLES[parameters.style].credit: None for _, parameters in avatars} | {painter: None}
+        pack.writestr(CREDITS, "".join(f"{credit}\n" for credit in credits if credit))
+    return buffer.getvalue()
+
+
+def _stem(name: str, taken: set[str]) -> str:
+    """A file name without its suffix that every system can hold, other than those taken already."""
+    stem = re.sub(r"\.\w{1,5}$", "", re.split(r"[/\\]", name)[-1])
+    stem = re.sub(r"[^\w .()-]", "_", stem).strip(" .")[:80].rstrip(" .") or "emoji"
+    unique, number = stem, 1
+    while unique.casefold() in taken:
+        number += 1
+        unique = f"{stem}-{number}"
+    taken.add(unique.casefold())
+    return unique
+
+
+def _png(picture: Image) -> bytes:
+    buffer = io.BytesIO()
+    PILImage.fromarray(picture).save(buffer, "png", compress_level=3)
+    return buffer.getvalue()
