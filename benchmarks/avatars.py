@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from dtn_core import checkpoint
 from dtn_core import config as configs
 from dtn_core.avatars.choose import Decisions
+from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.skin import even_light
 from dtn_core.config import AvatarTraining
 from dtn_core.domains import styles
@@ -251,9 +252,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", help="folder of the data packs (default: $DTN_DATA)")
     parser.add_argument("--preset", default="avatar-cpu", help="what the rows change (default avatar-cpu)")
     parser.add_argument("--encoder", metavar="NAME|DIR", help="f (default: the preset's)")
-    parser.add_argument(
-        "--style", choices=("avataaars", "toon-head"), help="whose engine draws (default: the preset's)"
-    )
+    parser.add_argument("--style", choices=tuple(SPECS), help="whose engine draws (default: the preset's)")
     parser.add_argument("--through", metavar="NAME|DIR", help="whose G(x) is read (default emoji, or toon-head)")
     parser.add_argument("--steps", type=int, metavar="N", help="of every row, at most (default: the preset's)")
     parser.add_argument("--row", action="append", choices=ROWS, help="only this one; may be repeated (default: all)")

@@ -245,7 +245,7 @@ RECORDED = {
     "cartoon-set": "cartoon-cpu", "toon-head": "toon-cpu", "emoji": "faces-tied", "digits": "digits-best",
     "digits-f": "digits-f", "digits-f-adapted": "digits-f-adapted", "digits-judge": "digits-judge",
     "encoder": "encoder", "encoder-drawn": "encoder-drawn", "judge": "judge", "judge-toon-head": "judge-toon",
-    "judge-cartoon-set": "judge-cartoon",
+    "judge-cartoon-set": "judge-cartoon", "judge-lorelei": "judge-lorelei",
 }  # fmt: skip
 """Shipped checkpoint → the preset that makes it."""
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..colours import to_rgb
 from .engine import View, frame, parts, raster, svg
-from .parameters import SPECS, Parameters
+from .parameters import NONE, SPECS, Parameters
 from .shape import SHAPES, affine
 
 
@@ -36,7 +36,7 @@ class Atlas(nn.Module):
         self.painted: dict[str, list[str]] = {}
         for layer in self.spec.layers:
             bases, masks = [], {name: [] for name in self.spec.colours}
-            for variant in self.spec.slots.get(layer, ("only",)):
+            for variant in self.spec.slots.get(self._slots(layer)[0], ("only",)):
                 text = "" if variant == "" else _alone(_marked(style, layer, variant), view).get(layer, "")
                 base = self._paint(text, None)
                 bases.append(base)
@@ -49,6 +49,10 @@ class Atlas(nn.Module):
             self.painted[layer] = [name for name, mask in masks.items() if any(m.any() for m in mask)]
             for name in self.painted[layer]:
                 self.register_buffer(f"{layer}_{name}", torch.from_numpy(np.stack(masks[name])))
+
+    def _slots(self, layer: str) -> tuple[str, ...]:
+        """The slot whose variants a layer has, and those of which something must be drawn too."""
+        return self.spec.follows.get(layer, (layer,))
 
     def _paint(self, text: str, white: str | None) -> np.ndarray:
         """(size, size, 4) float32 in [0, 1], premultiplied: all palettes black but one."""
@@ -66,7 +70,10 @@ class Atlas(nn.Module):
         n, side, out = len(next(iter(chosen.values()))), self.size, None
         for name in self.spec.layers:
             base = getattr(self, f"{name}_base")
-            weight = chosen[name] if name in chosen else base.new_ones(n, 1)
+            slot, *others = self._slots(name)
+            weight = chosen[slot] if slot in chosen else base.new_ones(n, 1)
+            for other in others:
+                weight = weight * (1 - chosen[other][:, self.spec.slots[other].index(NONE)])[:, None]
             layer = (weight @ base.flatten(1)).view(n, 4, side, side)
             rgb, alpha = layer[:, :3], layer[:, 3:]
             for colour in self.painted[name]:
@@ -131,8 +138,9 @@ def _marked(style: str, layer: str, variant: str) -> Parameters:
     """Everything there is drawn, so that no layer is missing, the one in question as this variant."""
     spec = SPECS[style]
     shown = {slot: next(v for v in variants if v) for slot, variants in spec.slots.items()}
-    if layer in spec.slots:
-        shown[layer] = variant
+    slot = spec.follows.get(layer, (layer,))[0]
+    if slot in spec.slots:
+        shown[slot] = variant
     return Parameters(style, shown, {name: _mark(style, name) for name in spec.colours})
 
 

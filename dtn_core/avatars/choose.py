@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..colours import to_hex, to_rgb
 from .choose_shape import Statistics, face_shapes
-from .parameters import HAIR_COLOURS, SPECS, Parameters
+from .parameters import HAIR_COLOURS, SPECS, Parameters, numbered
 from .skin import skin_colour
 
 Beliefs = Mapping[str, NDArray[np.float32]]
@@ -49,36 +49,78 @@ QUESTIONS: dict[str, dict[str, Question]] = {
         "male": Question({"rearHair": ("short",)}, {"rearHair": ("long",)}, ("Male",)),
         "beard": Question({"beard": ("beard", "moustache")}, {"beard": ("none",)}, ("-No_Beard", "Mustache")),
     },
+    "lorelei": {
+        "bald": Question({"hair": ("bald",)}, {"hair": ("long", "short", "either")}, ("Bald",)),
+        "male": Question({"hair": ("short",)}, {"hair": ("long",)}, ("Male",)),
+        "beard": Question({"beard": ("beard",)}, {"beard": ("none",)}, ("-No_Beard", "Mustache")),
+        "glasses": Question({"glasses": ("clear", "dark")}, {"glasses": ("none",)}, ("Eyeglasses",)),
+    },
 }
 HAIR_READS = {"black": "Black_Hair", "brown": "Brown_Hair", "blond": "Blond_Hair", "grey": "Gray_Hair"}
 
-RESERVED = frozenset(
-    (
-        "turban", "hijab", "frida", "froBand", "shavedSides", "shaggyMullet", "dreads02", "winterHat04", "kurt",
-        "blazerAndSweater", "collarAndSweater", "overall", "sad", "squint", "closed", "surprised", "side", "wink",
-        "raisedExcited", "frownNatural", "sadConcerned", "sadConcernedNatural", "angry", "angryNatural", "upDown",
-        "upDownNatural", "bow", "humble", "dress", "longBeard", "beardMajestic", "winterHat1",
-        "winterHat02", "hat", "flatNatural",
-        "#ffffff",
-    )
-)  # fmt: skip
-"""What only people choose: no network should guess a creed or a mood, rare cuts and hats would be invented, and a white
-hat is lost on paper."""
+RESERVED: dict[str, dict[str, tuple[str, ...]]] = {
+    "avataaars": {
+        "clothes": ("blazerAndSweater", "collarAndSweater", "overall"),
+        "eyes": ("squint", "closed", "surprised", "side", "wink"),
+        "eyebrows": (
+            "raisedExcited", "flatNatural", "frownNatural", "sadConcerned", "sadConcernedNatural", "angry",
+            "angryNatural", "upDown", "upDownNatural",
+        ),
+        "top": (
+            "turban", "hijab", "frida", "froBand", "shavedSides", "shaggyMullet", "dreads02", "hat", "winterHat1",
+            "winterHat02", "winterHat04",
+        ),
+        "facialHair": ("beardMajestic",),
+        "accessories": ("kurt",),
+        "colour:hat": ("#ffffff",),
+    },
+    "toon-head": {
+        "clothes": ("dress",), "beard": ("longBeard",), "eyes": ("bow", "humble", "wink"), "eyebrows": ("sad", "angry"),
+    },
+    "lorelei": {
+        "eyes": numbered(3, 5, 7, 15, 17, 18, 19),
+        "eyebrows": numbered(12, 1, 3, 4, 6, 8, 11, 13),
+        "earrings": numbered(1, 2, 3),
+        "freckles": numbered(1),
+        "hair": numbered(26, 27, 40, 41, 45),
+        "hairAccessories": ("flowers",),
+        "colour:glasses": ("#25557c", "#8f3a2b"),
+    },
+}  # fmt: skip
+"""Head → what only people choose: no network should guess a creed or a mood, rare cuts, hats and jewellery would be
+invented, and a white hat is lost on paper."""
 
 CUTS = {
-    "long": {
-        "Bangs": ("longButNotTooLong", "miaWallace", "straightAndStrand"),
-        "Wavy_Hair": ("bigHair", "curly", "curvy"),
-        "": ("bob", "bun", "straight01", "straight02"),
+    "avataaars": {
+        "long": {
+            "Bangs": ("longButNotTooLong", "miaWallace", "straightAndStrand"),
+            "Wavy_Hair": ("bigHair", "curly", "curvy"),
+            "": ("bob", "bun", "straight01", "straight02"),
+        },
+        "short": {
+            "Bangs": ("shaggy", "shortRound", "theCaesarAndSidePart"),
+            "Wavy_Hair": ("frizzle", "shaggy", "shortCurly", "shortWaved"),
+            "": ("dreads01", "frizzle", "shortFlat", "shortRound", "theCaesar", "theCaesarAndSidePart"),
+        },
     },
-    "short": {
-        "Bangs": ("shaggy", "shortRound", "theCaesarAndSidePart"),
-        "Wavy_Hair": ("frizzle", "shaggy", "shortCurly", "shortWaved"),
-        "": ("dreads01", "frizzle", "shortFlat", "shortRound", "theCaesar", "theCaesarAndSidePart"),
+    "lorelei": {
+        "long": {
+            "Bangs": numbered(10, 13, 14, 16, 17, 19, 23, 42, 46, 48),
+            "Wavy_Hair": numbered(18, 24, 32, 35, 37),
+            "": numbered(15, 21, 29, 31, 33, 35, 36, 38),
+        },
+        "short": {
+            "Bangs": numbered(6, 7, 11, 12, 43),
+            "Wavy_Hair": numbered(5, 9, 22, 39, 44),
+            "": numbered(1, 2, 3, 4, 8, 28, 47),
+        },
     },
 }
-"""avataaars: haircuts by what f reads of the hair: a fringe first, then waves, else neither. Drawings alone teach
-little of it, and people are distinguished by it."""
+"""Haircuts by what f reads of the hair: a fringe first, then waves, else neither. Drawings alone teach little of it,
+and people are distinguished by it."""
+
+LAUGHING_EYES = {"avataaars": ("happy",), "toon-head": ("happy",), "lorelei": numbered(1, 22)}
+"""Of smiling faces alone."""
 
 SMILES = 0.4
 """From which probability on a face smiles: f is a little shy of it."""
@@ -134,8 +176,9 @@ def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
 
 def is_choosable(p: Parameters) -> bool:
     """Whether a network may choose this avatar: nothing of it is `RESERVED`, and the mouth is one of `_mouth`'s."""
-    chosen = {value for slot, value in p.variants.items() if slot != "mouth"} | set(p.colours.values())
-    return RESERVED.isdisjoint(chosen) and p.variants["mouth"] in [v[0] for v in p.spec.kinds["mouth"].values()]
+    chosen = {**p.variants, **{f"colour:{name}": code for name, code in p.colours.items()}}
+    reserved = any(chosen[head] in values for head, values in RESERVED[p.style].items())
+    return not reserved and p.variants["mouth"] in [v[0] for v in p.spec.kinds["mouth"].values()]
 
 
 def log_odds(style: str, question: Question, beliefs: Beliefs) -> NDArray[np.float64]:
@@ -173,7 +216,8 @@ def hair_reading(attributes: Mapping[str, NDArray[np.float64]]) -> NDArray[np.fl
 
 def may_choose(style: str, head: str, index: int) -> bool:
     spec = SPECS[style]
-    return (spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head])[index] not in RESERVED
+    options = spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head]
+    return options[index] not in RESERVED[style].get(head, ())
 
 
 def chances(
@@ -223,11 +267,8 @@ def choose(
                 yes["male"] = True
             else:
                 yes["beard"] = False
-        moustache = attributes["Mustache"][i] > 0.5 and attributes["No_Beard"][i] > 0.5
-        cut = next((name for name in ("Bangs", "Wavy_Hair") if attributes[name][i] > 0.5), "")
-        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, moustache, cut, decisions.bias)
-        if attributes["Smiling"][i] <= SMILES:
-            variants["eyes"] = SPECS[style].slots["eyes"][0]  # others laugh
+        reads = {name: float(values[i]) for name, values in attributes.items()}
+        variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, reads, decisions.bias)
         variants["mouth"] = _mouth(style, *(attributes[name][i] for name in EXPRESSIONS.values()))
         weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
         hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
@@ -238,42 +279,50 @@ def choose(
 
 
 def _variants(
-    style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool, cut: str, bias: Mapping[str, list[float]]
+    style: str, beliefs: Beliefs, yes: dict[str, bool], reads: Mapping[str, float], bias: Mapping[str, list[float]]
 ) -> dict[str, str]:
-    """The likeliest variant of every slot among those that the answers leave, see `_biases`; cut: of `CUTS`."""
-    beard = "moustache" if moustache else "beard"
-    kinds: dict[str, tuple[str, ...]] = {}
-    if style == "avataaars":
-        if yes["hat"]:
-            kinds["top"] = ("hat",)
-        elif yes["bald"]:
-            kinds["top"] = ("bald",)
-        else:
-            kinds["top"] = ("short",) if yes["male"] else ("long",)
-        kinds["facialHair"] = (beard,) if yes["beard"] else ("none",)
-        dark, clear = (
-            np.logaddexp.reduce(beliefs["accessories"][kind_index(style, "accessories", (kind,))])
-            for kind in ("dark", "clear")
-        )
-        kinds["accessories"] = ("none",) if not yes["glasses"] else ("dark",) if dark > clear else ("clear",)
-    else:
-        kinds["hair"] = ("bald",) if yes["bald"] else ("hair",)
-        kinds["rearHair"] = ("short",) if yes["male"] or yes["bald"] else ("long",)
-        kinds["beard"] = (beard,) if yes["beard"] else ("none",)
+    """The likeliest variant of every slot among those that the answers leave, see `calibrate._biases`; reads: f's
+    attribute → probability."""
+    kinds = _kinds(style, beliefs, yes, reads["Mustache"] > 0.5 and reads["No_Beard"] > 0.5)
+    cut = next((name for name in ("Bangs", "Wavy_Hair") if reads[name] > 0.5), "")
     made = {}
     for slot, variants in SPECS[style].slots.items():
         if slot == "mouth" or slot not in beliefs:
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
         allowed = [j for j in allowed if may_choose(style, slot, j)]
-        if slot == "top" and kinds[slot][0] in CUTS:
-            allowed = [variants.index(v) for v in CUTS[kinds[slot][0]][cut]]
+        if slot in kinds and kinds[slot][0] in CUTS.get(style, ()):
+            allowed = [variants.index(v) for v in CUTS[style][kinds[slot][0]][cut]]
+        if slot == "eyes" and reads["Smiling"] <= SMILES:
+            allowed = [j for j in allowed if variants[j] not in LAUGHING_EYES[style]]
         score = beliefs[slot] + bias[slot]
         made[slot] = variants[max(allowed, key=lambda j: score[j])]
     if style == "toon-head" and yes["male"] and made["hair"] == "bun":
         others = [j for j, v in enumerate(SPECS[style].slots["hair"]) if v not in ("", "bun")]
         made["hair"] = SPECS[style].slots["hair"][max(others, key=lambda j: beliefs["hair"][j])]
     return made
+
+
+def _kinds(style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool) -> dict[str, tuple[str, ...]]:
+    """Slot → the kinds that the answers leave. A hat counts before a bald head, and that before presentation."""
+    questions, kinds = QUESTIONS[style], {}
+    for name in ("male", "bald", "hat"):
+        if name not in questions:
+            continue
+        answer = yes[name] or (name == "male" and yes["bald"])
+        ((slot, side),) = (questions[name].yes if answer else questions[name].no).items()
+        if answer or slot not in kinds:
+            kinds[slot] = side
+    ((slot, side),) = questions["beard"].yes.items()
+    beard = "moustache" if moustache and "moustache" in side else "beard"
+    kinds[slot] = (beard,) if yes["beard"] else ("none",)
+    if "glasses" in questions:
+        ((slot, _),) = questions["glasses"].yes.items()
+        dark, clear = (
+            np.logaddexp.reduce(beliefs[slot][kind_index(style, slot, (kind,))]) for kind in ("dark", "clear")
+        )
+        kinds[slot] = ("none",) if not yes["glasses"] else ("dark",) if dark > clear else ("clear",)
+    return kinds
 
 
 def _mouth(style: str, smiling: float, parted: float) -> str:
@@ -293,7 +342,11 @@ def _colours(style: str, beliefs: Beliefs, hair: str, lightness: float, decision
             made[name] = skin_colour(style, lightness)
         elif head in beliefs:
             score = beliefs[head] + decisions.bias[head]
-            codes = HAIR_COLOURS[hair] if name in ("hair", "beard") else [c for c in palette if c not in RESERVED]
+            codes = (
+                HAIR_COLOURS[hair]
+                if name in ("hair", "beard")
+                else [c for c in palette if c not in RESERVED[style].get(head, ())]
+            )
             scores = np.array([score[palette.index(code)] for code in codes])
             weights = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
             mean = weights @ np.array([to_rgb(code) for code in codes])

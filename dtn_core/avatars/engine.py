@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
+from .lorelei import flat
 from .parameters import SPECS, Parameters
 from .shape import affine
 
@@ -71,6 +72,9 @@ def options(parameters: Parameters) -> dict[str, Any]:
         variant = parameters.variants[slot]
         made[f"{slot}Probability"] = 100 if variant else 0
         made[f"{slot}Variant"] = [variant or next(v for v in variants if v)]
+    for layer, slots in spec.follows.items():
+        made[f"{layer}Probability"] = 100 if all(parameters.variants[slot] for slot in slots) else 0
+        made[f"{layer}Variant"] = made[f"{slots[0]}Variant"]
     return made | {spec.options[name]: [code] for name, code in parameters.colours.items()}
 
 
@@ -112,10 +116,11 @@ def compose(style: str, pinned: dict[str, Any], framed: tuple[float, float, floa
 
 @cache
 def definition(style: str) -> Any:
-    """DiceBear's definition of a style."""
+    """DiceBear's definition of a style, its layers side by side."""
     from dicebear import Style
 
-    return Style(json.loads(files("dicebear_styles").joinpath(f"{style}.json").read_text("utf-8")))
+    made = json.loads(files("dicebear_styles").joinpath(f"{style}.json").read_text("utf-8"))
+    return Style(flat(made) if style == "lorelei" else made)
 
 
 def raster(text: str, size: int) -> Image:

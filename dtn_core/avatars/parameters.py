@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from ..errors import UserError
 from .shape import SHAPES
 
-DrawnStyle = Literal["avataaars", "toon-head"]
+DrawnStyle = Literal["avataaars", "toon-head", "lorelei"]
 """Styles that an engine draws from parameters."""
 
 NONE = ""
@@ -24,8 +24,9 @@ class Spec(NamedTuple):
     slots: name → variants, in the order of drawing; `NONE` where nothing may be drawn. layers: order of drawing of
     slots and of the fixed parts. colours: name → the artist's palette; any other colour may be given too. options:
     colour → the name of DiceBear's option. eyes: x, y of the middle between the eyes and their distance on the canvas,
-    measured on a render. canvas: its side. kinds: slot → kind → the variants that show it; what people ask of a face
-    ("hat") is a kind.
+    measured on a render; of a head that is turned, as they would be from the front. canvas: its side. kinds: slot →
+    kind → the variants that show it; what people ask of a face ("hat") is a kind. follows: a layer that is no slot but
+    drawn by one → that slot, and those of which something must be drawn too.
     """
 
     slots: dict[str, tuple[str, ...]]
@@ -35,6 +36,7 @@ class Spec(NamedTuple):
     eyes: tuple[float, float, float]
     canvas: float
     kinds: dict[str, dict[str, tuple[str, ...]]]
+    follows: dict[str, tuple[str, ...]] = {}
 
     @property
     def bust(self) -> tuple[float, float, float]:
@@ -67,6 +69,21 @@ _TOP = {
     "either": ("fro", "froBand", "dreads", "shaggyMullet"),
     "hat": ("hat", "winterHat1", "winterHat02", "winterHat03", "winterHat04", "turban", "hijab"),
 }  # fmt: skip
+
+
+def numbered(*numbers: int) -> tuple[str, ...]:
+    """Names as Lorelei has them."""
+    return tuple(f"variant{n:02d}" for n in numbers)
+
+
+_LORELEI_HAIR = {
+    "bald": (NONE, *numbered(25)),
+    "short": numbered(1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 22, 28, 39, 43, 44, 47, 27),
+    "long": numbered(
+        10, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24, 29, 30, 31, 32, 33, 35, 36, 37, 38, 40, 41, 42, 45, 46, 48, 26
+    ),
+    "either": numbered(20),
+}
 
 SPECS: dict[str, Spec] = {
     "avataaars": Spec(
@@ -146,6 +163,50 @@ SPECS: dict[str, Spec] = {
             },
             "mouth": {"neutral": ("sad",), "smile": ("smile",), "laugh": ("laugh",), "open": ("agape",)},
         },
+    ),
+    "lorelei": Spec(
+        slots={
+            "head": numbered(1, 2, 3, 4),
+            "eyes": numbered(6, 4, 8, 12, 20, 16, 13, 2, 24, 14, 21, 10, 11, 23, 1, 22, 3, 5, 7, 15, 17, 18, 19),
+            "eyebrows": numbered(7, 2, 5, 9, 10, 12, 1, 3, 4, 6, 8, 11, 13),
+            "earrings": (NONE, *numbered(1, 2, 3)),
+            "freckles": (NONE, *numbered(1)),
+            "nose": numbered(5, 1, 2, 3, 4, 6),
+            "mouth": (
+                "sad09", "happy01", "happy05", "happy08", "happy02", "happy03", "happy04", "happy06", "happy07",
+                "happy10", "happy11", "happy13", "happy14", "happy15", "happy16", "happy18", "sad01", "sad03", "sad04",
+                "sad05", "sad06", "sad07",
+            ),
+            "beard": (NONE, *numbered(1, 2)),
+            "glasses": (NONE, *numbered(1, 3, 4, 5, 2)),
+            "hair": tuple(variant for variants in _LORELEI_HAIR.values() for variant in variants),
+            "hairAccessories": (NONE, "flowers"),
+        },
+        layers=(
+            "rearHair", "head", "eyes", "eyebrows", "earrings", "freckles", "nose", "mouth", "beard", "lips", "glasses",
+            "hair", "hairAccessories",
+        ),
+        colours={
+            "skin": ("#ffdbb4", "#edb98a", "#d08b5b", "#a9673f", "#7b4b34"),
+            "hair": _HAIR,
+            "glasses": ("#000000", "#25557c", "#8f3a2b"),
+            "flowers": ("#e0566f", "#f2b134", "#6f7fd8"),
+        },
+        options={
+            "skin": "skinColor", "hair": "hairColor", "glasses": "glassesColor", "flowers": "hairAccessoriesColor",
+        },
+        eyes=(502, 464, 176),
+        canvas=980,
+        kinds={
+            "hair": _LORELEI_HAIR,
+            "beard": {"none": (NONE,), "beard": numbered(1, 2)},
+            "glasses": {"none": (NONE,), "clear": numbered(1, 3, 4, 5), "dark": numbered(2)},
+            "mouth": {
+                "neutral": ("sad09",), "smile": ("happy01", "happy02"), "laugh": ("happy05", "happy06"),
+                "open": ("happy08",),
+            },
+        },
+        follows={"rearHair": ("hair",), "lips": ("mouth", "beard")},
     ),
 }  # fmt: skip
 """By style. Left out are variants that no ordinary portrait calls for (tears, hearts, a mouth that vomits)."""

@@ -38,7 +38,19 @@ SHAPES: dict[str, dict[str, Change]] = {
         "brow_thickness": Change(("eyebrows",), (383, 320), (0.04, 0.25)),
         "mouth_size": Change(("mouth",), (383, 515), (0.15, 0.1)),
     },
-}
+    "lorelei": {
+        "face_width": Change(
+            (
+                "rearHair", "head", "eyes", "eyebrows", "earrings", "freckles", "nose", "mouth", "beard", "lips",
+                "glasses", "hair", "hairAccessories",
+            ),
+            (502, 464), (0.06, 0),
+        ),
+        "brow_height": Change(("eyebrows",), (540, 370), up=12),
+        "brow_thickness": Change(("eyebrows",), (540, 370), (0.04, 0.25)),
+        "mouth_size": Change(("mouth", "lips"), (565, 640), (0.15, 0.1)),
+    },
+}  # fmt: skip
 """By style. The limits are small enough for the artist's line to survive. Hair has no volume: short cuts lie close to
 the skull, and smaller ones would bare it."""
 

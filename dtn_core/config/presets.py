@@ -34,6 +34,7 @@ PRESETS: dict[str, Config] = {
     "judge-tiny": JudgeTraining(steps=8, batch=8, width=8, avatars=64, **_TINY),
     "judge": JudgeTraining(steps=1500, batch=96, lr=3e-3, save_every=500),
     "judge-toon": JudgeTraining(style="toon-head", steps=1500, batch=96, lr=3e-3, save_every=500),
+    "judge-lorelei": JudgeTraining(style="lorelei", steps=1500, batch=96, lr=3e-3, save_every=500),
     "judge-cartoon": JudgeTraining(style="cartoon-set", steps=1500, batch=96, lr=3e-3, save_every=500),
     "digits-f-tiny": ClassifierTraining(steps=8, batch=8, width=8, limit=64, **_TINY),
     "digits-f": ClassifierTraining(

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Style = Literal["avataaars", "toon-head", "cartoon-set"]
+Style = Literal["avataaars", "toon-head", "lorelei", "cartoon-set"]
 Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int | None, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -312,7 +312,7 @@ class FoldersTransfer(TransferTraining):
 class AvatarTraining(Training):
     """c: chooses the parameters of avatars, which the artist's engine draws (`training.avatar`)."""
 
-    style: Literal["avataaars", "toon-head"] = "avataaars"
+    style: Literal["avataaars", "toon-head", "lorelei"] = "avataaars"
     """Whose engine draws."""
     encoder: str = "encoder-drawn"
     """f: a checkpoint's name or folder."""

@@ -24,7 +24,7 @@ PAPER = (248, 248, 250)
 FADE = 0.1
 """Share of an emoji, at its bottom, that fades out when it is pasted."""
 
-LARGER = {"avataaars": 1.35, "toon-head": 1.5}
+LARGER = {"avataaars": 1.35, "toon-head": 1.5, "lorelei": 1.25}
 """How much larger than the eyes ask for a drawn avatar is pasted, by style: artists draw heads small around their eyes,
 and hair, ears and chin of the person are to be covered."""
 

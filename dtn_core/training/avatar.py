@@ -365,7 +365,9 @@ def _seen(p: Parameters, colour: str) -> bool:
     if colour == "hat":
         return p.kind_of("top") == "hat"
     if colour == "glasses":
-        return p.kind_of("accessories") not in (None, "none")
+        return any(p.kind_of(slot) not in (None, "none") for slot in ("accessories", "glasses"))
+    if colour == "flowers":
+        return bool(p.variants["hairAccessories"])
     if colour == "hair":
         return p.kind_of("top") not in ("hat", "bald") and p.kind_of("hair") != "bald"
     return True

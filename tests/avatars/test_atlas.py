@@ -56,7 +56,7 @@ def test_it_draws_what_resvg_draws(style, size, view):
 def test_shapes_are_drawn_a_little_softer_than_by_resvg(style):
     many, miss = misses(style, 64, "head", shaped=True)
     assert miss.mean() < 0.008
-    assert miss.max() < 0.015
+    assert miss.max() < 0.018
     with torch.no_grad():
         plain, made = (atlas(style).draw(ps) for ps in ([replace(p, shape={}) for p in many[:50]], many[:50]))
     exact = np.stack([image(p, 64, "head") for p in many[:50]]).astype(np.float32) / 255

@@ -94,10 +94,15 @@ def test_nobody_is_given_what_f_does_not_see(style):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_no_network_draws_what_is_reserved_for_people(style):
-    for slot in set(SPECS[style].slots) - {"mouth"}:  # which f decides
-        for variant in RESERVED & set(SPECS[style].slots[slot]):
-            parameters, _ = chosen(style, **{slot: variant})
-            assert parameters.variants[slot] != variant
+    spec = SPECS[style]
+    heads = {**spec.slots, **{f"colour:{name}": codes for name, codes in spec.colours.items()}}
+    for head, reserved in RESERVED[style].items():
+        assert set(reserved) < set(heads[head])  # something is left
+        for variant in reserved:
+            for attributes in (attributes_of(), attributes_of(Male=0.9, Smiling=0.9, No_Beard=0.1, Eyeglasses=0.9)):
+                parameters, _ = chosen(style, attributes=attributes, **{head: variant})
+                drawn = {**parameters.variants, **{f"colour:{k}": v for k, v in parameters.colours.items()}}
+                assert drawn[head] != variant
 
 
 def test_beards_and_long_hair_exclude_each_other_and_the_surer_one_stays():
@@ -243,17 +248,24 @@ def test_hair_that_cannot_be_seen_is_grey_on_old_people():
     assert max(seen, key=seen.get) == "brown"
 
 
+@pytest.mark.parametrize("style", choosing.CUTS)
 @pytest.mark.parametrize(("male", "kind"), [(0.1, "long"), (0.9, "short")])
-def test_the_cut_follows_what_f_reads_of_the_hair(male, kind):
+def test_the_cut_follows_what_f_reads_of_the_hair(style, male, kind):
+    ((slot, _),) = QUESTIONS[style]["male"].yes.items()
     for attributes, cut in (({"Bangs": 0.9, "Wavy_Hair": 0.9}, "Bangs"), ({"Wavy_Hair": 0.9}, "Wavy_Hair"), ({}, "")):
-        parameters, _ = chosen(attributes=attributes_of(Male=male, **attributes))
-        assert parameters.variants["top"] in choosing.CUTS[kind][cut]
+        parameters, _ = chosen(style, attributes=attributes_of(Male=male, **attributes))
+        assert parameters.variants[slot] in choosing.CUTS[style][kind][cut]
 
 
-def test_cuts_are_of_their_kind_and_free_to_choose():
-    for kind, cuts in choosing.CUTS.items():
-        for variants in cuts.values():
-            assert set(variants) <= set(SPECS["avataaars"].kinds["top"][kind]) - RESERVED
+@pytest.mark.parametrize("style", STYLES)
+def test_cuts_and_laughing_eyes_are_for_a_network_to_choose(style):
+    ((hair, _),) = QUESTIONS[style]["male"].yes.items()
+    for kind, cuts in choosing.CUTS.get(style, {}).items():
+        for cut in cuts.values():
+            assert set(cut) <= set(SPECS[style].kinds[hair][kind]) - set(RESERVED[style].get(hair, ()))
+    for eyes in choosing.LAUGHING_EYES[style]:
+        assert chosen(style, eyes=eyes, attributes=attributes_of(Smiling=0.9))[0].variants["eyes"] == eyes
+        assert chosen(style, eyes=eyes)[0].variants["eyes"] != eyes
 
 
 @pytest.mark.parametrize("style", STYLES)

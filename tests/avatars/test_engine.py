@@ -19,7 +19,7 @@ from dtn_core.domains import avatars, styles
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 STYLES = tuple(SPECS)
-CREATORS = {"avataaars": "Pablo Stanley", "toon-head": "Johan Melin"}
+CREATORS = {"avataaars": "Pablo Stanley", "toon-head": "Johan Melin", "lorelei": "Lisa Wischofsky"}
 EVERYTHING = {
     "avataaars": Parameters(
         "avataaars",
@@ -30,6 +30,11 @@ EVERYTHING = {
         "toon-head",
         {"rearHair": "longWavy", "beard": "fullBeard", "hair": "spiky", "clothes": "openJacket"},
         {"skin": "#0102aa", "hair": "#0102bb", "clothes": "#0102cc"},
+    ),
+    "lorelei": Parameters(
+        "lorelei",
+        {"hair": "variant35", "beard": "variant01", "glasses": "variant03", "hairAccessories": "flowers"},
+        {"skin": "#0102aa", "hair": "#0102bb", "glasses": "#0102cc", "flowers": "#0102dd"},
     ),
 }
 

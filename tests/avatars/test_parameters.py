@@ -53,8 +53,8 @@ def test_specs_agree_with_themselves(style):
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (("bottts",), "'bottts' can't be drawn; known: avataaars, toon-head"),
-        (("",), "known: avataaars, toon-head"),
+        (("bottts",), "'bottts' can't be drawn; known: avataaars, toon-head, lorelei"),
+        (("",), "known: avataaars, toon-head, lorelei"),
         (("avataaars", {"horns": "two"}), "no slot 'horns'; known: clothes, mouth"),
         (("toon-head", {"accessories": "round"}), "no slot 'accessories'; known: rearHair"),
         (("avataaars", {"eyes": "laser"}), "eyes can't be 'laser'; known: default, happy"),
@@ -120,9 +120,9 @@ def test_parameters_survive_a_dictionary_and_json(style):
         (None, "an avatar is an object with style, variants, colours and shape"),
         ("avataaars", "an avatar is an object"),
         ([("style", "avataaars")], "an avatar is an object"),
-        ({}, "known: avataaars, toon-head"),
-        ({"style": None}, "known: avataaars, toon-head"),
-        ({"style": ["avataaars"]}, "known: avataaars, toon-head"),
+        ({}, "known: avataaars, toon-head, lorelei"),
+        ({"style": None}, "known: avataaars, toon-head, lorelei"),
+        ({"style": ["avataaars"]}, "known: avataaars, toon-head, lorelei"),
         ({"style": "avataaars", "seed": 1}, "unknown entry 'seed'"),
         ({"style": "avataaars", HOSTILE: 1}, "unknown entry"),
         ({"style": "avataaars", "variants": "eyes"}, "slots must be an object"),

@@ -1,18 +1,22 @@
 """The styles faces are translated to: drawn ones as their labels say, a pack's cut out of its white."""
 
+import json
 import zipfile
+from importlib.resources import files
 from typing import get_args
 
 import numpy as np
 import pytest
 from made_cartoons import cartoon, write_cartoons
 
+from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import HAIR_COLOURS, DrawnStyle
 from dtn_core.config import Style
 from dtn_core.domains import avatars, styles
 from dtn_core.domains.avatars import BALANCED, PEOPLE, render
 from dtn_core.domains.styles import render_many, sample
 from dtn_core.domains.styles.cartoon_set import cut_out
+from dtn_core.evaluation.drawn.shown import of_parameters
 from dtn_core.images import over
 from dtn_core.networks.judge import JUDGED
 from dtn_core.training.judge import labels_of
@@ -94,6 +98,45 @@ def test_skin_of_toons_has_the_colour_of_its_label(skin):
     avatar = toon(lambda a: a.attributes.skin == skin and a.attributes.bald and not a.attributes.beard)
     expected = [int(styles.toon_head.SKIN_COLOURS[skin][i : i + 2], 16) for i in (1, 3, 5)]
     assert np.abs(render(avatar)[20, 24:40, :3].astype(int) - expected).max() < 8  # the forehead
+
+
+# --- lorelei ------------------------------------------------------------------------------------------------------
+
+
+def test_layers_side_by_side_draw_what_the_artist_nested():
+    """All but the hair of the head is the same drawing as DiceBear's own, whose layers lie in one another."""
+    from dicebear import Avatar, Style
+
+    nested = Style(json.loads(files("dicebear_styles").joinpath("lorelei.json").read_text("utf-8")))
+    for seed in range(8):
+        options = sample(seed, BALANCED, "lorelei").options
+        if not options["hairProbability"]:
+            continue
+        for beard in (0, 100):
+            pinned = {**options, "beardProbability": beard, "lipsProbability": beard}
+            own = {k: v for k, v in pinned.items() if not k.startswith(("lips", "rearHair", "hairProbability"))}
+            text = Avatar(nested, own).to_string()
+            drawn = engine.compose("lorelei", pinned, (0, 0, 980))
+            miss = np.abs(engine.raster(text, 200).astype(int) - engine.raster(drawn, 200)) > 8
+            assert miss.mean() < 1e-3
+
+
+def test_heads_of_lorelei_stand_in_the_middle_of_their_crop():
+    bald = [a for a in (sample(seed, BALANCED, "lorelei") for seed in range(200)) if a.attributes.bald]
+    for avatar in bald[:20]:
+        head = render(avatar, 128)[: round(128 * 0.7), :, 3] > 128
+        x = np.nonzero(head.any(0))[0]
+        assert 8 < x.min() < 24
+        assert 104 <= x.max() < 120
+        assert np.nonzero(head.any(1))[0].min() > 8
+
+
+def test_labels_of_lorelei_are_what_is_drawn():
+    for seed in range(200):
+        avatar = sample(seed, BALANCED, "lorelei")
+        told, drawn = avatar.attributes, of_parameters(engine.parameters_of("lorelei", avatar.options))
+        for name in ("glasses", "bald", "beard", "smiling", "hair", "male"):
+            assert getattr(drawn, name) == getattr(told, name) or (name, told.bald) == ("male", True), (seed, name)
 
 
 # --- draw ---------------------------------------------------------------------------------------------------------

@@ -47,12 +47,13 @@ def test_the_shipped_judge_tells_avatars_it_never_saw():
         assert sum(right) / 2 >= 0.97, name
 
 
-def test_the_shipped_judge_of_toons_tells_toons_it_never_saw():
+@pytest.mark.parametrize("style", ["toon-head", "lorelei"])
+def test_the_shipped_judges_of_other_styles_tell_what_they_never_saw(style):
     from dtn_core.training.judge import balanced_avatars
 
-    figures = checkpoint.read_config(checkpoint.find("judge-toon-head"))["trained"]
-    judge = nets.load_judge("judge-toon-head")
-    x, y = balanced_avatars(70_000_000, 300, "toon-head")
+    figures = checkpoint.read_config(checkpoint.find(f"judge-{style}"))["trained"]
+    judge = nets.load_judge(f"judge-{style}")
+    x, y = balanced_avatars(70_000_000, 300, style)
     said = nets.batched(judge, x) > 0
     for name, promised in figures["balanced_accuracy_on_held_out_avatars"].items():
         if name == "mean":

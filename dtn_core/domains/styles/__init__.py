@@ -15,9 +15,9 @@ from ...config import Style
 from ...errors import UserError
 from ...types import Image
 from ..avatars import BALANCED, PEOPLE, Attributes, Avatar, Rates, parallel, render
-from . import avataaars, cartoon_set, toon_head
+from . import avataaars, cartoon_set, lorelei, toon_head
 
-STYLES = {style.name: style for style in (avataaars.STYLE, toon_head.STYLE, cartoon_set.STYLE)}
+STYLES = {style.name: style for style in (avataaars.STYLE, toon_head.STYLE, lorelei.STYLE, cartoon_set.STYLE)}
 
 PACKS = tuple(name for name, style in STYLES.items() if style.pack)
 """Styles of which there are so many pictures and no more: their last `HELD_OUT` are learnt by nobody."""
