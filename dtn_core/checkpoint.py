@@ -47,10 +47,11 @@ SHIPPED = shipped("checkpoints")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A translation, loaded: G(x) = g(emphasise(standardise_s(f(x)))), then SR. All frozen, in eval mode, float32.
+    """A translation, loaded: G(x) = g(emphasise(standardise_s(f(x)))), then SR. All frozen, in eval mode, float32. One
+    that is drawn only has a drawer and no g.
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
-    g: see `networks.generator.build`; upscaler: `Upscaler` or None; emphasis: factor on g's input, what sets a
+    g: see `networks.generator.build`, or None; upscaler: `Upscaler` or None; emphasis: factor on g's input, what sets a
     face apart from the mean (1: as in training); drawer: c, which draws avatars, or None; info: content of
     config.json; hash: 12 hex digits over all weights, quoted beside every measured figure.
     """
@@ -59,7 +60,7 @@ class Checkpoint:
     f: nn.Module
     standardise_s: Standardise
     standardise_t: Standardise
-    g: nn.Module
+    g: nn.Module | None
     upscaler: Upscaler | None
     emphasis: float
     info: dict[str, Any]
@@ -80,10 +81,17 @@ class Checkpoint:
             return z
         return z * (1 + (self.emphasis - 1) * encoders.weights_of(self.f).to(z))
 
+    def painter(self) -> nn.Module:
+        """g. Raises UserError where there is none."""
+        if self.g is None:
+            raise UserError(f"checkpoint '{self.name}' is drawn only. Choose drawn, or one that paints, such as emoji.")
+        return self.g
+
     @torch.no_grad()
     def transfer(self, x: Tensor) -> Tensor:
-        """G, without SR: (B, 3, S, S) pictures of s in [-1, 1] → (B, channels, side, side) in [-1, 1]."""
-        return self.g(self.generator_input(x))
+        """G, without SR: (B, 3, S, S) pictures of s in [-1, 1] → (B, channels, side, side) in [-1, 1]. Raises UserError
+        as `painter`."""
+        return self.painter()(self.generator_input(x))
 
 
 def find(name_or_dir: str | os.PathLike[str]) -> Path:
@@ -107,10 +115,14 @@ def sees(info: Mapping[str, Any]) -> str:
     return info.get("sees", older)
 
 
+TRANSLATIONS = ("transfer", "avatar")
+"""Kinds of checkpoints that translate: with a generator, and drawn only."""
+
+
 def is_one(name_or_dir: str | os.PathLike[str]) -> bool:
     """Whether there is a translation under this name or in this folder."""
     try:
-        return read_config(find(name_or_dir)).get("kind") == "transfer"
+        return read_config(find(name_or_dir)).get("kind") in TRANSLATIONS
     except UserError:
         return False
 
@@ -119,7 +131,7 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     """Load a translation onto a device. Raises UserError with one line if it is missing, damaged or newer."""
     directory = find(name_or_dir)
     info = read_config(directory)
-    if info.get("kind") != "transfer":
+    if info.get("kind") not in TRANSLATIONS:
         raise UserError(
             f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation. Give one, such as emoji."
         )
@@ -129,15 +141,17 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
         standardise = [Standardise(statistics[f"mean_{d}"], statistics[f"std_{d}"]) for d in "st"]
     except KeyError as error:
         raise UserError(f"{directory}: statistics.safetensors lacks {error}. Get the checkpoint again.") from None
-    g = _make(lambda **config: build_generator(config), directory, info, "generator")
+    paints = info["kind"] == "transfer"
+    g = _make(lambda **config: build_generator(config), directory, info, "generator") if paints else None
     upscaler = _make(Upscaler, directory, info, "upscaler") if info.get("upscaler") else None
-    modules = [f, *standardise, g, *([upscaler] if upscaler else [])]
-    for module in modules:
+    for module in filter(None, (f, *standardise, g, upscaler)):
         module.to(device).eval().requires_grad_(False)
     emphasis = info.get("emphasis", 1.0)
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
         raise UserError(f"{directory}: config.json's 'emphasis' is damaged ({emphasis!r}). Get the checkpoint again.")
-    drawer = _drawer(directory, info, f, device) if info.get("avatar") else None
+    drawer = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
+    if drawer and drawer.reader != "f" and not paints:
+        raise UserError(f"{directory}: its c reads what a generator paints. Join it to a translation first.")
     return Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer)
 
 
@@ -186,20 +200,11 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
             raise UserError(f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again.")
         decisions = Decisions.from_dict(config["decisions"])
     except (TypeError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"{directory}: config.json's 'avatar' is damaged ({error}). Get the checkpoint again."
-        ) from None
+        raise UserError(f"{directory}: config.json's 'avatar' is damaged ({error}). Get it again.") from None
     fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
     f = f.to(device).eval().requires_grad_(False)
-    return Drawer(
-        config["style"],
-        f,
-        nets["standardise"],
-        head,
-        picture,
-        decisions,
-        weights_hash(directory, "avatar*.safetensors"),
-    )
+    mark = weights_hash(directory, "avatar*.safetensors")
+    return Drawer(config["style"], f, nets["standardise"], head, picture, decisions, mark)
 
 
 def save(
@@ -245,7 +250,8 @@ def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], dire
     (kind "avatar"), or f (kind "encoder"), which is the translation's own and is then shared, not copied."""
     source, other = find(translation), find(part)
     info, config = read_config(source), read_config(other)
-    if info.get("kind") != "transfer" or config.get("kind") not in ("upscaler", "avatar", "encoder"):
+    parts = ("upscaler", "avatar", "encoder") if info.get("kind") == "transfer" else ("encoder",)
+    if info.get("kind") not in TRANSLATIONS or config.get("kind") not in parts:
         raise UserError(
             "a translation and an upscaler, an avatar or an encoder are wanted, "
             f"not {info.get('kind')} and {config.get('kind')}."

@@ -50,6 +50,11 @@ class Transferrer:
         """Whether it can draw avatars, by the artist's engine; else it only paints."""
         return self.checkpoint.drawer is not None
 
+    @property
+    def paints(self) -> bool:
+        """Whether it can paint, by g; else it only draws."""
+        return self.checkpoint.g is not None
+
     @classmethod
     def from_checkpoint(cls, name_or_dir: str | os.PathLike[str] = "emoji", device: str = "auto") -> Transferrer:
         """Load a checkpoint by name or folder onto "cpu", "cuda" or "auto". Raises UserError with one
@@ -81,14 +86,17 @@ class Transferrer:
         Faces of which too little can be seen (`faces.quality`) stay as they are, see `Result.refused`. A photo on its
         side is turned upright first, unless it is live video, see `Result.turned`.
 
-        kind: drawn is quick, since g and SR don't run; both: painted too, the drawn one being the result. Whatever is
-        asked for, a checkpoint that can't draw paints. mirror: flip the frame left to right first; the result is in
+        kind: drawn is quick, since g and SR don't run; both: painted too where it `paints`, the drawn one being the
+        result. Whatever is asked for, a checkpoint that can't draw paints; one that can't paint raises UserError if
+        painted is. mirror: flip the frame left to right first; the result is in
         the flipped frame. upscale: apply SR, else enlarge smoothly. compose: paste the emoji into the frame,
         else `Result.composed` is the frame itself. max_side: longest side of the copy in which faces are sought; emoji
         and composition keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
         `faces.detect.detect`. previous: faces of the frame before, to steady these (`faces.track.smooth`). known: faces
         and their avatars; where all faces are, and kind is drawn, they stay, and neither f nor c is asked.
         """
+        if kind == "painted":
+            self.checkpoint.painter()
         clock = _Clock(self.device)
         if mirror:
             frame = np.ascontiguousarray(frame[:, ::-1])
@@ -132,7 +140,7 @@ class Transferrer:
         clock: _Clock,
     ) -> tuple[TransferredFace, ...]:
         c = None if kind == "painted" else self.checkpoint.drawer
-        paints = c is None or kind == "both"
+        paints = c is None or (kind == "both" and self.paints)
         x = to_tensor([head.image for head in heads]).to(self.device)
         features = c.f(x) if c else None
         inputs = y = None

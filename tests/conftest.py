@@ -93,8 +93,9 @@ def make_drawer(f, features, style="avataaars"):
     return replace(drawer, decisions=learn(style, drawer.beliefs(features), probabilities, means, shape, artist))
 
 
-def write_checkpoint(directory, upscaler=True, seed=0, draws=False):
-    """A tiny translation with random weights, laid out as a trained one; draws: with c, which reads the same f."""
+def write_checkpoint(directory, upscaler=True, seed=0, draws=False, paints=True):
+    """A tiny translation with random weights, laid out as a trained one; draws: with c, which reads the same f; paints:
+    with g and SR."""
     torch.manual_seed(seed)
     f = AttributeEncoder(width=8, hidden=16, skin=draws)
     g, sr = Generator(f.dim, base=4), Upscaler(width=8, depth=2)
@@ -116,6 +117,10 @@ def write_checkpoint(directory, upscaler=True, seed=0, draws=False):
         drawer = make_drawer(f, features)
         info["avatar"], tensors["avatar"] = checkpoint.describe(drawer), checkpoint.drawer_tensors(drawer)
         info["trained"] = {"kind": "faces", "style": drawer.style}
+    if not paints:
+        for name in ("generator", "upscaler"):
+            del info[name], tensors[name]
+        info["kind"] = info["trained"]["kind"] = "avatar"
     return checkpoint.save(directory, info, tensors)
 
 
@@ -145,6 +150,13 @@ def drawing_checkpoint(tmp_path_factory):
 @pytest.fixture(scope="session")
 def drawing(drawing_checkpoint):
     return Transferrer.from_checkpoint(drawing_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def drawn_only(tmp_path_factory):
+    """As `drawing`, without g: what a training of c exports."""
+    path = write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "drawn-only", draws=True, paints=False)
+    return Transferrer.from_checkpoint(path)
 
 
 @pytest.fixture

@@ -172,10 +172,19 @@ def test_what_is_painted_ends_with_refined(drawing, tiny, hopper):
         assert (np.asarray(PILImage.open(io.BytesIO(data_of(file)))) == result.faces[0].image).all()
 
 
-def test_the_switch_says_what_only_paints(tiny, drawing):
+def test_what_is_only_drawn_is_shown_without_painting(drawn_only, hopper):
+    result = drawn_only(hopper)
+    assert CAPTIONS.findall(html.steps(result)) == ["Detected", "Aligned", "Drawn"]
+    (face,) = endpoints.emojified(result, drawn_only)["faces"]
+    assert (face["kind"], face["emoji_64"], face["emoji_256"]) == ("drawn", None, None)
+    assert face["drawn"].startswith("data:image/png")
+
+
+def test_the_switch_says_what_only_paints_or_draws(tiny, drawing, drawn_only):
     assert emojify.kinds(drawing, "drawn") == [("Drawn", "drawn"), ("Painted", "painted")]
     for kind in ("drawn", "painted"):
         assert emojify.kinds(tiny, kind) == [("Painted only", kind)]
+        assert emojify.kinds(drawn_only, kind) == [("Drawn only", kind)]
 
 
 def test_the_artist_is_named(drawing, tiny):

@@ -8,6 +8,7 @@ import torch
 
 from dtn_core import checkpoint
 from dtn_core.errors import UserError
+from dtn_core.networks.avatar_head import PictureHead
 from dtn_core.networks.encoders import DlibEncoder, SideBySide
 from dtn_core.networks.resnet import AttributeEncoder
 
@@ -148,6 +149,36 @@ def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
     assert [a.parameters for a in drawer(x)] == [a.parameters for a in again(x)]
     assert drawer.reader == "f"
     assert drawer.hash == again.hash != checkpoint.load(tmp_path / "own").hash
+
+
+def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpoint, monkeypatch):
+    drawn = make_checkpoint(tmp_path / "drawn", draws=True, paints=False)
+    both = checkpoint.load(make_checkpoint(tmp_path / "both", draws=True))
+    loaded = checkpoint.load(drawn)
+    assert checkpoint.is_one(drawn)
+    assert (loaded.g, loaded.upscaler) == (None, None)
+    assert torch.equal(loaded.standardise_t.mean, both.standardise_t.mean)
+    assert loaded.drawer.hash == both.drawer.hash
+    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
+    f = {"encoder": checkpoint.read_tensors(drawn, "encoder")}
+    checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": loaded.info["encoder"]}, f)
+    shared = checkpoint.load(checkpoint.join(drawn, "f", tmp_path / "shared"))
+    assert not (tmp_path / "shared" / "encoder.safetensors").exists()
+    assert shared.drawer.decisions == loaded.drawer.decisions
+    with pytest.raises(UserError, match="not avatar and avatar"):
+        checkpoint.join(drawn, drawn, tmp_path / "twice")
+
+
+def test_a_c_that_reads_what_is_painted_needs_a_painter(tmp_path, make_checkpoint):
+    drawn = make_checkpoint(tmp_path / "drawn", draws=True, paints=False)
+    info = checkpoint.read_config(drawn)
+    heads = info["avatar"]["head"]["heads"]
+    info["avatar"] |= {"head": None, "picture": {"heads": heads, "width": 4}}
+    standardise = {k: v for k, v in checkpoint.read_tensors(drawn, "avatar").items() if k.startswith("standardise")}
+    picture = {f"picture.{k}": v for k, v in PictureHead(heads, 4).state_dict().items()}
+    del info["format"]
+    checkpoint.save(drawn, info, {"avatar": standardise | picture})
+    assert "reads what a generator paints. Join it to a translation" in refusal(drawn)
 
 
 def test_a_checkpoint_without_c_has_none(own):

@@ -134,6 +134,13 @@ def test_no_face_writes_no_parameters(emojify, noise, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["wall.png"]
 
 
+def test_what_cannot_paint_says_so(emojify, hopper_path, make_checkpoint, tmp_path):
+    choice = ("--checkpoint", make_checkpoint(tmp_path / "drawn", draws=True, paints=False))
+    assert emojify(hopper_path, "-o", tmp_path / "o.svg", *choice)[0] == 0
+    refusal(emojify(hopper_path, "-o", tmp_path / "x.png", "--painted", *choice), "'drawn' is drawn only")
+    assert not (tmp_path / "x.png").exists()
+
+
 def test_what_cannot_draw_paints_and_says_so(emojify, hopper_path, tiny_checkpoint, tmp_path):
     choice = ("--checkpoint", tiny_checkpoint)
     code, out, err = emojify(hopper_path, "-o", tmp_path / "o.png", "--json", *choice)

@@ -10,6 +10,7 @@ import torch
 from tiny_digits import write_digits
 
 from dtn_core.devices import pick_device
+from dtn_core.errors import UserError
 from dtn_core.faces.compose import paste
 from dtn_core.faces.quality import REFUSED, UNSURE
 from dtn_core.images import to_tensor
@@ -74,6 +75,21 @@ def test_what_cannot_draw_paints_whatever_is_asked_for(tiny, hopper):
     results = [tiny(hopper, kind=kind) for kind in ("drawn", "painted", "both")]
     assert all(result.faces[0].kind == "painted" for result in results)
     assert all((result.composed == results[0].composed).all() for result in results)
+
+
+def test_what_cannot_paint_draws_and_says_so(drawn_only, drawing, hopper):
+    assert (drawn_only.paints, drawing.paints) == (False, True)
+    for kind in ("drawn", "both"):
+        result = drawn_only(hopper, kind=kind)
+        (face,) = result.faces
+        assert (face.kind, face.raw, face.image) == ("drawn", None, None)
+        assert face.avatar == drawing(hopper).faces[0].avatar
+        assert list(result.ms) == ["detect", "align", "encode", "draw", "compose", "total"]
+    for paint in (lambda: drawn_only(hopper, kind="painted"), lambda: drawn_only.transfer(torch.zeros(1, 3, 64, 64))):
+        with pytest.raises(
+            UserError, match=r"^checkpoint 'drawn-only' is drawn only\. Choose drawn, or [^\n]*emoji\.$"
+        ):
+            paint()
 
 
 def test_g_and_c_share_one_pass_of_f(drawing, hopper, monkeypatch):

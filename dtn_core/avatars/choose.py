@@ -103,6 +103,14 @@ CUTS = {
             "": ("dreads01", "frizzle", "shortFlat", "shortRound", "theCaesar", "theCaesarAndSidePart"),
         },
     },
+    "toon-head": {
+        "long": {
+            "Bangs": ("sideComed", "longStraight", "neckHigh", "shoulderHigh"),
+            "Wavy_Hair": ("sideComed", "longWavy", "shoulderHigh"),
+            "": ("sideComed", "bun", "longStraight", "neckHigh"),
+        },
+        "short": {"Bangs": ("sideComed",), "Wavy_Hair": ("sideComed", "spiky"), "": ("sideComed", "undercut")},
+    },
     "lorelei": {
         "long": {
             "Bangs": numbered(10, 13, 14, 16, 17, 19, 23, 42, 46, 48),
@@ -116,8 +124,8 @@ CUTS = {
         },
     },
 }
-"""Haircuts by what f reads of the hair: a fringe first, then waves, else neither. Drawings alone teach little of it,
-and people are distinguished by it."""
+"""Haircuts, long or short, by what f reads of the hair: a fringe first, then waves, else neither. Drawings alone teach
+little of it, and people are distinguished by it."""
 
 LAUGHING_EYES = {"avataaars": ("happy",), "toon-head": ("happy",), "lorelei": numbered(1, 22)}
 """Of smiling faces alone."""
@@ -284,22 +292,21 @@ def _variants(
     """The likeliest variant of every slot among those that the answers leave, see `calibrate._biases`; reads: f's
     attribute → probability."""
     kinds = _kinds(style, beliefs, yes, reads["Mustache"] > 0.5 and reads["No_Beard"] > 0.5)
+    ((length, _),), ((hair, _),) = (QUESTIONS[style][name].yes.items() for name in ("male", "bald"))
     cut = next((name for name in ("Bangs", "Wavy_Hair") if reads[name] > 0.5), "")
+    cuts = CUTS[style].get(kinds[length][0], {}).get(cut, ()) if kinds[hair][0] != "bald" else ()
     made = {}
     for slot, variants in SPECS[style].slots.items():
         if slot == "mouth" or slot not in beliefs:
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
         allowed = [j for j in allowed if may_choose(style, slot, j)]
-        if slot in kinds and kinds[slot][0] in CUTS.get(style, ()):
-            allowed = [variants.index(v) for v in CUTS[style][kinds[slot][0]][cut]]
+        if slot in (length, hair):
+            allowed = [j for j in allowed if variants[j] in cuts] or allowed
         if slot == "eyes" and reads["Smiling"] <= SMILES:
             allowed = [j for j in allowed if variants[j] not in LAUGHING_EYES[style]]
         score = beliefs[slot] + bias[slot]
         made[slot] = variants[max(allowed, key=lambda j: score[j])]
-    if style == "toon-head" and yes["male"] and made["hair"] == "bun":
-        others = [j for j, v in enumerate(SPECS[style].slots["hair"]) if v not in ("", "bun")]
-        made["hair"] = SPECS[style].slots["hair"][max(others, key=lambda j: beliefs["hair"][j])]
     return made
 
 

@@ -173,9 +173,9 @@ SPECS: dict[str, Spec] = {
             "freckles": (NONE, *numbered(1)),
             "nose": numbered(5, 1, 2, 3, 4, 6),
             "mouth": (
-                "sad09", "happy01", "happy05", "happy08", "happy02", "happy03", "happy04", "happy06", "happy07",
-                "happy10", "happy11", "happy13", "happy14", "happy15", "happy16", "happy18", "sad01", "sad03", "sad04",
-                "sad05", "sad06", "sad07",
+                "happy14", "happy01", "happy05", "happy08", "happy02", "happy03", "happy04", "happy06", "happy07",
+                "happy10", "happy11", "happy13", "happy15", "happy16", "happy18", "sad01", "sad03", "sad04", "sad05",
+                "sad06", "sad07", "sad09",
             ),
             "beard": (NONE, *numbered(1, 2)),
             "glasses": (NONE, *numbered(1, 3, 4, 5, 2)),
@@ -202,7 +202,7 @@ SPECS: dict[str, Spec] = {
             "beard": {"none": (NONE,), "beard": numbered(1, 2)},
             "glasses": {"none": (NONE,), "clear": numbered(1, 3, 4, 5), "dark": numbered(2)},
             "mouth": {
-                "neutral": ("sad09",), "smile": ("happy01", "happy02"), "laugh": ("happy05", "happy06"),
+                "neutral": ("happy14",), "smile": ("happy01", "happy02"), "laugh": ("happy05", "happy06"),
                 "open": ("happy08",),
             },
         },

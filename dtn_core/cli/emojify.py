@@ -77,8 +77,11 @@ def check_options(arguments: argparse.Namespace) -> None:
 
 
 def make_request(arguments: argparse.Namespace, transferrer: Transferrer) -> Request:
-    """Painted where the checkpoint can't draw. Raises UserError if only a drawn emoji has what is asked for."""
+    """Painted where the checkpoint can't draw. Raises UserError if only a drawn emoji has what is asked for, or if it
+    can't paint."""
     painted = arguments.painted
+    if painted:
+        transferrer.checkpoint.painter()
     if not painted and not transferrer.draws:
         if arguments.output.lower().endswith(".svg") or arguments.parameters:
             raise UserError(

@@ -1,10 +1,10 @@
 """How well faces become emoji, on held-out photos of CelebA and UTKFace and on LFW's pairs: is the person's look shown,
 can the person be found again, is it drawn cleanly, does f stay the same, and for whom is it worse?
 
-The photos' labels are used for nothing else here; the judge (`networks.judge`) has seen rendered avatars only.
-Each checkpoint is measured as it paints, G(x), and, where it has a c, as it draws. Beside them: a random avatar, the
-avatar whose f is nearest, and a supervised ceiling (`baselines.matching_avatars`). The avatars are of the checkpoint's
-style, and so is the judge. What a drawing's parameters tell is measured in `drawn`.
+The photos' labels are used for nothing else here; the judge (`networks.judge`) has seen rendered avatars only. Each
+checkpoint is measured as it paints, G(x), where it has a g, and, where it has a c, as it draws. Beside them: a random
+avatar, the avatar whose f is nearest, and a supervised ceiling (`baselines.matching_avatars`). The avatars are of the
+checkpoint's style, and so is the judge. What a drawing's parameters tell is measured in `drawn`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def evaluate(
         z_t = by.standardise_t(batched(by.f, row.pictures["celeba"]))
         rows[row.name] = {**_provenance(row), **figures, "f_constancy": distance(z_t, z_s)}
         nine[row.name] = agreement(photos.nine(), judged, unasked)
-    near = [learnt.attributes[i] for i in index["celeba"]]
+    near, own = [learnt.attributes[i] for i in index["celeba"]], next(iter(rows))
     return {
         "checkpoint": first.name,
         "style": style,
@@ -90,20 +90,21 @@ def evaluate(
         "data": {"set": "CelebA", "split": split, "n": len(z["celeba"]), "positives": positives(photos.nine())},
         "seed": seed,
         "avatar_pool": len(pool),
-        **{key: nine[row] for key, row in (("dtn", name), (NEAREST, NEAREST), (RANDOM, RANDOM))},
+        **{key: nine[row] for key, row in (("dtn", own), (NEAREST, NEAREST), (RANDOM, RANDOM))},
         "diversity": {
-            "dtn": rows[name]["diversity"],
+            "dtn": rows[own]["diversity"],
             "avatars": round(reference.spread, 4),
-            "share": rows[name]["diversity_share"],
+            "share": rows[own]["diversity_share"],
         },
-        "f_constancy": {"dtn": rows[name]["f_constancy"], **{k: rows[k]["f_constancy"] for k in (NEAREST, RANDOM)}},
+        "f_constancy": {"dtn": rows[own]["f_constancy"], **{k: rows[k]["f_constancy"] for k in (NEAREST, RANDOM)}},
         "measure": reference.summary(rows),
         "drawn": measure(first, photos, mine.painted, mine.drawn, near, judge_net, seed) if first.drawer else None,
     }
 
 
 class Made(NamedTuple):
-    """What a checkpoint makes of photos: set → (N, 3, 64, 64) painted; set → what c says and draws, empty without c."""
+    """What a checkpoint makes of photos: set → (N, 3, 64, 64) painted, empty without g; set → what c says and draws,
+    empty without c."""
 
     painted: dict[str, Tensor]
     drawn: dict[str, Portrayed]
@@ -111,9 +112,9 @@ class Made(NamedTuple):
 
 def make(loaded: Checkpoint, crops: dict[str, Image]) -> Made:
     """G and c of every set of head crops."""
-    painted = {k: paint(loaded, v) for k, v in crops.items()}
+    painted = {k: paint(loaded, v) for k, v in crops.items()} if loaded.g else {}
     drawer = loaded.drawer
-    return Made(painted, {k: portray(drawer, v, painted[k]) for k, v in crops.items()} if drawer else {})
+    return Made(painted, {k: portray(drawer, v, painted.get(k)) for k, v in crops.items()} if drawer else {})
 
 
 class Translation(NamedTuple):
@@ -127,11 +128,12 @@ class Translation(NamedTuple):
 
 
 def _made(loaded: dict[str, Checkpoint], first: Made, crops: dict[str, Image]) -> Iterator[Translation]:
-    """Each checkpoint as it paints and, where it can, as it draws; the first, which has been made, at both points. One
+    """Each checkpoint as it paints and as it draws, where it can; the first, which has been made, at both points. One
     row at a time, so that memory holds one."""
     for place, (name, one) in enumerate(loaded.items()):
         made = make(one, crops) if place else first
-        yield Translation(name, made.painted, one)
+        if made.painted:
+            yield Translation(name, made.painted, one)
         for what, point in POINTS.items() if made.drawn else ():
             if point == "sure" or not place:
                 pictures = {k: v.pictures(point) for k, v in made.drawn.items()}
@@ -196,6 +198,8 @@ def _judge(judge: str, style: Style, name: str) -> tuple[Judge, dict[str, Any]]:
 def _translation(given: str) -> Checkpoint:
     """A checkpoint that makes emoji of heads. Raises UserError if it makes anything else."""
     loaded = checkpoint.load(given)
+    if loaded.g is None:
+        return loaded
     try:
         shape = tuple(loaded.transfer(torch.zeros(1, 3, 128, 128)).shape[1:])
     except RuntimeError:  # an f or a g that takes pictures of one size only

@@ -45,22 +45,34 @@ def summary(figures: Metrics) -> str:
 
 def _summary(measure: Measure, drawn: dict[str, Any], unasked: Sequence[str]) -> list[str]:
     rows, right, hits, soft = measure["rows"], drawn["all_right"], drawn["questions"], drawn["soft"]
-    name = next(iter(rows))
-    columns = ["painted", "drawn", "drawn balanced", BASELINES[NEAREST], BASELINES[CEILING], "f's own reading"]
+    name = next(iter(rows)).removesuffix(", drawn")
+    painted = [rows[name]] if name in rows else []
+    columns = [
+        *["painted"] * len(painted),
+        "drawn",
+        "drawn balanced",
+        BASELINES[NEAREST],
+        BASELINES[CEILING],
+        "f's own reading",
+    ]
 
     def cells_of(judged: Callable[[dict[str, Any]], Any], exact: dict[str, Any]) -> list[Any]:
         """A cell a column: what the judge says of what is painted and of the ceiling, what is known of the others."""
         known = [exact[key] for key in ("drawn", "drawn_balanced", NEAREST)]
-        return [judged(rows[name]), *known, judged(rows[CEILING]), exact["f"]]
+        return [*map(judged, painted), *known, judged(rows[CEILING]), exact["f"]]
 
     lines = [line(f"{right['drawn']['n']} people of CelebA", columns), "|---" * (len(columns) + 1) + "|"]
     shares = cells_of(lambda row: row["all_right"], right)
     lines.append(line(right_words(len(drawn["asked"])), [right_share(cell) for cell in shares]))
-    all_judged = (name, f"{name}, drawn", f"{name}, drawn balanced", NEAREST, CEILING)
+    all_judged = (*[name] * len(painted), f"{name}, drawn", f"{name}, drawn balanced", NEAREST, CEILING)
     means = [number(rows[key]["agreement"]["balanced_accuracy"], ".3f") for key in all_judged]
     lines.append(line(f"mean balanced accuracy of the {_many(unasked)}, all by the judge", [*means, ""]))
     of_c, of_f = (number(soft["mean"][who], ".3f") for who in ("c", "f"))
-    lines.append(line(f"mean AUC of {soft['asked']} probabilities, no threshold", ["", of_c, of_c, "", "", of_f]))
+    lines.append(
+        line(
+            f"mean AUC of {soft['asked']} probabilities, no threshold", [*[""] * len(painted), of_c, of_c, "", "", of_f]
+        )
+    )
     for question in CONFUSION_QUESTIONS:
         if question in hits["drawn"]:
             cells = cells_of(lambda row, q=question: row["judged"][q], {k: v[question] for k, v in hits.items()})

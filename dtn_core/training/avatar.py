@@ -289,11 +289,12 @@ class AvatarStage:
         load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
-        """f and c as a checkpoint that `checkpoint.load_drawer` reads and `join` puts into a translation."""
-        made = self.drawer()
-        trained = {"step": step, **to_dict(self.config)}
+        """f and c as a translation that is drawn only; `join` puts c into one that paints."""
+        made, trained = self.drawer(), {"step": step, **to_dict(self.config)}
         info = {"kind": "avatar", "encoder": self.f.config, "avatar": checkpoint.describe(made), "trained": trained}
-        tensors = {"encoder": self.f.state_dict(), "avatar": checkpoint.drawer_tensors(made)}
+        sides = {"s": self.standardise_s, "t": self.standardise_t}
+        statistics = {f"{k}_{d}": v for d, side in sides.items() for k, v in side.state_dict().items()}
+        tensors = {"encoder": self.f.state_dict(), "avatar": checkpoint.drawer_tensors(made), "statistics": statistics}
         return checkpoint.save(directory, info, tensors)
 
 

@@ -216,7 +216,7 @@ class TransferStage:
 
 def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
     """The weights of a translation's g. Raises UserError if it is another net."""
-    other = checkpoint.load(name).g
+    other = checkpoint.load(name).painter()
     if other.config != g.config:
         raise UserError(f"start={name}: its g is {other.config}, these settings want {g.config}.")
     return other.state_dict()

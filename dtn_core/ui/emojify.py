@@ -90,8 +90,11 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
 
 
 def kinds(transferrer: Transferrer, kind: str) -> list[tuple[str, str]]:
-    """What the switch offers: (words, value). Where a style can't be drawn it says so, and the value stays."""
-    return list(KINDS) if transferrer.draws else [("Painted only", kind)]
+    """What the switch offers: (words, value). Where a style can't be drawn, or painted, it says so, and the value
+    stays."""
+    if transferrer.draws and transferrer.paints:
+        return list(KINDS)
+    return [("Drawn only" if transferrer.draws else "Painted only", kind)]
 
 
 def credit(transferrer: Transferrer) -> str:
@@ -121,7 +124,8 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
         if not url:
             return html.WAITING, gr.update(visible=False), "", None, None
         try:
-            transferrer, wanted = translations.get(translation), "both" if kind == "drawn" else kind
+            transferrer = translations.get(translation)
+            wanted = "both" if kind == "drawn" or not transferrer.paints else kind
             result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
         except UserError as error:
             return html.message(str(error)), gr.update(visible=False), "", None, None
@@ -163,6 +167,7 @@ def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr
         except UserError as error:
             return frame, html.message(str(error)), Live()
         # The browser sends what its preview shows, which is mirrored already.
+        kind = kind if transferrer.paints else "drawn"
         way = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}
         result = transferrer(frame, **way, previous=live.faces, known=live.known())
         live = live.after(result)

@@ -29,8 +29,8 @@ class MadeFace(SeenFace):
     sure: dict[str, float] | None
     svg: str | None
     drawn: str | None
-    emoji_64: str
-    emoji_256: str
+    emoji_64: str | None
+    emoji_256: str | None
 
 
 class Version(TypedDict):
@@ -76,7 +76,7 @@ def emojify(translations: Translations[Transferrer]) -> None:
             photo: the picture file as a data URL or as base64.
             mirror: flip it left to right first.
             style: the name of a checkpoint, such as toon-head; empty: the one the app was started with.
-            kind: drawn by the artist's engine where the style can, else painted; or painted in any case.
+            kind: drawn by the artist's engine where the style can, else painted; or painted, unless it is drawn only.
 
         Returns:
             width, height: of the photo. turned: degrees clockwise by which it was turned, as it lay on its side. faces:
@@ -84,9 +84,9 @@ def emojify(translations: Translations[Transferrer]) -> None:
             can be seen, 0..1), note (what is wrong where that is little, else null), kind, parameters (of the avatar
             drawn), sure (what it shows and how probably), svg (the avatar as text), drawn (transparent PNG of 512
             pixels as data URL), all four null where kind is painted, and emoji_64 and emoji_256 (as painted,
-            transparent PNG as data URLs). refused: faces of which too little can be seen, each with its box, confidence
-            and note. pasted: the photo with the emoji over the faces, a JPEG as data URL. ms: milliseconds by stage.
-            checkpoint: its name and hash.
+            transparent PNG as data URLs, null of a style that is drawn only). refused: faces of which too little can be
+            seen, each with its box, confidence and note. pasted: the photo with the emoji over the faces, a JPEG as
+            data URL. ms: milliseconds by stage. checkpoint: its name and hash.
         """
         try:
             first, *others = (key for _, key in translations.choices())
@@ -141,7 +141,8 @@ def emojified(result: Result, transferrer: Transferrer) -> Emojified:
 
 def _made(face: TransferredFace) -> MadeFace:
     svg, drawn = (face.avatar.svg(), pictures.encode(face.picture())) if face.avatar else (None, None)
-    painted = {"emoji_64": pictures.encode(face.raw), "emoji_256": pictures.encode(face.image)}
+    painted = {"emoji_64": face.raw, "emoji_256": face.image}
+    painted = {name: None if picture is None else pictures.encode(picture) for name, picture in painted.items()}
     return {**_seen(face), **face.describe(), "svg": svg, "drawn": drawn, **painted}
 
 

@@ -32,7 +32,8 @@ def message(text: str, kind: str = "error") -> str:
 def steps(result: Result, credit: str = "") -> str:
     """Detected → aligned → painted → refined → drawn of each face, the last one large, with what was chosen to draw and
     downloads; a gallery to pick one of several (with assets/steps.js); the milliseconds. What is only painted ends with
-    refined. Faces that are left as they are: why. Without a face: the message that says so. credit: whose hand."""
+    refined; what is only drawn, without the two. Faces that are left as they are: why. Without a face: the message that
+    says so. credit: whose hand."""
     n = len(result.faces) + len(result.refused)
     if not n:
         return message(NO_FACE, "hint") + timing(result.ms)
@@ -68,15 +69,15 @@ def seen(faces: Iterable[TransferredFace]) -> str:
 
 
 def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
-    painted = (encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels")
-    refined = encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth"
     aligned = ("Cut out", "") if face.confidence is None else ("Aligned", f"face {number}")
-    before = [(encode(face.aligned.image), *aligned, ""), painted]
+    before = [(encode(face.aligned.image), *aligned, "")]
+    if face.raw is not None:
+        before.append((encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels"))
+        before.append((encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth"))
     if face.avatar:
-        before.append(refined)
         result = text_url(face.avatar.svg(), "image/svg+xml"), "Drawn", "by the artist's engine", "emoji drawn"
     else:
-        result = *refined[:3], "emoji painted"
+        result = *before.pop()[:3], "emoji painted"
     small, large = "".join(_figure(*picture) for picture in before), _figure(*result)
     about = f'<p class="sure">{seen([face])}</p>{notes([face])}{_chosen(face)}{_downloads(number, face, result[0])}'
     about += f'<p class="credit">Style: {escape(credit)}</p>' if credit else ""

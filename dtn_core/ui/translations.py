@@ -96,7 +96,7 @@ class Translations(Generic[T]):
         if self._infos.get(directory, (None,))[0] != modified:
             try:
                 info = checkpoint.read_config(directory)
-                fits = info.get("kind") == "transfer" and checkpoint.sees(info) in self.sees
+                fits = info.get("kind") in checkpoint.TRANSLATIONS and checkpoint.sees(info) in self.sees
             except UserError:
                 fits = False
             self._infos[directory] = modified, info if fits else None
@@ -112,7 +112,7 @@ class Translations(Generic[T]):
 def style_of(info: dict) -> str | None:
     """The style of `domains.styles` that a translation with this config.json makes; None for digits and own folders."""
     trained = upgrade(info.get("trained", {}))
-    return trained.get("style") if trained.get("kind") == "faces" else None
+    return trained.get("style") if trained.get("kind") in ("faces", "avatar") else None
 
 
 def _title(info: dict, name: str, more: str = "") -> str:

@@ -248,21 +248,27 @@ def test_hair_that_cannot_be_seen_is_grey_on_old_people():
     assert max(seen, key=seen.get) == "brown"
 
 
-@pytest.mark.parametrize("style", choosing.CUTS)
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(("male", "kind"), [(0.1, "long"), (0.9, "short")])
 def test_the_cut_follows_what_f_reads_of_the_hair(style, male, kind):
-    ((slot, _),) = QUESTIONS[style]["male"].yes.items()
+    ((length, _),), ((hair, _),) = (QUESTIONS[style][name].yes.items() for name in ("male", "bald"))
     for attributes, cut in (({"Bangs": 0.9, "Wavy_Hair": 0.9}, "Bangs"), ({"Wavy_Hair": 0.9}, "Wavy_Hair"), ({}, "")):
         parameters, _ = chosen(style, attributes=attributes_of(Male=male, **attributes))
-        assert parameters.variants[slot] in choosing.CUTS[style][kind][cut]
+        assert parameters.kind_of(length) == kind
+        assert parameters.variants[hair] in choosing.CUTS[style][kind][cut]
+        assert parameters.variants[length] in ("", *choosing.CUTS[style][kind][cut])
+    bald, _ = chosen(style, attributes=attributes_of(Male=male, Bald=0.99))
+    assert bald.kind_of(hair) == "bald"
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_cuts_and_laughing_eyes_are_for_a_network_to_choose(style):
-    ((hair, _),) = QUESTIONS[style]["male"].yes.items()
-    for kind, cuts in choosing.CUTS.get(style, {}).items():
+    ((length, _),), ((hair, _),) = (QUESTIONS[style][name].yes.items() for name in ("male", "bald"))
+    for kind, cuts in choosing.CUTS[style].items():
+        reserved = {v for slot in (length, hair) for v in RESERVED[style].get(slot, ())}
+        there = {*SPECS[style].kinds[length][kind], *(SPECS[style].slots[hair] if hair != length else ())}
         for cut in cuts.values():
-            assert set(cut) <= set(SPECS[style].kinds[hair][kind]) - set(RESERVED[style].get(hair, ()))
+            assert set(cut) <= there - reserved
     for eyes in choosing.LAUGHING_EYES[style]:
         assert chosen(style, eyes=eyes, attributes=attributes_of(Smiling=0.9))[0].variants["eyes"] == eyes
         assert chosen(style, eyes=eyes)[0].variants["eyes"] != eyes

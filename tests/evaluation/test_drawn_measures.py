@@ -184,6 +184,20 @@ def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
     assert "nan" not in text
 
 
+def test_what_is_drawn_only_is_measured_without_a_painting(make_checkpoint, data_folder, tmp_path):
+    name = str(make_checkpoint(tmp_path / "drawn", draws=True, paints=False))
+    figures = faces.evaluate(name, data_folder, split="val", limit=6, avatars_n=30)
+    json.dumps(figures, allow_nan=False)
+    rows = figures["measure"]["rows"]
+    assert list(rows) == [f"{name}, drawn", f"{name}, drawn balanced", *baselines.BASELINES]
+    assert figures["f_constancy"]["dtn"] == rows[f"{name}, drawn"]["f_constancy"] > 0
+    assert list(figures["drawn"]["skin"]) == ["drawn"]
+    head, _, first, *_ = tables.summary(figures).splitlines()
+    assert head.count("|") == first.count("|") == 7
+    assert "painted" not in head
+    assert "| nan" not in faces.table(figures)
+
+
 def test_a_style_is_asked_what_it_can_show(make_checkpoint, data_folder, tmp_path):
     made = make_checkpoint(tmp_path / "toons")
     info = checkpoint.read_config(made)

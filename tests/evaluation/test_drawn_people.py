@@ -92,7 +92,7 @@ def test_a_range_is_the_highest_less_the_lowest_and_one_change_counts():
     skin = np.array([[50, 60, 55], [40, 40, 40.0]])
     answer = np.zeros((2, 3, 5), np.float32)
     answer[1, 2, 4] = 1
-    told = light.moves(skin, skin / 2, answer)
+    told = light.moves(skin, answer, skin / 2)
     assert told == {"drawn_skin": 5, "painted_cheek": 2.5, "answers_change": 0.5}
 
 
@@ -121,7 +121,7 @@ def test_brown_skin_is_counted_in_the_dark_and_in_the_bright():
 
 
 def test_a_painter_who_copies_moves_as_the_light_does_and_in_the_dark_nobody_does():
-    copier = SimpleNamespace(transfer=lambda x: x[:, :, ::2, ::2], drawer=make_drawer())
+    copier = SimpleNamespace(g=True, transfer=lambda x: x[:, :, ::2, ::2], drawer=make_drawer())
     grey = np.full((1, 128, 128, 3), 100, np.uint8)
     black = light.steadiness(copier, 0 * grey)
     still = {"drawn_skin": 0, "painted_cheek": 0, "answers_change": 0}

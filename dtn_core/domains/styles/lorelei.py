@@ -48,7 +48,7 @@ def sample(seed: int, rates: Rates) -> Avatar:
         "noseVariant": [
             pick(numbered(5, 1, 2, 3, 4, 6), (0.2, 0.1, *(0.175,) * 4) if woman else (0.3, 0.3, *(0.1,) * 4))
         ],
-        "mouthVariant": [pick(("happy01", "happy02", "happy05", "happy06") if smiling else ("sad09", "happy08"))],
+        "mouthVariant": [pick(("happy01", "happy02", "happy05", "happy06") if smiling else ("happy14", "happy08"))],
         "beardProbability": 100 if beard else 0,
         "beardVariant": [pick(numbered(1, 2))],
         "glassesProbability": 100 if glasses else 0,

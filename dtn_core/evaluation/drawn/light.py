@@ -43,26 +43,28 @@ def steadiness(made: Checkpoint, crops: Image) -> dict[str, Any]:
     highest L* less the lowest; and the share of people of whom some yes or no changes. gains: five exposures; all: the
     same in three colours of light."""
     views = np.stack([relit(crop, gain, tint) for crop in crops for tint in TINTS for gain in GAINS])
-    painted = paint(made, views)
+    painted = paint(made, views) if made.g else None
     portrayed = portray(made.drawer, views, painted, ("sure",))
     shape = len(crops), len(TINTS), len(GAINS)
     yes = portrayed.answers("sure").yes
     answers = np.stack([yes[name] for name in YES_NO if name in yes], 1)
     skin = portrayed.skin()[:, 0].reshape(shape)
-    cheek = cheeks(to_images(painted))[:, 0].reshape(shape)
+    cheek = None if painted is None else cheeks(to_images(painted))[:, 0].reshape(shape)
     answers = answers.reshape(*shape, -1)
     return {
-        "gains": moves(skin[:, NEUTRAL], cheek[:, NEUTRAL], answers[:, NEUTRAL]),
-        "all": moves(*(values.reshape(len(crops), -1, *values.shape[3:]) for values in (skin, cheek, answers))),
+        "gains": moves(skin[:, NEUTRAL], answers[:, NEUTRAL], None if cheek is None else cheek[:, NEUTRAL]),
+        "all": moves(*(v if v is None else v.reshape(len(crops), -1, *v.shape[3:]) for v in (skin, answers, cheek))),
         "n": len(crops),
     }
 
 
-def moves(skin: NDArray[np.float32], cheek: NDArray[np.float32], answers: NDArray[np.float32]) -> dict[str, float]:
-    """(P, V) L* of skins and painted cheeks, (P, V, questions) answers, in V lights."""
+def moves(
+    skin: NDArray[np.float32], answers: NDArray[np.float32], cheek: NDArray[np.float32] | None = None
+) -> dict[str, float | None]:
+    """(P, V) L* of skins and, where something is painted, of cheeks, (P, V, questions) answers, in V lights."""
     return {
         "drawn_skin": round(float(np.ptp(skin, axis=1).mean()), 2),
-        "painted_cheek": round(float(np.ptp(cheek, axis=1).mean()), 2),
+        "painted_cheek": None if cheek is None else round(float(np.ptp(cheek, axis=1).mean()), 2),
         "answers_change": round(float((np.ptp(answers, axis=1) > 0).any(1).mean()), 4),
     }
 

@@ -45,8 +45,8 @@ def measure(
 ) -> dict[str, Any]:
     """A JSON-ready dictionary.
 
-    painted, portrayed: set → what G makes of its photos, and what c does; nearest: of the avatars whose f is nearest
-    to CelebA's photos.
+    painted, portrayed: set → what G makes of its photos (empty without g), and what c does; nearest: of the avatars
+    whose f is nearest to CelebA's photos.
     """
     drawer, celeba, utkface = made.drawer, portrayed["celeba"], portrayed["utkface"]
     style, truth = drawer.style, photos.truth
@@ -55,7 +55,9 @@ def measure(
     beside = {NEAREST: answers(style, [of_attributes(a) for a in nearest]), "f": read_celeba}
     groups = people.members(truth["utkface"])["group"]
     cheeks = people.cheeks(photos.crops["utkface"])
-    painted_cheeks = people.cheeks(to_images(painted["utkface"]))
+    skins = {"drawn": utkface.skin()}
+    if painted:
+        skins["painted"] = people.cheeks(to_images(painted["utkface"]))
     both = {k: photos.crops[k] for k in ("celeba", "utkface")}
     return {
         "hash": made.hash,
@@ -73,15 +75,12 @@ def measure(
             }
             for name, point in POINTS.items()
         },
-        "skin": {
-            "drawn": people.skin_errors(utkface.skin(), cheeks, groups),
-            "painted": people.skin_errors(painted_cheeks, cheeks, groups),
-        },
+        "skin": {name: people.skin_errors(lab, cheeks, groups) for name, lab in skins.items()},
         "light": light.steadiness(made, light.some(both, seed)),
         "brown_skin": light.brown_skin(utkface.skin()[:, 0], light.luminances(photos.crops["utkface"]), groups),
         "cleanliness": {name: clean(celeba, point, judge, seed) for name, point in POINTS.items()},
         "same_person": same_person(made, photos, portrayed),
-        "ms": speed(drawer, photos.crops["celeba"], painted["celeba"]),
+        "ms": speed(drawer, photos.crops["celeba"], painted.get("celeba")),
     }
 
 
@@ -105,14 +104,15 @@ def same_person(made: Checkpoint, photos: Photos, portrayed: dict[str, Portrayed
     return likeness(portrayed["pairs"], portray(made.drawer, photos.targets, painted, ("sure",)))
 
 
-def speed(drawer: Drawer, crops: Image, painted: Tensor, turns: int = TURNS) -> dict[str, Any]:
+def speed(drawer: Drawer, crops: Image, painted: Tensor | None, turns: int = TURNS) -> dict[str, Any]:
     """Median milliseconds on one thread of what c adds to f: the choice, f in even light among it, and resvg's 256
     px."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         few = [i % len(crops) for i in range(turns + 3)]
-        times = [_once(drawer, images.to_tensor([crops[i]]), painted[i : i + 1]) for i in few][3:]
+        given = None if drawer.reader == "f" else painted
+        times = [_once(drawer, images.to_tensor([crops[i]]), None if given is None else given[[i]]) for i in few][3:]
     finally:
         torch.set_num_threads(threads)
     choice, picture = (statistics.median(column) for column in zip(*times))
@@ -120,12 +120,11 @@ def speed(drawer: Drawer, crops: Image, painted: Tensor, turns: int = TURNS) -> 
     return {"choice": round(choice, 2), "picture": round(picture, 2), "both": round(whole, 2), "n": turns, "threads": 1}
 
 
-def _once(drawer: Drawer, x: Tensor, painted: Tensor) -> tuple[float, float]:
+def _once(drawer: Drawer, x: Tensor, painted: Tensor | None) -> tuple[float, float]:
     with torch.no_grad():
         features = drawer.f(x)
     start = perf_counter()
-    given = features, None if drawer.reader == "f" else painted
-    (avatar,) = drawer.choose(*given, skin_features=drawer.skin_features(x))
+    (avatar,) = drawer.choose(features, painted, skin_features=drawer.skin_features(x))
     chosen = perf_counter()
     avatar.image(256)
     return 1000 * (chosen - start), 1000 * (perf_counter() - chosen)

@@ -100,8 +100,8 @@ def _skin(drawn: dict[str, Any]) -> list[str]:
         "skin against the photo's cheek (UTKFace): mean absolute ΔL* (signed), ΔE",
         [f"{name} ({figures['n']})" for name, figures in groups.items()],
     )
-    for who, title in (("drawn", "drawn"), ("painted", "painted, its cheek")):
-        lines.append(line(title, [_apart(figures) for figures in drawn["skin"][who].values()]))
+    for who, figures in drawn["skin"].items():
+        lines.append(line({"painted": "painted, its cheek"}.get(who, who), [_apart(row) for row in figures.values()]))
     thirds = drawn["brown_skin"]
     for name, title in (("darkest", "darkest third"), ("brightest", "brightest third"), ("all", "all photos")):
         cells = [f"{percent(t['share'])} of {t['n']}" for t in thirds[name].values()]
@@ -120,7 +120,8 @@ def _light(drawn: dict[str, Any]) -> list[str]:
     )
     for name, title in (("gains", "five exposures"), ("all", "and three colours of light")):
         figures = light[name]
-        cells = [f"{figures['drawn_skin']:.1f}", f"{figures['painted_cheek']:.1f}", percent(figures["answers_change"])]
+        lightness = (number(figures[who], ".1f") for who in ("drawn_skin", "painted_cheek"))
+        cells = [*lightness, percent(figures["answers_change"])]
         lines.append(line(title, cells))
     return lines
 

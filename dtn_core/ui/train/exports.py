@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ... import checkpoint
 from ...config import TransferTraining, to_dict
 from ...errors import UserError
 from ...training.status import RunStatus
@@ -65,7 +66,7 @@ def card(run: RunStatus, source: Path) -> str:
         "- **Quality:** not measured. Figures of the training itself, on its own pictures, are below; they say little "
         "about others.",
         "- **Use:** `python app.py --checkpoint FOLDER`, or `python -m dtn_core emojify IN -o OUT --checkpoint FOLDER`."
-        if info.get("kind") == "transfer"
+        if info.get("kind") in checkpoint.TRANSLATIONS
         else "- **Use:** as `encoder=FOLDER`, or wherever DTN Studio asks for such a network.",
         "- **Format:** safetensors (fp16) and JSON; nothing in here is a program.",
         "",

@@ -228,7 +228,7 @@ class TrainService:
         if self.policy != "all":
             raise UserError("here the lists hold only what is shipped. Download it, and use it on your own computer.")
         info = checkpoint.read_config(directory)
-        if info.get("kind") != "transfer":
+        if info.get("kind") not in checkpoint.TRANSLATIONS:
             raise UserError("this is no translation but a network for one: choose it as f in the form.")
         return "digits" if checkpoint.sees(info) == "digits" else "emojify", f"{name}/{directory.name}"
 
