@@ -43,6 +43,8 @@ const send = (url) => {
   if (window.innerWidth < 700) show();
 };
 
+const take = ([file]) => read(file);
+
 const wipe = () => {
   note("");
   strokes = [];

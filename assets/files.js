@@ -1,5 +1,5 @@
-// Shared by the inputs of pictures: a file comes by the chooser, by drop or by paste, and goes to the input's `send`.
-// `element` is the input's root, `props.value` what Python gets, `trigger` fires an event.
+// Shared by the inputs of pictures: files come by the chooser, by drop or by paste, and go to the input's `take`; `read`
+// gives the data URL of one to its `send`. `element` is the input's root, `props.value` what Python gets, `trigger` fires an event.
 const find = (name) => element.querySelector(".photo-" + name);
 
 const note = (text) => { find("note").textContent = text; };
@@ -16,8 +16,9 @@ const read = (file) => {
 };
 
 find("file").addEventListener("change", (event) => {
-  if (event.target.files[0]) read(event.target.files[0]);
+  const files = [...event.target.files];
   event.target.value = "";
+  if (files.length) take(files);
 });
 
 // The whole page takes what is dropped or pasted, for the input that is in view.
@@ -27,7 +28,7 @@ document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) dr
 for (const [kind, data] of [["drop", "dataTransfer"], ["paste", "clipboardData"]]) {
   document.addEventListener(kind, (event) => {
     drag(false);
-    const file = event[data]?.files[0];
-    if (file && element.offsetParent && !event.defaultPrevented) read(file);
+    const files = [...event[data]?.files ?? []];
+    if (files.length && element.offsetParent && !event.defaultPrevented) take(files);
   });
 }

@@ -1,10 +1,12 @@
-// Runs once for the photo input, after files.js: the webcam and the examples.
+// Runs once for the photo input, after files.js: the webcam, the examples, and what can be done to a photo.
+const MAX_CANVAS = 16e6;  // pixels; phones hold no larger canvas
 let stream = null;
 
 const look = (name) => {
   for (const part of ["prompt", "preview", "video"]) find(part).hidden = part !== name;
   find("snap").hidden = name !== "video";
   find("webcam").hidden = name === "video";
+  find("rotate").hidden = name !== "preview";
 };
 
 const stopCamera = () => {
@@ -17,9 +19,41 @@ const send = (url) => {
   note("");
   find("preview").src = url;
   look("preview");
+  submit(url);
+};
+
+const submit = (url) => {
+  find("clear").hidden = !url;
   props.value = url;
   trigger("submit");
 };
+
+const clear = () => {
+  stopCamera();
+  note("");
+  look("prompt");
+  find("preview").removeAttribute("src");
+  submit(null);
+};
+
+const rotate = async () => {
+  const shown = find("preview");
+  await shown.decode();
+  const { naturalWidth: width, naturalHeight: height } = shown;  // as the photo's EXIF turns it
+  const scale = Math.min(1, Math.sqrt(MAX_CANVAS / (width * height)));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(height * scale);
+  canvas.height = Math.round(width * scale);
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#fff";  // what is transparent would be black as JPEG
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.translate(canvas.width, 0);
+  pen.rotate(Math.PI / 2);
+  pen.drawImage(shown, 0, 0, canvas.height, canvas.width);
+  send(canvas.toDataURL("image/jpeg", 0.95));
+};
+
+const take = ([file]) => read(file);
 
 const startCamera = async () => {
   note("");
@@ -61,6 +95,8 @@ element.addEventListener("click", (event) => {
   if (example) send(example.querySelector("img").src);
   else if (event.target.closest(".photo-webcam")) startCamera();
   else if (event.target.closest(".photo-snap")) snap();
+  else if (event.target.closest(".photo-rotate")) rotate();
+  else if (event.target.closest(".photo-clear")) clear();
   else if (event.target.closest(".photo-choose") || (event.target.closest(".photo-stage") && !stream)) find("file").click();
 });
 

@@ -32,7 +32,7 @@ def test_every_avatar_is_there_in_every_format():
 
 def test_the_artists_are_credited_once_each():
     painted = [("p", np.zeros((8, 8, 4), np.uint8))]
-    pack = opened(exports.archive([("a", BALD), ("b", TOON), ("c", TOON)], ("json",), 64, painted, "A painter, CC0"))
+    pack = opened(exports.archive([("a", BALD), ("b", TOON), ("c", TOON)], ("json",), 64, painted, ["A painter, CC0"]))
     credits = pack.read("CREDITS.txt").decode().splitlines()
     assert len(credits) == 3
     assert ["Pablo Stanley" in credits[0], "Johan Melin" in credits[1], credits[2]] == [True, True, "A painter, CC0"]

@@ -10,13 +10,13 @@ import numpy as np
 
 from ..avatars import engine
 from ..avatars.parameters import Parameters
-from ..domains import portraits
+from ..domains import examples, portraits
 from ..domains.styles import STYLES
 from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
 from ..types import Drawing, Face, Image, Kind, Result
-from . import endpoints, html, pictures
+from . import batch, endpoints, html, pictures
 from .gradio_internals import image, show_when_opened
 from .translations import Translations, dropdown, style_of
 
@@ -75,8 +75,11 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
             _photo(translations, chosen, kind)
         with gr.Tab("Live webcam", id="live") as live:
             camera = _live(translations, chosen, kind)
+        with gr.Tab("Many photos", id="many") as many:
+            batch.fill(translations, chosen, kind)
     show_when_opened(live, camera)
-    show_when_opened(photo, camera, False)
+    for tab in (photo, many):
+        show_when_opened(tab, camera, False)
     endpoints.emojify(translations)
 
     def offer(translation: str | None, kind: str) -> dict:
@@ -108,7 +111,7 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
     script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
-            photo = pictures.photo_input(portraits.free(), elem_id="photo")
+            photo = pictures.photo_input(portraits.free(), examples.drawn(), elem_id="photo")
             mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
         with gr.Column(scale=7, min_width=320):
             steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")

@@ -26,12 +26,12 @@ def archive(
     formats: Sequence[Format] = ("svg", "png", "json"),
     size: int = 512,
     painted: Sequence[tuple[str, Image]] = (),
-    painter: str = "",
+    credits: Sequence[str] = (),
 ) -> bytes:
     """A zip of avatars, one file a format, and of painted emoji as PNG; CREDITS.txt names the artists and their terms.
 
     avatars: (name, parameters); the name is made a safe file name, and numbered where it is there already. size: of the
-    PNGs of avatars, in pixels. painted: (name, (S, S, 4) RGBA). painter: the credit of those.
+    PNGs of avatars, in pixels. painted: (name, (S, S, 4) RGBA). credits: of the painted ones.
     Raises UserError for a size outside `engine.SIZES`.
     """
     taken: set[str] = set()
@@ -47,8 +47,8 @@ def archive(
                 pack.writestr(f"{stem}.json", json.dumps(parameters.to_dict(), indent=1) + "\n")
         for name, picture in painted:
             pack.writestr(f"{_stem(name, taken)}.png", _png(picture), zipfile.ZIP_STORED)
-        credits = {STYLES[parameters.style].credit: None for _, parameters in avatars} | {painter: None}
-        pack.writestr(CREDITS, "".join(f"{credit}\n" for credit in credits if credit))
+        artists = [STYLES[parameters.style].credit for _, parameters in avatars]
+        pack.writestr(CREDITS, "".join(f"{credit}\n" for credit in dict.fromkeys([*artists, *credits])))
     return buffer.getvalue()
 
 

@@ -25,8 +25,13 @@ pixels; super-resolution, SR, refines the painting.</p>"""
 
 def message(text: str, kind: str = "error") -> str:
     """A visible line for people, such as a UserError's; kind: "error" or "hint"."""
+    return f'<p class="message {kind}" role="alert">{escape(sentence(text))}</p>'
+
+
+def sentence(text: str) -> str:
+    """A UserError's line as a sentence beside the picture it is about."""
     text = text.removeprefix("the picture: ")
-    return f'<p class="message {kind}" role="alert">{escape(text[:1].upper() + text[1:])}</p>'
+    return text[:1].upper() + text[1:]
 
 
 def steps(result: Result, credit: str = "") -> str:

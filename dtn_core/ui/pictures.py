@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from .. import images
+from ..domains.examples import Example
 from ..errors import UserError
 from ..files import shipped
 from ..types import Image
@@ -73,16 +74,26 @@ def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:
     """An input that assets/``name``.html and .js make; its value is a picture's data URL, made in the browser, and it
     fires ``submit``. gr.Image would upload the file to a folder on the server. examples: HTML of what to pick from."""
     template = (ASSETS / f"{name}.html").read_text("utf-8").replace("{{examples}}", examples)
-    script = "".join((ASSETS / file).read_text("utf-8") for file in ("files.js", f"{name}.js"))
-    script = script.replace("MAX_BYTES", str(MAX_BYTES))
+    script = scripts("files", name)
     return gr.HTML(None, html_template=template, js_on_load=script, apply_default_css=False, **options)
 
 
-def photo_input(examples: Mapping[str, Image], **options: Any) -> gr.HTML:
-    """Choose, drop or paste a file, take a snapshot, or pick an example; see `picture_input`."""
-    buttons = "".join(
-        f'<button type="button" class="photo-example" title="{html.escape(name)}">'
-        f'<img src="{encode(picture, 768)}" alt=""><span>{html.escape(name)}</span></button>'
-        for name, picture in examples.items()
+def scripts(*names: str) -> str:
+    """The scripts assets/``name``.js of one element, one after the other."""
+    text = "".join((ASSETS / f"{name}.js").read_text("utf-8") for name in names)
+    return text.replace("MAX_BYTES", str(MAX_BYTES))
+
+
+def photo_input(photos: Mapping[str, Image], drawn: Mapping[str, Example], **options: Any) -> gr.HTML:
+    """Choose, drop or paste a file, take a snapshot, or pick an example, and rotate or clear it; see `picture_input`.
+    The examples are photos and drawn faces, whose credits are shown on hover."""
+    buttons = [_example(name, encode(photo, 768), name) for name, photo in photos.items()]
+    buttons += [_example(f"Drawn: {name}", encode(one.picture, exact=True), one.credit) for name, one in drawn.items()]
+    return picture_input("photo", "".join(buttons), **options)
+
+
+def _example(name: str, url: str, title: str) -> str:
+    return (
+        f'<button type="button" class="photo-example" title="{html.escape(title)}">'
+        f'<img src="{url}" alt=""><span>{html.escape(name)}</span></button>'
     )
-    return picture_input("photo", buttons, **options)

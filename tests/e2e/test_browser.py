@@ -276,6 +276,45 @@ def test_examples(page):
     assert emoji_of(page).shape == (512, 512, 4)
 
 
+def test_a_drawn_example_has_its_credit(page):
+    example = page.get_by_role("button", name="Drawn: beard and glasses")
+    assert "Micah Lanier, CC BY 4.0" in example.get_attribute("title")
+    example.click()
+    assert emoji_of(page).shape == (512, 512, 4)
+
+
+def test_clear_takes_photo_and_result_away(page, hopper_path):
+    clear, rotate = (page.locator(f"#photo .photo-{name}") for name in ("clear", "rotate"))
+    assert clear.is_hidden()
+    assert rotate.is_hidden()
+    page.set_input_files(".photo-file", hopper_path)
+    emoji_of(page)
+    clear.click()
+    page.wait_for_selector("#steps .waiting")
+    assert page.is_visible("#photo .photo-prompt")
+    assert page.is_hidden("#photo .photo-preview")
+    assert page.locator("#views").is_hidden()
+    assert clear.is_hidden()
+    page.set_input_files(".photo-file", hopper_path)  # the same file again
+    emoji_of(page)
+
+
+def test_rotate_turns_the_photo_clockwise(page, hopper):
+    upright = jpeg(hopper[:, :400])
+    exif = PILImage.Exif()
+    exif[0x0112] = 3  # it is to be shown upside down, as phones say it
+    buffer = io.BytesIO()
+    PILImage.open(io.BytesIO(upright)).save(buffer, "jpeg", exif=exif, quality=95)
+    page.set_input_files("#photo .photo-file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()})
+    page.wait_for_function("document.querySelector('#photo .photo-preview').naturalWidth === 400")
+    page.get_by_role("button", name="Rotate by 90° clockwise").click()
+    page.wait_for_function("document.querySelector('#photo .photo-preview').naturalWidth === 600")
+    shown = picture(page, "#photo .photo-preview").astype(int)
+    wanted = np.rot90(np.rot90(hopper[:, :400], 2), -1)
+    assert np.abs(shown - wanted).mean() < 5
+    emoji_of(page)
+
+
 def test_paste(page, hopper_path):
     hand_over(page, hopper_path)
     assert emoji_of(page).shape == (512, 512, 4)
@@ -333,7 +372,7 @@ def test_the_camera_is_released_when_live_is_left(page, tab):
     page.on("request", lambda request: frames.append(request) if "/stream" in request.url else None)
     start_live(page)
     page.locator("#live-note", has_text="FPS").wait_for()
-    page.get_by_role("tab", name=tab).click()
+    page.get_by_role("tab", name=tab, exact=True).click()
     page.wait_for_function("streams.length && streams.every((stream) => !stream.active)")
     page.wait_for_timeout(500)
     sent = len(frames)
@@ -350,7 +389,7 @@ def test_the_camera_is_released_when_the_snapshot_is_left(page):
     page.wait_for_selector(".photo-video", state="visible")
     page.get_by_role("tab", name="Live webcam").click()
     page.wait_for_function("streams.length && streams.every((stream) => !stream.active)")
-    page.get_by_role("tab", name="Photo").click()
+    page.get_by_role("tab", name="Photo", exact=True).click()
     page.wait_for_selector(".photo-prompt", state="visible")
 
 

@@ -1,0 +1,123 @@
+"""The mode *Many photos*: the browser sends one picture after the other, and shows the emoji on a sheet."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from threading import Semaphore
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image as PILImage
+
+from ..avatars.parameters import Parameters
+from ..domains.styles import STYLES
+from ..errors import UserError
+from ..transfer import Transferrer
+from ..types import Image, TransferredFace
+from . import exports, html, pictures
+from .translations import Translations, style_of
+
+MAX_PICTURES = 200
+"""So many are done at once: a viewer shares the machine with others."""
+
+MAX_PACKED = 1000
+"""So many emoji go into one zip."""
+
+AT_ONCE = 2
+"""So many pictures are done at a time, of all viewers."""
+
+PAINTED_SIDE = 256
+"""Longest side of a painted emoji in pixels."""
+
+
+def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
+    """Fill the mode, inside a gr.Tab. chosen, kind: what is chosen above the modes."""
+    template = (pictures.ASSETS / "batch.html").read_text("utf-8").replace("{{max}}", str(MAX_PICTURES))
+    script = pictures.scripts("files", "zip", "batch").replace("MAX_PICTURES", str(MAX_PICTURES))
+    sheet = gr.HTML(
+        ["", "drawn"], html_template=template, js_on_load=script, apply_default_css=False, elem_id="batch",
+        server_functions=[portrayer(translations), packer(translations)],
+    )  # fmt: skip
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **quiet)
+
+
+def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
+    """What the page calls for every picture."""
+    free = Semaphore(AT_ONCE)
+
+    def portray(request: Any) -> dict[str, Any]:
+        """{photo: data URL, style: a translation's key, kind} → {faces, notes}, or {error}: one line."""
+        try:
+            photo, style, kind = _entries(request, "photo", "style", "kind")
+            transferrer, frame = translations.get(style), pictures.decode(photo)
+            with free:
+                result = transferrer(frame, kind="painted" if kind == "painted" else "drawn", compose=False)
+        except UserError as error:
+            return {"error": html.sentence(str(error))}
+        seen = (*result.faces, *result.refused)
+        notes = list(dict.fromkeys(face.note for face in seen if face.note)) if seen else [html.NO_FACE]
+        return {"faces": [describe(face) for face in result.faces], "notes": notes}
+
+    return portray
+
+
+def describe(face: TransferredFace) -> dict[str, Any]:
+    """A face as the page keeps it; drawn: what the editor wants to know, and svg; painted: png."""
+    if face.avatar is None:
+        return {"parameters": None, "png": pictures.encode(face.picture(), max_side=None)}
+    parameters = face.avatar.parameters.to_dict()
+    likely = getattr(face.avatar, "likely", {})
+    return {
+        "parameters": parameters,
+        "chosen": parameters,
+        "sure": dict(face.avatar.sure),
+        "likely": dict(likely),
+        "svg": face.avatar.svg(),
+    }
+
+
+def packer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
+    """What the page calls for the zip."""
+
+    def pack(request: Any) -> dict[str, Any]:
+        """{emoji: [{name, parameters, or png and style}]} → {zip: base64}, or {error}: one line."""
+        try:
+            (emoji,) = _entries(request, "emoji")
+            if not isinstance(emoji, list) or not 0 < len(emoji) <= MAX_PACKED:
+                raise UserError(f"a zip holds 1 to {MAX_PACKED} emoji. Clear some photos.")
+            drawn, painted, styles = [], [], {}
+            for one in emoji:
+                name, parameters, png, style = _entries(one, "name", "parameters", "png", "style")
+                if parameters is None:
+                    painted.append((str(name), _painted(png)))
+                    styles[style_of(translations.get(style).checkpoint.info)] = True
+                else:
+                    drawn.append((str(name), Parameters.from_dict(parameters)))
+            credits = [STYLES[style].credit for style in styles if style in STYLES]
+            data = exports.archive(drawn, painted=painted, credits=credits)
+        except UserError as error:
+            return {"error": html.sentence(str(error))}
+        return {"zip": base64.b64encode(data).decode()}
+
+    return pack
+
+
+def _entries(request: Any, *names: str) -> tuple[Any, ...]:
+    if not isinstance(request, Mapping):
+        raise UserError("the page sent something else than it should. Reload it.")
+    return tuple(request.get(name) for name in names)
+
+
+def _painted(url: Any) -> Image:
+    """A painted emoji that comes back from the page as a PNG."""
+    try:
+        with PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2])), formats=["PNG"]) as picture:
+            if max(picture.size) <= PAINTED_SIDE:
+                return np.array(picture.convert("RGBA"))
+    except (AttributeError, OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):
+        pass
+    raise UserError("a painted emoji did not arrive whole. Draw all again.")
