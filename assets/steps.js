@@ -4,6 +4,7 @@ element.addEventListener("click", (event) => {
   if (!picked) return;
   for (const part of element.querySelectorAll("[data-face]")) part.hidden = part.dataset.face !== picked.dataset.pick;
   for (const other of element.querySelectorAll("[data-pick]")) other.setAttribute("aria-pressed", other === picked);
+  window.dispatchEvent(new CustomEvent("avatar:pick", { detail: { face: Number(picked.dataset.pick) - 1 } }));
 });
 
 // On a phone the result lies below the fold.

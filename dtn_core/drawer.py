@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .avatars.avatar import Avatar
 from .avatars.choose import Beliefs, Decisions, Point, choose
+from .avatars.likely import likely
 from .avatars.parameters import DrawnStyle
 from .avatars.skin import even_light, skin_lightness
 from .networks.avatar_head import added
@@ -77,7 +78,8 @@ class Drawer:
         lightness = skin_lightness(self.attributes(z), cheeks, self.decisions.skin)
         beliefs, attributes = self.beliefs(features, painted), self.attributes(features)
         chosen = choose(self.style, beliefs, self.decisions, attributes, lightness, point)
-        return [Avatar(parameters, sure) for parameters, sure in chosen]
+        others = likely(self.style, beliefs, self.decisions, attributes)
+        return [Avatar(*one, could_be) for one, could_be in zip(chosen, others)]
 
     @torch.no_grad()
     def __call__(self, x: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:

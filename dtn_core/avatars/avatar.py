@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..types import Image
 from . import engine
 from .engine import View
+from .likely import Likely
 from .parameters import Parameters
 
 
 @dataclass(frozen=True)
 class Avatar:
-    """parameters: what is drawn; sure: what it shows ("glasses", "no hat", "brown hair") → its probability, 0..1."""
+    """parameters: what is drawn; sure: what it shows ("glasses", "no hat", "brown hair") → its probability, 0..1;
+    likely: the probabilities of everything that could have been chosen."""
 
     parameters: Parameters
     sure: Mapping[str, float]
+    likely: Likely = field(default_factory=dict)
 
     def svg(self, view: View = "bust") -> str:
         """The drawing as SVG, with the artist's credit."""

@@ -17,8 +17,9 @@ from .lorelei import flat
 from .parameters import SPECS, Parameters
 from .shape import affine
 
-View = Literal["bust", "head"]
-"""bust: the artist's whole canvas (`Spec.bust`); head: the crop whose eyes stand as in `faces.align`."""
+View = Literal["bust", "head", "face"]
+"""bust: the artist's whole canvas (`Spec.bust`); head: the crop whose eyes stand as in `faces.align`; face: brows to
+chin."""
 
 SIZES = (16, 4096)
 """Smallest and largest side of a picture in pixels."""
@@ -59,9 +60,14 @@ def _shaped(text: str, parameters: Parameters) -> str:
 
 def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:
     """Rasterise: (size, size, 4) uint8 RGBA, straight alpha. Raises UserError for a size outside `SIZES`."""
-    if not SIZES[0] <= size <= SIZES[1]:
-        raise UserError(f"size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size}.")
+    check_size(size)
     return raster(svg(parameters, view), size)
+
+
+def check_size(size: int) -> None:
+    """Raises UserError for a size outside `SIZES`."""
+    if not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
+        raise UserError(f"size must lie between {SIZES[0]} and {SIZES[1]} pixels, not {size!r:.40}.")
 
 
 def options(parameters: Parameters) -> dict[str, Any]:
@@ -94,7 +100,9 @@ def parameters_of(style: str, pinned: dict[str, Any]) -> Parameters:
 def frame(style: str, view: View) -> tuple[float, float, float]:
     """left, top and side of a view on a style's canvas."""
     spec = SPECS[style]
-    return spec.bust if view == "bust" else head_frame(spec.eyes)
+    x, y, apart = spec.eyes
+    face = x - 1.35 * apart, y - 0.85 * apart, 2.7 * apart
+    return {"bust": spec.bust, "head": head_frame(spec.eyes), "face": face}[view]
 
 
 def head_frame(eyes: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -112,6 +120,12 @@ def compose(style: str, pinned: dict[str, Any], framed: tuple[float, float, floa
     left, top, side = framed
     text = Avatar(definition(style), pinned).to_string()
     return re.sub(r'viewBox="[^"]*"', f'viewBox="{left:g} {top:g} {side:g} {side:g}"', text, count=1)
+
+
+def credit(style: str) -> tuple[str, str]:
+    """The artist of a style, and its terms, as its definition has them."""
+    about = definition(style).meta()
+    return about.creator().name(), about.license().name()
 
 
 @cache

@@ -3,6 +3,7 @@ reaches the SVG."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -214,6 +215,12 @@ SPECS: dict[str, Spec] = {
 
 _ENTRIES = ("style", "variants", "colours", "shape")
 
+VERSION = 1
+"""Of the file format: what `from_dict` reads."""
+
+LARGEST = 100_000
+"""Characters of JSON; an avatar has less than a thousand."""
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -231,7 +238,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.style not in SPECS:
-            raise UserError(f"style {self.style!r} can't be drawn; known: {', '.join(get_args(DrawnStyle))}.")
+            raise UserError(f"style {self.style!r:.40} can't be drawn; known: {', '.join(get_args(DrawnStyle))}.")
         spec, shapes = SPECS[self.style], SHAPES[self.style]
         parts = (
             (self.variants, spec.slots, "slot"),
@@ -243,14 +250,14 @@ class Parameters:
                 raise UserError(f"{what}s must be an object of names and values, not {type(given).__name__}.")
             for name in given:
                 if name not in known:
-                    raise UserError(f"{self.style} has no {what} {name!r}; known: {', '.join(known)}.")
+                    raise UserError(f"{self.style} has no {what} {name!r:.40}; known: {', '.join(known)}.")
         for slot, variant in self.variants.items():
             if variant not in spec.slots[slot]:
                 names = ", ".join(v or '"" (none)' for v in spec.slots[slot])
-                raise UserError(f"{slot} can't be {variant!r}; known: {names}.")
+                raise UserError(f"{slot} can't be {variant!r:.40}; known: {names}.")
         for name, code in self.colours.items():
             if not isinstance(code, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", code):
-                raise UserError(f"colour {name} must be written #rrggbb, not {code!r}.")
+                raise UserError(f"colour {name} must be written #rrggbb, not {code!r:.40}.")
         for name, value in self.shape.items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not -1 <= value <= 1:
@@ -275,10 +282,23 @@ class Parameters:
         """The inverse of `to_dict`; anything else is a UserError of one line."""
         if not isinstance(values, Mapping):
             raise UserError("an avatar is an object with style, variants, colours and shape.")
+        if (version := values.get("version", VERSION)) != VERSION:
+            raise UserError(f"avatar format {version!r:.40}, this version reads {VERSION}. Update DTN Studio.")
         for name in values:
-            if name not in _ENTRIES:
-                raise UserError(f"unknown entry {name!r}; an avatar has style, variants, colours and shape.")
+            if name not in (*_ENTRIES, "version", "credit"):
+                raise UserError(f"unknown entry {name!r:.40}; an avatar has style, variants, colours and shape.")
         return cls(str(values.get("style", "")), *(values.get(name, {}) for name in _ENTRIES[1:]))
+
+    @classmethod
+    def from_json(cls, text: str) -> Parameters:
+        """One avatar from a JSON file's text, see `from_dict`; anything else is a UserError of one line."""
+        if len(text) > LARGEST:
+            raise UserError(f"{len(text) / 1e6:.1f} MB are too much for an avatar. Give a JSON file that was exported.")
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            raise UserError("the file is not JSON. Give one that was exported.") from None
+        return cls.from_dict(values)
 
     def kind_of(self, slot: str) -> str | None:
         """The kind of what a slot shows ("hat"); None where the style has no such slot or names no kind."""

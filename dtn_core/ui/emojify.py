@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from functools import partial
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
 
 from ..avatars import engine
+from ..avatars.avatar import Avatar
 from ..avatars.parameters import Parameters
 from ..domains import examples, portraits
 from ..domains.styles import STYLES
@@ -16,7 +19,7 @@ from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
 from ..types import Drawing, Face, Image, Kind, Result
-from . import batch, endpoints, html, pictures
+from . import batch, editor, endpoints, html, pictures
 from .gradio_internals import image, show_when_opened
 from .translations import Translations, dropdown, style_of
 
@@ -72,15 +75,16 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
         )
     with gr.Tabs(elem_classes="modes"):
         with gr.Tab("Photo", id="photo") as photo:
-            _photo(translations, chosen, kind)
+            avatars = _photo(translations, chosen, kind)
         with gr.Tab("Live webcam", id="live") as live:
-            camera = _live(translations, chosen, kind)
+            camera = _live(translations, chosen, kind, avatars)
         with gr.Tab("Many photos", id="many") as many:
             batch.fill(translations, chosen, kind)
     show_when_opened(live, camera)
     for tab in (photo, many):
         show_when_opened(tab, camera, False)
     endpoints.emojify(translations)
+    endpoints.avatars()
 
     def offer(translation: str | None, kind: str) -> dict:
         try:
@@ -106,7 +110,8 @@ def credit(transferrer: Transferrer) -> str:
     return STYLES[style].credit if style in STYLES else ""
 
 
-def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
+def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> gr.HTML:
+    """Returns the editor."""
     quiet = {"show_label": False, "interactive": False, "buttons": ["download", "fullscreen"]}
     script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
@@ -115,6 +120,7 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
             mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
         with gr.Column(scale=7, min_width=320):
             steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")
+            avatars = editor.editor()
             with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
                 with gr.Tab("Compare"):
                     compare = gr.HTML(elem_id="compare", apply_default_css=False)
@@ -124,27 +130,49 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
                     pair = image(elem_id="beside", **quiet)
 
     def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
+        nothing = gr.update(visible=False), "", None, None
         if not url:
-            return html.WAITING, gr.update(visible=False), "", None, None
+            return html.WAITING, editor.payload(), *nothing
         try:
             transferrer = translations.get(translation)
             wanted = "both" if kind == "drawn" or not transferrer.paints else kind
             result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
         except UserError as error:
-            return html.message(str(error)), gr.update(visible=False), "", None, None
-        compared = html.compare(result.frame, result.composed)
-        pictured = compared, result.composed, beside(result.frame, result.faces, result.refused)
-        return html.steps(result, credit(transferrer)), gr.update(visible=bool(result.faces)), *pictured
+            return html.message(str(error)), editor.payload(), *nothing
+        avatars = editor.payload(result, blake2b(url.encode(), digest_size=8).hexdigest(), mirrored)
+        shown = gr.update(visible=bool(result.faces)), *_views(result)
+        return html.steps(result, credit(transferrer)), avatars, *shown
+
+    def show_edited(url: str | None, mirrored: bool, translation: str | None, edited: str | None) -> tuple[Any, ...]:
+        known = [(edit.face(), Avatar(edit.parameters, {})) for edit in editor.edits(edited)]
+        try:
+            frame = pictures.decode(url)
+            return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known=known))
+        except UserError as error:
+            return html.message(str(error)), None, None
 
     gr.on(
         [photo.submit, mirror.change, chosen.change, kind.input], show, [photo, mirror, chosen, kind],
-        [steps, views, compare, pasted, pair],
+        [steps, avatars, views, compare, pasted, pair],
         api_visibility="private", show_progress="minimal", show_progress_on=steps, trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
+    avatars.change(
+        show_edited, [photo, mirror, chosen, avatars], [compare, pasted, pair],
+        api_visibility="private", show_progress="hidden", trigger_mode="always_last",
+        concurrency_limit=2, concurrency_id="photo",
+    )  # fmt: skip
+    return avatars
 
 
-def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> gr.Image:
+def _views(result: Result) -> tuple[str, Image, Image]:
+    """A result beside its photo: to compare, over the faces, beside them."""
+    compared = html.compare(result.frame, result.composed)
+    return compared, result.composed, beside(result.frame, result.faces, result.refused)
+
+
+def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio, avatars: gr.HTML) -> gr.Image:
+    """Returns the webcam. avatars: the editor, whose edits are followed."""
     options = gr.WebcamOptions(mirror=True, constraints={"video": {"width": 640, "height": 480}})
     with gr.Row(equal_height=True):
         camera = image(
@@ -161,7 +189,13 @@ def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr
     state = gr.State(Live())
 
     def show(
-        frame: Image | None, view: str, mirrored: bool, live: Live, translation: str | None, kind: Kind
+        frame: Image | None,
+        view: str,
+        mirrored: bool,
+        live: Live,
+        translation: str | None,
+        kind: Kind,
+        edited: str | None,
     ) -> tuple[Any, ...]:
         if frame is None:
             return None, "", Live()
@@ -172,12 +206,14 @@ def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr
         # The browser sends what its preview shows, which is mirrored already.
         kind = kind if transferrer.paints else "drawn"
         way = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}
-        result = transferrer(frame, **way, previous=live.faces, known=live.known())
+        result = transferrer(
+            frame, **way, previous=live.faces, known=live.known(), revise=partial(editor.follow, editor.edits(edited))
+        )
         live = live.after(result)
         return compose(result, view), hud(result, live.fps()), live
 
     camera.stream(
-        show, [camera, view, mirror, state, chosen, kind], [shown, note, state],
+        show, [camera, view, mirror, state, chosen, kind, avatars], [shown, note, state],
         api_visibility="private", show_progress="hidden", stream_every=0.05, time_limit=None,
         concurrency_limit=None, concurrency_id="live",
     )  # fmt: skip

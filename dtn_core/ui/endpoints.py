@@ -1,5 +1,5 @@
-"""The endpoints for programs, ``/emojify`` and ``/digits``. gradio describes them by their type hints, which it doesn't
-find where they are postponed: so no ``from __future__ import annotations`` here."""
+"""The endpoints for programs: ``/emojify``, ``/draw``, ``/styles`` and ``/digits``. gradio describes them by their type
+hints, which it doesn't find where they are postponed: so no ``from __future__ import annotations`` here."""
 
 from typing import Any, Literal, TypedDict
 
@@ -7,11 +7,15 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
+from ..avatars.engine import check_size
+from ..avatars.export import MIME, export
+from ..avatars.parameters import SPECS, Parameters
 from ..checkpoint import Checkpoint
 from ..errors import UserError
 from ..transfer import DigitResult, DigitTransferrer, Transferrer
 from ..types import Kind, RefusedFace, Result, TransferredFace
 from . import pictures
+from .catalogue import StyleInfo, style_info
 from .translations import Translations
 
 
@@ -49,6 +53,13 @@ class Emojified(TypedDict):
     checkpoint: Version
 
 
+class DrawnAvatar(TypedDict):
+    """parameters: all of them, those not given filled in; content: the SVG as text, or a picture as data URL."""
+
+    parameters: dict[str, Any]
+    content: str
+
+
 class Reading(TypedDict):
     digit: int
     confidence: float
@@ -68,7 +79,11 @@ def emojify(translations: Translations[Transferrer]) -> None:
     """Offer ``/emojify``."""
 
     def emojify(
-        photo: str, mirror: bool = False, style: str = "", kind: Literal["drawn", "painted"] = "drawn"
+        photo: str,
+        mirror: bool = False,
+        style: str = "",
+        kind: Literal["drawn", "painted"] = "drawn",
+        size: int = 512,
     ) -> Emojified:
         """Redraw every face of a photo as an emoji. Nothing is stored.
 
@@ -77,16 +92,17 @@ def emojify(translations: Translations[Transferrer]) -> None:
             mirror: flip it left to right first.
             style: the name of a checkpoint, such as toon-head; empty: the one the app was started with.
             kind: drawn by the artist's engine where the style can, else painted; or painted, unless it is drawn only.
+            size: side of the drawn PNG in pixels, 16 to 4096.
 
         Returns:
             width, height: of the photo. turned: degrees clockwise by which it was turned, as it lay on its side. faces:
             from left to right, each with its box (left, top, right, bottom in pixels), confidence (how well the face
             can be seen, 0..1), note (what is wrong where that is little, else null), kind, parameters (of the avatar
-            drawn), sure (what it shows and how probably), svg (the avatar as text), drawn (transparent PNG of 512
-            pixels as data URL), all four null where kind is painted, and emoji_64 and emoji_256 (as painted,
-            transparent PNG as data URLs, null of a style that is drawn only). refused: faces of which too little can be
-            seen, each with its box, confidence and note. pasted: the photo with the emoji over the faces, a JPEG as
-            data URL. ms: milliseconds by stage. checkpoint: its name and hash.
+            drawn), sure (what it shows and how probably), svg (the avatar as text), drawn (transparent PNG of that size
+            as data URL), all four null where kind is painted, and emoji_64 and emoji_256 (as painted, transparent PNG
+            as data URLs, null of a style that is drawn only). refused: faces of which too little can be seen, each with
+            its box, confidence and note. pasted: the photo with the emoji over the faces, a JPEG as data URL. ms:
+            milliseconds by stage. checkpoint: its name and hash.
         """
         try:
             first, *others = (key for _, key in translations.choices())
@@ -96,12 +112,59 @@ def emojify(translations: Translations[Transferrer]) -> None:
             if kind not in ("drawn", "painted"):
                 raise UserError("kind is drawn or painted.")
             transferrer = translations.get(style and names[style])
+            check_size(size)
             wanted: Kind | Literal["both"] = "both" if kind == "drawn" else kind
-            return emojified(transferrer(pictures.decode(photo), mirror=bool(mirror), kind=wanted), transferrer)
+            return emojified(transferrer(pictures.decode(photo), mirror=bool(mirror), kind=wanted), transferrer, size)
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     gr.api(emojify, api_name="emojify", concurrency_limit=2, concurrency_id="photo")
+
+
+def avatars() -> None:
+    """Offer ``/styles`` and ``/draw``."""
+
+    def styles() -> list[StyleInfo]:
+        """What can be drawn, and of what it is made.
+
+        Returns:
+            name and title of each style, artist and terms, slots (each with its variants; an empty name draws nothing;
+            kinds: what people call some of them), palettes (the artist's colours; any other "#rrggbb" may be given),
+            shapes (each a number from -1 to 1), and expressions (name, then slot and variant).
+        """
+        return [style_info(style) for style in SPECS]
+
+    def draw(
+        parameters: dict[str, Any],
+        format: Literal["svg", "png", "webp"] = "svg",
+        size: int = 512,
+        background: str = "",
+    ) -> DrawnAvatar:
+        """Draw an avatar from its parameters, without a network.
+
+        Args:
+            parameters: style, and of the style's slots, palettes and shapes what isn't to be the first: variants,
+                colours and shape, as /styles names them and /emojify gives them.
+            format: svg, png or webp.
+            size: side of a picture in pixels, 16 to 4096.
+            background: such as "#ffc83d"; empty: transparent.
+
+        Returns:
+            parameters: all of them. content: the SVG as text, or the picture as data URL; the artist's name and the
+            terms are among the metadata.
+        """
+        try:
+            if format == "json":
+                raise UserError("format is svg, png or webp.")
+            one = Parameters.from_dict(parameters)
+            content = export(one, format, size, background or None)
+            text = content.decode() if format == "svg" else pictures.data_url(content, MIME[format])
+            return {"parameters": one.to_dict(), "content": text}
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    gr.api(styles, api_name="styles", queue=False)
+    gr.api(draw, api_name="draw", concurrency_limit=2)
 
 
 def digits(translations: Translations[DigitTransferrer]) -> None:
@@ -126,12 +189,12 @@ def digits(translations: Translations[DigitTransferrer]) -> None:
     gr.api(digits, api_name="digits", concurrency_limit=2, concurrency_id="digits")
 
 
-def emojified(result: Result, transferrer: Transferrer) -> Emojified:
+def emojified(result: Result, transferrer: Transferrer, size: int = 512) -> Emojified:
     return {
         "width": result.frame.shape[1],
         "height": result.frame.shape[0],
         "turned": result.turned,
-        "faces": [_made(face) for face in result.faces],
+        "faces": [_made(face, size) for face in result.faces],
         "refused": [_seen(face) for face in result.refused],
         "pasted": pictures.encode(result.composed, max_side=None),
         "ms": _rounded(result.ms),
@@ -139,8 +202,8 @@ def emojified(result: Result, transferrer: Transferrer) -> Emojified:
     }
 
 
-def _made(face: TransferredFace) -> MadeFace:
-    svg, drawn = (face.avatar.svg(), pictures.encode(face.picture())) if face.avatar else (None, None)
+def _made(face: TransferredFace, size: int) -> MadeFace:
+    svg, drawn = (face.avatar.svg(), pictures.encode(face.picture(size))) if face.avatar else (None, None)
     painted = {"emoji_64": face.raw, "emoji_256": face.image}
     painted = {name: None if picture is None else pictures.encode(picture) for name, picture in painted.items()}
     return {**_seen(face), **face.describe(), "svg": svg, "drawn": drawn, **painted}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from html import escape
 
 from ..faces.compose import draw_boxes
 from ..types import Image, RefusedFace, Result, TransferredFace
-from .pictures import encode, text_url
+from .pictures import encode
 
 NO_FACE = "No face found. Try a well lit photo with the face towards the camera, at least 40 pixels wide."
 
@@ -35,9 +34,9 @@ def sentence(text: str) -> str:
 
 
 def steps(result: Result, credit: str = "") -> str:
-    """Detected → aligned → painted → refined → drawn of each face, the last one large, with what was chosen to draw and
-    downloads; a gallery to pick one of several (with assets/steps.js); the milliseconds. What is only painted ends with
-    refined; what is only drawn, without the two. Faces that are left as they are: why. Without a face: the message that
+    """Detected → aligned → painted → refined of each face, without the last two where it is only drawn; a gallery to pick
+    one of several (with assets/steps.js); the milliseconds. What is drawn of it stands in the editor; what is painted
+    ends with refined, large, with a download. Faces that are left as they are: why. Without a face: the message that
     says so. credit: whose hand."""
     n = len(result.faces) + len(result.refused)
     if not n:
@@ -74,44 +73,24 @@ def seen(faces: Iterable[TransferredFace]) -> str:
 
 
 def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
+    """Its pictures; what is drawn stands in the editor, what is painted here, large."""
     aligned = ("Cut out", "") if face.confidence is None else ("Aligned", f"face {number}")
     before = [(encode(face.aligned.image), *aligned, "")]
     if face.raw is not None:
         before.append((encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels"))
         before.append((encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth"))
+    about = f'<p class="sure">{seen([face])}</p>{notes([face])}'
     if face.avatar:
-        result = text_url(face.avatar.svg(), "image/svg+xml"), "Drawn", "by the artist's engine", "emoji drawn"
+        result = f'<div class="about">{about}</div>'
     else:
-        result = *before.pop()[:3], "emoji painted"
-    small, large = "".join(_figure(*picture) for picture in before), _figure(*result)
-    about = f'<p class="sure">{seen([face])}</p>{notes([face])}{_chosen(face)}{_downloads(number, face, result[0])}'
-    about += f'<p class="credit">Style: {escape(credit)}</p>' if credit else ""
+        refined = before.pop()
+        link = f'<a class="download png" download="emoji-{number}.png" href="{refined[0]}">Download PNG</a>'
+        about += f'<div class="downloads">{link}</div>'
+        about += f'<p class="credit">Style: {escape(credit)}</p>' if credit else ""
+        result = f'<div class="result">{_figure(*refined[:3], "emoji painted")}<div class="about">{about}</div></div>'
+    small = "".join(_figure(*picture) for picture in before)
     hidden = "" if number == 1 else " hidden"
-    return (
-        f'<div class="face-steps" data-face="{number}"{hidden}>{small}'
-        f'<div class="result">{large}<div class="about">{about}</div></div></div>'
-    )
-
-
-def _chosen(face: TransferredFace) -> str:
-    """What c chose to draw, and how sure it is of each."""
-    if not face.avatar:
-        return ""
-    items = "".join(f"<li>{escape(label)} <b>{sure:.0%}</b></li>" for label, sure in face.avatar.sure.items())
-    return f'<p class="chosen-title">Chosen from the photo, and how surely</p><ul class="chosen">{items}</ul>'
-
-
-def _downloads(number: int, face: TransferredFace, shown: str) -> str:
-    """Links to the emoji as files. shown: its data URL on the page."""
-    if not face.avatar:
-        return f'<div class="downloads">{_download(number, "png", shown, "Download PNG")}</div>'
-    parameters = text_url(json.dumps(face.avatar.parameters.to_dict(), indent=1), "application/json")
-    links = (("png", encode(face.picture()), "Download PNG"), ("svg", shown, "SVG"), ("json", parameters, "Parameters"))
-    return f'<div class="downloads">{"".join(_download(number, *link) for link in links)}</div>'
-
-
-def _download(number: int, suffix: str, url: str, words: str) -> str:
-    return f'<a class="download {suffix}" download="emoji-{number}.{suffix}" href="{url}">{words}</a>'
+    return f'<div class="face-steps" data-face="{number}"{hidden}>{small}{result}</div>'
 
 
 def _figure(url: str, name: str, detail: str, kind: str) -> str:

@@ -45,12 +45,12 @@ def encode(image: Image, max_side: int | None = MAX_SHOWN, exact: bool = False) 
     lossless = exact or image.shape[2] == 4
     kind, options = ("png", {"compress_level": 3}) if lossless else ("jpeg", {"quality": 90})
     PILImage.fromarray(np.ascontiguousarray(image)).save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_url(buffer.getvalue(), f"image/{kind}")
 
 
-def text_url(text: str, kind: str) -> str:
-    """A text, such as an SVG, as a data URL; kind: its MIME type."""
-    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
+def data_url(content: bytes, kind: str) -> str:
+    """The content of a file as a data URL; kind: its MIME type."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def decode(url: str) -> Image:

@@ -1,0 +1,173 @@
+"""The editor of drawn avatars. The page keeps the avatars; what it can't do itself it asks of the functions here, each
+with one object for its arguments. Nothing is kept between them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache, wraps
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image as PILImage
+
+from ..avatars import engine
+from ..avatars.avatar import Avatar
+from ..avatars.export import MIME, export
+from ..avatars.likely import another
+from ..avatars.parameters import Parameters
+from ..avatars.roles import carry
+from ..errors import UserError
+from ..types import Box, Drawing, Face, Result, TransferredFace
+from . import catalogue
+from .pictures import ASSETS, data_url
+
+
+def editor(**options: Any) -> gr.HTML:
+    """The editor; its value: see `payload` for what it is given, `edits` for what it gives. It fires ``change``."""
+    template, script = ((ASSETS / f"editor.{suffix}").read_text("utf-8") for suffix in ("html", "js"))
+    functions = [describe, preview, draw, more, carry_over, write, read]
+    return gr.HTML(
+        None,
+        html_template=template,
+        js_on_load=script,
+        server_functions=functions,
+        apply_default_css=False,
+        elem_id="editor",
+        **options,
+    )
+
+
+def payload(result: Result | None = None, photo: str = "", mirrored: bool = False) -> str:
+    """What the editor is given of a photo: its avatars, none where it was painted. photo: any name of it, so that the
+    same photo in another style keeps what was edited; mirrored: its faces went the other way round before."""
+    faces = [face for face in result.faces if face.avatar] if result else []
+    avatars = [{**described(face.avatar), "box": [round(v, 1) for v in face.aligned.face.box]} for face in faces]
+    return json.dumps({"id": "photo", "key": photo, "mirror": mirrored, "faces": avatars})
+
+
+def described(avatar: Drawing) -> dict[str, Any]:
+    """An avatar as the editor takes it."""
+    chosen = avatar.parameters.to_dict()
+    likely = getattr(avatar, "likely", {})
+    return {"parameters": chosen, "chosen": chosen, "sure": dict(avatar.sure), "likely": likely, "svg": avatar.svg()}
+
+
+class Edit:
+    """One face as the page gives it back. box: in the photo; edited: what was changed by hand, see `roles.carry`."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.parameters = Parameters.from_dict(values.get("parameters"))
+        self.edited = [str(name) for name in values.get("edited", [])]
+        self.box = Box(*(float(v) for v in values.get("box") or (0, 0, 0, 0)))
+
+    def face(self) -> Face:
+        """Where it is in the photo."""
+        return Face(self.box, np.zeros((5, 2), np.float32), 0.0)
+
+    def on(self, avatar: Drawing) -> Drawing:
+        """The avatar with these edits, where its style has a counterpart; itself where that changes nothing."""
+        parameters, _ = carry(self.edited, self.parameters, avatar.parameters)
+        return avatar if parameters == avatar.parameters else Avatar(parameters, avatar.sure)
+
+
+def edits(value: str | None) -> list[Edit]:
+    """The faces that a page has in its editor; those of a damaged value are none."""
+    try:
+        return [Edit(face) for face in json.loads(value or "{}").get("faces", [])]
+    except (ValueError, TypeError, AttributeError, UserError):
+        return []
+
+
+def follow(edits: Sequence[Edit], faces: tuple[TransferredFace, ...]) -> tuple[TransferredFace, ...]:
+    """Faces of live video: the largest wears what was edited first."""
+    edit = next((edit for edit in edits if edit.edited), None)
+    if edit is None:
+        return faces
+    largest = max(faces, key=lambda face: face.aligned.face.box.width)
+    return tuple(
+        replace(face, avatar=edit.on(face.avatar)) if face is largest and face.avatar else face for face in faces
+    )
+
+
+def answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """For the page: errors for people come as {"error": one line}."""
+
+    @wraps(function)
+    def answer(values: Any) -> dict[str, Any]:
+        try:
+            if not isinstance(values, dict):
+                raise UserError("an object is wanted.")
+            return function(values)
+        except UserError as error:
+            text = str(error)
+            return {"error": text[:1].upper() + text[1:]}
+
+    return answer
+
+
+@answering
+def describe(values: dict[str, Any]) -> dict[str, Any]:
+    """style → `catalogue.StyleInfo`, with labels of all variants."""
+    info = catalogue.style_info(str(values.get("style")))
+    labels = {slot["name"]: [catalogue.words(variant) for variant in slot["variants"]] for slot in info["slots"]}
+    return {**info, "labels": labels}
+
+
+@answering
+def preview(values: dict[str, Any]) -> dict[str, Any]:
+    """style, slot → url of `catalogue.previews` as WebP."""
+    return {"url": _preview(str(values.get("style")), str(values.get("slot")))}
+
+
+@cache
+def _preview(style: str, slot: str) -> str:
+    buffer = io.BytesIO()
+    PILImage.fromarray(catalogue.previews(style, slot)).save(buffer, "webp", quality=80)
+    return data_url(buffer.getvalue(), "image/webp")
+
+
+@answering
+def draw(values: dict[str, Any]) -> dict[str, Any]:
+    """parameters → svg."""
+    return drawn(Parameters.from_dict(values.get("parameters")))
+
+
+@answering
+def more(values: dict[str, Any]) -> dict[str, Any]:
+    """parameters, likely, keep, seed → avatars, see `likely.another`."""
+    parameters = Parameters.from_dict(values.get("parameters"))
+    keep, seed = [str(name) for name in values.get("keep") or ()], values.get("seed", 0)
+    if not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise UserError("seed must be a whole number from 0 on.")
+    return {"avatars": [drawn(one) for one in another(parameters, values.get("likely"), keep, seed=seed)]}
+
+
+@answering
+def carry_over(values: dict[str, Any]) -> dict[str, Any]:
+    """edited, source, target → parameters and svg of the target with the edits, and edited, see `roles.carry`."""
+    source, target = (Parameters.from_dict(values.get(name)) for name in ("source", "target"))
+    parameters, carried = carry([str(name) for name in values.get("edited") or ()], source, target)
+    return {**drawn(parameters), "edited": carried}
+
+
+@answering
+def write(values: dict[str, Any]) -> dict[str, Any]:
+    """parameters, format, size, background → url of the file, see `export.export`."""
+    format = values.get("format", "png")
+    options = {"size": values.get("size", 512), "background": values.get("background")}
+    content = export(Parameters.from_dict(values.get("parameters")), format, **options)
+    return {"url": data_url(content, MIME[format])}
+
+
+@answering
+def read(values: dict[str, Any]) -> dict[str, Any]:
+    """text of a JSON file → parameters and svg."""
+    return drawn(Parameters.from_json(str(values.get("text", ""))))
+
+
+def drawn(parameters: Parameters) -> dict[str, Any]:
+    return {"parameters": parameters.to_dict(), "svg": engine.svg(parameters)}
