@@ -23,16 +23,23 @@ _EXPRESSIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "sad": ("sad", "humble", "sad"),
         "angry": ("angry", "bow", "angry"),
     },
+    "lorelei": {
+        "neutral": ("sad09", "variant06", "variant07"),
+        "smile": ("happy01", "variant06", "variant07"),
+        "laugh": ("happy05", "variant19", "variant02"),
+        "surprised": ("sad01", "variant16", "variant12"),
+        "wink": ("happy02", "variant15", "variant07"),
+        "sad": ("sad05", "variant01", "variant12"),
+        "angry": ("sad06", "variant06", "variant13"),
+    },
 }
 """Style → name → mouth, eyes, eyebrows."""
 
 
 def expressions(style: str) -> dict[str, dict[str, str]]:
-    """Name → slot → variant. A style that names none has the kinds of its mouth."""
-    if style in _EXPRESSIONS:
-        slots = ("mouth", "eyes", "eyebrows")
-        return {name: dict(zip(slots, variants)) for name, variants in _EXPRESSIONS[style].items()}
-    return {kind: {"mouth": variants[0]} for kind, variants in SPECS[style].kinds["mouth"].items()}
+    """Name → slot → variant."""
+    slots = ("mouth", "eyes", "eyebrows")
+    return {name: dict(zip(slots, variants)) for name, variants in _EXPRESSIONS[style].items()}
 
 
 def mannequin(style: str) -> Parameters:

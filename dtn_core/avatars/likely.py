@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 
 from ..colours import to_lab, to_rgb
 from ..errors import UserError
-from .choose import CUTS, EXPRESSIONS, HAIR_READS, QUESTIONS, Beliefs, Decisions, chances, kind_index, may_choose
+from .choose import (
+    CUTS,
+    EXPRESSIONS,
+    HAIR_READS,
+    LAUGHING_EYES,
+    QUESTIONS,
+    Beliefs,
+    Decisions,
+    chances,
+    kind_index,
+    may_choose,
+)
 from .parameters import HAIR_COLOURS, SPECS, Parameters
 from .roles import meaning
 from .skin import skin_colour
@@ -34,6 +45,7 @@ def likely(
     """N distributions over what may be chosen, see `Likely`: within a kind c's, between kinds the calibrated answers
     (`choose.chances`). The skin has none, its colour being continuous. Arguments as of `choose.choose`."""
     spec, answers, p = SPECS[style], chances(style, beliefs, decisions, attributes), {}
+    smiling, parted = (attributes[name] for name in EXPRESSIONS.values())
     for head, log_p in beliefs.items():
         if head in ("colour:skin", "mouth"):
             continue
@@ -41,8 +53,10 @@ def likely(
         scores = np.where(allowed, log_p + np.array(decisions.bias[head]), -np.inf).astype(np.float64)
         p[head] = np.exp(scores - scores.max(1, keepdims=True))
         p[head] /= p[head].sum(1, keepdims=True)
-    if style == "avataaars":
-        _prefer_cuts(p["top"], spec.slots["top"], attributes)
+    for slot in {"top", "hair"} & p.keys():
+        _prefer_cuts(style, p[slot], spec.slots[slot], attributes)
+    laughing = [spec.slots["eyes"].index(variant) for variant in LAUGHING_EYES[style]]
+    _divide(p["eyes"], laughing, [j for j in range(len(spec.slots["eyes"])) if j not in laughing], 0.5 * smiling)
     for name, question in QUESTIONS[style].items():
         ((slot, yes),) = question.yes.items()
         _divide(p[slot], kind_index(style, slot, yes), kind_index(style, slot, question.no[slot]), answers[name])
@@ -50,7 +64,6 @@ def likely(
     for name, codes in HAIR_COLOURS.items():
         share = answers[f"hair:{name}"] if name in HAIR_READS else np.zeros(len(p["colour:hair"]))
         _scale(p["colour:hair"], [palette.index(code) for code in codes], share)
-    smiling, parted = (attributes[name] for name in EXPRESSIONS.values())
     mouths = {"smile": smiling * (1 - parted), "laugh": smiling * parted, "open": (1 - smiling) * parted}
     mouths["neutral"] = (1 - smiling) * (1 - parted)
     p["mouth"] = np.zeros((len(smiling), len(spec.slots["mouth"])))
@@ -64,13 +77,16 @@ def likely(
     return made
 
 
-def _prefer_cuts(p: NDArray[np.float64], tops: tuple[str, ...], attributes: Mapping[str, NDArray[np.float64]]) -> None:
+def _prefer_cuts(
+    style: str, p: NDArray[np.float64], variants: tuple[str, ...], attributes: Mapping[str, NDArray[np.float64]]
+) -> None:
     """Haircuts as f reads the hair, see `choose.CUTS`."""
     for i in range(len(p)):
         cut = next((name for name in ("Bangs", "Wavy_Hair") if attributes[name][i] > 0.5), "")
-        for cuts in CUTS.values():
-            every = {v for variants in cuts.values() for v in variants}
-            p[i, [tops.index(v) for v in every - set(cuts[cut])]] *= OTHER_CUT
+        for cuts in CUTS.get(style, {}).values():
+            every = {v for some in cuts.values() for v in some}
+            p[i, [variants.index(v) for v in every - set(cuts[cut])]] *= OTHER_CUT
+    p /= p.sum(1, keepdims=True)
 
 
 def _divide(p: NDArray[np.float64], yes: list[int], no: list[int], share: NDArray[np.float64]) -> None:

@@ -23,13 +23,17 @@ from ..avatars.roles import carry
 from ..errors import UserError
 from ..types import Box, Drawing, Face, Result, TransferredFace
 from . import catalogue
+from .exports import archive
 from .pictures import ASSETS, data_url
+
+MOST = 200
+"""Avatars in a zip."""
 
 
 def editor(**options: Any) -> gr.HTML:
     """The editor; its value: see `payload` for what it is given, `edits` for what it gives. It fires ``change``."""
     template, script = ((ASSETS / f"editor.{suffix}").read_text("utf-8") for suffix in ("html", "js"))
-    functions = [describe, preview, draw, more, carry_over, write, read]
+    functions = [describe, preview, draw, more, carry_over, write, read, pack]
     return gr.HTML(
         None,
         html_template=template,
@@ -167,6 +171,16 @@ def write(values: dict[str, Any]) -> dict[str, Any]:
 def read(values: dict[str, Any]) -> dict[str, Any]:
     """text of a JSON file → parameters and svg."""
     return drawn(Parameters.from_json(str(values.get("text", ""))))
+
+
+@answering
+def pack(values: dict[str, Any]) -> dict[str, Any]:
+    """avatars (each with name and parameters), size → url of a zip, see `exports.archive`."""
+    given = values.get("avatars")
+    if not isinstance(given, list) or not 0 < len(given) <= MOST or not all(isinstance(one, dict) for one in given):
+        raise UserError(f"1 to {MOST} avatars are wanted.")
+    avatars = [(str(one.get("name", "emoji")), Parameters.from_dict(one.get("parameters"))) for one in given]
+    return {"url": data_url(archive(avatars, size=values.get("size", 512)), "application/zip")}
 
 
 def drawn(parameters: Parameters) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import shutil
 import time
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from PIL import Image as PILImage
 from serving import serve
 from tiny_digits import write_digits, write_judge
 
+from dtn_core.avatars import engine
+from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.ui import html
 
@@ -123,12 +126,24 @@ def picture(page, selector, attribute="src"):
 
 
 RESULT = "#steps .face-steps:not([hidden]) .result"
+PAINTED = f"{RESULT} .emoji.painted img"
+DRAWN = ".editor:not([hidden]) .editor-avatar[src^='data:image/svg']"
 
 
 def emoji_of(page):
-    """The picture to download of the emoji on the page, waiting for it; (512, 512, 4)."""
-    page.wait_for_selector(f"{RESULT} .emoji img")
-    return picture(page, f"{RESULT} .download.png", "href")
+    """The picture to download of the emoji on the page, waiting for it: (512, 512, 4), or painted (256, 256, 4)."""
+    page.wait_for_selector(f"{PAINTED}, {DRAWN}")
+    if page.locator(PAINTED).count():
+        return picture(page, f"{RESULT} .download.png", "href")
+    return np.asarray(PILImage.open(saved(page, "png")))
+
+
+def saved(page, button):
+    """The path of what a button of the editor saves."""
+    with page.expect_download() as download:
+        page.click(f"#editor [data-do='{button}']")
+    assert download.value.suggested_filename == f"emoji-1.{button}"
+    return download.value.path()
 
 
 def captions(page):
@@ -169,21 +184,155 @@ def test_upload_shows_every_step_and_downloads(page, hopper_path, drawing, hoppe
     page.set_input_files(".photo-file", hopper_path)
     emoji = emoji_of(page)
     assert emoji.shape == (512, 512, 4)
-    assert captions(page) == ["Detected", "Aligned", "Painted", "Refined", "Drawn"]
+    assert captions(page) == ["Detected", "Aligned", "Painted", "Refined"]
     assert "detect" in page.inner_text("#steps .timing")
-    assert page.evaluate(f"document.querySelector('{RESULT} .emoji img').naturalWidth") > 0, "the SVG isn't shown"
+    assert page.evaluate(f'document.querySelector("{DRAWN}").naturalWidth') > 0, "the SVG isn't shown"
     (face,) = drawing(hopper).faces
-    assert page.locator("#steps .chosen li").count() == len(face.avatar.sure)
-    assert "Pablo Stanley" in page.inner_text("#steps .credit")
-    wanted = {"svg": face.avatar.svg(), "json": json.dumps(face.avatar.parameters.to_dict(), indent=1)}
-    for suffix in ("png", "svg", "json"):
-        with page.expect_download() as download:
-            page.click(f"{RESULT} .download.{suffix}")
-        assert download.value.suggested_filename == f"emoji-1.{suffix}"
-        if suffix == "png":
-            assert (np.asarray(PILImage.open(download.value.path())) == emoji).all()
-        else:
-            assert download.value.path().read_text() == wanted[suffix]
+    assert page.locator("#editor .chosen li").count() == len(face.avatar.sure)
+    assert "Pablo Stanley" in page.inner_text("#editor .credit")
+    assert (emoji == face.avatar.image(512)).all()
+    assert saved(page, "svg").read_text() == face.avatar.svg()
+    assert Parameters.from_json(saved(page, "json").read_text()) == face.avatar.parameters
+    assert PILImage.open(saved(page, "webp")).size == (512, 512)
+
+
+def avatar_of(page):
+    """The parameters that the editor has of the first face."""
+    kept = page.evaluate("sessionStorage.getItem('dtn-avatars')")
+    return Parameters.from_dict(json.loads(kept)["faces"][0]["parameters"])
+
+
+def redrawn(page, do):
+    """Does something, and waits for another picture."""
+    before = page.get_attribute(DRAWN, "src")
+    do()
+    page.wait_for_function("b => document.querySelector('.editor-avatar').src !== b", arg=before)
+
+
+def shown_pixels(page):
+    return engine.raster(unquote(page.get_attribute(DRAWN, "src").partition(",")[2]), 256)
+
+
+def test_an_avatar_is_edited_saved_and_opened_again(page, hopper_path, tmp_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+    chosen = avatar_of(page)
+    compared = page.get_attribute("#compare img >> nth=1", "src")
+    # The colour of the hair, by keyboard alone.
+    page.locator("#editor [role=tab][aria-selected=true]").focus()
+    while page.evaluate("document.activeElement.dataset.page") != "colours":
+        page.keyboard.press("ArrowRight")
+    while page.evaluate("document.activeElement.name") != "colour:hair":
+        page.keyboard.press("Tab")
+    redrawn(page, lambda: page.keyboard.press("ArrowRight"))
+    dyed = avatar_of(page)
+    assert dyed.variants == chosen.variants
+    assert {name for name, code in dyed.colours.items() if code != chosen.colours[name]} == {"hair"}
+    assert "hair colour" in page.inner_text("#editor .editor-left .editor-status")
+    page.wait_for_function("b => document.querySelector('#compare img + img').src !== b", arg=compared)
+    # Another try, taken and undone.
+    page.click("#editor [data-do=more]")
+    page.wait_for_selector("#editor .editor-more img")
+    assert page.locator("#editor .editor-more button").count() == 6
+    redrawn(page, lambda: page.locator("#editor .editor-more button").nth(2).click())
+    taken = avatar_of(page)
+    assert taken.variants != dyed.variants
+    assert taken.colours["hair"] == dyed.colours["hair"], "what was edited stays"
+    redrawn(page, lambda: page.click("#editor [data-do=undo]"))
+    assert avatar_of(page) == dyed
+    redrawn(page, lambda: page.click("#editor [data-do=redo]"))
+    assert avatar_of(page) == taken
+    redrawn(page, lambda: page.keyboard.press("Control+z"))
+    # The SVG is the page's picture.
+    assert (engine.raster(saved(page, "svg").read_text(), 256) == shown_pixels(page)).all()
+    file = tmp_path / "avatar.json"
+    file.write_text(saved(page, "json").read_text())
+    # A reload keeps it, and so does the file.
+    page.reload()
+    page.wait_for_selector(DRAWN)
+    assert avatar_of(page) == dyed
+    redrawn(page, lambda: page.click("#editor [data-do=reset]"))
+    assert avatar_of(page) == chosen
+    redrawn(page, lambda: page.set_input_files(".editor-file", file))
+    assert avatar_of(page) == dyed
+    assert (engine.raster(engine.svg(dyed), 256) == shown_pixels(page)).all()
+
+
+def test_every_slot_by_keyboard(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+    reached = []
+    page.locator("#editor [role=tab][aria-selected=true]").focus()
+    page.keyboard.press("Home")
+    for _ in range(page.locator("#editor [role=tab]").count()):
+        name = page.evaluate("document.activeElement.dataset.page")
+        page.keyboard.press("Tab")
+        redrawn(page, lambda: page.keyboard.press("ArrowRight"))
+        reached.append(name)
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("ArrowRight")
+    assert set(reached) == {*SPECS["avataaars"].slots, "expression", "colours", "shape"}
+
+
+def test_edits_survive_another_style_and_painting(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+    page.click("#editor [data-page=colours]")
+    redrawn(page, lambda: page.locator("input[name='colour:clothes']").last.check(force=True))
+    colour = avatar_of(page).colours["clothes"]
+    page.get_by_label("Painted", exact=True).check()
+    page.wait_for_selector("#steps .emoji.painted")
+    assert page.locator("#editor .editor").is_hidden()
+    page.get_by_label("Drawn", exact=True).check()
+    page.wait_for_selector(DRAWN)
+    assert avatar_of(page).colours["clothes"] == colour
+    choose_style(page, "ToonHead")
+    page.locator("#editor .credit", has_text="Johan Melin").wait_for()
+    assert avatar_of(page).style == "toon-head"
+    assert avatar_of(page).colours["clothes"] == colour
+
+
+def test_bad_avatars_get_a_message_and_nothing_is_lost(page, hopper_path, tmp_path):
+    file = tmp_path / "bad.json"
+    for text, words in (("{", "not JSON"), ('{"style": "avataaars", "version": 9}', "avatar format 9")):
+        file.write_text(text)
+        page.set_input_files(".editor-file", file)
+        page.locator("#editor > div > .editor-status, #editor .editor-status", has_text=words).first.wait_for()
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+    before = avatar_of(page)
+    file.write_text("x" * 10_000_000)
+    page.set_input_files(".editor-file", file)
+    page.locator("#editor .editor-left .editor-status", has_text="10.0 MB are too much").wait_for()
+    assert avatar_of(page) == before
+
+
+def test_an_avatar_of_someone_else_is_opened_and_its_changes_told(page):
+    one = Parameters("toon-head").to_dict()
+    detail = {"id": "batch-1", "name": "a.jpg", "faces": [{"parameters": one, "chosen": one, "sure": {}, "likely": {}}]}
+    page.evaluate("window.addEventListener('avatar:edited', (e) => { window.told = e.detail; })")
+    page.evaluate("d => window.dispatchEvent(new CustomEvent('avatar:edit', { detail: d }))", detail)
+    page.wait_for_selector(DRAWN)
+    page.click("#editor [data-page=hair]")
+    redrawn(page, lambda: page.locator("input[name='slot:hair'][value=bun]").check(force=True))
+    told = page.evaluate("window.told")
+    assert (told["id"], told["face"]) == ("batch-1", 0)
+    assert told["parameters"]["variants"]["hair"] == "bun"
+    assert told["svg"] == engine.svg(Parameters.from_dict(told["parameters"]))
+
+
+def test_live_follows_what_was_edited(page):
+    page.get_by_role("button", name="Eileen Collins").click()
+    page.wait_for_selector(DRAWN)
+    page.click("#editor [data-page=colours]")
+    green = page.locator("#editor input[type=color][data-name='colour:skin']")
+    redrawn(page, lambda: green.fill("#00c800"))
+    start_live(page)
+    page.get_by_label("Alone", exact=True).check()
+    page.wait_for_selector("#shown img[src^='data:image/png']")
+    seen = picture(page, "#shown img").astype(int)
+    skin = (abs(seen[..., :3] - (0, 200, 0)).max(-1) < 3) & (seen[..., 3] == 255)
+    assert skin.mean() > 0.05
 
 
 def test_the_switch_between_drawn_and_painted(page, hopper_path):
@@ -199,7 +348,7 @@ def test_the_switch_between_drawn_and_painted(page, hopper_path):
     assert page.locator("#steps .download").count() == 1
     assert {page.get_attribute("#compare img >> nth=0", "src"), page.get_attribute(pasted, "src")} != shown
     page.get_by_label("Drawn", exact=True).check()
-    page.wait_for_selector("#steps .emoji.drawn")
+    page.wait_for_selector(DRAWN)
 
 
 def test_a_style_that_only_paints_says_so(page, hopper_path):
@@ -210,7 +359,7 @@ def test_a_style_that_only_paints_says_so(page, hopper_path):
     page.wait_for_selector("#steps .emoji.painted")
     assert "Google" in page.inner_text("#steps .credit")
     choose_style(page, "drawing")
-    page.wait_for_selector("#steps .emoji.drawn")
+    page.wait_for_selector(DRAWN)
     assert page.get_by_label("Drawn", exact=True).is_checked()
     assert page.get_by_label("Painted only").count() == 0
 
@@ -225,9 +374,7 @@ def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
         page.set_input_files(".photo-file", hopper_path)
         emoji_of(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        page.wait_for_function(
-            f"document.querySelector('{RESULT} .emoji').getBoundingClientRect().bottom < innerHeight"
-        )
+        page.wait_for_function("document.querySelector('#steps .found').getBoundingClientRect().bottom < innerHeight")
         choose_style(page, "Cartoon Set (experimental)")
         style = page.locator("#translation input")
         padding = style.evaluate("e => parseFloat(getComputedStyle(e).paddingRight)")
@@ -417,7 +564,7 @@ def test_a_face_that_is_hardly_seen_is_refused_and_the_next_has_a_confidence(pag
     data = jpeg(dark)
     page.set_input_files(".photo-file", {"name": "dark.jpg", "mimeType": "image/jpeg", "buffer": data})
     page.locator("#steps .message", has_text="Can't see enough of the face").wait_for()
-    assert page.locator("#steps .emoji").count() == 0
+    assert page.locator("#editor .editor").is_hidden()
     assert page.locator("#views").is_hidden()
     page.set_input_files(".photo-file", hopper_path)
     page.locator("#steps .sure", has_text="How well the face can be seen").wait_for()
