@@ -44,9 +44,10 @@ const put = (parameters, name, value) => {
   ({ variant: parameters.variants, colour: parameters.colours, shape: parameters.shape })[kind][part] = value;
 };
 
-// What changed goes to the page's storage, to the server's live video, to the photo's other views and to whoever opened it.
+// What changed goes to the page's storage, to live video, to whoever opened it, and, unless quiet, to the photo's other
+// views.
 let later = null;
-const publish = (index) => {
+const publish = (index, quiet = false) => {
   const { id, name, key, mirror } = state;
   const kept = state.faces.map(({ undo, redo, ...rest }) => rest);
   try {
@@ -55,21 +56,22 @@ const publish = (index) => {
   props.value = JSON.stringify({ mine: true, id, faces: kept.map(({ parameters, edited, box }) => ({ parameters, edited, box })) });
   const { parameters, svg } = state.faces[index];
   window.dispatchEvent(new CustomEvent("avatar:edited", { detail: { id, face: index, parameters, svg } }));
-  if (id !== "photo" || restored) return;
+  if (id !== "photo" || restored || quiet) return;
   const picked = document.querySelector(`#steps [data-pick="${index + 1}"] img`);
   if (picked) picked.src = svgUrl(svg);
   clearTimeout(later);
-  later = setTimeout(() => trigger("change"), 600);
+  later = setTimeout(() => trigger("submit"), 600);
 };
 
 const show = () => {
-  const now = face();
+  const now = face(), focused = document.activeElement;
   find(".editor-avatar").src = svgUrl(now.svg);
   find(".editor-avatar").alt = `Avatar of face ${state.face + 1}, drawn`;
   find('[data-do="undo"]').disabled = !now.undo.length;
   find('[data-do="redo"]').disabled = !now.redo.length;
   find('[data-do="reset"]').disabled = same(now.parameters, now.chosen);
   find('[data-do="more"]').hidden = !Object.keys(now.likely || {}).length || now.parameters.style !== now.chosen.style;
+  if (focused.disabled) find(".editor-actions button:not(:disabled)").focus();  // a disabled button would lose it
   find('[data-do="zip"]').hidden = state.faces.length < 2;
   const said = Object.entries(now.sure || {});
   find(".editor-sure").hidden = !said.length;
@@ -240,6 +242,7 @@ const render = () => {
 };
 
 const load = async (given) => {
+  clearTimeout(later);
   const faces = given.faces.map((one) => ({ edited: [], undo: [], redo: [], sure: {}, likely: {}, ...one }));
   if (!faces.length) {
     if (given.key === "") state = null;
@@ -267,7 +270,7 @@ const load = async (given) => {
   await describe();
   render();
   show();
-  state.faces.forEach((now, i) => { if (now.edited.length || i === state.face) publish(i); });
+  state.faces.forEach((now, i) => { if (now.edited.length || i === state.face) publish(i, !now.edited.length); });
 };
 
 const background = () => {
@@ -350,8 +353,9 @@ tabs.addEventListener("keydown", (event) => {
   all[next].click();
 });
 
-element.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || !state) return;
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || section.hidden || !element.offsetParent) return;
+  if (event.target.matches("textarea, [type=text], [type=number]")) return;
   event.preventDefault();
   actions[event.shiftKey ? "redo" : "undo"]();
 });
@@ -395,7 +399,7 @@ window.addEventListener("avatar:pick", (event) => {
   if (!state || state.id !== "photo" || !state.faces[event.detail.face]) return;
   state.face = event.detail.face;
   find(".editor-more").hidden = true;
-  describe().then(() => { render(); show(); publish(state.face); });
+  describe().then(() => { render(); show(); publish(state.face, true); });
 });
 
 window.addEventListener("avatar:edit", async (event) => {

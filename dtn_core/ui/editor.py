@@ -31,7 +31,8 @@ MOST = 200
 
 
 def editor(**options: Any) -> gr.HTML:
-    """The editor; its value: see `payload` for what it is given, `edits` for what it gives. It fires ``change``."""
+    """The editor; its value: see `payload` for what it is given, `edits` for what it gives. It fires ``submit``
+    some time after an edit."""
     template, script = ((ASSETS / f"editor.{suffix}").read_text("utf-8") for suffix in ("html", "js"))
     functions = [describe, preview, draw, more, carry_over, write, read, pack]
     return gr.HTML(

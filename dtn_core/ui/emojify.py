@@ -157,7 +157,7 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
         api_visibility="private", show_progress="minimal", show_progress_on=steps, trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
-    avatars.change(
+    avatars.submit(
         show_edited, [photo, mirror, chosen, avatars], [compare, pasted, pair],
         api_visibility="private", show_progress="hidden", trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
