@@ -34,7 +34,7 @@ def sentence(text: str) -> str:
 
 
 def steps(result: Result, credit: str = "") -> str:
-    """Detected → aligned → painted → refined of each face, without the last two where it is only drawn; a gallery to pick
+    """Detected → aligned → painted → refined of each face, or → aligned where it is only drawn; a gallery to pick
     one of several (with assets/steps.js); the milliseconds. What is drawn of it stands in the editor; what is painted
     ends with refined, large, with a download. Faces that are left as they are: why. Without a face: the message that
     says so. credit: whose hand."""
