@@ -53,7 +53,7 @@ def likely(
         scores = np.where(allowed, log_p + np.array(decisions.bias[head]), -np.inf).astype(np.float64)
         p[head] = np.exp(scores - scores.max(1, keepdims=True))
         p[head] /= p[head].sum(1, keepdims=True)
-    for slot in {"top", "hair"} & p.keys():
+    for slot in {"top", "hair", "rearHair"} & p.keys():
         _prefer_cuts(style, p[slot], spec.slots[slot], attributes)
     laughing = [spec.slots["eyes"].index(variant) for variant in LAUGHING_EYES[style]]
     _divide(p["eyes"], laughing, [j for j in range(len(spec.slots["eyes"])) if j not in laughing], 0.5 * smiling)
@@ -85,7 +85,7 @@ def _prefer_cuts(
         cut = next((name for name in ("Bangs", "Wavy_Hair") if attributes[name][i] > 0.5), "")
         for cuts in CUTS.get(style, {}).values():
             every = {v for some in cuts.values() for v in some}
-            p[i, [variants.index(v) for v in every - set(cuts[cut])]] *= OTHER_CUT
+            p[i, [variants.index(v) for v in (every - set(cuts[cut])) & set(variants)]] *= OTHER_CUT
     p /= p.sum(1, keepdims=True)
 
 
