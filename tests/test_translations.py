@@ -87,11 +87,8 @@ def translations(tiny, runs):
 def test_the_newest_checkpoint_of_every_run_that_fits_is_offered(translations, runs):
     labels = [label for label, _ in translations.choices()]
     assert labels[0].startswith("tiny · ")
-    doubtful = {
-        f"{title} (experimental) · {name}"
-        for title, name in (("ToonHead", "toon-head"), ("Cartoon Set", "cartoon-set"))
-    }
-    assert {"Avataaars · emoji", *doubtful} <= set(labels)  # shipped
+    shipped = {"Avataaars · emoji", "ToonHead · toon-head", "Lorelei · lorelei"}
+    assert {*shipped, "Cartoon Set (experimental) · cartoon-set"} <= set(labels)
     assert translations.choices()[-1] == ("00001-folders-cpu · step 1,000", "00001-folders-cpu/export")
     assert not any("digits" in label for label in labels)
     for step in (8, 10):

@@ -82,6 +82,7 @@ RESERVED: dict[str, dict[str, tuple[str, ...]]] = {
         "eyebrows": numbered(12, 1, 3, 4, 6, 8, 11, 13),
         "earrings": numbered(1, 2, 3),
         "freckles": numbered(1),
+        "glasses": numbered(5),
         "hair": numbered(26, 27, 40, 41, 45),
         "hairAccessories": ("flowers",),
         "colour:glasses": ("#25557c", "#8f3a2b"),

@@ -42,7 +42,7 @@ def build_app(
             with gr.Tab("Emojify", id="emojify") as tab:
                 style, camera = emojify.fill(people)
                 lists["emojify"] = people, style
-                _keep_fresh(tab, people, style)
+                _keep_fresh(tab, people, style, always=False)
                 show_when_opened(tab, camera)
             with gr.Tab("Digits", id="digits") as tab:
                 show_when_opened(tab, camera, False)
@@ -68,9 +68,11 @@ def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
     return DigitTransferrer(checkpoint.load(directory, numbers.device), numbers.judge, numbers.device)
 
 
-def _keep_fresh(tab: gr.Tab, translations: Translations, chosen: gr.Dropdown) -> None:
-    """Bring a tab's list of translations up to date whenever the tab is opened."""
-    tab.select(partial(refresh, translations), chosen, chosen, api_visibility="private", show_progress="hidden")
+def _keep_fresh(tab: gr.Tab, translations: Translations, chosen: gr.Dropdown, always: bool = True) -> None:
+    """Bring a tab's list of translations up to date whenever the tab is opened; always: see `refresh`."""
+    tab.select(
+        partial(refresh, translations, always=always), chosen, chosen, api_visibility="private", show_progress="hidden"
+    )
 
 
 def launch(

@@ -19,7 +19,7 @@ from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
 from ..types import Drawing, Face, Image, Kind, Result
-from . import batch, editor, endpoints, html, pictures
+from . import batch, editor, endpoints, html, pictures, styles
 from .gradio_internals import image, show_when_opened
 from .translations import Translations, dropdown, style_of
 
@@ -68,7 +68,8 @@ def warm_up(transferrer: Transferrer) -> None:
 def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image]:
     """Fill the tab, inside a gr.Tab. Returns the list of translations, and the webcam."""
     with gr.Row(elem_id="choices"):
-        chosen = dropdown(translations, "Style", elem_id="translation")
+        chosen = dropdown(translations, "Checkpoint", always=False, elem_id="translation")
+        styles.picker(translations, chosen)
         offers = kinds(translations.first, "drawn")
         kind = gr.Radio(
             offers, value="drawn", label="Drawn or painted", show_label=False, container=False, elem_id="kind"
@@ -151,7 +152,7 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
         except UserError as error:
             return html.message(str(error)), None, None
 
-    gr.on(
+    shown = gr.on(
         [photo.submit, mirror.change, chosen.change, kind.input], show, [photo, mirror, chosen, kind],
         [steps, avatars, views, compare, pasted, pair],
         api_visibility="private", show_progress="minimal", show_progress_on=steps, trigger_mode="always_last",
@@ -162,6 +163,7 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
         api_visibility="private", show_progress="hidden", trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
+    styles.follow(shown, photo, mirror)
     return avatars
 
 

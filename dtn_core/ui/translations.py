@@ -20,7 +20,7 @@ from ..errors import UserError
 
 T = TypeVar("T")
 
-EXPERIMENTAL = ("toon-head", "cartoon-set")
+EXPERIMENTAL = ("cartoon-set",)
 """Styles whose emoji aren't good enough yet, as the list says."""
 
 IN_MEMORY = 4
@@ -53,6 +53,10 @@ class Translations(Generic[T]):
             keys = [f"{run.name}/{directory.name}" for directory in newest if self._info(directory)]
             found += [(self._label(key), key) for key in keys if key in (*keys[:1], chosen)]
         return found
+
+    def info(self, name: str) -> dict[str, Any]:
+        """config.json of a shipped translation."""
+        return self._info(SHIPPED / name) or {}
 
     def shipped(self) -> list[str]:
         """Names of the shipped translations that fit the tab."""
@@ -122,14 +126,24 @@ def _title(info: dict, name: str, more: str = "") -> str:
     return f"{STYLES[style].title}{doubt} · {name}" if style in STYLES else f"{name}{more}"
 
 
-def dropdown(translations: Translations, label: str = "Translation", **options: object) -> gr.Dropdown:
-    """A list of the translations. It grows while the page is open: bring it up to date with `refresh`."""
+def dropdown(
+    translations: Translations, label: str = "Translation", always: bool = True, **options: object
+) -> gr.Dropdown:
+    """A list of the translations. It grows while the page is open: bring it up to date with `refresh`. always: whether
+    it is seen without checkpoints of training runs, too."""
+    choices = translations.choices()
     return gr.Dropdown(
-        translations.choices(), value="", label=label, filterable=False, elem_classes="translation", **options
-    )
+        choices, value="", label=label, filterable=False, elem_classes="translation",
+        visible=always or _has_runs(choices), **options,
+    )  # fmt: skip
 
 
-def refresh(translations: Translations, key: str | None) -> dict:
-    """The list as it is now; what was chosen stays, if it is still there."""
+def refresh(translations: Translations, key: str | None, always: bool = True) -> dict:
+    """The list as it is now, see `dropdown`; what was chosen stays, if it is still there."""
     choices = translations.choices(key)
-    return gr.update(choices=choices, value=key if key in (known for _, known in choices) else "")
+    value = key if key in (known for _, known in choices) else ""
+    return gr.update(choices=choices, value=value, visible=always or _has_runs(choices))
+
+
+def _has_runs(choices: Sequence[tuple[str, str]]) -> bool:
+    return any("/" in key for _, key in choices)

@@ -359,7 +359,7 @@ def test_the_switch_between_drawn_and_painted(page, hopper_path):
 def test_a_style_that_only_paints_says_so(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     emoji_of(page)
-    choose_style(page, "Cartoon Set (experimental)")
+    choose_style(page, "Cartoon Set")
     page.get_by_label("Painted only").wait_for()
     page.wait_for_selector("#steps .emoji.painted")
     assert "Google" in page.inner_text("#steps .credit")
@@ -370,8 +370,37 @@ def test_a_style_that_only_paints_says_so(page, hopper_path):
 
 
 def choose_style(page, words):
-    page.click("#translation input")
-    page.get_by_role("option", name=words).click()
+    page.get_by_role("radio", name=words, exact=True).click()
+
+
+def test_styles_are_picked_by_ones_own_face_and_by_keyboard(page, hopper_path):
+    group = page.get_by_role("radiogroup", name="Style")
+    samples = [image.get_attribute("src") for image in group.locator("img").all()]
+    assert [radio.inner_text() for radio in group.get_by_role("radio").all()] == [
+        "drawing", "Avataaars", "ToonHead", "Lorelei", "Cartoon Set",
+    ]  # fmt: skip
+    page.set_input_files(".photo-file", hopper_path)
+    emoji_of(page)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.style')].every((s) => s.querySelector('img').src !== s.dataset.sample)"
+    )
+    own = [image.get_attribute("src") for image in group.locator("img").all()]
+    assert not set(own) & set(samples)
+    group.get_by_role("radio", checked=True).focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.innerText") == "Lorelei"
+    assert "CC0" in page.evaluate("document.activeElement.ariaDescription")
+    page.wait_for_function("document.querySelector('#steps .credit')?.textContent.includes('Lisa Wischofsky')")
+    page.get_by_label("Drawn only").wait_for()
+    assert group.get_by_role("radio", checked=True).inner_text() == "Lorelei"
+    assert group.locator("[tabindex='0']").count() == 1
+    assert [image.get_attribute("src") for image in group.locator("img").all()] == own
+    page.keyboard.press("End")
+    page.wait_for_selector("#steps .emoji.painted")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#steps .emoji.drawn")
+    assert page.evaluate("document.activeElement.innerText") == "drawing"
 
 
 def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
@@ -380,12 +409,9 @@ def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
         emoji_of(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.wait_for_function("document.querySelector('#steps .found').getBoundingClientRect().bottom < innerHeight")
-        choose_style(page, "Cartoon Set (experimental)")
-        style = page.locator("#translation input")
-        padding = style.evaluate("e => parseFloat(getComputedStyle(e).paddingRight)")
-        arrow = page.locator("#translation .icon-wrap, #translation svg").first.bounding_box()
-        box = style.bounding_box()
-        assert box["x"] + box["width"] - padding <= arrow["x"] + 1, "the style runs under its arrow"
+        choose_style(page, "Cartoon Set")
+        page.wait_for_selector("#steps .emoji.painted")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.get_by_role("tab", name="Live webcam").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         for label in page.locator("#view label").all():
