@@ -87,19 +87,21 @@ def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str
     order = list(STYLES)
     names = sorted(infos, key=lambda name: order.index(style_of(infos[name])) if style_of(infos[name]) else len(order))
     shipped = first.name in translations.shipped()
-    made = {"": _described(style_of(first.info), None if shipped else first.name)}
+    made = {"": _described(style_of(first.info), first.name, shipped)}
     return made | {name: _described(style_of(infos[name]), name) for name in names}
 
 
-def _described(style: str | None, name: str | None) -> tuple[str, str, str]:
+def _described(style: str | None, name: str, shipped: bool = True) -> tuple[str, str, str]:
+    """See `offered`; what isn't shipped goes by its own name."""
     if style not in STYLES:
-        return name or "", "", ""
+        return name, "", ""
     record = STYLES[style]
+    title = record.title if shipped else name
     credit = f"{record.credit}. Experimental." if style in EXPERIMENTAL else f"{record.credit}."
     if style in SAMPLES:
-        return record.title, credit, pictures.data_url(engine.svg(SAMPLES[style]).encode(), "image/svg+xml")
+        return title, credit, pictures.data_url(engine.svg(SAMPLES[style]).encode(), "image/svg+xml")
     file = pictures.ASSETS / f"{style}.webp"
-    return record.title, credit, pictures.data_url(file.read_bytes(), "image/webp")
+    return title, credit, pictures.data_url(file.read_bytes(), "image/webp")
 
 
 def _button(key: str, title: str, credit: str, url: str, first: bool) -> str:

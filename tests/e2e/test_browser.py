@@ -399,7 +399,7 @@ def test_styles_are_picked_by_ones_own_face_and_by_keyboard(page, hopper_path):
     page.keyboard.press("End")
     page.wait_for_selector("#steps .emoji.painted")
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#steps .emoji.drawn")
+    page.wait_for_selector(DRAWN)
     assert page.evaluate("document.activeElement.innerText") == "drawing"
 
 
