@@ -391,7 +391,7 @@ def test_styles_are_picked_by_ones_own_face_and_by_keyboard(page, hopper_path):
         page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.innerText") == "Lorelei"
     assert "CC0" in page.evaluate("document.activeElement.ariaDescription")
-    page.wait_for_function("document.querySelector('#steps .credit')?.textContent.includes('Lisa Wischofsky')")
+    page.wait_for_function("document.querySelector('#editor .credit')?.textContent.includes('Lisa Wischofsky')")
     page.get_by_label("Drawn only").wait_for()
     assert group.get_by_role("radio", checked=True).inner_text() == "Lorelei"
     assert group.locator("[tabindex='0']").count() == 1
