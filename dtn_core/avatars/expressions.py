@@ -24,9 +24,9 @@ _EXPRESSIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "angry": ("angry", "bow", "angry"),
     },
     "lorelei": {
-        "neutral": ("sad09", "variant06", "variant07"),
+        "neutral": ("happy14", "variant06", "variant07"),
         "smile": ("happy01", "variant06", "variant07"),
-        "laugh": ("happy05", "variant19", "variant02"),
+        "laugh": ("happy05", "variant22", "variant02"),
         "surprised": ("sad01", "variant16", "variant12"),
         "wink": ("happy02", "variant15", "variant07"),
         "sad": ("sad05", "variant01", "variant12"),
