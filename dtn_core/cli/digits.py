@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
@@ -23,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         epilog="Exit code 2 if any picture failed; the others are done all the same.",
     )
     add = parser.add_argument
-    add("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
+    add("inputs", nargs="+", metavar="IN", help="a picture, or a folder or zip of pictures")
     add("-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder")
     add("--checkpoint", default="digits", metavar="NAME|DIR", help="which translation (default digits)")
     add("--judge", default="digits-judge", metavar="NAME|DIR", help="what reads the result (default digits-judge)")
@@ -37,29 +38,30 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from ..images import PICTURE_SUFFIXES
 
-    jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES)
-    from ..transfer import DigitTransferrer
+    with ExitStack() as zips:
+        jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES, zips)
+        from ..transfer import DigitTransferrer
 
-    transferrer = DigitTransferrer.from_checkpoint(arguments.checkpoint, arguments.judge, arguments.device)
-    records = runner.convert_all(jobs, lambda *job: convert(transferrer, arguments.size, *job), BLANK)
+        transferrer = DigitTransferrer.from_checkpoint(arguments.checkpoint, arguments.judge, arguments.device)
+        records = runner.convert_all(jobs, partial(convert, transferrer, arguments.size), BLANK)
     checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
-    return runner.finish(records, {"checkpoint": checkpoint, "size": arguments.size}, arguments.json)
+    return runner.finish(records, {"checkpoint": checkpoint, "size": arguments.size}, arguments.json, len(jobs))
 
 
-def convert(transferrer: DigitTransferrer, size: int, source: Path, target: Path, record: runner.Record) -> None:
+def convert(transferrer: DigitTransferrer, size: int, job: runner.Job, record: runner.Record) -> None:
     from .. import images
 
-    image = images.load(source)
+    image = job.load()
     try:
         result = transferrer(image)
     except UserError as error:
-        raise UserError(f"{source}: {error}") from None
+        raise UserError(f"{job.source}: {error}") from None
     made = result.made if result.made.ndim == 3 else result.made[..., None].repeat(3, 2)
-    images.save(target, made.repeat(size // len(made), 0).repeat(size // len(made), 1))
+    images.save(job.target, made.repeat(size // len(made), 0).repeat(size // len(made), 1))
     read, judged = (
         {"digit": int(probabilities.argmax()), "confidence": round(float(probabilities.max()), 4)}
         for probabilities in (result.read, result.judged)
     )
     ms = {stage: round(value, 2) for stage, value in result.ms.items()}
-    record.update(output=str(target), read=read, judged=judged, ms=ms)
-    runner.log(f"{source} -> {target} ({read['digit']}, judged {judged['digit']})")
+    record.update(output=str(job.target), read=read, judged=judged, ms=ms)
+    runner.log(f"{job.source} -> {job.target} ({read['digit']}, judged {judged['digit']})")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from .faces import BLANK, Request, convert
 if TYPE_CHECKING:
     from ..transfer import Transferrer
 
+MAX_JOBS = 64
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
@@ -21,10 +25,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="turn the faces of pictures into emoji",
         description="Turn the faces of pictures into emoji: avatars drawn by the artist's engine, or, where the "
         "checkpoint can't draw or --painted is given, painted by the network.",
-        epilog="Exit code 2 if any picture failed or held no face; the others are done all the same.",
+        epilog="Exit code 2 if any picture failed or held no face; the others are done all the same. Ctrl-C keeps what "
+        "is done.",
     )
     add = parser.add_argument
-    add("inputs", nargs="+", metavar="IN", help="a picture, or a folder of pictures")
+    add("inputs", nargs="+", metavar="IN", help="a picture, or a folder or zip of pictures")
     add("-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder")
     add("--checkpoint", default="emoji", metavar="NAME|DIR", help="which translation (default emoji)")
     add(
@@ -39,6 +44,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parameters = "also write the avatars' parameters, for the command draw: an object, or a list for several faces"
     add("--parameters", type=Path, metavar="FILE.json", help=parameters)
     add("--all-faces", action="store_true", help="every face, not only the largest; files are numbered")
+    add("--jobs", type=int, default=1, metavar="N", help="pictures at a time (default 1)")
     runner.add_device(parser)
     add("--json", action="store_true", help="print one JSON object on standard output")
     parser.set_defaults(run=run)
@@ -48,24 +54,27 @@ def run(arguments: argparse.Namespace) -> int:
     from ..images import PICTURE_SUFFIXES
 
     check_options(arguments)
-    jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES | {".svg"})
-    if arguments.parameters:
-        runner.make_folder(arguments.parameters.parent)
-    from ..transfer import Transferrer
+    with ExitStack() as zips:
+        jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES | {".svg"}, zips)
+        if arguments.parameters:
+            runner.make_folder(arguments.parameters.parent)
+        from ..transfer import Transferrer
 
-    transferrer = Transferrer.from_checkpoint(arguments.checkpoint, arguments.device)
-    request = make_request(arguments, transferrer)
-    records = runner.convert_all(jobs, lambda *job: convert(transferrer, request, *job), BLANK)
+        transferrer = Transferrer.from_checkpoint(arguments.checkpoint, arguments.device)
+        request = make_request(arguments, transferrer)
+        records = runner.convert_all(jobs, partial(convert, transferrer, request), BLANK, arguments.jobs)
     avatars = [face["parameters"] for record in records for face in record["faces"]]
     if arguments.parameters and avatars:
         runner.write(arguments.parameters, json.dumps(avatars[0] if len(avatars) == 1 else avatars, indent=1) + "\n")
     checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
     about = {"checkpoint": checkpoint, "kind": request.kind, "mode": request.mode, "size": request.size}
-    return runner.finish(records, about, arguments.json)
+    return runner.finish(records, about, arguments.json, len(jobs))
 
 
 def check_options(arguments: argparse.Namespace) -> None:
     """Raises UserError for options that don't go together."""
+    if not 1 <= arguments.jobs <= MAX_JOBS:
+        raise UserError(f"--jobs must lie between 1 and {MAX_JOBS}, not {arguments.jobs}.")
     vector = arguments.output.lower().endswith(".svg")
     if arguments.painted and (vector or arguments.parameters):
         raise UserError("a painted emoji has neither SVG nor parameters. Leave out --painted.")

@@ -25,10 +25,11 @@ class Request(NamedTuple):
     all_faces: bool
 
 
-def convert(transferrer: Transferrer, request: Request, source: Path, target: Path, record: runner.Record) -> None:
+def convert(transferrer: Transferrer, request: Request, job: runner.Job, record: runner.Record) -> None:
     from .. import images
 
-    frame = images.load(source)
+    source, target = job.source, job.target
+    frame = job.load()
     result = transferrer(
         frame,
         kind=request.kind,

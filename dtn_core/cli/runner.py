@@ -7,27 +7,48 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UserError
 from ..files import replacing
+
+if TYPE_CHECKING:
+    from ..types import Image
 
 Record = dict[str, Any]  # what the JSON report holds of one input
 
 
 class Job(NamedTuple):
-    """One input and the file to write; error: why it can't be done."""
+    """One input and the file to write; error: why it can't be done; fetch: the bytes of one in a zip, whose source is
+    the zip's path and its own name behind it."""
 
     source: Path
     target: Path | None
     error: str | None = None
+    fetch: Callable[[], bytes] | None = None
+
+    def load(self) -> Image:
+        """The picture. Raises UserError as `images.load`."""
+        from .. import images
+
+        if self.fetch is None:
+            return images.load(self.source)
+        try:
+            return images.load(self.fetch())
+        except UserError as error:
+            raise UserError(f"{self.source}: {str(error).removeprefix('the picture: ')}") from None
 
 
 def log(line: str) -> None:
-    """A line for people, on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    """A line for people, on standard error, above a bar of progress if there is one."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
 
 
 def write(path: Path, text: str) -> None:
@@ -80,9 +101,10 @@ def numbered(target: Path, n: int) -> list[Path]:
     return [target] if n == 1 else [target.with_stem(f"{target.stem}-{i}") for i in range(1, n + 1)]
 
 
-def pair(inputs: Sequence[str], output: str, suffixes: set[str]) -> list[Job]:
-    """Pair pictures, and those of folders, with the files to write; their suffixes are these. Makes the output's
-    folder. Raises UserError if the output can't hold them or can't be written."""
+def pair(inputs: Sequence[str], output: str, suffixes: set[str], zips: ExitStack) -> list[Job]:
+    """Pair pictures, and those of folders and zips, with the files to write; their suffixes are these. Makes the
+    output's folder. zips: stay open as long as it does. Raises UserError if the output can't hold them or can't be
+    written."""
     from ..images import PICTURE_SUFFIXES
 
     sources, out = [Path(name) for name in inputs], Path(output)
@@ -92,59 +114,105 @@ def pair(inputs: Sequence[str], output: str, suffixes: set[str]) -> list[Job]:
     to_file = bool(out.suffix) and not out.is_dir() and not output.endswith(os.sep)
     if to_file and out.suffix.lower() not in suffixes:
         raise UserError(f"{output}: unknown picture type '{out.suffix}'. Use .png or .jpg, or -o {output}{os.sep}")
-    if to_file and (len(sources) > 1 or sources[0].is_dir()):
+    if to_file and (len(sources) > 1 or sources[0].is_dir() or _is_zip(sources[0])):
         raise UserError(f"{output}: several pictures need a folder, not a file. Use -o FOLDER.")
     make_folder(out.parent if to_file else out)
     jobs, taken = [], {}
-    for source, target in _targets(sources, out, to_file, PICTURE_SUFFIXES):
-        error = None
+    for job in _jobs(sources, out, to_file, PICTURE_SUFFIXES, zips):
+        error, (source, target) = job.error, job[:2]
         if target is None:
-            error = f"{source}: no pictures in this folder. Give one with pictures."
+            pass
         elif target.resolve() == source.resolve():
             error = f"{source}: the output would overwrite it. Choose another output."
         elif (first := taken.setdefault(target, source)) != source:
             error = f"{source}: would overwrite the output of {first}. Use another output folder."
-        jobs.append(Job(source, target, error))
+        jobs.append(job._replace(error=error))
     return jobs
 
 
-def _targets(
-    sources: Sequence[Path], out: Path, to_file: bool, suffixes: set[str]
-) -> Iterator[tuple[Path, Path | None]]:
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def _jobs(sources: Sequence[Path], out: Path, to_file: bool, suffixes: set[str], zips: ExitStack) -> Iterator[Job]:
     for source in sources:
+        if _is_zip(source):
+            yield from _of_zip(source, out, suffixes, zips)
+            continue
         if not source.is_dir():
-            yield source, out if to_file else out / f"{source.stem}.png"
+            yield Job(source, out if to_file else out / f"{source.stem}.png")
             continue
         inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
         pictures = [p for p in inside if out == source or out not in p.parents]  # not what an earlier call wrote
         for picture in pictures:
-            yield picture, out / picture.relative_to(source).with_suffix(".png")
+            yield Job(picture, out / picture.relative_to(source).with_suffix(".png"))
         if not pictures:
-            yield source, None
+            yield Job(source, None, f"{source}: no pictures in this folder. Give one with pictures.")
 
 
-def convert_all(jobs: Sequence[Job], convert: Callable[[Path, Path, Record], None], blank: Record) -> list[Record]:
-    """Call convert(source, target, record) for every job; it fills the record, a copy of `blank`. One that fails with a
-    UserError doesn't stop the others."""
-    records = []
-    for job in jobs:
+def _of_zip(path: Path, out: Path, suffixes: set[str], zips: ExitStack) -> Iterator[Job]:
+    from ..domains import folders
+
+    try:
+        files = zips.enter_context(folders.opened(path))
+    except UserError as error:
+        yield Job(path, None, str(error))
+        return
+    pictures = [name for name in files.names if Path(name).suffix.lower() in suffixes]
+    if others := len(files.names) - len(pictures):
+        log(f"{path}: {others} {'file is' if others == 1 else 'files are'} no picture, left out")
+    for name in pictures:
+        yield Job(path / name, out / Path(name).with_suffix(".png"), fetch=partial(files.fetch, name))
+    if not pictures:
+        yield Job(path, None, f"{path}: no pictures in this zip. Give one with pictures.")
+
+
+def convert_all(
+    jobs: Sequence[Job], convert: Callable[[Job, Record], None], blank: Record, workers: int = 1
+) -> list[Record]:
+    """Call convert(job, record) for every job, `workers` at a time; it fills the record, a copy of `blank`. One that
+    fails with a UserError doesn't stop the others. Returns the records in the order of the jobs; after Ctrl-C only of
+    those that are done by then."""
+    from tqdm import tqdm
+
+    def one(job: Job) -> Record:
         record = {"input": str(job.source), **deepcopy(blank), "error": job.error}
         try:
             if job.error is not None or job.target is None:
                 raise UserError(job.error)
-            convert(job.source, job.target, record)
+            convert(job, record)
         except UserError as error:
             record["error"] = str(error)
             log(f"error: {error}")
-        records.append(record)
-    return records
+        return record
+
+    quiet = len(jobs) == 1 or None  # None: where standard error is no terminal
+    # A thread even for one worker: what it writes when Ctrl-C comes is finished.
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(jobs), unit="picture", leave=False, disable=quiet) as bar,
+    ):
+        futures = [pool.submit(one, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                bar.update()
+        except BaseException as error:
+            pool.shutdown(cancel_futures=True)
+            if not isinstance(error, KeyboardInterrupt) or len(jobs) == 1:
+                raise
+    return [future.result() for future in futures if not future.cancelled() and not future.exception()]
 
 
-def finish(records: Sequence[Record], about: Mapping[str, Any], as_json: bool) -> int:
-    """Report what was done: a line, and with --json the records after `about`. Returns the exit code."""
+def finish(records: Sequence[Record], about: Mapping[str, Any], as_json: bool, wanted: int) -> int:
+    """Report what was done: a line, and with --json the records after `about`. wanted: how many pictures there were.
+    Returns the exit code; 130 where Ctrl-C stopped it before the last one."""
     failed = sum(record["error"] is not None for record in records)
-    if len(records) > 1:
-        log(f"{len(records) - failed} of {len(records)} pictures done" + (f", {failed} failed" if failed else ""))
+    stopped = "stopped: " if len(records) < wanted else ""
+    if wanted > 1:
+        log(f"{stopped}{len(records) - failed} of {wanted} pictures done" + (f", {failed} failed" if failed else ""))
     if as_json:
         print(json.dumps({**about, "failed": failed, "inputs": records}))
+    if stopped:
+        return 130
     return 2 if failed else 0

@@ -100,7 +100,7 @@ def read(
     if not os.fspath(path):
         raise UserError("no folder or zip is given. Choose one.")  # "" would be the current folder
     path = Path(path)
-    with _opened(path) as files:
+    with opened(path) as files:
         names, skipped = files.names, dict(files.skipped)
         if not names and not skipped:
             raise UserError(f"{path}: no pictures in it. Put at least {MIN} there.")
@@ -171,7 +171,7 @@ def _hashes(x: Image) -> list[bytes]:
 # Folders and zips
 
 
-class _Files(NamedTuple):
+class Files(NamedTuple):
     """names: all but the hidden ones, sorted; skipped: what couldn't even be listed, and why; fetch: name → bytes,
     raises UserError with why not."""
 
@@ -181,7 +181,9 @@ class _Files(NamedTuple):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Files]:
+def opened(path: Path) -> Iterator[Files]:
+    """The files of a folder or a zip, for as long as the block lasts; several threads may fetch. Raises UserError as
+    `read` does."""
     try:
         mode = path.stat().st_mode
         zipped = stat.S_ISREG(mode) and _is_zip(path)  # a pipe would block
@@ -198,7 +200,7 @@ def _opened(path: Path) -> Iterator[_Files]:
         raise UserError(f"{path}: neither a folder nor a zip. Put the pictures into one.")
 
 
-def _of_folder(path: Path) -> _Files:
+def _of_folder(path: Path) -> Files:
     names, skipped, troubles = [], {}, []
     for parent, folders, files in os.walk(path, onerror=troubles.append):
         inside = Path(parent).relative_to(path)
@@ -221,7 +223,7 @@ def _of_folder(path: Path) -> _Files:
         except OSError as error:
             raise UserError(f"cannot be read ({error.strerror})") from None
 
-    return _Files(sorted(names), skipped, fetch)
+    return Files(sorted(names), skipped, fetch)
 
 
 def _is_zip(path: Path) -> bool:
@@ -238,7 +240,7 @@ def _zip(path: Path) -> zipfile.ZipFile:
         raise UserError(f"{path}: a damaged zip, or none at all. Get it or make it again.") from None
 
 
-def _of_zip(path: Path, pack: zipfile.ZipFile) -> _Files:
+def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
     infos = pack.infolist()
     if len(infos) > MAX_ENTRIES:
         raise UserError(f"{path}: {len(infos)} entries, at most {MAX_ENTRIES} are read. Unpack it, give the folder.")
@@ -263,7 +265,7 @@ def _of_zip(path: Path, pack: zipfile.ZipFile) -> _Files:
         except Exception:  # BadZipFile, zlib.error, EOFError, ...
             raise UserError("damaged in the zip") from None
 
-    return _Files(sorted(entries), {}, fetch)
+    return Files(sorted(entries), {}, fetch)
 
 
 def _left_out(part: str) -> bool:
