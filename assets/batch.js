@@ -196,9 +196,7 @@ const download = async () => {
   const answer = await server.pack({ emoji: emoji().map(({ name, parameters, png, style }) => ({ name, parameters, png, style })) });
   button.disabled = false;
   note(answer ? sentence(answer.error ?? "") : "No answer from the server. Try again.");
-  if (!answer?.zip) return;
-  const link = Object.assign(document.createElement("a"), { href: "data:application/zip;base64," + answer.zip, download: "emoji.zip" });
-  link.click();
+  if (answer?.url) Object.assign(document.createElement("a"), { href: answer.url, download: "emoji.zip" }).click();
 };
 
 window.addEventListener("avatar:edited", ({ detail: { id, face, parameters, svg } }) => {

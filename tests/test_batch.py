@@ -33,7 +33,7 @@ def pack(translations):
 
 
 def opened(answer):
-    return zipfile.ZipFile(io.BytesIO(base64.b64decode(answer["zip"])))
+    return zipfile.ZipFile(io.BytesIO(base64.b64decode(answer["url"].partition(",")[2])))
 
 
 def test_a_face_comes_with_all_that_the_editor_needs(portray, drawing, hopper):
@@ -43,7 +43,7 @@ def test_a_face_comes_with_all_that_the_editor_needs(portray, drawing, hopper):
     assert answer["notes"] == []
     assert face["parameters"] == face["chosen"] == here.avatar.parameters.to_dict()
     assert face["sure"] == here.avatar.sure
-    assert isinstance(face["likely"], dict)
+    assert face["likely"] == here.avatar.likely
     assert face["svg"] == here.avatar.svg()
     json.dumps(answer)
 
@@ -67,6 +67,11 @@ def test_painted_where_that_is_chosen_or_nothing_else_is_there(portray, tiny, dr
         assert (np.asarray(painted) == transferrer(hopper, kind="painted").faces[0].image).all()
 
 
+def test_drawn_where_nothing_is_painted(portray, hopper):
+    (face,) = portray(pictures.encode(hopper, exact=True), "painted", "lorelei")["faces"]
+    assert face["parameters"]["style"] == "lorelei"
+
+
 def test_notes_say_why_there_is_no_emoji(portray, noise, dark):
     assert portray(pictures.encode(noise)) == {"faces": [], "notes": [html.NO_FACE]}
     answer = portray(pictures.encode(dark, exact=True))
@@ -82,9 +87,9 @@ def test_notes_say_why_there_is_no_emoji(portray, noise, dark):
         ({"photo": None, "style": ""}, "No picture was given"),
         ({"style": "../etc", "photo": ""}, "checkpoint is gone"),
         ({}, "No picture was given"),
-        (None, "Reload it"),
-        ([1], "Reload it"),
-        ("x", "Reload it"),
+        (None, "An object is wanted"),
+        ([1], "An object is wanted"),
+        ("x", "An object is wanted"),
     ],
 )
 def test_bad_photos_are_one_line(translations, request_, words):
@@ -123,8 +128,8 @@ LARGE = pictures.encode(np.zeros((300, 300, 4), np.uint8))
     [
         ([], "1 to 1000 emoji"),
         ([{"name": "a", "parameters": AVATAR}] * 1001, "1 to 1000 emoji"),
-        (None, "1 to 1000 emoji"),
-        ([None], "Reload it"),
+        (None, "A list of emoji"),
+        ([None], "A list of emoji"),
         ([{"name": "a", "parameters": {"style": "nobody"}}], "can't be drawn"),
         ([{"name": "a", "parameters": {**AVATAR, "colours": {"skin": '"><script>'}}}], "#rrggbb"),
         ([{"name": "a", "parameters": "x"}], "an object"),

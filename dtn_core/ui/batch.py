@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import Semaphore
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
+from .editor import answering, described
 from .translations import Translations, style_of
 
 MAX_PICTURES = 200
@@ -49,15 +50,13 @@ def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[s
     """What the page calls for every picture."""
     free = Semaphore(AT_ONCE)
 
-    def portray(request: Any) -> dict[str, Any]:
-        """{photo: data URL, style: a translation's key, kind} → {faces, notes}, or {error}: one line."""
-        try:
-            photo, style, kind = _entries(request, "photo", "style", "kind")
-            transferrer, frame = translations.get(style), pictures.decode(photo)
-            with free:
-                result = transferrer(frame, kind="painted" if kind == "painted" else "drawn", compose=False)
-        except UserError as error:
-            return {"error": html.sentence(str(error))}
+    @answering
+    def portray(request: dict[str, Any]) -> dict[str, Any]:
+        """photo: a data URL, style: a translation's key, kind → faces, notes."""
+        transferrer, frame = translations.get(request.get("style")), pictures.decode(request.get("photo"))
+        wanted = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
+        with free:
+            result = transferrer(frame, kind=wanted, compose=False)
         seen = (*result.faces, *result.refused)
         notes = list(dict.fromkeys(face.note for face in seen if face.note)) if seen else [html.NO_FACE]
         return {"faces": [describe(face) for face in result.faces], "notes": notes}
@@ -66,50 +65,36 @@ def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[s
 
 
 def describe(face: TransferredFace) -> dict[str, Any]:
-    """A face as the page keeps it; drawn: what the editor wants to know, and svg; painted: png."""
+    """A face as the page keeps it: drawn as the editor takes it, or painted."""
     if face.avatar is None:
         return {"parameters": None, "png": pictures.encode(face.picture(), max_side=None)}
-    parameters = face.avatar.parameters.to_dict()
-    likely = getattr(face.avatar, "likely", {})
-    return {
-        "parameters": parameters,
-        "chosen": parameters,
-        "sure": dict(face.avatar.sure),
-        "likely": dict(likely),
-        "svg": face.avatar.svg(),
-    }
+    return described(face.avatar)
 
 
 def packer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
     """What the page calls for the zip."""
 
-    def pack(request: Any) -> dict[str, Any]:
-        """{emoji: [{name, parameters, or png and style}]} → {zip: base64}, or {error}: one line."""
-        try:
-            (emoji,) = _entries(request, "emoji")
-            if not isinstance(emoji, list) or not 0 < len(emoji) <= MAX_PACKED:
-                raise UserError(f"a zip holds 1 to {MAX_PACKED} emoji. Clear some photos.")
-            drawn, painted, styles = [], [], {}
-            for one in emoji:
-                name, parameters, png, style = _entries(one, "name", "parameters", "png", "style")
-                if parameters is None:
-                    painted.append((str(name), _painted(png)))
-                    styles[style_of(translations.get(style).checkpoint.info)] = True
-                else:
-                    drawn.append((str(name), Parameters.from_dict(parameters)))
-            credits = [STYLES[style].credit for style in styles if style in STYLES]
-            data = exports.archive(drawn, painted=painted, credits=credits)
-        except UserError as error:
-            return {"error": html.sentence(str(error))}
-        return {"zip": base64.b64encode(data).decode()}
+    @answering
+    def pack(request: dict[str, Any]) -> dict[str, Any]:
+        """emoji (each with name and parameters, or with name, png and style) → url of the zip."""
+        emoji = request.get("emoji")
+        if not isinstance(emoji, list) or not all(isinstance(one, dict) for one in emoji):
+            raise UserError("a list of emoji is wanted.")
+        if not 0 < len(emoji) <= MAX_PACKED:
+            raise UserError(f"a zip holds 1 to {MAX_PACKED} emoji. Clear some photos.")
+        drawn, painted, styles = [], [], {}
+        for one in emoji:
+            name, parameters = str(one.get("name", "emoji")), one.get("parameters")
+            if parameters is None:
+                painted.append((name, _painted(one.get("png"))))
+                styles[style_of(translations.get(one.get("style")).checkpoint.info)] = True
+            else:
+                drawn.append((name, Parameters.from_dict(parameters)))
+        credits = [STYLES[style].credit for style in styles if style in STYLES]
+        data = exports.archive(drawn, painted=painted, credits=credits)
+        return {"url": pictures.data_url(data, "application/zip")}
 
     return pack
-
-
-def _entries(request: Any, *names: str) -> tuple[Any, ...]:
-    if not isinstance(request, Mapping):
-        raise UserError("the page sent something else than it should. Reload it.")
-    return tuple(request.get(name) for name in names)
 
 
 def _painted(url: Any) -> Image:

@@ -24,6 +24,7 @@ from ..errors import UserError
 from ..types import Box, Drawing, Face, Result, TransferredFace
 from . import catalogue
 from .exports import archive
+from .html import sentence
 from .pictures import ASSETS, data_url
 
 MOST = 200
@@ -108,8 +109,7 @@ def answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[
                 raise UserError("an object is wanted.")
             return function(values)
         except UserError as error:
-            text = str(error)
-            return {"error": text[:1].upper() + text[1:]}
+            return {"error": sentence(str(error))}
 
     return answer
 

@@ -231,6 +231,19 @@ def test_every_face_can_be_edited_and_all_downloaded(page, hopper, astronaut):
     assert b'"turban"' not in pack.read("two-1.json")
 
 
+def test_what_the_editor_changes_is_on_the_sheet(page, portrait):
+    choose(page, named("one.jpg", portrait), named("two.jpg", portrait))
+    progress(page, "2 of 2 · done")
+    before = [image.get_attribute("src") for image in page.locator(".batch-face img").all()]
+    page.get_by_role("button", name="Edit emoji of two.jpg").click()
+    page.wait_for_selector("#editor .editor-avatar", state="visible")
+    page.locator("#editor .editor-panel input[type=radio]:not(:checked)").first.check(force=True)
+    page.wait_for_function("old => document.querySelectorAll('.batch-face img')[1].src !== old", arg=before[1])
+    page.get_by_role("tab", name="Many photos").click()
+    page.locator(".batch-face img >> nth=1").wait_for()
+    assert page.get_attribute(".batch-face img >> nth=0", "src") == before[0]
+
+
 def test_another_choice_offers_to_draw_again(page, portrait):
     choose(page, named("one.jpg", portrait))
     progress(page, "1 of 1 · done")
