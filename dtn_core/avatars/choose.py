@@ -335,10 +335,15 @@ def _kinds(style: str, beliefs: Beliefs, yes: dict[str, bool], moustache: bool) 
 
 def _mouth(style: str, smiling: float, parted: float) -> str:
     """A smiling face smiles, an open mouth is open; neutral otherwise."""
-    kinds = SPECS[style].kinds["mouth"]
     if smiling > SMILES:
-        return kinds["laugh" if parted > 0.5 else "smile"][0]
-    return kinds["open" if parted > 0.5 else "neutral"][0]
+        return mouth_of(style, "laugh" if parted > 0.5 else "smile")
+    return mouth_of(style, "open" if parted > 0.5 else "neutral")
+
+
+def mouth_of(style: str, kind: str) -> str:
+    """The mouth that a network draws of a kind; laughing where the style has no smile."""
+    kinds = SPECS[style].kinds["mouth"]
+    return kinds["laugh" if kind == "smile" and kind not in kinds else kind][0]
 
 
 def _colours(style: str, beliefs: Beliefs, hair: str, lightness: float, decisions: Decisions) -> dict[str, str]:

@@ -15,8 +15,8 @@ _EXPRESSIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "angry": ("grimace", "squint", "angryNatural"),
     },
     "toon-head": {
-        "neutral": ("sad", "wide", "neutral"),
-        "smile": ("smile", "wide", "happy"),
+        "neutral": ("smile", "wide", "neutral"),
+        "smile": ("laugh", "wide", "happy"),
         "laugh": ("laugh", "happy", "happy"),
         "surprised": ("agape", "wide", "raised"),
         "wink": ("smile", "wink", "raised"),

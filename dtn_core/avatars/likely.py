@@ -21,6 +21,7 @@ from .choose import (
     chances,
     kind_index,
     may_choose,
+    mouth_of,
 )
 from .parameters import HAIR_COLOURS, SPECS, Parameters
 from .roles import meaning
@@ -68,7 +69,7 @@ def likely(
     mouths["neutral"] = (1 - smiling) * (1 - parted)
     p["mouth"] = np.zeros((len(smiling), len(spec.slots["mouth"])))
     for kind, share in mouths.items():
-        p["mouth"][:, spec.slots["mouth"].index(spec.kinds["mouth"][kind][0])] += share
+        p["mouth"][:, spec.slots["mouth"].index(mouth_of(style, kind))] += share
     made: list[dict[str, dict[str, float]]] = [{} for _ in smiling]
     for head, rows in p.items():
         choices = spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head]

@@ -140,7 +140,7 @@ SPECS: dict[str, Spec] = {
         slots={
             "rearHair": (NONE, "longStraight", "longWavy", "neckHigh", "shoulderHigh"),
             "clothes": ("tShirt", "shirt", "turtleNeck", "openJacket", "dress"),
-            "mouth": ("sad", "smile", "laugh", "agape", "angry"),
+            "mouth": ("smile", "laugh", "agape", "sad", "angry"),
             "beard": (NONE, "fullBeard", "longBeard", "chinMoustache", "chin", "moustacheTwirl"),
             "eyes": ("wide", "happy", "bow", "humble", "wink"),
             "eyebrows": ("neutral", "happy", "raised", "sad", "angry"),
@@ -162,7 +162,7 @@ SPECS: dict[str, Spec] = {
                 "none": (NONE,), "beard": ("fullBeard", "longBeard", "chin"),
                 "moustache": ("chinMoustache", "moustacheTwirl"),
             },
-            "mouth": {"neutral": ("sad",), "smile": ("smile",), "laugh": ("laugh",), "open": ("agape",)},
+            "mouth": {"neutral": ("smile",), "laugh": ("laugh",), "open": ("agape",)},  # its smile is a flat line
         },
     ),
     "lorelei": Spec(

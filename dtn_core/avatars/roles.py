@@ -65,6 +65,8 @@ def _counterpart(target: Parameters, slot: str, kinds: set[str]) -> str | None:
     for kind in sorted(kinds, key=lambda k: _ORDER.index(k) if k in _ORDER else len(_ORDER)):
         if kind in known:
             return kind
+    if "smile" in kinds and "laugh" in known:
+        return "laugh"
     if "bald" in known and "hair" in known and kinds & {"long", "short", "either"}:
         return "hair"
     if set(known) == {"short", "long"} and "bald" in kinds:

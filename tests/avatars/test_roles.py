@@ -16,11 +16,16 @@ def test_a_slot_is_carried_by_what_it_means():
     assert carried == ["hair", "rearHair", "beard", "mouth"]
 
 
+def test_a_smile_laughs_where_there_is_none():
+    made, carried = carry(["mouth"], Parameters("lorelei", {"mouth": "happy02"}), Parameters("toon-head"))
+    assert (made.variants["mouth"], carried) == ("laugh", ["mouth"])
+
+
 def test_and_back():
-    source = Parameters("toon-head", {"hair": "", "rearHair": "", "mouth": "sad"})
+    source = Parameters("toon-head", {"hair": "", "rearHair": "", "mouth": "smile"})
     made, _ = carry(["hair", "mouth"], source, Parameters("avataaars", {"top": "bob"}))
     assert made.kind_of("top") == "bald"
-    assert made.variants["mouth"] == "serious", "ToonHead's 'sad' is a plain mouth"
+    assert made.variants["mouth"] == "serious", "ToonHead's 'smile' is a plain mouth"
 
 
 def test_the_target_keeps_its_variant_of_the_same_kind():

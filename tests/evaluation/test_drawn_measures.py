@@ -69,24 +69,23 @@ def test_those_who_differ_least_are_picked():
 def test_matched_avatars_have_the_attributes_wished(style):
     there = [p for p in styles.sample_parameters(style, 0, 40) if is_choosable(p)]
     wanted = [replace(p, shape={"face_width": 0.5}) for p in there[:6]]
-    pictures, exact = matched.matched(wanted, count=1500)
+    pictures, exact = matched.matched(wanted, count=3000)
     assert exact > 0.6
     assert pictures.shape == (6, 3, 64, 64)
-    again, _ = matched.matched(wanted, count=1500)
+    again, _ = matched.matched(wanted, count=3000)
     assert torch.equal(pictures, again)
     own, exact = matched.matched(wanted, first=0, count=40)  # each is among them
     assert exact == 1
     drawn = nets.over_grey(np.stack([engine.image(p, 64, "head") for p in wanted]))
-    assert torch.isclose(own, drawn).float().mean() > 0.9
+    assert torch.isclose(own, drawn).float().mean() > 0.8
 
 
 @pytest.mark.parametrize("style", SPECS)
 def test_expressions_and_skins_are_matched_too(style):
-    of = {"smiling": "smile", "neutral": "neutral", "mouth_open": "open", "both": "laugh"}
-    mouths = {name: Parameters(style, {"mouth": SPECS[style].kinds["mouth"][kind][0]}) for name, kind in of.items()}
+    mouths = {kind: Parameters(style, {"mouth": variants[0]}) for kind, variants in SPECS[style].kinds["mouth"].items()}
     dark = Parameters(style, {}, {"skin": SPECS[style].colours["skin"][-1]})
     rows = matched.signatures([of_parameters(p) for p in (*mouths.values(), dark)])
-    assert len({tuple(row) for row in rows}) == 5
+    assert len({tuple(row) for row in rows}) == len(mouths) + 1
 
 
 @pytest.mark.parametrize("style", SPECS)

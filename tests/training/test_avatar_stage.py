@@ -86,7 +86,7 @@ def test_another_f_comes_along(data, encoder, translation, tmp_path):
 @pytest.mark.parametrize(
     "switch",
     [{"alpha": 1.0}, {"prior": 1.0}, {"adversary": 1.0}, {"mlp": 8}, {"sparsity": 0.1}, {"agree": 0.0},
-     {"logits_only": False}, {"style": "toon-head", "alpha": 1.0}],
+     {"logits_only": False}, {"style": "toon-head", "alpha": 1.0}, {"style": "lorelei", "alpha": 1.0}],
     ids=lambda s: "-".join(s),
 )  # fmt: skip
 def test_every_switch_trains(data, encoder, switch):
@@ -176,6 +176,13 @@ def test_statistics_of_attributes_alone_silence_the_hidden_layer():
 def drawn(data, encoder, tmp_path_factory):
     """A checkpoint of c, hardly trained."""
     return str(run_training(replace(TINY, encoder=encoder, steps=2), "c", tmp_path_factory.mktemp("c"), str(data))[1])
+
+
+def test_what_is_exported_is_a_translation_that_is_drawn_only(drawn):
+    loaded = checkpoint.load(drawn)
+    assert (loaded.g, loaded.drawer.style) == (None, "avataaars")
+    assert torch.allclose(loaded.standardise_s.mean, loaded.drawer.standardise.mean, atol=1e-3, rtol=1e-3)  # fp16
+    assert not torch.equal(loaded.standardise_t.mean, loaded.standardise_s.mean)
 
 
 def test_g_can_be_tied_to_what_is_drawn(data, encoder, drawn, translation, tmp_path):

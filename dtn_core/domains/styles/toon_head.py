@@ -42,7 +42,7 @@ def sample(seed: int, rates: Rates) -> Avatar:
         "beardVariant": [pick(BEARDS, (0.45, 0.2, 0.15, 0.1, 0.1))],
         "eyesVariant": [pick(("wide", "happy"), (0.8, 0.2))],
         "eyebrowsVariant": [pick(("neutral", "happy", "raised"))],
-        "mouthVariant": [pick(("smile", "laugh"), (0.6, 0.4)) if smiling else pick(("sad", "agape"), (0.75, 0.25))],
+        "mouthVariant": ["laugh" if smiling else pick(("smile", "agape"), (0.75, 0.25))],
         "clothesVariant": [pick(("openJacket", "shirt", "tShirt", "turtleNeck"))],
         "clothesColor": [pick(("#151613", "#0b3286", "#545454", "#147f3c", "#b11f1f", "#e8e9e6", "#731ac3"))],
     }
