@@ -4,7 +4,8 @@ const IN_FLIGHT = 2;
 const LONGEST = 1600;  // pixels
 const AS_IT_IS = 600000;  // bytes of a small photo that is sent as it is
 const PICTURE = /\.(jpe?g|jfif|png|webp|bmp|gif|tiff?|avif|hei[cf])$/i;
-const items = [];  // {id, name, blob, card, faces, made, state: waiting | working | done}
+const items = [];  // {id, name, blob, card, faces, made: by which choice, state: waiting | working | done, seen: was done before}
+const NO_ANSWER = "No answer from the server. Try again.";
 let workers = 0;
 let last = 0;
 let cancelled = false;
@@ -68,9 +69,11 @@ const work = async () => {
     item.state = "working";
     const made = choice();
     const answer = await draw(item).catch((error) => ({ error: error.forPeople ? error.message : "The browser could not read this file." }));
-    item.made = answer ? made : null;
-    fill(item, answer ?? { error: "No answer from the server. Try again." });
-    item.state = "done";
+    if (answer || !item.faces.length) {
+      item.made = answer ? made : null;
+      fill(item, answer ?? { error: NO_ANSWER });
+    } else note(NO_ANSWER);  // what was there is better
+    settle(item);
     show();
   }
   workers--;
@@ -168,8 +171,18 @@ const show = () => {
   find("again").hidden = busy || done().every((item) => item.made === choice());
 };
 
+const settle = (item) => {
+  item.state = "done";
+  item.seen = true;
+  item.card.classList.remove("pending");
+};
+
 const cancel = () => {
   for (const item of waiting()) {
+    if (item.seen) {
+      settle(item);
+      continue;
+    }
     item.card.remove();
     items.splice(items.indexOf(item), 1);
   }
@@ -185,7 +198,10 @@ const clear = () => {
 };
 
 const again = () => {
-  for (const item of items) if (item.made !== choice()) item.state = "waiting";
+  for (const item of items.filter((one) => one.made !== choice())) {
+    item.state = "waiting";
+    item.card.classList.add("pending");
+  }
   run();
 };
 
@@ -195,7 +211,7 @@ const download = async () => {
   note("Packing…");
   const answer = await server.pack({ emoji: emoji().map(({ name, parameters, png, style }) => ({ name, parameters, png, style })) });
   button.disabled = false;
-  note(answer ? sentence(answer.error ?? "") : "No answer from the server. Try again.");
+  note(answer ? sentence(answer.error ?? "") : NO_ANSWER);
   if (answer?.url) Object.assign(document.createElement("a"), { href: answer.url, download: "emoji.zip" }).click();
 };
 

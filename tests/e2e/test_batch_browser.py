@@ -258,6 +258,28 @@ def test_another_choice_offers_to_draw_again(page, portrait):
     assert zipfile.ZipFile(download.value.path()).namelist() == ["one.png", "CREDITS.txt"]
 
 
+def test_drawing_again_may_be_cancelled_or_fail_and_nothing_is_lost(page, portrait):
+    choose(page, *(named(f"{i}.jpg", portrait) for i in range(9)))
+    progress(page, "9 of 9 · done")
+    page.get_by_label("Painted", exact=True).check()
+    page.click("#batch .photo-again")
+    page.click("#batch .photo-cancel")
+    progress(page, "9 of 9 · cancelled")
+    assert page.locator(f"{CARDS} .batch-face").count() == 9
+    painted = page.locator(".batch-face img[src^='data:image/png']")
+    assert painted.count() < 9
+    page.route("**/component_server/", lambda route: route.fulfill(status=204))
+    page.click("#batch .photo-again")
+    page.locator(NOTE, has_text="No answer from the server").wait_for()
+    progress(page, "9 of 9 · done")
+    assert page.locator(f"{CARDS} .batch-face").count() == 9
+    page.unroute("**/component_server/")
+    page.click("#batch .photo-again")
+    progress(page, "9 of 9 · done")
+    page.locator("#batch .photo-again").wait_for(state="hidden")
+    assert painted.count() == 9
+
+
 def test_on_a_phone_nothing_sticks_out(browser, server, portrait):  # noqa: F811
     with open_page(browser, server, width=390) as page:
         page.get_by_role("tab", name="Many photos").click()
