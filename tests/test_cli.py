@@ -110,6 +110,10 @@ def test_parameters_are_drawn_again(emojify, draw, hopper_path, tmp_path):
         with PILImage.open(tmp_path / f"{view}.png") as picture:
             assert (picture.mode, picture.size) == ("RGBA", (100, 100))
     assert (tmp_path / "bust.png").read_bytes() != (tmp_path / "head.png").read_bytes()
+    assert draw(target, "-o", tmp_path / "sticker.webp", "--background", "#ffc83d")[0] == 0
+    with PILImage.open(tmp_path / "sticker.webp") as picture:
+        assert (picture.size, picture.convert("RGB").getpixel((0, 0))) == ((512, 512), (255, 200, 61))
+        assert "Pablo Stanley" in picture.getexif()[0x8298]
     assert not list(tmp_path.rglob(".*"))
 
 

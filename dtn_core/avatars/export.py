@@ -23,9 +23,15 @@ _COPYRIGHT, _ARTIST = 0x8298, 0x013B
 """Tags of EXIF."""
 
 
-def export(parameters: Parameters, format: Format = "png", size: int = STICKER, background: str | None = None) -> bytes:
+def export(
+    parameters: Parameters,
+    format: Format = "png",
+    size: int = STICKER,
+    background: str | None = None,
+    view: engine.View = "bust",
+) -> bytes:
     """An avatar as the content of a file. size: side of a PNG or WebP in pixels, see `engine.SIZES`; background:
-    "#rrggbb", or None for a transparent one; JSON has neither.
+    "#rrggbb", or None for a transparent one; view: what is seen of it; JSON has none of these.
 
     Raises UserError for another format, size or background.
     """
@@ -37,9 +43,9 @@ def export(parameters: Parameters, format: Format = "png", size: int = STICKER, 
     rights = f"{artist}, {terms}, drawn by DiceBear"
     if format == "json":
         return (json.dumps({"version": VERSION, **parameters.to_dict(), "credit": rights}, indent=1) + "\n").encode()
-    text = engine.svg(parameters)
+    text = engine.svg(parameters, view)
     if background:
-        left, top, side = parameters.spec.bust
+        left, top, side = engine.frame(parameters.style, view)
         paper = f'<rect x="{left:g}" y="{top:g}" width="{side:g}" height="{side:g}" fill="{background}"/>'
         text = text.replace("</defs>", f"</defs>{paper}", 1)
     if format == "svg":

@@ -23,8 +23,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     add = parser.add_argument
     add("parameters", type=Path, metavar="FILE.json", help="the avatars")
-    add("-o", "--output", type=Path, required=True, metavar="OUT", help="a picture, or OUT.svg")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="OUT.svg, .png, .webp or another picture")
     add("--size", type=int, default=512, metavar="N", help="side of a picture, 16 to 4096 (default 512)")
+    add("--background", metavar="#RRGGBB", help="of OUT.svg, .png or .webp (default: transparent)")
     views = "with shoulders (default), or the head as f sees it"
     add("--view", choices=("bust", "head"), default="bust", help=views)
     parser.set_defaults(run=run)
@@ -33,12 +34,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from .. import images
     from ..avatars import engine
+    from ..avatars.export import FORMATS, export
 
     runner.check_size(arguments.size, painted=False)
     avatars = read_parameters(arguments.parameters)
     for path, parameters in zip(runner.numbered(arguments.output, len(avatars)), avatars):
-        if path.suffix.lower() == ".svg":
-            runner.write(path, engine.svg(parameters, arguments.view))
+        if (format := path.suffix.lower()[1:]) in FORMATS:
+            runner.write(path, export(parameters, format, arguments.size, arguments.background, arguments.view))
         else:
             images.save(path, engine.image(parameters, arguments.size, arguments.view))
         runner.log(f"{arguments.parameters} -> {path}")

@@ -47,7 +47,7 @@ def convert(transferrer: Transferrer, request: Request, job: runner.Job, record:
     if result.turned:
         runner.log(f"{source}: turned by {result.turned}° clockwise to find a face")
     for path, content, faces in outputs(target, result, request):
-        runner.write(path, content) if isinstance(content, str) else images.save(path, content)
+        runner.write(path, content) if isinstance(content, bytes) else images.save(path, content)
         record["outputs"].append(str(path))
         runner.log(f"{source} -> {path}{confidences(faces)}")
     for face in result.refused:
@@ -56,8 +56,9 @@ def convert(transferrer: Transferrer, request: Request, job: runner.Job, record:
 
 def outputs(
     target: Path, result: Result, request: Request
-) -> Iterator[tuple[Path, Image | str, Sequence[TransferredFace]]]:
-    """Files, their pictures or SVG, and the faces redrawn in them."""
+) -> Iterator[tuple[Path, Image | bytes, Sequence[TransferredFace]]]:
+    """Files, their pictures or content, and the faces redrawn in them."""
+    from ..avatars.export import FORMATS, export
     from ..faces.compose import beside
 
     if request.mode == "paste":
@@ -66,8 +67,9 @@ def outputs(
         yield target, beside(result.frame, result.faces, result.refused), result.faces
     else:
         for path, face in zip(runner.numbered(target, len(result.faces)), result.faces):
-            if target.suffix.lower() == ".svg":
-                yield path, face.avatar.svg(), [face]
+            format = target.suffix.lower()[1:]
+            if face.avatar and format in FORMATS:
+                yield path, export(face.avatar.parameters, format, request.size), [face]
             else:
                 small = request.size == 64 and face.kind == "painted"
                 yield path, face.raw if small else face.picture(request.size), [face]

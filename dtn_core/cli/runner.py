@@ -51,10 +51,10 @@ def log(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
-def write(path: Path, text: str) -> None:
-    """Write a text whole or not at all. Raises UserError if it can't."""
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all. Raises UserError if it can't."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import zipfile
 from collections.abc import Sequence
-from typing import Literal
 
 from PIL import Image as PILImage
 
-from ..avatars import engine
+from ..avatars.export import Format, export
 from ..avatars.parameters import Parameters
 from ..domains.styles import STYLES
 from ..types import Image
-
-Format = Literal["svg", "png", "json"]
 
 CREDITS = "CREDITS.txt"
 
@@ -39,12 +35,9 @@ def archive(
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as pack:
         for name, parameters in avatars:
             stem = _stem(name, taken)
-            if "svg" in formats:
-                pack.writestr(f"{stem}.svg", engine.svg(parameters))
-            if "png" in formats:
-                pack.writestr(f"{stem}.png", _png(engine.image(parameters, size)), zipfile.ZIP_STORED)
-            if "json" in formats:
-                pack.writestr(f"{stem}.json", json.dumps(parameters.to_dict(), indent=1) + "\n")
+            for format in formats:
+                packed = zipfile.ZIP_STORED if format in ("png", "webp") else zipfile.ZIP_DEFLATED
+                pack.writestr(f"{stem}.{format}", export(parameters, format, size), packed)
         for name, picture in painted:
             pack.writestr(f"{_stem(name, taken)}.png", _png(picture), zipfile.ZIP_STORED)
         artists = [STYLES[parameters.style].credit for _, parameters in avatars]
