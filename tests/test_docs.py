@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from serving import serve
 
 from benchmarks import confidence, latency
 from dtn_core import checkpoint, cli, config
@@ -15,6 +16,8 @@ from dtn_core.evaluation import tables, upscaling
 from dtn_core.experiments import report
 from dtn_core.experiments.figures import read_figures
 from dtn_core.images import save
+from dtn_core.ui import endpoints
+from dtn_core.ui.catalogue import StyleInfo
 
 ROOT = Path(__file__).parents[1]
 DOCS = {path.name: path.read_text("utf-8") for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
@@ -53,6 +56,17 @@ def test_tables_of_latency():
     report = read("results/latency.json")
     assert latency.table(report) in FACES
     assert all(ratio in FACES for ratio in latency.ratios(report).values())
+
+
+def test_tables_of_the_editor():
+    figures = read("results/editor.json")
+    for style, ms in figures["server_ms"].items():
+        svg, naive = (ms[way]["median"] for way in ("svg", "naive"))
+        kilobytes = figures["preview_bytes"][style] / 1000
+        assert f"| {style} | {svg:.1f} | {naive:.1f} | {naive / svg:.0f}× | {kilobytes:.0f} kB |" in DOCS["api.md"]
+    page = figures["page_ms"]
+    assert f"{page['median']:.0f} ms after" in " ".join(DOCS["api.md"].split())
+    assert f"within {page['p95']:.0f} ms" in DOCS["api.md"]
 
 
 def test_tables_of_confidence():
@@ -124,6 +138,27 @@ def test_readmes_python_runs(desk):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
     assert (desk / "emoji-0.png").stat().st_size > 0
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    with serve("emoji", tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_api_pages_python_runs(desk, number, request):
+    code = re.findall(r"```python\n(.*?)```", DOCS["api.md"], re.DOTALL)[number]
+    names = {"URL": request.getfixturevalue("app").url} if "URL" in code else {}
+    exec(compile(code, "api.md", "exec"), names)
+    made = {"emoji.svg", "sticker.webp"} if names.get("URL") else {f"try-{n}.svg" for n in range(6)} | {"toon.png"}
+    assert made <= {path.name for path in desk.iterdir() if path.stat().st_size > 0}
+
+
+def test_the_api_page_names_every_field():
+    for kind in (endpoints.MadeFace, endpoints.DrawnAvatar, endpoints.Written, StyleInfo):
+        for field in kind.__annotations__.keys() - {"kind"}:
+            assert re.search(rf"\b{field}\b", DOCS["api.md"]), field
 
 
 @pytest.mark.parametrize(
