@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("parameters", type=Path, metavar="FILE.json", help="the avatars")
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="OUT.svg, .png, .webp or another picture")
     add("--size", type=int, default=512, metavar="N", help="side of a picture, 16 to 4096 (default 512)")
-    add("--background", metavar="#RRGGBB", help="of OUT.svg, .png or .webp (default: transparent)")
+    add("--background", metavar="RRGGBB", help="of OUT.svg, .png or .webp (default: transparent)")
     views = "with shoulders (default), or the head as f sees it"
     add("--view", choices=("bust", "head"), default="bust", help=views)
     parser.set_defaults(run=run)
@@ -37,10 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ..avatars.export import FORMATS, export
 
     runner.check_size(arguments.size, painted=False)
+    paper = arguments.background and f"#{arguments.background.removeprefix('#')}"  # shells take # for a comment
     avatars = read_parameters(arguments.parameters)
     for path, parameters in zip(runner.numbered(arguments.output, len(avatars)), avatars):
         if (format := path.suffix.lower()[1:]) in FORMATS:
-            runner.write(path, export(parameters, format, arguments.size, arguments.background, arguments.view))
+            runner.write(path, export(parameters, format, arguments.size, paper, arguments.view))
         else:
             images.save(path, engine.image(parameters, arguments.size, arguments.view))
         runner.log(f"{arguments.parameters} -> {path}")
