@@ -238,6 +238,8 @@ const render = () => {
     parts.push(...info.palettes.filter((palette) => own.includes(palette.name)).map(colourRow));
   }
   panel.replaceChildren(...parts);
+  const row = panel.querySelector(".previews"), worn = row && row.querySelector("label:has(:checked)");
+  if (worn) row.scrollTop = worn.offsetTop - row.offsetTop - row.clientHeight / 2;
   find(".credit").textContent = `Style: ${info.title} by ${info.artist}, ${info.terms}, drawn by DiceBear`;
 };
 

@@ -50,7 +50,8 @@ def likely(
     for head, log_p in beliefs.items():
         if head in ("colour:skin", "mouth"):
             continue
-        allowed = [may_choose(style, head, j) for j in range(log_p.shape[1])]
+        undecided = kind_index(style, head, ("either",)) if "either" in spec.kinds.get(head, ()) else []
+        allowed = [may_choose(style, head, j) and j not in undecided for j in range(log_p.shape[1])]
         scores = np.where(allowed, log_p + np.array(decisions.bias[head]), -np.inf).astype(np.float64)
         p[head] = np.exp(scores - scores.max(1, keepdims=True))
         p[head] /= p[head].sum(1, keepdims=True)
