@@ -44,15 +44,19 @@ const put = (parameters, name, value) => {
   ({ variant: parameters.variants, colour: parameters.colours, shape: parameters.shape })[kind][part] = value;
 };
 
+const keep = (value) => {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(value));
+  } catch (error) { /* full or forbidden: a reload forgets */ }
+};
+
 // What changed goes to the page's storage, to live video, to whoever opened it, and, unless quiet, to the photo's other
 // views.
 let later = null;
 const publish = (index, quiet = false) => {
   const { id, name, key, mirror } = state;
   const kept = state.faces.map(({ undo, redo, ...rest }) => rest);
-  try {
-    sessionStorage.setItem(KEPT, JSON.stringify({ id, name, key, mirror, face: state.face, faces: kept }));
-  } catch (error) { /* full or forbidden: a reload forgets */ }
+  keep({ id, name, key, mirror, face: state.face, faces: kept });
   props.value = JSON.stringify({ mine: true, id, faces: kept.map(({ parameters, edited, box }) => ({ parameters, edited, box })) });
   const { parameters, svg } = state.faces[index];
   window.dispatchEvent(new CustomEvent("avatar:edited", { detail: { id, face: index, parameters, svg } }));
@@ -247,7 +251,10 @@ const load = async (given) => {
   clearTimeout(later);
   const faces = given.faces.map((one) => ({ edited: [], undo: [], redo: [], sure: {}, likely: {}, ...one }));
   if (!faces.length) {
-    if (given.key === "") state = null;
+    if (given.key === "") {  // cleared
+      state = null;
+      keep(null);
+    }
     section.hidden = true;
     find(".editor-open").hidden = false;
     return;

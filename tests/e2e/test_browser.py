@@ -473,6 +473,8 @@ def test_clear_takes_photo_and_result_away(page, hopper_path):
     assert page.is_hidden("#photo .photo-preview")
     assert page.locator("#views").is_hidden()
     assert clear.is_hidden()
+    assert page.locator("#editor .editor").is_hidden()
+    assert page.evaluate("sessionStorage.getItem('dtn-avatars')") == "null", "nothing comes back after a reload"
     page.set_input_files(".photo-file", hopper_path)  # the same file again
     emoji_of(page)
 
@@ -583,6 +585,14 @@ def test_bad_files_get_a_message_and_the_next_photo_works(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     emoji_of(page)
     assert page.locator("#steps .message").count() == 0
+    page.click("#editor [data-page=mouth]")
+    redrawn(page, lambda: page.locator("input[name='slot:mouth'][value=tongue]").check(force=True))
+    page.set_input_files(".photo-file", {"name": "a.png", "mimeType": "image/png", "buffer": b"text"})
+    page.locator("#steps .message", has_text="not a picture").wait_for()
+    assert page.locator("#editor .editor").is_hidden()
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+    assert avatar_of(page).variants["mouth"] == "tongue", "edits of a photo outlive a bad file"
 
 
 def test_no_face_is_said(page, noise):
