@@ -76,6 +76,7 @@ ABOUT = {
     "judge-tiny": "The judge of emoji, a try-out: seconds.",
     "judge": "The judge of emoji: an attribute classifier for evaluation only.",
     "judge-toon": "The judge of ToonHead.",
+    "judge-lorelei": "The judge of Lorelei.",
     "judge-cartoon": "The judge of the Cartoon Set.",
     "upscaler-tiny": "SR from 64 to 256 pixels, a try-out: seconds.",
     "upscaler": "SR: emoji from 64 to 256 pixels.",
