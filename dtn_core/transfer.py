@@ -89,10 +89,9 @@ class Transferrer:
 
         kind: drawn is quick, since g and SR don't run; both: painted too where it `paints`, the drawn one being the
         result. Whatever is asked for, a checkpoint that can't draw paints; one that can't paint raises UserError if
-        painted is. mirror: flip the frame left to right first; the result is in
-        the flipped frame. upscale: apply SR, else enlarge smoothly. compose: paste the emoji into the frame,
-        else `Result.composed` is the frame itself. max_side: longest side of the copy in which faces are sought; emoji
-        and composition keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
+        painted is. mirror: flip the frame left to right first; the result is in the flipped frame. upscale: apply SR,
+        else enlarge smoothly. compose: paste the emoji into the frame, else `Result.composed` is the frame itself.
+        max_side: longest side of the copy in which faces are sought; emoji and composition keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
         `faces.detect.detect`. previous: faces of the frame before, to steady these (`faces.track.smooth`). known: faces
         and their avatars; where all faces are, and kind is drawn, they stay, and neither f nor c is asked. revise: what
         else is to be made of the faces before they are pasted, such as edits.
@@ -109,13 +108,7 @@ class Transferrer:
             frame, found, turned = detect_upright(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
             found = sorted(smooth(found, previous), key=lambda face: face.box.left)
             clock.lap("detect")
-            if not found:
-                return Result(frame, (), frame.copy(), clock.total())
-            heads = [align(frame, face) for face in found]
-            judged = [(head, judge(frame, head)) for head in heads]
-            refused = tuple(RefusedFace(head, *quality) for head, quality in judged if quality.refused)
-            aligned = [head for head, quality in judged if not quality.refused]
-            seen = [quality for _, quality in judged if not quality.refused]
+            aligned, seen, refused = _judged(frame, found)
         clock.lap("align")
         if not aligned:
             return Result(frame, (), frame.copy(), clock.total(), refused, turned)
@@ -174,6 +167,16 @@ class Transferrer:
         if self.checkpoint.upscaler is None:
             return F.interpolate(y, size=(CROP, CROP), mode="bicubic", align_corners=False).clamp(-1, 1)
         return self.checkpoint.upscaler(y).clamp(-1, 1)
+
+
+def _judged(
+    frame: Image, faces: Sequence[Face]
+) -> tuple[list[AlignedFace], list[tuple[float | None, str | None]], tuple[RefusedFace, ...]]:
+    """Faces of which enough can be seen, aligned; how well, and a note; and the others."""
+    judged = [(head, judge(frame, head)) for head in (align(frame, face) for face in faces)]
+    clear = [(head, quality) for head, quality in judged if not quality.refused]
+    refused = tuple(RefusedFace(head, *quality) for head, quality in judged if quality.refused)
+    return [head for head, _ in clear], [quality for _, quality in clear], refused
 
 
 def _known(face: Face, known: Sequence[tuple[Face, Drawing]]) -> Drawing | None:
