@@ -91,10 +91,11 @@ class Transferrer:
         result. Whatever is asked for, a checkpoint that can't draw paints; one that can't paint raises UserError if
         painted is. mirror: flip the frame left to right first; the result is in the flipped frame. upscale: apply SR,
         else enlarge smoothly. compose: paste the emoji into the frame, else `Result.composed` is the frame itself.
-        max_side: longest side of the copy in which faces are sought; emoji and composition keep the frame's own size. max_faces: only the biggest. thorough: False in live video, see
-        `faces.detect.detect`. previous: faces of the frame before, to steady these (`faces.track.smooth`). known: faces
-        and their avatars; where all faces are, and kind is drawn, they stay, and neither f nor c is asked. revise: what
-        else is to be made of the faces before they are pasted, such as edits.
+        max_side: longest side of the copy in which faces are sought; emoji and composition keep the frame's own size.
+        max_faces: only the biggest. thorough: False in live video, see `faces.detect.detect`. previous: faces of the
+        frame before, to steady these (`faces.track.smooth`). known: faces and their avatars; where all faces are, and
+        kind is drawn, they stay, and neither f nor c is asked. revise: what else is to be made of the faces before they
+        are pasted, such as edits.
         """
         if kind == "painted":
             self.checkpoint.painter()
