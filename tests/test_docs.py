@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from serving import serve
 
-from benchmarks import confidence, latency
+from benchmarks import batch, confidence, latency
 from dtn_core import checkpoint, cli, config
 from dtn_core.checkpoint import weights_hash
 from dtn_core.evaluation import tables, upscaling
@@ -50,6 +50,12 @@ def test_tables_of_faces():
     assert weights_hash(ROOT / "checkpoints" / "emoji") in FACES
     assert tables.summary(metrics) in FACES
     assert upscaling.table(read("results/upscaling.json")) in FACES
+
+
+def test_tables_of_many_portraits():
+    report = read("results/batch.json")
+    assert batch.table(report) in FACES
+    assert report["sizes"]["250"]["ways"]["page, 2 at a time"]["seconds"] < 25
 
 
 def test_tables_of_latency():
