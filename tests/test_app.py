@@ -158,6 +158,7 @@ def test_what_is_painted_ends_with_refined(drawing, tiny, hopper):
 def test_what_is_only_drawn_is_shown_without_painting(drawn_only, hopper):
     result = drawn_only(hopper)
     assert CAPTIONS.findall(html.steps(result)) == ["Detected", "Aligned"]
+    assert "generator" not in html.steps(result)
     (face,) = endpoints.emojified(result, drawn_only)["faces"]
     assert (face["kind"], face["emoji_64"], face["emoji_256"]) == ("drawn", None, None)
     assert face["drawn"].startswith("data:image/png")

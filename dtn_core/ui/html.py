@@ -48,7 +48,8 @@ def steps(result: Result, credit: str = "") -> str:
     parts = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
     turned = message("The photo lay on its side and was turned upright.", "hint") if result.turned else ""
-    return f'{turned}{_left_alone(result)}<div class="steps">{found}{parts}</div>{gallery}{timing(result.ms)}{LETTERS}'
+    letters = LETTERS if any(face.raw is not None for face in result.faces) else ""
+    return f'{turned}{_left_alone(result)}<div class="steps">{found}{parts}</div>{gallery}{timing(result.ms)}{letters}'
 
 
 def _left_alone(result: Result) -> str:
