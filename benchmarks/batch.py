@@ -26,6 +26,7 @@ from time import perf_counter
 import torch
 from PIL import Image as PILImage
 
+from benchmarks import save
 from dtn_core.domains.portraits import data_folder
 from dtn_core.errors import UserError
 from dtn_core.transfer import Transferrer
@@ -152,8 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     print(json.dumps(report, indent=1) if arguments.json else table(report))
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save(report, arguments.output)
     return 0
 
 

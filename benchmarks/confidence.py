@@ -13,7 +13,6 @@ kept: how alike f reads a photo before and after it was spoilt, the correlation 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import zipfile
 from collections import Counter
@@ -24,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks import save
 from dtn_core import checkpoint
 from dtn_core.domains import portraits
 from dtn_core.errors import UserError
@@ -245,8 +245,7 @@ def main(argv=None):
     rows = report["people"] | report["sets"] | report["groups"] | {"drawings": report["drawings"]}
     print(table({name: row for name, row in rows.items() if row["n"]}))
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save(report, arguments.output)
     return 0
 
 

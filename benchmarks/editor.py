@@ -24,6 +24,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter, sleep
 
+from benchmarks import save
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.ui import catalogue, editor, pictures
@@ -149,12 +150,10 @@ def main(argv=None):
     report["preview_bytes"] = {style: preview_bytes(style) for style in SPECS}
     if not (arguments.quick or arguments.no_page):
         report["page_ms"] = page(n)
-    text = json.dumps(report, indent=1)
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text + "\n", encoding="utf-8")
+        save(report, arguments.output)
     if arguments.json:
-        print(text)
+        print(json.dumps(report, indent=1))
         return 0
     print("| ms, median (95%) | SVG | naive, PNG | ratio | previews |\n|---|---|---|---|---|")
     for style, ms in report["server_ms"].items():

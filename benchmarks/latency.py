@@ -15,7 +15,6 @@ draw is c and the artist's engine.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import sys
@@ -26,6 +25,7 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks import save
 from dtn_core.errors import UserError
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import paste
@@ -151,8 +151,7 @@ def main(argv=None):
     print(table(report))
     print("\nRatio to naive: " + ", ".join(f"{ratio} {way}" for way, ratio in ratios(report).items()))
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save(report, arguments.output)
     return 0
 
 

@@ -83,7 +83,7 @@ def _kinds_of(style: str, head: str) -> list[list[int]]:
         return [kind_index(style, head, (kind,)) for kind in spec.kinds[head]]
     if head == "colour:hair":
         return [[spec.colours["hair"].index(code) for code in codes] for codes in HAIR_COLOURS.values()]
-    return [list(range(len(spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head])))]
+    return [list(range(len(spec.choices(head))))]
 
 
 def _line(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:

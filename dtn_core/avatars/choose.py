@@ -128,6 +128,12 @@ CUTS = {
 """Haircuts, long or short, by what f reads of the hair: a fringe first, then waves, else neither. Drawings alone teach
 little of it, and people are distinguished by it."""
 
+
+def cut_of(reads: Mapping[str, float]) -> str:
+    """Which of `CUTS`; reads: f's attribute → probability."""
+    return next((name for name in ("Bangs", "Wavy_Hair") if reads[name] > 0.5), "")
+
+
 LAUGHING_EYES = {"avataaars": ("happy",), "toon-head": ("happy",), "lorelei": numbered(1, 22)}
 """Of smiling faces alone."""
 
@@ -224,9 +230,7 @@ def hair_reading(attributes: Mapping[str, NDArray[np.float64]]) -> NDArray[np.fl
 
 
 def may_choose(style: str, head: str, index: int) -> bool:
-    spec = SPECS[style]
-    options = spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head]
-    return options[index] not in RESERVED[style].get(head, ())
+    return SPECS[style].choices(head)[index] not in RESERVED[style].get(head, ())
 
 
 def chances(
@@ -294,7 +298,7 @@ def _variants(
     attribute → probability."""
     kinds = _kinds(style, beliefs, yes, reads["Mustache"] > 0.5 and reads["No_Beard"] > 0.5)
     ((length, _),), ((hair, _),) = (QUESTIONS[style][name].yes.items() for name in ("male", "bald"))
-    cut = next((name for name in ("Bangs", "Wavy_Hair") if reads[name] > 0.5), "")
+    cut = cut_of(reads)
     cuts = CUTS[style].get(kinds[length][0], {}).get(cut, ()) if kinds[hair][0] != "bald" else ()
     made = {}
     for slot, variants in SPECS[style].slots.items():

@@ -19,6 +19,7 @@ from .choose import (
     Beliefs,
     Decisions,
     chances,
+    cut_of,
     kind_index,
     may_choose,
     mouth_of,
@@ -73,9 +74,8 @@ def likely(
         p["mouth"][:, spec.slots["mouth"].index(mouth_of(style, kind))] += share
     made: list[dict[str, dict[str, float]]] = [{} for _ in smiling]
     for head, rows in p.items():
-        choices = spec.colours[head[7:]] if head.startswith("colour:") else spec.slots[head]
         for one, row in zip(made, rows):
-            one[head] = {choice: round(float(v), 4) for choice, v in zip(choices, row) if v >= RARE}
+            one[head] = {choice: round(float(v), 4) for choice, v in zip(spec.choices(head), row) if v >= RARE}
     return made
 
 
@@ -84,7 +84,7 @@ def _prefer_cuts(
 ) -> None:
     """Haircuts as f reads the hair, see `choose.CUTS`."""
     for i in range(len(p)):
-        cut = next((name for name in ("Bangs", "Wavy_Hair") if attributes[name][i] > 0.5), "")
+        cut = cut_of({name: values[i] for name, values in attributes.items()})
         for cuts in CUTS.get(style, {}).values():
             every = {v for some in cuts.values() for v in some}
             p[i, [variants.index(v) for v in (every - set(cuts[cut])) & set(variants)]] *= OTHER_CUT
@@ -152,8 +152,7 @@ def check(style: str, values: Any) -> dict[str, dict[str, float]]:
     if not isinstance(values, Mapping):
         raise wrong
     for head, p in values.items():
-        name = str(head)
-        known = spec.colours.get(name[7:], ()) if name.startswith("colour:") else spec.slots.get(name, ())
+        known = spec.choices(str(head))
         if not isinstance(p, Mapping) or not known or not set(p) <= set(known):
             raise wrong
         if not all(isinstance(v, int | float) and 0 <= v <= 1 for v in p.values()) or (p and not sum(p.values()) > 0):

@@ -39,6 +39,10 @@ class Spec(NamedTuple):
     kinds: dict[str, dict[str, tuple[str, ...]]]
     follows: dict[str, tuple[str, ...]] = {}
 
+    def choices(self, head: str) -> tuple[str, ...]:
+        """What a slot, or "colour:NAME", can be; nothing where the style has none of that name."""
+        return self.colours.get(head[7:], ()) if head.startswith("colour:") else self.slots.get(head, ())
+
     @property
     def bust(self) -> tuple[float, float, float]:
         """left, top and side of what is seen of a canvas: all of it, and some room for tall hats above it."""

@@ -103,7 +103,6 @@ def style_info(style: str) -> StyleInfo:
     )
 
 
-@cache
 def previews(style: str, slot: str) -> Image:
     """The variants of a slot side by side, or the expressions where slot is "expression": (72, 72 n, 4) uint8 RGBA.
 
