@@ -263,6 +263,24 @@ def test_an_avatar_is_edited_saved_and_opened_again(page, hopper_path, tmp_path)
     assert (engine.raster(engine.svg(dyed), 256) == shown_pixels(page)).all()
 
 
+def test_an_avatar_is_copied(browser, server, hopper_path, drawing, hopper):
+    with open_page(browser, server) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.set_input_files(".photo-file", hopper_path)
+        page.wait_for_selector(DRAWN)
+        page.click("#editor [data-do=copy]")
+        page.locator("#editor .editor-left .editor-status", has_text="Copied").wait_for()
+        data = page.evaluate("""async () => {
+            const [item] = await navigator.clipboard.read();
+            const bytes = new Uint8Array(await (await item.getType("image/png")).arrayBuffer());
+            return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+        }""")
+        copied = np.asarray(PILImage.open(io.BytesIO(base64.b64decode(data))).convert("RGBA"))
+        wanted = drawing(hopper).faces[0].avatar.image(512)
+        solid = wanted[..., 3] == 255  # the clipboard may change the colour of what is half transparent
+        assert (copied[solid] == wanted[solid]).all()
+
+
 def test_every_slot_by_keyboard(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     page.wait_for_selector(DRAWN)
