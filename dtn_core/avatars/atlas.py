@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..colours import to_rgb
-from .engine import View, frame, parts, raster, svg
+from .engine import View, alone, frame, raster
 from .parameters import NONE, SPECS, Parameters
 from .shape import SHAPES, affine
 
@@ -37,7 +37,7 @@ class Atlas(nn.Module):
         for layer in self.spec.layers:
             bases, masks = [], {name: [] for name in self.spec.colours}
             for variant in self.spec.slots.get(self._slots(layer)[0], ("only",)):
-                text = "" if variant == "" else _alone(_marked(style, layer, variant), view).get(layer, "")
+                text = "" if variant == "" else alone(_marked(style, layer, variant), view).get(layer, "")
                 base = self._paint(text, None)
                 bases.append(base)
                 for name, mask in masks.items():
@@ -142,14 +142,3 @@ def _marked(style: str, layer: str, variant: str) -> Parameters:
     if slot in spec.slots:
         shown[slot] = variant
     return Parameters(style, shown, {name: _mark(style, name) for name in spec.colours})
-
-
-def _alone(parameters: Parameters, view: View) -> dict[str, str]:
-    """Layer → an SVG of it alone."""
-    text = svg(parameters, view)
-    head = text[: text.index("<metadata")]
-    definitions = text[text.index("<defs>") : text.index("</defs>") + len("</defs>")]
-    layers: dict[str, str] = {}
-    for name, element in parts(text, parameters.style)[1]:
-        layers[name] = layers.get(name, "") + element
-    return {name: head + definitions + body + "</svg>" for name, body in layers.items()}

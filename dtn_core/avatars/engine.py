@@ -45,6 +45,47 @@ def parts(text: str, style: str) -> tuple[str, list[tuple[str, str]], str]:
     return text[:opened], made, text[end:]
 
 
+def alone(parameters: Parameters, view: View = "bust") -> dict[str, str]:
+    """Layer → an SVG of it alone, with the definitions that it uses."""
+    text = svg(parameters, view)
+    head, known = text[: text.index("<metadata")], _definitions(text)
+    layers: dict[str, str] = {}
+    for name, element in parts(text, parameters.style)[1]:
+        layers[name] = layers.get(name, "") + element
+    return {name: f"{head}<defs>{_used(body, known)}</defs>{body}</svg>" for name, body in layers.items()}
+
+
+def _used(body: str, known: dict[str, str]) -> str:
+    """Those of the definitions that an element refers to, directly or by another."""
+    used: set[str] = set()
+    wanted = _referred(body)
+    while wanted:
+        inner = f'id="{wanted.pop()}"'
+        owner = next(key for key, element in known.items() if inner in element)
+        if owner not in used:
+            used.add(owner)
+            wanted += _referred(known[owner])
+    return "".join(element for key, element in known.items() if key in used)
+
+
+def _referred(text: str) -> list[str]:
+    """Ids that a piece of an SVG refers to."""
+    return re.findall(r'(?:href="|url\()#([^")]+)', text)
+
+
+def _definitions(text: str) -> dict[str, str]:
+    """Id → element, of an SVG's <defs>."""
+    inner = text[text.index("<defs>") + len("<defs>") : text.index("</defs>")]
+    made, depth, start = {}, 0, 0
+    for tag in re.finditer(r"<(/?)[^>]*?(/?)>", inner):
+        start = tag.start() if depth == 0 else start
+        depth += (tag[1] == "") - (tag[1] == "/" or tag[2] == "/")
+        if depth == 0:
+            element = inner[start : tag.end()]
+            made[re.search(r'id="([^"]+)"', element)[1]] = element
+    return made
+
+
 def _shaped(text: str, parameters: Parameters) -> str:
     """Every layer transformed for the shape of the face."""
     before, layers, after = parts(text, parameters.style)

@@ -36,6 +36,7 @@ class Spec(NamedTuple):
     options: dict[str, str]
     eyes: tuple[float, float, float]
     canvas: float
+    larger: float
     kinds: dict[str, dict[str, tuple[str, ...]]]
     follows: dict[str, tuple[str, ...]] = {}
 
@@ -125,6 +126,7 @@ SPECS: dict[str, Spec] = {
         },
         eyes=(139.9, 111.9, 52.0),
         canvas=280,
+        larger=1.35,
         kinds={
             "top": _TOP,
             "facialHair": {
@@ -159,6 +161,7 @@ SPECS: dict[str, Spec] = {
         options={"skin": "skinColor", "hair": "hairColor", "clothes": "clothesColor"},
         eyes=(383.1, 407.0, 163.8),
         canvas=768,
+        larger=1.5,
         kinds={
             "hair": {"bald": (NONE,), "hair": ("sideComed", "undercut", "spiky", "bun")},
             "rearHair": {"short": (NONE,), "long": ("longStraight", "longWavy", "neckHigh", "shoulderHigh")},
@@ -202,6 +205,7 @@ SPECS: dict[str, Spec] = {
         },
         eyes=(502, 464, 176),
         canvas=980,
+        larger=1.25,
         kinds={
             "hair": _LORELEI_HAIR,
             "beard": {"none": (NONE,), "beard": numbered(1, 2)},

@@ -24,10 +24,6 @@ PAPER = (248, 248, 250)
 FADE = 0.1
 """Share of an emoji, at its bottom, that fades out when it is pasted."""
 
-LARGER = {"avataaars": 1.35, "toon-head": 1.5, "lorelei": 1.25}
-"""How much larger than the eyes ask for a drawn avatar is pasted, by style: artists draw heads small around their eyes,
-and hair, ears and chin of the person are to be covered."""
-
 TURN = 1.5
 """A turned head lies beside its eyes: so many times as far from their middle as the nose, on the other side."""
 
@@ -68,29 +64,35 @@ def _painted(face: TransferredFace) -> Sticker:
     shown = np.ones((size, size), np.float32)
     faded = round(size * FADE)
     shown[size - faded :] = np.linspace(1, 0, faded)[:, None]
-    return Sticker(_premultiplied(face.image, shown), _place(face, size / face.aligned.image.shape[0]))
+    return Sticker(premultiplied(face.image, shown), _place(face, size / face.aligned.image.shape[0]))
 
 
 def _drawn(face: TransferredFace) -> Sticker:
-    """The bust, its eyes about those of the face. Its shoulders fade out towards a circle around the eyes, so that
-    nobody sees where the canvas ends."""
+    """The bust, its eyes about those of the face."""
     parameters, matrix, side = face.avatar.parameters, face.aligned.matrix, face.aligned.image.shape[0]
     (x, y, apart), (left, top, span) = parameters.spec.eyes, parameters.spec.bust
     x, y, apart = (x - left) / span, (y - top) / span, apart / span
-    wide = side * HEAD_EYE_DISTANCE / apart * LARGER[parameters.style]  # the bust in pixels of the crop
+    wide = side * HEAD_EYE_DISTANCE / apart * parameters.spec.larger  # the bust in pixels of the crop
     size = int(np.clip(wide / np.hypot(*matrix[0, :2]), 16, LARGEST))
+    middle = np.array((side / 2, side * HEAD_EYE_HEIGHT)) - 0.5
+    middle[0] -= TURN * (matrix[0] @ (*face.aligned.face.points[4], 1) - middle[0])
+    eyes = np.array((x, y)) * size - 0.5
+    picture = premultiplied(face.avatar.image(size), shoulders(size, x, y))
+    return Sticker(picture, _place(face, size / wide, middle, eyes))
+
+
+def shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
+    """How much is shown of each pixel of a bust, (size, size) in 0..1: it fades out towards a circle around the eyes,
+    so that nobody sees where the canvas ends. x, y: where the eyes' middle is, 0..1."""
     shown = np.ones((size, size), np.float32)
     below = shown[int(y * size) :]
     across = (np.arange(size, dtype=np.float32) + 0.5) / size
     edge = np.clip((1 - y - np.hypot(across - x, across[-len(below) :, None] - y)) / FADE, 0, 1)
     below[:] = edge * edge * (3 - 2 * edge)
-    middle = np.array((side / 2, side * HEAD_EYE_HEIGHT)) - 0.5
-    middle[0] -= TURN * (matrix[0] @ (*face.aligned.face.points[4], 1) - middle[0])
-    eyes = np.array((x, y)) * size - 0.5
-    return Sticker(_premultiplied(face.avatar.image(size), shown), _place(face, size / wide, middle, eyes))
+    return shown
 
 
-def _premultiplied(emoji: Image, shown: NDArray[np.float32]) -> Image:
+def premultiplied(emoji: Image, shown: NDArray[np.float32]) -> Image:
     """(S, S, 4) with straight alpha → premultiplied; shown: how much of each pixel, (S, S) in 0..1."""
     alpha = cv2.multiply(emoji[..., 3], shown, dtype=cv2.CV_8U)
     colour = cv2.multiply(np.ascontiguousarray(emoji[..., :3]), cv2.merge([alpha] * 3), scale=1 / 255)
@@ -123,8 +125,15 @@ def _lay(out: Image, picture: Image, place: NDArray[np.float64]) -> None:
         back = np.column_stack([back[:, :2] * ratio, back[:, 2] + back[:, :2] @ np.full(2, ratio / 2 - 0.5)])
     back[:, 2] -= (left, top)
     patch = cv2.warpAffine(picture, back, (int(right - left), int(bottom - top)), flags=cv2.INTER_LINEAR)
-    below = out[top:bottom, left:right]
-    below[:] = np.clip(patch[..., :3] + below * (1 - patch[..., 3:] / np.float32(255)), 0, 255).round().astype(np.uint8)
+    blend(out[top:bottom, left:right], patch)
+
+
+def blend(below: Image, patch: Image) -> None:
+    """Lay (h, w, 4) uint8, premultiplied, over (h, w, 3) RGB or (h, w, 4) premultiplied of the same size, in place."""
+    channels = below.shape[2]
+    through = cv2.merge([255 - patch[..., 3]] * channels)
+    above = patch if channels == 4 else cv2.cvtColor(patch, cv2.COLOR_RGBA2RGB)
+    cv2.add(cv2.multiply(below, through, scale=1 / 255), above, dst=below)
 
 
 def draw_boxes(

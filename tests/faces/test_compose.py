@@ -8,7 +8,7 @@ import pytest
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import ACCENT, GREY, LARGER, LARGEST, PAPER, beside, draw_boxes, paste
+from dtn_core.faces.compose import ACCENT, GREY, LARGEST, PAPER, beside, draw_boxes, paste
 from dtn_core.types import Box, Face, RefusedFace, TransferredFace
 
 
@@ -124,13 +124,13 @@ def test_its_eyes_lie_about_those_of_the_face_and_it_turns_with_it(frame, style)
     assert out[145, 260].tolist() == [0, 200, 0]
     assert out[155, 260].tolist() == [0, 0, 200]
     right = np.flatnonzero((out[150] != 50).any(1)).max()
-    assert right == pytest.approx(200 + 30 * LARGER[style] * (spec.eyes[1] - spec.bust[1]) / spec.eyes[2], abs=2)
+    assert right == pytest.approx(200 + 30 * spec.larger * (spec.eyes[1] - spec.bust[1]) / spec.eyes[2], abs=2)
 
 
 def test_it_is_rasterised_at_the_size_at_which_it_is_pasted(frame):
     spec, sheet = SPECS["avataaars"], Sheet()
     paste(frame, [drawn(frame, (180, 150), (220, 150), sheet), drawn(frame, (20, 30), (22, 30), sheet)])
-    assert sheet.sizes == [int(40 * LARGER["avataaars"] * spec.bust[2] / spec.eyes[2]), 16]
+    assert sheet.sizes == [int(40 * spec.larger * spec.bust[2] / spec.eyes[2]), 16]
     paste(frame, [drawn(frame, (-2000, 150), (2000, 150), sheet)])
     assert sheet.sizes[-1] == LARGEST
 
