@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks import acting
-from benchmarks.acting import TRIPOD, perform, perform_together, still
+from benchmarks import acting, scripts
+from benchmarks.acting import TRIPOD, perform, perform_together
+from benchmarks.scripts import still
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_same_seed_same_frames_and_noise_without_motion(collins):
 
 
 def test_blinks_take_as_long_as_blinks_do():
-    script = acting.blinking(30, seed=3)
+    script = scripts.blinking(30, seed=3)
     keys = script.keys["lid left"]
     starts = [t for (t, v), (_, after) in zip(keys, keys[1:]) if v == 1 and after == 0]
     assert len(starts) > 6
@@ -98,7 +99,7 @@ def test_blinks_take_as_long_as_blinks_do():
 
 
 def test_several_people_keep_their_order(collins):
-    cast = [(collins, script) for script in acting.together(3, 2.0, cross=True)]
+    cast = [(collins, script) for script in scripts.together(3, 2.0, cross=True)]
     frames = list(perform_together(cast, fps=5))
     assert len(frames) == 10
     for frame, truths in frames:
@@ -107,7 +108,7 @@ def test_several_people_keep_their_order(collins):
 
 
 def test_glasses_are_put_on_and_taken_off(collins):
-    worn = [truth.glasses for _, truth in perform(collins, acting.glasses(3, on=1, off=2), fps=10)]
+    worn = [truth.glasses for _, truth in perform(collins, scripts.glasses(3, on=1, off=2), fps=10)]
     assert (sum(worn[:10]), sum(worn[11:20]), sum(worn[21:])) == (0, 9, 0)
 
 
