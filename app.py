@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
             numbers = DigitTransferrer.from_checkpoint(flags.digits, flags.judge, flags.device)
         except UserError as error:
             numbers = error
-        demo = build_app(faces, numbers, Path(flags.runs), training)
-        launch(demo, flags.host, flags.port, flags.share, training == "all")
+        demo, routes = build_app(faces, numbers, Path(flags.runs), training)
+        launch(demo, flags.host, flags.port, flags.share, training == "all", routes)
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,15 @@ from .networks.resnet import ATTRIBUTES, AttributeEncoder
 
 Reader = Literal["f", "g", "both"]
 """What c reads: f(x), the painted G(x), or both."""
+
+
+class Reading(NamedTuple):
+    """What f and c read in N photos. beliefs: see `avatars.choose.Beliefs`; attributes: f's own, name → (N,)
+    probability; lightness: (N,) L* of the skin."""
+
+    beliefs: Beliefs
+    attributes: dict[str, NDArray[np.float64]]
+    lightness: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,21 @@ class Drawer:
         return self.f(even_light(x))
 
     @torch.no_grad()
+    def read(self, features: Tensor, painted: Tensor | None = None, skin_features: Tensor | None = None) -> Reading:
+        """(N, dim) f of photos (and G(x), see `beliefs`) → what is read in them. skin_features: None where there are no
+        crops to take them of; then the skin is read from features, and follows the light more."""
+        z = features if skin_features is None else skin_features
+        cheeks = self.f.skin_lab(z)[:, 0].cpu().numpy()
+        lightness = skin_lightness(self.attributes(z), cheeks, self.decisions.skin)
+        return Reading(self.beliefs(features, painted), self.attributes(features), lightness)
+
+    def decide(self, reading: Reading, point: Point = "sure") -> list[Avatar]:
+        """What was read of N photos → N avatars."""
+        beliefs, attributes, lightness = reading
+        chosen = choose(self.style, beliefs, self.decisions, attributes, lightness, point)
+        others = likely(self.style, beliefs, self.decisions, attributes)
+        return [Avatar(*one, could_be) for one, could_be in zip(chosen, others)]
+
     def choose(
         self,
         features: Tensor,
@@ -71,15 +95,8 @@ class Drawer:
         point: Point = "sure",
         skin_features: Tensor | None = None,
     ) -> list[Avatar]:
-        """(N, dim) f of photos (and G(x), see `beliefs`) → N avatars. skin_features: None where there are no crops to
-        take them of; then the skin is read from features, and follows the light more."""
-        z = features if skin_features is None else skin_features
-        cheeks = self.f.skin_lab(z)[:, 0].cpu().numpy()
-        lightness = skin_lightness(self.attributes(z), cheeks, self.decisions.skin)
-        beliefs, attributes = self.beliefs(features, painted), self.attributes(features)
-        chosen = choose(self.style, beliefs, self.decisions, attributes, lightness, point)
-        others = likely(self.style, beliefs, self.decisions, attributes)
-        return [Avatar(*one, could_be) for one, could_be in zip(chosen, others)]
+        """N avatars, see `read` and `decide`."""
+        return self.decide(self.read(features, painted, skin_features), point)
 
     @torch.no_grad()
     def __call__(self, x: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
 from .devices import pick_device
+from .drawer import Reading
 from .errors import UserError
 from .faces.align import CROP, align, warp
 from .faces.compose import lay, stickers
@@ -156,6 +157,15 @@ class Transferrer:
             avatars = c.choose(features, None if y is None else y[:, :3], skin_features=c.skin_features(x))
         made = zip(heads, raw, large, seen, avatars)
         return tuple(TransferredFace(head, r, image, *quality, avatar) for head, r, image, quality, avatar in made)
+
+    @torch.no_grad()
+    def read(self, x: Tensor, skin: bool = True) -> Reading:
+        """What f and c read in (N, 3, S, S) head crops in [-1, 1], by a checkpoint that `draws`. skin: else its
+        lightness is NaN, and f runs once instead of twice."""
+        c, x = self.checkpoint.drawer, x.to(self.device)
+        painted = None if c.reader == "f" else self.checkpoint.transfer(x)[:, :3]
+        reading = c.read(c.f(x), painted, c.skin_features(x) if skin else None)
+        return reading if skin else reading._replace(lightness=np.full(len(x), np.nan))
 
     def transfer(self, x: Tensor) -> Tensor:
         """G: (B, 3, S, S) head crops in [-1, 1] → (B, 4, 64, 64) in [-1, 1]. The tensor door for metrics."""

@@ -449,7 +449,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
 @pytest.mark.parametrize("training", ["off", "tiny"])
 def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training, monkeypatch, tmp_path):
     monkeypatch.setenv("DTN_DATA", str(tmp_path / "data"))
-    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", training)
+    demo, _ = app.build_app(tiny, tiny_digits, tmp_path / "runs", training)
     served = json.dumps([demo.get_config_file(), demo.get_api_info()], default=str)
     assert "emojify" in served
     assert str(tmp_path) not in served
@@ -458,10 +458,10 @@ def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training,
 
 def test_the_tables_are_shown_where_they_are_measured(tiny, tiny_digits, monkeypatch, tmp_path, number):
     monkeypatch.setattr(digits, "RESULTS", tmp_path)
-    assert not any("never seen" in words for words in words_of(app.build_app(tiny, tiny_digits)))
+    assert not any("never seen" in words for words in words_of(app.build_app(tiny, tiny_digits)[0]))
     (tmp_path / "digits-unseen.png").write_bytes(data_of(number[0]))
     monkeypatch.setattr(digits, "measured", lambda path: f"Table 1 of {path.name}")
-    shown = words_of(app.build_app(tiny, tiny_digits))
+    shown = words_of(app.build_app(tiny, tiny_digits)[0])
     assert "Table 1 of digits.json" in shown
     assert any("never seen" in words and "data:image/png" in words for words in shown)
 

@@ -97,8 +97,13 @@ def likeness(frame: Image, face: Face) -> float:
     box = face.box
     middle = (box.left + box.right) / 2, (box.top + box.bottom) / 2
     found = _Found(*middle, box.width, _tilt(face.points), face.score)
-    edge = _PATCH // 6  # a margin of a third of the face, which fills half of the patch
-    view = _patch(frame, found)[0][edge : _PATCH - edge, edge : _PATCH - edge]
+    return likeness_of_patch(_patch(frame, found)[0])
+
+
+def likeness_of_patch(patch: Image) -> float:
+    """As `likeness`, of a square (S, S, 3) or (S, S) whose middle half the face fills, level."""
+    edge = patch.shape[0] // 6  # a margin of a third of the face
+    view = patch[edge : patch.shape[0] - edge, edge : patch.shape[0] - edge]
     with _HOG_LOCK:
         scores = _hog_detector().run(np.ascontiguousarray(view), 0, UNLIKE)[1]
     return max(map(float, scores), default=UNLIKE)

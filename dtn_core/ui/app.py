@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 
 import gradio as gr
+from starlette.routing import BaseRoute
 
 from .. import checkpoint
 from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme
 from .gradio_internals import show_when_opened, sleep_when_free
+from .live_socket import Live
 from .train import tab as train
 from .train.service import Policy, TrainService
 from .train.uploads import LARGEST
@@ -27,10 +30,10 @@ WORDS = {"audio.record": "Start"}
 
 def build_app(
     faces: Transferrer, numbers: DigitTransferrer | UserError, runs: Path = Path("runs"), training: Policy = "off"
-) -> gr.Blocks:
-    """The whole page. The transferrers are shared by all viewers; they keep nothing of a picture. numbers: where there
-    is none, the error that says why; the tab then shows it. runs: folder of training runs; training: which trainings
-    are allowed."""
+) -> tuple[gr.Blocks, list[BaseRoute]]:
+    """The whole page, and what is served beside it. The transferrers are shared by all viewers; they keep nothing of a
+    picture. numbers: where there is none, the error that says why; the tab then shows it. runs: folder of
+    training runs; training: which trainings are allowed."""
     seen = runs if training == "all" else None
     people = Translations(
         faces, ("heads", "pictures"), partial(Transferrer.from_checkpoint, device=str(faces.device)), seen
@@ -60,7 +63,7 @@ def build_app(
         demo.load(ready, api_visibility="private", show_progress="hidden")
         demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
     sleep_when_free(demo)
-    return demo
+    return demo, Live(people).routes()
 
 
 def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
@@ -76,10 +79,15 @@ def _keep_fresh(tab: gr.Tab, translations: Translations, chosen: gr.Dropdown, al
 
 
 def launch(
-    demo: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False, uploads: bool = False
+    demo: gr.Blocks,
+    host: str | None = None,
+    port: int | None = None,
+    share: bool = False,
+    uploads: bool = False,
+    routes: Sequence[BaseRoute] = (),
 ) -> None:
     """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. uploads:
-    whether zips of pictures to train on may be uploaded.
+    whether zips of pictures to train on may be uploaded; routes: what is served beside the page.
 
     Raises UserError with one line if the port is taken or may not be used.
     """
@@ -90,7 +98,7 @@ def launch(
             theme=theme.theme(), css=theme.CSS + train.CSS, favicon_path=theme.ASSETS / "favicon.svg",
             footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS),
             # pictures of the demo travel in memory: gradio must not take them into its folder
-            max_file_size=LARGEST if uploads else 1,
+            max_file_size=LARGEST if uploads else 1, app_kwargs={"routes": list(routes)},
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None

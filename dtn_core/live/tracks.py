@@ -1,0 +1,134 @@
+"""Where the faces of a video are: found by the detector now and then, followed by their landmarks in between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..faces.detect import likeness_of_patch
+from ..faces.landmarks import Points, Square, face_of, landmarks, square_around
+from ..faces.track import overlap
+from ..types import Face, Image
+from .motion import Motion, Mover
+from .person import Person
+
+MOST = 8
+"""Faces that are followed at a time, the largest first."""
+
+CHECKED = 0.4
+"""Seconds after which a tracked face is shown to the detector again, on its patch alone."""
+
+UNLIKE = -0.6
+"""The detector's score below which that is no face, twice in a row. It is about 0 for half-turned ones."""
+
+STEADY = 0.03
+"""Share of a face's side by which it may move before its patch does: landmarks tremble when the patch moves."""
+
+CUT = 40.0
+"""Mean difference of two frames, in grey levels, from which a cut lies between them."""
+
+
+@dataclass(eq=False)
+class Track:
+    """One face that is followed. id: 0 until it is known who it is; checked, read, met: when it was shown to the
+    detector, to f and c, and to the face recogniser, in seconds."""
+
+    points: Points
+    square: Square
+    score: float
+    person: Person = field(default_factory=Person)
+    mover: Mover = field(default_factory=Mover)
+    motion: Motion | None = None
+    id: int = 0
+    checked: float = 0.0
+    doubts: int = 0
+    read: float = -math.inf
+    met: float = -math.inf
+    strange: int = 0
+    clear: float | None = None
+    note: str | None = None
+
+    @property
+    def face(self) -> Face:
+        """As the detector would give it."""
+        return face_of(self.points, self.score)
+
+    def follow(self, frame: Image, now: float, dt: float) -> bool:
+        """Find the face again in the next frame, in place; False if it is lost."""
+        points, patch = landmarks(frame, self.square)
+        square = square_around(points)
+        if not _plausible(self.square, square, frame.shape):
+            return False
+        if now - self.checked >= CHECKED:
+            self.checked = now
+            self.doubts = self.doubts + 1 if likeness_of_patch(patch) < UNLIKE else 0
+            if self.doubts > 1:
+                return False
+        self.points = points
+        if _moved(self.square, square):
+            self.square = square
+        self.motion = self.mover(points, dt)
+        return True
+
+
+def start(frame: Image, square: Square, score: float, now: float) -> Track | None:
+    """A track of a face that was detected, some frames ago perhaps; None where it isn't any more."""
+    for _ in range(2):  # the second from where the first found it
+        points, patch = landmarks(frame, square)
+        found = square_around(points)
+        if not _plausible(square, found, frame.shape):
+            return None
+        square = found
+    if likeness_of_patch(patch) < UNLIKE:
+        return None
+    return Track(points, square, score, checked=now)
+
+
+def is_new(face: Face, tracks: Sequence[Track]) -> bool:
+    """Whether a detected face isn't one of those that are followed."""
+    return all(overlap(face.box, track.face.box) < 0.2 for track in tracks)
+
+
+def without_twins(tracks: Sequence[Track]) -> list[Track]:
+    """Of tracks that slid onto one face the eldest."""
+    kept: list[Track] = []
+    for track in tracks:
+        if all(overlap(track.face.box, other.face.box) < 0.5 for other in kept):
+            kept.append(track)
+    return kept
+
+
+class Cuts:
+    """Tells cuts by thumbnails of the frames."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.uint8] | None = None
+
+    def __call__(self, frame: Image) -> bool:
+        """Whether a cut lies between the frame before and this one. A change of light alone is none."""
+        small = cv2.cvtColor(cv2.resize(frame, (32, 24), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        last, self._last = self._last, small
+        if last is None:
+            return False
+        change = small.astype(np.float32) - last
+        return float(np.abs(change - np.median(change)).mean()) > CUT
+
+
+def _plausible(old: Square, new: Square, shape: tuple[int, ...]) -> bool:
+    """Whether a face can have moved so within a frame, and is in the picture for the most part."""
+    height, width = shape[:2]
+    inside = 0 <= new.x < width and 0 <= new.y < height and new.side >= 24
+    ratio = new.side / old.side
+    moved = math.hypot(new.x - old.x, new.y - old.y) / old.side
+    turned = abs((new.tilt - old.tilt + 180) % 360 - 180)
+    return inside and 0.65 < ratio < 1.55 and moved < 0.6 and turned < 40
+
+
+def _moved(old: Square, new: Square) -> bool:
+    shift = max(abs(new.x - old.x), abs(new.y - old.y), abs(new.side - old.side)) / old.side
+    return shift > STEADY or abs(new.tilt - old.tilt) > 90 * STEADY

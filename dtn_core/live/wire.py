@@ -1,0 +1,117 @@
+"""A session's messages: JPEGs in, JSON out. The page at the other end draws."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image as PILImage
+
+from ..avatars.rig import rig
+from ..errors import UserError
+from ..types import Image
+from .session import SeenFace, Session
+
+LARGEST = 4 << 20
+"""Bytes of a message."""
+
+SIDES = (32, 1920)
+"""Smallest and largest side of a frame in pixels."""
+
+_HEADER = struct.Struct("<I")
+
+
+class Wire:
+    """What one page and its `Session` say to each other, whatever carries it.
+
+    A binary message is a little-endian uint32, the frame's number, and a JPEG; it is answered by an object with n,
+    width, height, ms, faces (id, seen, and the numbers of `motion.Motion`), avatars (id → parameters, chosen, sure,
+    likely, svg, rig; only those that changed), gone (ids) and note. A text message is an object of `Session.options`.
+    Whatever is wrong is answered by {"error": one line}.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._sent: dict[int, tuple[str, int]] = {}
+
+    def options(self, text: str) -> dict[str, Any]:
+        """Take options; answers {} or the error."""
+        try:
+            values = json.loads(text)
+            self.session.options(values)
+            if values.get("anew") or values.get("resend"):
+                self._sent.clear()
+            return {}
+        except UserError as error:
+            return {"error": str(error)}
+        except ValueError:
+            return {"error": "options must be JSON."}
+
+    def answer(self, message: bytes, at: float | None = None) -> dict[str, Any]:
+        """Take a frame. at: see `Session.see`."""
+        start = time.perf_counter()
+        n = _HEADER.unpack_from(message)[0] if len(message) > _HEADER.size else 0
+        try:
+            frame = decode(message[_HEADER.size :])
+            seen = self.session.see(frame, at)
+        except UserError as error:
+            return {"n": n, "error": str(error)}
+        made = {
+            "n": n,
+            "width": frame.shape[1],
+            "height": frame.shape[0],
+            "faces": [_face(face) for face in seen.faces],
+            "avatars": {face.id: self._avatar(face) for face in seen.faces if self._is_news(face)},
+            "gone": list(seen.gone),
+            "note": seen.note,
+        }
+        return {**made, "ms": round(1000 * (time.perf_counter() - start), 1)}
+
+    def _is_news(self, face: SeenFace) -> bool:
+        if face.avatar is None:
+            return False
+        now = face.avatar.parameters.style, face.version
+        new = self._sent.get(face.id) != now
+        self._sent[face.id] = now
+        return new
+
+    def _avatar(self, face: SeenFace) -> dict[str, Any]:
+        avatar, chosen = face.avatar, self.session.chosen(face.id)
+        return {
+            "parameters": avatar.parameters.to_dict(),
+            "chosen": chosen.to_dict() if chosen else None,
+            "sure": dict(avatar.sure),
+            "likely": avatar.likely,
+            "svg": avatar.svg(),
+            "rig": rig(avatar.parameters, self.session.edited(face.id)),
+        }
+
+
+def decode(jpeg: bytes) -> Image:
+    """A frame as a page sends it → (H, W, 3) uint8 RGB. Raises UserError for whatever isn't a JPEG of a fair size."""
+    if len(jpeg) > LARGEST:
+        raise UserError(f"a frame has at most {LARGEST >> 20} MB.")
+    try:
+        with PILImage.open(io.BytesIO(jpeg), formats=("JPEG",)) as header:  # reads the size alone
+            sides = header.size
+    except (OSError, ValueError, SyntaxError):
+        raise UserError("a frame must be a JPEG.") from None
+    if not all(SIDES[0] <= side <= SIDES[1] for side in sides):
+        raise UserError(f"a frame must be {SIDES[0]} to {SIDES[1]} pixels wide and high, not {sides[0]}×{sides[1]}.")
+    frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if frame is None:
+        raise UserError("a frame must be a JPEG.")
+    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+
+
+def _face(face: SeenFace) -> dict[str, Any]:
+    values = {
+        name: [round(v, 3) for v in value] if isinstance(value, tuple) else round(value, 3)
+        for name, value in face.motion._asdict().items()
+    }
+    return {"id": face.id, "seen": None if face.seen is None else round(face.seen, 2), **values}
