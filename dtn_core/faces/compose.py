@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -29,6 +30,10 @@ TURN = 1.5
 
 LARGEST = 4096
 """An avatar is rasterised at the size at which it is pasted, up to so many pixels."""
+
+
+LINEAR = 0.75
+"""Down to this scale a picture is resampled linearly, which is quick; below, by area, or it would flicker."""
 
 
 class Sticker(NamedTuple):
@@ -81,6 +86,7 @@ def _drawn(face: TransferredFace) -> Sticker:
     return Sticker(picture, _place(face, size / wide, middle, eyes))
 
 
+@lru_cache(maxsize=16)
 def shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
     """How much is shown of each pixel of a bust, (size, size) in 0..1: it fades out towards a circle around the eyes,
     so that nobody sees where the canvas ends. x, y: where the eyes' middle is, 0..1."""
@@ -89,6 +95,7 @@ def shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
     across = (np.arange(size, dtype=np.float32) + 0.5) / size
     edge = np.clip((1 - y - np.hypot(across - x, across[-len(below) :, None] - y)) / FADE, 0, 1)
     below[:] = edge * edge * (3 - 2 * edge)
+    shown.flags.writeable = False
     return shown
 
 
@@ -118,7 +125,7 @@ def _lay(out: Image, picture: Image, place: NDArray[np.float64]) -> None:
     if right <= left or bottom <= top:
         return
     scale = float(np.hypot(back[0, 0], back[1, 0]))
-    if scale < 1:
+    if scale < LINEAR:
         small = max(1, round(size * scale))
         picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
         ratio = size / small

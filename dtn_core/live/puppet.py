@@ -16,7 +16,7 @@ from ..types import Image
 from .motion import Motion
 
 SIZES = (128, 181, 256, 362, 512, 724, 1024)
-"""Sides in pixels at which layers are rasterised for stickers; these are scaled down from the next larger one."""
+"""Sides in pixels at which layers are rasterised for stickers, which are then resampled a little."""
 
 
 class _Piece(NamedTuple):
@@ -63,11 +63,12 @@ class Puppet:
         """The bust over the face in a frame, as `faces.compose.lay` takes it."""
         (left, top, span), (x, y, apart) = self._rig["view"], self._rig["eyes"]
         wide = motion.apart / apart * self._rig["larger"] * span
-        size = next((size for size in SIZES if size >= wide), SIZES[-1])
+        size = next((size for size in SIZES if size * 1.08 >= wide), SIZES[-1])
         x, y = (x - left) / span, (y - top) / span
         picture = self._drawn(motion, size)
-        fade = cv2.convertScaleAbs(shoulders(size, x, y), alpha=255)
-        picture = cv2.multiply(picture, cv2.merge([fade] * 4), scale=1 / 255)
+        faded = picture[int(y * size) :]
+        fade = cv2.convertScaleAbs(shoulders(size, x, y)[-len(faded) :], alpha=255)
+        cv2.multiply(faded, cv2.merge([fade] * 4), dst=faded, scale=1 / 255)
         angle = np.deg2rad(motion.roll)
         turn = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
         goes_to = (motion.x, motion.y) - self._law["turn"] * motion.apart * motion.yaw * turn[:, 0]
