@@ -19,6 +19,20 @@ def shipped(folder: str) -> Path:
     return beside if (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / folder
 
 
+def check_file(path: Path, what: str) -> Path:
+    """The path of a file that can be read. what: "picture" or "video". Raises UserError with one line, or OSError where
+    its folder can't be read."""
+    if not path.exists():
+        raise UserError(f"{path}: no such file. Check the path.")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, a {what} is wanted.")
+    if not path.is_file():  # a pipe would block, a device never end
+        raise UserError(f"{path}: is not a file. Give a {what}'s path.")
+    if path.stat().st_size == 0:
+        raise UserError(f"{path}: the file is empty (0 bytes). Save or download it again.")
+    return path
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside this one, which takes its place once the block ends well; its folder is made. Raises

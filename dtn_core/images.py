@@ -21,7 +21,7 @@ from PIL import ImageOps, features
 from torch import Tensor
 
 from .errors import UserError
-from .files import replacing
+from .files import check_file, replacing
 from .types import Image
 
 MAX_PIXELS = 50_000_000
@@ -45,7 +45,9 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
     rgb = None
     try:
         if not isinstance(source, bytes):
-            _check_file(Path(source))
+            path = check_file(Path(source), "picture")
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                raise UserError(f"{path}: is a video, a picture is wanted. Save one of its frames as a picture.")
         elif not source:
             raise UserError("the picture is empty (0 bytes). Save or download it again.")
     except OSError as error:
@@ -70,19 +72,6 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
     if rgb is None:
         raise UserError(f"{name}: too large. Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most.")
     return rgb
-
-
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise UserError(f"{path}: no such file. Check the path.")
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder, a picture is wanted.")
-    if not path.is_file():  # a pipe would block, a device never end
-        raise UserError(f"{path}: is not a file. Give a picture's path.")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty (0 bytes). Save or download it again.")
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        raise UserError(f"{path}: is a video, a picture is wanted. Save one of its frames as a picture.")
 
 
 def _upright(picture: PILImage.Image) -> PILImage.Image:

@@ -51,13 +51,14 @@ class Puppet:
         self._shut = [False, False]
         self._smiles = self._open = False
 
-    def draw(self, motion: Motion) -> Image:
-        """The bust, (size, size, 4) uint8, premultiplied, the head turned and tilted at the place where it is drawn."""
-        picture = self._drawn(motion, self.size)
-        neck = 0.7 * self.size
-        turn = cv2.getRotationMatrix2D((self.size / 2, neck), -motion.roll, 1)
-        turn[1, 2] += (self.size - neck) * abs(np.sin(np.deg2rad(motion.roll)))  # or it would end above the lower edge
-        return cv2.warpAffine(picture, turn, (self.size, self.size), flags=cv2.INTER_LINEAR)
+    def draw(self, motion: Motion, size: int | None = None) -> Image:
+        """The bust, (size, size, 4) uint8, premultiplied, the head turned and tilted at the place where it is drawn.
+        size: where it isn't the puppet's."""
+        size = size or self.size
+        picture, neck = self._drawn(motion, size), 0.7 * size
+        turn = cv2.getRotationMatrix2D((size / 2, neck), -motion.roll, 1)
+        turn[1, 2] += (size - neck) * abs(np.sin(np.deg2rad(motion.roll)))  # or it would end above the lower edge
+        return cv2.warpAffine(picture, turn, (size, size), flags=cv2.INTER_LINEAR)
 
     def sticker(self, motion: Motion) -> Sticker:
         """The bust over the face in a frame, as `faces.compose.lay` takes it."""

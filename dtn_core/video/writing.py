@@ -1,0 +1,164 @@
+"""An MP4 of H.264 and AAC, which every browser plays."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import av
+import cv2
+from av.audio.resampler import AudioResampler
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from ..types import Image
+from .reading import HD, Reader
+
+Sound = Literal["copied", "encoded", "none", "unreadable"]
+
+CLOCK = Fraction(1, 90_000)
+"""Seconds of a tick in which times are written; usual rates are multiples of it."""
+
+COPIED = {"aac", "mp3", "opus"}
+"""Codecs of sound that browsers play from an MP4; others are encoded as AAC."""
+
+RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 11_025, 8_000)
+"""Samples a second that AAC can have."""
+
+GAP = Fraction(1, 5)
+"""Seconds of missing sound from which on it is silence, and not a clock that isn't exact."""
+
+SD_COLOURS, HD_COLOURS = 6, 1
+"""BT.601 and BT.709, as matrix, primaries and transfer."""
+
+
+class Writer:
+    """A video being written: pictures, all of the first one's size, and the packets of a reader's sound, each in the
+    order of time.
+
+    target: a path; or a binary file that is written to and never read or sought, in fragments that can be played while
+    more are to come. sound: what becomes of it.
+    """
+
+    def __init__(self, target: Path | BinaryIO, reader: Reader, width: int, height: int) -> None:
+        self._reader, self._ticks = reader, -1
+        flags = "faststart" if isinstance(target, Path) else "frag_keyframe+empty_moov+default_base_moof+delay_moov"
+        file = str(target) if isinstance(target, Path) else target
+        self.container = av.open(file, "w", format="mp4", options={"movflags": flags})
+        self.video = self.container.add_stream("libx264", rate=reader.rate)
+        self.video.width, self.video.height = width + width % 2, height + height % 2
+        self.video.pix_fmt = "yuv420p"
+        code = self.video.codec_context
+        code.time_base, code.gop_size = CLOCK, round(2 * reader.rate)
+        code.options = {"crf": "20", "preset": "veryfast"}
+        self._matrix = HD_COLOURS if height >= HD else SD_COLOURS
+        code.colorspace = code.color_primaries = code.color_trc = self._matrix
+        code.color_range = 1
+        self._sound = _sound(self.container, reader)
+        self.sound: Sound = self._sound.name if self._sound else "none"
+
+    def write(self, picture: Image, time: Fraction) -> None:
+        """Add an (H, W, 3) uint8 RGB picture, shown from so many seconds on."""
+        down, right = self.video.height - picture.shape[0], self.video.width - picture.shape[1]
+        if down or right:
+            picture = cv2.copyMakeBorder(picture, 0, down, 0, right, cv2.BORDER_REPLICATE)
+        frame = VideoFrame.from_ndarray(picture, "rgb24")
+        space = "ITU709" if self._matrix == HD_COLOURS else "ITU601"
+        frame = frame.reformat(format="yuv420p", dst_colorspace=space, dst_color_range="MPEG")
+        self._ticks = max(self._ticks + 1, round(time / CLOCK))
+        frame.pts, frame.time_base = self._ticks, CLOCK
+        self.container.mux(self.video.encode(frame))
+
+    def write_sound(self, packet: Packet) -> None:
+        if self._sound:
+            self._sound.write(packet)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self.container.mux(self.video.encode(None))
+        if self._sound:
+            self._sound.finish()
+        self.container.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(Exception):  # not finished: there is another error, which tells more
+            self.container.close()
+
+
+def _sound(container: av.container.OutputContainer, reader: Reader) -> _Copied | _Encoded | None:
+    stream = reader.sound
+    if stream is None:
+        return None
+    code = stream.codec_context
+    if code.name in COPIED and (code.name != "aac" or code.extradata):
+        return _Copied(container, reader)
+    return _Encoded(container, reader)
+
+
+class _Copied:
+    name = "copied"
+
+    def __init__(self, container: av.container.OutputContainer, reader: Reader) -> None:
+        self._container, self._reader, self._last = container, reader, None
+        self._stream = container.add_stream_from_template(reader.sound)
+
+    def write(self, packet: Packet) -> None:
+        time = self._reader.time(packet)
+        if time is None:
+            return
+        ticks, base = round(time / packet.time_base), packet.time_base
+        if self._last is not None and ticks <= self._last:
+            return
+        self._last = ticks
+        packet.pts = packet.dts = ticks
+        packet.time_base, packet.stream = base, self._stream
+        self._container.mux(packet)
+
+    def finish(self) -> None:
+        """Nothing is left."""
+
+
+class _Encoded:
+    name = "encoded"
+
+    def __init__(self, container: av.container.OutputContainer, reader: Reader) -> None:
+        self._container, self._reader = container, reader
+        code = reader.sound.codec_context
+        rate = next((rate for rate in RATES if rate <= (code.rate or RATES[0])), RATES[-1])
+        layout = "mono" if code.channels == 1 else "stereo"
+        self._stream = container.add_stream("aac", rate=rate, layout=layout)
+        self._resampler = AudioResampler("fltp", layout, rate, 1024)
+        self._start: Fraction | None = None
+        self._samples = 0
+
+    def write(self, packet: Packet | None) -> None:
+        """Decode a packet, None at the end, and encode what it holds."""
+        try:
+            frames = self._reader.sound.decode(packet)
+        except (av.error.InvalidDataError, av.error.EOFError):
+            self._reader.damaged += packet is not None
+            return
+        for frame in frames:
+            time = self._reader.time(frame)
+            self._start = time if self._start is None else self._start
+            if time is not None and time > self._start + Fraction(self._samples, self._stream.rate) + GAP:
+                self._start = time - Fraction(self._samples, self._stream.rate)
+            frame.pts = None
+            self._encode(frame)
+
+    def _encode(self, frame: av.AudioFrame | None) -> None:
+        for piece in self._resampler.resample(frame):
+            piece.pts = round((self._start or 0) * piece.sample_rate) + self._samples
+            piece.time_base = Fraction(1, piece.sample_rate)
+            self._samples += piece.samples
+            self._container.mux(self._stream.encode(piece))
+
+    def finish(self) -> None:
+        self.write(None)
+        self._encode(None)
+        self._container.mux(self._stream.encode(None))
