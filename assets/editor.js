@@ -58,8 +58,8 @@ const publish = (index, quiet = false) => {
   const kept = state.faces.map(({ undo, redo, ...rest }) => rest);
   keep({ id, name, key, mirror, face: state.face, faces: kept });
   props.value = JSON.stringify({ mine: true, id, faces: kept.map(({ parameters, edited, box }) => ({ parameters, edited, box })) });
-  const { parameters, svg } = state.faces[index];
-  window.dispatchEvent(new CustomEvent("avatar:edited", { detail: { id, face: index, parameters, svg } }));
+  const { parameters, svg, edited } = state.faces[index];
+  window.dispatchEvent(new CustomEvent("avatar:edited", { detail: { id, face: index, parameters, svg, edited, quiet } }));
   if (id !== "photo" || restored || quiet) return;
   const picked = document.querySelector(`#steps [data-pick="${index + 1}"] img`);
   if (picked) picked.src = svgUrl(svg);
@@ -411,18 +411,43 @@ window.addEventListener("avatar:pick", (event) => {
   describe().then(() => { render(); show(); publish(state.face, true); });
 });
 
+// Others borrow the editor: by a `place` in the page that they close again, or by opening the photo's.
+const home = element.parentNode;
+let aside = null;  // {state}: what was edited before the editor was borrowed
+
+const giveBack = () => {
+  if (!aside) return;
+  home.append(element);
+  [state, aside] = [aside.state, null];
+  section.hidden = !state;
+  find(".editor-open").hidden = !section.hidden;
+  if (!state) return keep(null);
+  publish(state.face, true);
+  describe().then(() => { render(); show(); });
+};
+
+window.addEventListener("avatar:close", giveBack);
+
 window.addEventListener("avatar:edit", async (event) => {
+  const { place, ...given } = event.detail;
   restored = false;
-  const photo = document.querySelector(".modes [role=tab]");
-  if (photo) photo.click();
-  await load({ key: event.detail.id, ...copy(event.detail) });
-  element.scrollIntoView({ behavior: "smooth", block: "center" });
+  if (place) {
+    aside ??= { state };
+    place.append(element);
+  } else {
+    giveBack();
+    const photo = document.querySelector(".modes [role=tab]");
+    if (photo) photo.click();
+  }
+  await load({ key: given.id, ...copy(given) });
+  element.scrollIntoView({ behavior: "smooth", block: place ? "nearest" : "center" });
 });
 
 watch("value", () => {
   let given;
   try { given = JSON.parse(props.value); } catch (error) { return; }
   if (!given || given.mine) return;
+  giveBack();
   restored = false;
   say("");
   load(given);

@@ -4,7 +4,7 @@ UI, command line, benchmarks and tests all call these."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Literal, NamedTuple
 
@@ -82,7 +82,6 @@ class Transferrer:
         thorough: bool = True,
         previous: Sequence[Face] = (),
         known: Sequence[tuple[Face, Drawing]] = (),
-        revise: Callable[[tuple[TransferredFace, ...]], tuple[TransferredFace, ...]] | None = None,
     ) -> Result:
         """Turn every face of an (H, W, 3) uint8 RGB frame into an emoji; where `sees_pictures`, its middle square.
         Faces of which too little can be seen (`faces.quality`) stay as they are, see `Result.refused`. A photo on its
@@ -95,8 +94,7 @@ class Transferrer:
         max_side: longest side of the copy in which faces are sought; emoji and composition keep the frame's own size.
         max_faces: only the biggest. thorough: False in live video, see `faces.detect.detect`. previous: faces of the
         frame before, to steady these (`faces.track.smooth`). known: faces and their avatars; where all faces are, and
-        kind is drawn, they stay, and neither f nor c is asked. revise: what else is to be made of the faces before they
-        are pasted, such as edits.
+        kind is drawn, they stay, and neither f nor c is asked.
         """
         if kind == "painted":
             self.checkpoint.painter()
@@ -119,7 +117,6 @@ class Transferrer:
             faces = tuple(TransferredFace(a, None, None, *q, avatar) for a, q, avatar in zip(aligned, seen, avatars))
         else:
             faces = self._faces(aligned, seen, kind, upscale, clock)
-        faces = revise(faces) if revise else faces
         pasted = stickers(faces) if compose else []
         if faces[0].avatar:
             clock.lap("draw")

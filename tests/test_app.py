@@ -25,7 +25,7 @@ from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
-from dtn_core.ui import app, digits, emojify, endpoints, html, pictures, theme
+from dtn_core.ui import app, digits, emojify, endpoints, html, live, pictures, theme
 from dtn_core.ui.train.uploads import LARGEST
 
 
@@ -210,23 +210,23 @@ def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
 
 
 def test_live_says_how_well_faces_are_seen(tiny, hopper, dim, dark, noise):
-    said = emojify.hud(tiny(hopper, thorough=False), 9.0)
+    said = live.hud(tiny(hopper, thorough=False), 9.0)
     assert "message" not in said
     assert said.index("can be seen: ") < said.index("9.0 FPS")
-    doubtful = emojify.hud(tiny(dim, thorough=False), 9.0)
+    doubtful = live.hud(tiny(dim, thorough=False), 9.0)
     assert escape("Can't see the face well: it is too dark") in doubtful
     assert "can be seen: " in doubtful
-    refused = emojify.hud(tiny(dark, thorough=False), 9.0)
+    refused = live.hud(tiny(dark, thorough=False), 9.0)
     assert escape("Can't see enough of the face: it is too dark") in refused
     assert "can be seen: " not in refused
     assert "9.0 FPS" in refused
-    assert "No face in view" in emojify.hud(tiny(noise, thorough=False), 9.0)
+    assert "No face in view" in live.hud(tiny(noise, thorough=False), 9.0)
 
 
 def test_live_leaves_a_refused_face_as_it_is(tiny, dark):
     result = tiny(dark, thorough=False)
-    for view in (emojify.VIEWS[0], emojify.VIEWS[2]):
-        assert (emojify.compose(result, view) == dark).all()
+    for view in (live.VIEWS[0], live.VIEWS[2]):
+        assert (live.compose(result, view) == dark).all()
 
 
 def test_messages_cannot_carry_markup():
@@ -235,46 +235,23 @@ def test_messages_cannot_carry_markup():
 
 def test_live_views(tiny, hopper, noise):
     result = tiny(hopper, thorough=False)
-    assert (emojify.compose(result, emojify.VIEWS[0]) == result.composed).all()
-    assert emojify.compose(result, emojify.VIEWS[1]).shape[1] > hopper.shape[1]
-    assert emojify.compose(result, emojify.VIEWS[2]).shape == (256, 256, 4)
+    assert (live.compose(result, live.VIEWS[0]) == result.composed).all()
+    assert live.compose(result, live.VIEWS[1]).shape[1] > hopper.shape[1]
+    assert live.compose(result, live.VIEWS[2]).shape == (256, 256, 4)
     empty = Result(noise, (), noise)
-    assert all((emojify.compose(empty, view) == noise).all() for view in emojify.VIEWS)
-
-
-def test_live_views_of_what_is_drawn(drawing, hopper):
-    result = drawing(hopper, kind="drawn", thorough=False)
-    assert emojify.compose(result, emojify.VIEWS[2]).shape == (512, 512, 4)
-    assert emojify.compose(result, emojify.VIEWS[1]).shape == (600, 512 + 600, 3)
+    assert all((live.compose(empty, view) == noise).all() for view in live.VIEWS)
 
 
 def test_live_shows_the_largest_emoji_alone(tiny, hopper, astronaut):
     for pair in ((astronaut, hopper[:512]), (hopper[:512], astronaut)):
         result = tiny(np.concatenate(pair, axis=1))
         _, larger = sorted(result.faces, key=lambda face: face.aligned.face.box.width)
-        assert (emojify.compose(result, emojify.VIEWS[2]) == larger.image).all()
+        assert (live.compose(result, live.VIEWS[2]) == larger.image).all()
 
 
 def test_frames_a_second():
-    assert emojify.Live().fps() == 0
-    assert emojify.Live(times=(1.0, 1.5, 2.0)).fps() == 2
-
-
-def test_live_keeps_an_avatar_for_a_while(drawing, tiny, hopper, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(emojify.time, "perf_counter", lambda: now[0])
-    live = emojify.Live().after(drawing(hopper, kind="drawn"))
-    avatar = live.avatars[0][1]
-    for _ in range(2):
-        now[0] += 0.4 * emojify.ANEW
-        live = live.after(drawing(hopper, kind="drawn", previous=live.faces, known=live.known()))
-        assert live.avatars[0][1] is avatar
-    now[0] += 0.4 * emojify.ANEW
-    assert live.known() == ()
-    live = live.after(drawing(hopper, kind="drawn", known=live.known()))
-    assert live.avatars[0][1] is not avatar
-    assert len(live.known()) == 1
-    assert live.after(tiny(hopper)).known() == ()
+    assert live.Stream().fps() == 0
+    assert live.Stream(times=(1.0, 1.5, 2.0)).fps() == 2
 
 
 def test_the_theme_fetches_nothing():

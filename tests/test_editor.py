@@ -110,24 +110,3 @@ def test_bad_input_is_one_line(name, values):
 @pytest.mark.parametrize("value", [None, "", "{", "[]", '{"faces": 3}', '{"faces": [{}]}', '{"faces": [{"box": "x"}]}'])
 def test_damaged_edits_are_none(value):
     assert editor.edits(value) == []
-
-
-def test_live_video_wears_what_was_edited(drawing, hopper, astronaut):
-    value = json.dumps({"faces": [{"parameters": ONE, "edited": ["top"], "box": [0, 0, 9, 9]}]})
-    edits = editor.edits(value)
-    both = np.concatenate([hopper[:512], astronaut], axis=1)
-    plain = drawing(both, kind="drawn")
-    widths = [face.aligned.face.box.width for face in plain.faces]
-    made = drawing(both, kind="drawn", revise=lambda faces: editor.follow(edits, faces))
-    for face, before, width in zip(made.faces, plain.faces, widths):
-        worn = face.avatar.parameters.variants["top"]
-        assert worn == ("bob" if width == max(widths) else before.avatar.parameters.variants["top"])
-    assert (made.composed != plain.composed).any()
-    again = editor.follow(edits, made.faces)
-    assert [a.avatar for a in again] == [a.avatar for a in made.faces], "an edited avatar stays the same object"
-    assert all(a.avatar is b.avatar for a, b in zip(again, made.faces))
-
-
-def test_no_edits_change_nothing(drawing, hopper):
-    faces = drawing(hopper, kind="drawn").faces
-    assert editor.follow([], faces) is faces

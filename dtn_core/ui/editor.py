@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
@@ -15,13 +14,12 @@ import numpy as np
 from PIL import Image as PILImage
 
 from ..avatars import engine
-from ..avatars.avatar import Avatar
 from ..avatars.export import MIME, export
 from ..avatars.likely import another
 from ..avatars.parameters import Parameters
 from ..avatars.roles import carry
 from ..errors import UserError
-from ..types import Box, Drawing, Face, Result, TransferredFace
+from ..types import Box, Drawing, Face, Result
 from . import catalogue
 from .exports import archive
 from .html import sentence
@@ -74,11 +72,6 @@ class Edit:
         """Where it is in the photo."""
         return Face(self.box, np.zeros((5, 2), np.float32), 0.0)
 
-    def on(self, avatar: Drawing) -> Drawing:
-        """The avatar with these edits, where its style has a counterpart; itself where that changes nothing."""
-        parameters, _ = carry(self.edited, self.parameters, avatar.parameters)
-        return avatar if parameters == avatar.parameters else Avatar(parameters, avatar.sure)
-
 
 def edits(value: str | None) -> list[Edit]:
     """The faces that a page has in its editor; those of a damaged value are none."""
@@ -86,17 +79,6 @@ def edits(value: str | None) -> list[Edit]:
         return [Edit(face) for face in json.loads(value or "{}").get("faces", [])]
     except (ValueError, TypeError, AttributeError, UserError):
         return []
-
-
-def follow(edits: Sequence[Edit], faces: tuple[TransferredFace, ...]) -> tuple[TransferredFace, ...]:
-    """Faces of live video: the largest wears what was edited first."""
-    edit = next((edit for edit in edits if edit.edited), None)
-    if edit is None:
-        return faces
-    largest = max(faces, key=lambda face: face.aligned.face.box.width)
-    return tuple(
-        replace(face, avatar=edit.on(face.avatar)) if face is largest and face.avatar else face for face in faces
-    )
 
 
 def answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from functools import partial
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -18,43 +16,12 @@ from ..domains.styles import STYLES
 from ..errors import UserError
 from ..faces.compose import beside
 from ..transfer import Transferrer
-from ..types import Drawing, Face, Image, Kind, Result
-from . import batch, editor, endpoints, html, pictures, styles
+from ..types import Image, Kind, Result
+from . import batch, editor, endpoints, html, live, pictures, styles
 from .gradio_internals import image, show_when_opened
 from .translations import Translations, dropdown, style_of
 
-VIEWS = ("In the photo", "Beside it", "Alone")
-
 KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
-
-ANEW = 0.5
-"""Seconds for which live video keeps an avatar before c is asked again."""
-
-
-class Live(NamedTuple):
-    """What one viewer's live video remembers from frame to frame: where the faces are, their avatars and when c chose
-    them, and when frames were done. No pictures."""
-
-    faces: tuple[Face, ...] = ()
-    avatars: tuple[tuple[Face, Drawing], ...] = ()
-    chosen: float = 0.0
-    times: tuple[float, ...] = ()
-
-    def known(self) -> tuple[tuple[Face, Drawing], ...]:
-        """The avatars that still stand."""
-        return self.avatars if time.perf_counter() - self.chosen < ANEW else ()
-
-    def after(self, result: Result) -> Live:
-        """What is remembered once this frame is done."""
-        now, kept = time.perf_counter(), [avatar for _, avatar in self.avatars]
-        avatars = tuple((face.aligned.face, face.avatar) for face in result.faces if face.avatar)
-        same = bool(avatars) and all(any(avatar is old for old in kept) for _, avatar in avatars)
-        faces = tuple(face.aligned.face for face in (*result.faces, *result.refused))
-        return Live(faces, avatars, self.chosen if same else now, (*self.times, now)[-12:])
-
-    def fps(self) -> float:
-        """Frames a second over the times kept; 0 before the second frame."""
-        return (len(self.times) - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 1 else 0.0
 
 
 def warm_up(transferrer: Transferrer) -> None:
@@ -76,12 +43,12 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
         )
     with gr.Tabs(elem_classes="modes"):
         with gr.Tab("Photo", id="photo") as photo:
-            avatars = _photo(translations, chosen, kind)
-        with gr.Tab("Live webcam", id="live") as live:
-            camera = _live(translations, chosen, kind, avatars)
+            _photo(translations, chosen, kind)
+        with gr.Tab("Live webcam", id="live") as live_tab:
+            camera = live.fill(translations, chosen, kind)
         with gr.Tab("Many photos", id="many") as many:
             batch.fill(translations, chosen, kind)
-    show_when_opened(live, camera)
+    show_when_opened(live_tab, camera)
     for tab in (photo, many):
         show_when_opened(tab, camera, False)
     endpoints.emojify(translations)
@@ -111,8 +78,7 @@ def credit(transferrer: Transferrer) -> str:
     return STYLES[style].credit if style in STYLES else ""
 
 
-def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> gr.HTML:
-    """Returns the editor."""
+def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
     quiet = {"show_label": False, "interactive": False, "buttons": ["download", "fullscreen"]}
     script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
@@ -125,9 +91,9 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
             with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
                 with gr.Tab("Compare"):
                     compare = gr.HTML(elem_id="compare", apply_default_css=False)
-                with gr.Tab(VIEWS[0]):
+                with gr.Tab("In the photo"):
                     pasted = image(elem_id="pasted", **quiet)
-                with gr.Tab(VIEWS[1]):
+                with gr.Tab("Beside it"):
                     pair = image(elem_id="beside", **quiet)
 
     def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
@@ -164,75 +130,9 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
     styles.follow(shown, photo, mirror)
-    return avatars
 
 
 def _views(result: Result) -> tuple[str, Image, Image]:
     """A result beside its photo: to compare, over the faces, beside them."""
     compared = html.compare(result.frame, result.composed)
     return compared, result.composed, beside(result.frame, result.faces, result.refused)
-
-
-def _live(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio, avatars: gr.HTML) -> gr.Image:
-    """Returns the webcam. avatars: the editor, whose edits are followed."""
-    options = gr.WebcamOptions(mirror=True, constraints={"video": {"width": 640, "height": 480}})
-    with gr.Row(equal_height=True):
-        camera = image(
-            sources=["webcam"], streaming=True, label="Webcam", elem_id="camera", min_width=320,
-            webcam_options=options,
-        )  # fmt: skip
-        shown = image(
-            label="Emoji", interactive=False, elem_id="shown", buttons=["fullscreen"], min_width=320
-        )  # fmt: skip
-    note = gr.HTML(elem_id="live-note", apply_default_css=False)
-    with gr.Row(elem_id="live-controls"):
-        view = gr.Radio(list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="view")
-        mirror = gr.Checkbox(True, label="Mirror", container=False, min_width=90, elem_id="live-mirror")
-    state = gr.State(Live())
-
-    def show(
-        frame: Image | None,
-        view: str,
-        mirrored: bool,
-        live: Live,
-        translation: str | None,
-        kind: Kind,
-        edited: str | None,
-    ) -> tuple[Any, ...]:
-        if frame is None:
-            return None, "", Live()
-        try:
-            transferrer = translations.get(translation)
-        except UserError as error:
-            return frame, html.message(str(error)), Live()
-        # The browser sends what its preview shows, which is mirrored already.
-        kind = kind if transferrer.paints else "drawn"
-        way = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}
-        result = transferrer(
-            frame, **way, previous=live.faces, known=live.known(), revise=partial(editor.follow, editor.edits(edited))
-        )
-        live = live.after(result)
-        return compose(result, view), hud(result, live.fps()), live
-
-    camera.stream(
-        show, [camera, view, mirror, state, chosen, kind, avatars], [shown, note, state],
-        api_visibility="private", show_progress="hidden", stream_every=0.05, time_limit=None,
-        concurrency_limit=None, concurrency_id="live",
-    )  # fmt: skip
-    return camera
-
-
-def hud(result: Result, fps: float) -> str:
-    """What is said below a live frame: notes on its faces, how well they can be seen, and how fast it goes."""
-    faces = (*result.faces, *result.refused)
-    said = html.notes(faces) if faces else html.message("No face in view.", "hint")
-    return said + html.timing(result.ms, fps, html.seen(result.faces))
-
-
-def compose(result: Result, view: str) -> Image:
-    """A live frame as the viewer chose to see it; the frame itself where no face was redrawn."""
-    if not result.faces or view == VIEWS[0]:
-        return result.composed
-    if view == VIEWS[1]:
-        return beside(result.frame, result.faces, result.refused)
-    return max(result.faces, key=lambda face: face.aligned.face.box.width).picture()

@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..live.session import Session
 from ..live.wire import LARGEST, Wire
 from ..transfer import Transferrer
+from .live import page
 from .translations import Translations
 
 MOST = 64
@@ -50,7 +51,11 @@ class Live:
         self._by_name: dict[str, tuple[Wire, float]] = {}
 
     def routes(self) -> list[BaseRoute]:
-        return [WebSocketRoute("/live/ws", self.socket), Route("/live/frame", self.frame, methods=["POST"])]
+        return [
+            WebSocketRoute("/live/ws", self.socket),
+            Route("/live/frame", self.frame, methods=["POST"]),
+            Route("/live", lambda request: HTMLResponse(page())),
+        ]
 
     def _wire(self) -> Wire:
         first = self._translations.first
