@@ -17,8 +17,11 @@ from dtn_core.types import Image
 WIDTH, HEIGHT, EYES = 6.4, 7.6, (3.2, 3.0)
 """The level copy's size and the middle between its eyes, in a."""
 
-SHUT = 0.015
+SHUT = 0.01
 """How far a closed lid goes beyond the lower lid, in a."""
+
+RISE = 0.15
+"""Share of the eye's opening by which the lower lid rises when it closes."""
 
 
 class Warp:
@@ -110,8 +113,8 @@ class Warp:
             x, y = x + moved[..., 0], y + moved[..., 1]
         for eye, brow, lid in ((slice(36, 42), slice(17, 22), lids[0]), (slice(42, 48), slice(22, 27), lids[1])):
             if lid < 1:
-                y, lash = self._lid(y, self.points[eye], self.points[brow], 1 - lid)
-                paint.append((lash, self._lash(self.points[eye])))
+                y, skin, lash = self._lid(y, self.points[eye], self.points[brow], 1 - lid)
+                paint += [(skin, self._skin(self.points[eye])), (lash, self._lash(self.points[eye]))]
         plain = x is self.x and y is self.y
         made = self.level.copy() if plain else cv2.remap(self.level, x, y, cv2.INTER_LINEAR)
         for alpha, colour in paint:
@@ -120,9 +123,10 @@ class Warp:
 
     def _lid(
         self, y: NDArray[np.float32], eye: NDArray[np.float64], brow: NDArray[np.float64], shut: float
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The rows pixels are taken from with an upper lid drawn down by a share of the eye's opening, as skin between
-        brow and lid that stretches; and where the lashes lie, 0..1."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """The rows pixels are taken from with the lids closed by a share of the eye's opening, the upper one as skin
+        between brow and lid that stretches, the lower one rising a little to meet it; how much plain skin lies on the
+        upper lid, and where the lashes are, 0..1."""
         a, left, right = self.a, eye[0, 0], eye[3, 0]
         margin = 0.06 * a
         columns = slice(max(0, int(left - margin)), int(right + margin) + 2)
@@ -130,24 +134,32 @@ class Warp:
         t = (x - left) / (right - left)
         upper = np.polyval(np.polyfit(eye[:4, 0], eye[:4, 1], 2), x)
         lower = np.polyval(np.polyfit(eye[[0, 5, 4, 3], 0], eye[[0, 5, 4, 3], 1], 2), x)
-        within = np.clip(4.5 * (t + margin / (right - left)), 0, 1) * np.clip(
-            4.5 * (1 - t + margin / (right - left)), 0, 1
-        )
-        opening = np.maximum(lower - upper, 0) + 0.02 * a
-        rim = 0.045 * a * within * min(1.0, 3 * shut)  # the lashes and what shows above the points is not skin
-        edge = upper - 0.02 * a + within * shut * (opening + SHUT * a)
+        within = np.clip(4.5 * (0.5 - np.abs(t - 0.5) + margin / (right - left)), 0, 1)
+        opening, early = np.maximum(lower - upper, 0), min(1.0, 3 * shut)
+        rim = 0.045 * a * within * early  # the lashes and what shows above the points is not skin
+        meets = lower - RISE * shut * within * opening
+        edge = upper - 0.02 * a + within * shut * (meets - upper + (0.02 + SHUT) * a)
         brow_y = np.interp(x, brow[:, 0], brow[:, 1])
         top = np.minimum(upper - 0.5 * np.maximum(upper - brow_y, 0.2 * a), upper - 0.12 * a)
-        rows = slice(int(top.min()), int(max(edge.max(), lower.max())) + round(0.1 * a))
+        bottom = lower + 0.2 * a
+        rows = slice(int(top.min()), int(bottom.max()) + 2)
         part = self.y[rows, columns]
         stretched = top + (part - top) * (upper - 0.02 * a - rim - top) / (edge - top)
+        below = lower + (part - meets) * (bottom - lower) / (bottom - meets)
         lid = (part > top) & (part < edge)
-        made = y.copy()
-        made[rows, columns] = np.where(lid, stretched + (y[rows, columns] - part), y[rows, columns])
-        lash = np.zeros_like(y)
-        thick = np.where(part < edge, 0.028 * a, 0.02 * a)
+        taken = np.where(lid, stretched, np.where((part >= meets) & (part < bottom), below, part))
+        made, skin, lash = y.copy(), np.zeros_like(y), np.zeros_like(y)
+        made[rows, columns] += taken - part
+        skin[rows, columns] = 0.7 * lid * np.clip((part - top) / (upper - top), 0, 1) * within * early
+        thick = np.where(part < edge, 0.026 * a, 0.018 * a)
         lash[rows, columns] = np.exp(-(((part - edge) / thick) ** 2)) * within * (t > -0.02) * (t < 1.02)
-        return made, 0.75 * min(1.0, 3 * shut) * lash
+        return made, skin, 0.75 * early * lash
+
+    def _skin(self, eye: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The colour of a lid: of the cheek below the eye, a little darker."""
+        (left, right), bottom = (eye[[0, 3], 0] + (0.05 * self.a, -0.05 * self.a)).astype(int), eye[4:, 1].max()
+        cheek = self.level[int(bottom + 0.16 * self.a) : int(bottom + 0.32 * self.a), left:right]
+        return 0.94 * np.median(cheek.reshape(-1, 3), 0).astype(np.float32)
 
     def _lash(self, eye: NDArray[np.float64]) -> NDArray[np.float32]:
         left, top = np.floor(eye.min(0)).astype(int)

@@ -1,0 +1,474 @@
+"""How well faces are followed: ``python -m benchmarks.motion [--data DATA] [--part PART] [-o results/motion.json]``.
+
+Portraits act scripts (`benchmarks.acting`), a `live.session.Session` watches them at 30 frames a second, and what it
+tells is compared with what was acted. Thresholds belong to the validation part (Grace Hopper, and photos of LFW), the
+figures to the test part (Eileen Collins, and photos of other people).
+
+blinks    each eye's: found if told shut (below the rig's `shut`) while it is, within 4 frames of its end; delay in
+          frames; false: told shut, with no blink near
+still     a face that keeps still, with a camera's noise: false blinks, mouths and smiles; noise of place
+moving    place, roll and yaw of a head that moves about; lag: the delay at which they fit best
+open ...  AUC of a frame at rest against one well in the expression; the same at the rig's thresholds; delay of onsets
+identity  changes of the avatar; glasses put on and taken off, a cut to another person, several people side by side
+
+Lengths are in pixels of a 256-pixel head crop, in which the eyes are 64 apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import acting, save, scripts
+from benchmarks.acting import TRIPOD, Portrait, Truth, perform, perform_together
+from dtn_core.avatars.parameters import NONE
+from dtn_core.avatars.rig import LAW
+from dtn_core.domains.portraits import optional_folder
+from dtn_core.errors import UserError
+from dtn_core.live.session import SeenFace, Session
+from dtn_core.metrics import auc
+from dtn_core.transfer import Transferrer
+from dtn_core.types import HEAD_EYE_DISTANCE, Image
+
+FPS = 30
+CROP_EYES = HEAD_EYE_DISTANCE * 256
+WARM = 2 * FPS
+"""Frames at the start in which the neutral face is learnt; scripts begin after them."""
+
+NEAR = 4
+"""Frames by which a blink may be told late."""
+
+
+class Seconds(NamedTuple):
+    """Lengths of the sequences."""
+
+    still: float
+    blinks: float
+    moving: float
+    alone: float
+    identity: float
+
+
+FULL, QUICK = Seconds(30, 20, 20, 12, 60), Seconds(4, 5, 5, 6, 5)
+
+
+class Take(NamedTuple):
+    """A sequence and what was told of its one face: where nothing was, the frame is left out and counted.
+
+    values: parameter → (N,) or, of both eyes or brows, (N, 2); told: likewise.
+    """
+
+    truth: list[Truth]
+    seen: list[SeenFace]
+    frame: NDArray[np.int64]
+    frames: int
+
+    def of(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The truth and what was told of a parameter, from the end of the warm-up on."""
+        late = [i for i, frame in enumerate(self.frame) if frame >= WARM]
+        truth = np.array([getattr(self.truth[i], name) for i in late], np.float64)
+        return truth, np.array([getattr(self.seen[i].motion, name) for i in late], np.float64)
+
+
+def watch(transferrer: Transferrer, frames: Iterable[tuple[Image, Truth]], session: Session | None = None) -> Take:
+    """A session's view of a sequence with one face."""
+    session = session or Session(transferrer)
+    truth, seen, index, i = [], [], [], -1
+    for i, (frame, told) in enumerate(frames):
+        faces = session.see(frame, at=i / FPS).faces
+        if faces:
+            truth.append(told)
+            seen.append(min(faces, key=lambda f: np.hypot(f.motion.x - told.x, f.motion.y - told.y)))
+            index.append(i)
+    return Take(truth, seen, np.array(index, np.int64), i + 1)
+
+
+# --- blinks ---
+
+
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(first, last + 1) of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
+
+
+def blinks(take: Take) -> dict[str, Any]:
+    """Counts and delays of one take."""
+    truth, told = take.of("lids")
+    made: dict[str, Any] = {"blinks": 0, "found": 0, "false": 0, "delays": [], "seconds": len(truth) / FPS}
+    for eye in range(2) if len(truth) else ():
+        acted, said = runs(truth[:, eye] < LAW["shut"]), runs(told[:, eye] < LAW["shut"])
+        for start, end in acted:
+            hits = [s for s, e in said if e > start and s < end + NEAR]
+            made["blinks"] += 1
+            made["found"] += bool(hits)
+            made["delays"] += [max(0, hits[0] - start)] if hits else []
+        made["false"] += sum(all(e <= start - 1 or s > end + NEAR for start, end in acted) for s, e in said)
+    return made
+
+
+# --- what is told against what is so ---
+
+
+def expression(take: Take, name: str) -> dict[str, Any]:
+    """Scores of frames at rest and well in an expression, whether they are told right, and the onsets' delays."""
+    truth, told = take.of(name)
+    rest, well, line = truth == 0, truth > 0.55, LAW[name]
+    onsets, delays, missed = runs(truth > 0.3), [], 0
+    for start, end in onsets:
+        above = np.flatnonzero(told[start : end + NEAR] > line)
+        if len(above):
+            delays.append(int(above[0]))
+        else:
+            missed += 1
+    return {
+        "rest": told[rest].tolist(), "well": told[well].tolist(), "onsets": len(onsets), "missed": missed,
+        "delays": delays,
+    }  # fmt: skip
+
+
+def correlation(take: Take, name: str) -> float | None:
+    truth, told = take.of(name)
+    if truth.ndim == 2:
+        truth, told = truth.mean(1), told.mean(1)
+    return float(np.corrcoef(truth, told)[0, 1]) if len(truth) > 2 and truth.std() and told.std() else None
+
+
+def lag(truth: NDArray[np.float64], told: NDArray[np.float64]) -> float:
+    """Milliseconds by which what is told follows the truth, from the delay at which they fit best."""
+    times, best = np.arange(len(truth)), (np.inf, 0.0)
+    for delay in np.arange(0, 6, 0.1):
+        late = np.interp(times - delay, times, truth)
+        difference = (told - late)[6:]
+        best = min(best, (float(np.std(difference)), float(delay)))
+    return 1000 * best[1] / FPS
+
+
+def place(take: Take) -> dict[str, Any]:
+    """Errors of place in pixels of a crop, of roll in degrees; lag; how much of the yaw is told."""
+    (x, told_x), (y, told_y), (apart, told_apart) = (take.of(name) for name in ("x", "y", "apart"))
+    roll, told_roll = take.of("roll")
+    if len(x) < FPS:
+        return {}
+    off = CROP_EYES * np.hypot(told_x - x, told_y - y) / apart
+    return {
+        "error": float(np.median(off)), "error_p95": float(np.percentile(off, 95)),
+        "scale_error": float(np.median(np.abs(told_apart / apart - 1))),
+        "roll_error": float(np.median(np.abs(told_roll - roll))),
+        "lag_ms": lag(x, told_x), "yaw": correlation(take, "yaw"), "followed": len(take.seen) / take.frames,
+    }  # fmt: skip
+
+
+def noise(take: Take) -> dict[str, float]:
+    """Standard deviations of a still face's numbers: place in pixels of a crop, and how far it goes in one frame."""
+    x, y = (CROP_EYES * take.of(name)[1] / take.of("apart")[0] for name in ("x", "y"))
+    if not len(x):
+        return {}
+    steps = np.hypot(np.diff(x), np.diff(y))
+    return {"place": float(max(x.std(), y.std())), "step": float(np.percentile(steps, 95))} | {
+        name: float(take.of(name)[1].std(0).max()) for name in ("lids", "brows", "open", "smile", "yaw", "roll")
+    }
+
+
+def changes(take: Take) -> int:
+    """How often the avatar changed, once there was one."""
+    worn = [face.avatar.parameters for face in take.seen if face.avatar]
+    return sum(a != b for a, b in itertools.pairwise(worn))
+
+
+def first(take: Take, holds: Any, since: float = 0.0) -> float | None:
+    """Seconds from `since` to the first frame whose face fulfils a condition; None if none does."""
+    times = (f / FPS - since for f, face in zip(take.frame, take.seen) if f / FPS >= since and holds(face))
+    return next((round(float(t), 3) for t in times), None)
+
+
+# --- sequences ---
+
+
+def one(transferrer: Transferrer, portrait: Portrait, seconds: Seconds, seed: int) -> dict[str, Any]:
+    """All that one portrait acts alone, unsummarised."""
+
+    def take(script: scripts.Script, camera: acting.Camera = acting.Camera()) -> Take:  # noqa: B008
+        return watch(transferrer, perform(portrait, script, FPS, seed=seed, camera=camera))
+
+    still = take(scripts.still(seconds.still), TRIPOD)
+    blinking, moving = take(scripts.blinking(seconds.blinks, seed)), take(scripts.moving(seconds.moving, seed))
+    alone = {name: take(scripts.alone(name, seconds.alone, seed)) for name in ("open", "smile", "brows", "wide")}
+    return {
+        "still": {**noise(still), "blinks": blinks(still), "changes": changes(still)},
+        "still_told": {n: float(np.mean(still.of(n)[1] > LAW[n])) for n in ("open", "smile")},
+        "blinking": blinks(blinking),
+        "moving": {**place(moving), "blinks": blinks(moving), "changes": changes(moving)},
+        "open": expression(alone["open"], "open"),
+        "smile": expression(alone["smile"], "smile"),
+        "brows": correlation(alone["brows"], "brows"),
+        "wide": correlation(alone["wide"], "wide"),
+        "first_avatar": first(still, lambda face: face.avatar),
+        "glasses": glasses(transferrer, portrait, seed),
+    }
+
+
+def glasses(transferrer: Transferrer, portrait: Portrait, seed: int) -> dict[str, float | None] | None:
+    """Seconds until glasses put on and taken off are followed; None of who wears some already."""
+    on, off, slot = 4.0, 8.0, "accessories"
+
+    def wears(face: SeenFace) -> bool:
+        return face.avatar is not None and face.avatar.parameters.variants.get(slot, NONE) != NONE
+
+    script = scripts.glasses(12.0, on, off, seed)
+    take = watch(transferrer, perform(portrait, script, FPS, seed=seed))
+    before = [wears(face) for f, face in zip(take.frame, take.seen) if on - 1 < f / FPS < on]
+    if not before or any(before):
+        return None
+    return {"on": first(take, wears, on), "off": first(take, lambda face: not wears(face), off)}
+
+
+def cut(transferrer: Transferrer, a: Portrait, b: Portrait, seed: int) -> dict[str, Any]:
+    """A cut from one person to another and back: seconds until there is a new face, and its avatar; whether the first
+    person is known again."""
+    acts = [perform(who, scripts.blinking(4.0, seed), FPS, seed=seed) for who in (a, b, a)]
+    take = watch(transferrer, itertools.chain(*acts))
+    ids = [{face.id for f, face in zip(take.frame, take.seen) if s <= f / FPS < s + 4} for s in (0, 4, 8)]
+    return {
+        "face": first(take, lambda face: face.id not in ids[0], 4.0),
+        "avatar": first(take, lambda face: face.id not in ids[0] and face.avatar, 4.0),
+        "anew": not ids[0] & ids[1],
+        "known_again": ids[2] == ids[0],
+    }
+
+
+def several(transferrer: Transferrer, people: Sequence[Portrait], seconds: float, seed: int) -> dict[str, Any]:
+    """People side by side who drift together and apart: how often an id changed its person or the order changed, and
+    the share of frames in which all were followed."""
+    session, whose, switches, all_seen, orders, n = Session(transferrer), {}, 0, 0, set(), 0
+    cast = list(zip(people, scripts.together(len(people), seconds, seed, cross=True)))
+    for i, (frame, truths) in enumerate(perform_together(cast, FPS, seed=seed)):
+        faces = session.see(frame, at=i / FPS).faces
+        for face in faces:
+            near = [np.hypot(t.x - face.motion.x, t.y - face.motion.y) for t in truths]
+            who = int(np.argmin(near))
+            switches += whose.setdefault(face.id, who) != who
+        if i >= WARM:
+            n += 1
+            all_seen += len(faces) == len(people)
+            if len(faces) == len(people):
+                orders.add(tuple(face.id for face in faces))
+    return {"people": len(people), "switches": switches, "orders": len(orders), "ids": len(whose),
+            "all_followed": all_seen / max(1, n)}  # fmt: skip
+
+
+# --- the report ---
+
+
+def _median(values: Iterable[float | None], digits: int = 3) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(statistics.median(known), digits) if known else None
+
+
+def _blink_figures(takes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    total = {key: sum(take[key] for take in takes) for key in ("blinks", "found", "false", "seconds")}
+    delays = [delay for take in takes for delay in take["delays"]]
+    return {
+        "n": total["blinks"],
+        "found": round(total["found"] / total["blinks"], 4) if total["blinks"] else None,
+        "delay_frames": _median(delays),
+        "delay_frames_p95": round(float(np.percentile(delays, 95)), 1) if delays else None,
+        "false_per_minute": round(60 * total["false"] / max(total["seconds"], 1e-9), 2),
+    }
+
+
+def _expression_figures(takes: Sequence[dict[str, Any]], line: float) -> dict[str, Any]:
+    rest, well = (np.concatenate([np.array(take[key]) for take in takes]) for key in ("rest", "well"))
+    delays = [delay for take in takes for delay in take["delays"]]
+    onsets = sum(take["onsets"] for take in takes)
+    return {
+        "onsets": onsets,
+        "found": round(1 - sum(take["missed"] for take in takes) / onsets, 4) if onsets else None,
+        "delay_frames": _median(delays),
+        "auc": round(auc(np.repeat([0, 1], [len(rest), len(well)]), np.concatenate([rest, well])), 4),
+        "right_at_rest": round(float(np.mean(rest <= line)), 4) if len(rest) else None,
+        "right_in_it": round(float(np.mean(well > line)), 4) if len(well) else None,
+    }
+
+
+def summary(made: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of some portraits together: counts pooled, medians of what is one number a portrait."""
+
+    def middle(*path: str) -> float | None:
+        values = []
+        for record in made:
+            for key in path:
+                record = (record or {}).get(key)
+            values.append(record)
+        return _median(values)
+
+    worst = [record["still"]["place"] for record in made if "place" in record["still"]]
+    return {
+        "blinks": _blink_figures([record["blinking"] for record in made]),
+        "blinks_moving": _blink_figures([record["moving"]["blinks"] for record in made]),
+        "still": {
+            "false_blinks_per_minute": _blink_figures([record["still"]["blinks"] for record in made])[
+                "false_per_minute"
+            ],
+            "noise_px": middle("still", "place"),
+            "noise_px_worst": round(max(worst), 3) if worst else None,
+            "step_px_p95": middle("still", "step"),
+            "told_open": round(float(np.mean([record["still_told"]["open"] for record in made])), 4),
+            "told_smiling": round(float(np.mean([record["still_told"]["smile"] for record in made])), 4),
+            "noise": {
+                key: middle("still", key) for key in ("lids", "brows", "open", "smile", "yaw", "roll")
+            },
+            "changes": sum(record["still"]["changes"] for record in made),
+        },
+        "moving": {
+            key: middle("moving", key)
+            for key in ("error", "error_p95", "scale_error", "roll_error", "lag_ms", "yaw", "followed")
+        }
+        | {"changes": sum(record["moving"]["changes"] for record in made)},
+        "open": _expression_figures([record["open"] for record in made], LAW["open"]),
+        "smile": _expression_figures([record["smile"] for record in made], LAW["smile"]),
+        "brows": middle("brows"),
+        "wide": middle("wide"),
+        "first_avatar_s": middle("first_avatar"),
+        "glasses": _glasses_figures([record["glasses"] for record in made if record["glasses"]]),
+    }  # fmt: skip
+
+
+def _glasses_figures(seen: Sequence[dict[str, float | None]]) -> dict[str, Any]:
+    made: dict[str, Any] = {"n": len(seen)}
+    for way in ("on", "off"):
+        times = [one[way] for one in seen if one[way] is not None and (way == "on" or one["on"] is not None)]
+        of = len(seen) if way == "on" else sum(one["on"] is not None for one in seen)
+        made[way] = {"followed": len(times), "of": of, "seconds": _median(times), "longest": max(times, default=None)}
+    return made
+
+
+def measure(
+    transferrer: Transferrer, cast: Sequence[Portrait], seconds: Seconds, seed: int, log: Any = None
+) -> dict[str, Any]:
+    """All figures. cast: the free portrait first."""
+    made = []
+    for i, portrait in enumerate(cast):
+        made.append(one(transferrer, portrait, seconds, seed + i))
+        if log:
+            print(f"{portrait.name}: {json.dumps(summary(made[-1:]))}", file=log, flush=True)
+    free = cast[0]
+    long = {
+        name: watch(transferrer, perform(free, script, FPS, seed=seed, camera=camera))
+        for name, script, camera in (
+            ("still", scripts.still(seconds.identity), TRIPOD),
+            ("moving", scripts.moving(seconds.identity, seed), acting.Camera()),
+        )
+    }
+    others = [*cast[1:], free]
+    cuts = [cut(transferrer, free, other, seed) for other in others[: -1 or None][:4]]
+    groups = [several(transferrer, [cast[i % len(cast)] for i in range(n)], seconds.moving, seed)
+              for n in (2, 3, 4) if n <= len(cast)]  # fmt: skip
+    names = [portrait.name if i == 0 else f"LFW {i}" for i, portrait in enumerate(cast)]
+    return {
+        "overall": summary(made),
+        "identity": {
+            "seconds": seconds.identity,
+            "changes": {name: changes(take) for name, take in long.items()},
+            "ids": {name: len({face.id for face in take.seen}) for name, take in long.items()},
+            "cuts": cuts,
+            "together": groups,
+        },
+        "portraits": {name: summary([record]) for name, record in zip(names, made)},
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    seen = report["overall"]
+    blinks, moving, still = seen["blinks"], seen["blinks_moving"], seen["still"]
+
+    def share(value: float | None) -> str:
+        return "" if value is None else f"{value:.1%}"
+
+    rows = [
+        ("blinks found, head still / moving", f"{share(blinks['found'])} / {share(moving['found'])}"),
+        ("their delay, frames", f"{blinks['delay_frames']} / {moving['delay_frames']}"),
+        ("false blinks a minute, nothing moves / head still / moving",
+         f"{still['false_blinks_per_minute']} / {blinks['false_per_minute']} / {moving['false_per_minute']}"),
+    ]  # fmt: skip
+    for name, words in (("open", "mouth opened"), ("smile", "smile")):
+        one = seen[name]
+        rows.append((f"{words}: onsets found, delay in frames", f"{share(one['found'])}, {one['delay_frames']}"))
+        rows.append((f"{words}: AUC; right at rest, in it",
+                     f"{one['auc']}; {share(one['right_at_rest'])}, {share(one['right_in_it'])}"))  # fmt: skip
+    rows += [
+        ("brows, width of the mouth: correlation", f"{seen['brows']}, {seen['wide']}"),
+        ("place of a moving head: error, pixels of 256", f"{seen['moving']['error']}"),
+        ("its lag, ms", f"{seen['moving']['lag_ms']}"),
+        ("noise of a still face: median, worst portrait, pixels of 256",
+         f"{still['noise_px']}, {still['noise_px_worst']}"),
+        ("changes of the avatar in a minute, still / moving",
+         " / ".join(str(n) for n in report["identity"]["changes"].values())),
+    ]  # fmt: skip
+    for way, words in (("on", "put on"), ("off", "taken off")):
+        one = seen["glasses"][way]
+        rows.append(
+            (f"glasses {words}: followed, median seconds", f"{one['followed']} of {one['of']}, {one['seconds']}")
+        )
+    cuts = report["identity"]["cuts"]
+    if cuts:
+        rows.append(("cut to another person: seconds to a new avatar", f"{_median(c['avatar'] for c in cuts)}"))
+    return "\n".join(["| measure | value |", "|---|---|", *(f"| {words} | {value} |" for words, value in rows)])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="How well faces are followed, on portraits that act.")
+    parser.add_argument("--data", help="folder of the data packs (default: $DTN_DATA; without: one portrait)")
+    parser.add_argument("--part", choices=tuple(acting.PARTS), default="test", help="whose portraits (default test)")
+    parser.add_argument("--checkpoint", default="emoji", help="a checkpoint's name or folder (default emoji)")
+    parser.add_argument("-n", type=int, default=8, help="portraits of the data packs (default 8)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="short sequences of one portrait of the data")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="also write them there")
+    arguments = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    try:
+        if arguments.n < 0:
+            raise UserError("-n must be at least 0.")
+        data = optional_folder(arguments.data)
+        n = min(arguments.n, 1) if arguments.quick else arguments.n
+        cast = [acting.free(arguments.part)] + (acting.lfw(data, arguments.part, n, arguments.seed) if data else [])
+        transferrer = Transferrer.from_checkpoint(arguments.checkpoint, "cpu")
+        seconds = QUICK if arguments.quick else FULL
+        figures = measure(transferrer, cast, seconds, arguments.seed, None if arguments.json else sys.stderr)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    report = {
+        "part": arguments.part,
+        "n": len(cast),
+        "seed": arguments.seed,
+        "fps": FPS,
+        "seconds": seconds._asdict(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "checkpoint": {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash},
+        **figures,
+    }
+    print(json.dumps(report, indent=1) if arguments.json else table(report))
+    if arguments.output:
+        save(report, arguments.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
