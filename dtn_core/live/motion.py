@@ -7,12 +7,15 @@ this face*, and a smile is told from its neutral mouth, which is learnt while f,
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..faces.landmarks import Points
+from ..types import Image
 
 
 class Motion(NamedTuple):
@@ -128,21 +131,26 @@ class Baseline:
         """Learn from f's reading of the frame in which m was measured."""
         if read.mouth_open < 0.4:
             self.gap += weight * (min(m.gap, 0.1) - self.gap)
-        if read.smiling < 0.3:
+        if read.smiling < 0.4:
             self.smile += weight * (m.smile - self.smile)
             self.width += weight * (m.width - self.width)
-        elif read.smiling > 0.7:
+        elif read.smiling > 0.6:
             self.smile += weight * min(0.0, m.smile - SMILE - self.smile)
 
-    def motion(self, m: Measures) -> Motion:
-        """What was measured, against what is neutral; unfiltered."""
-        lids = np.clip((np.array(m.eyes) / self.eyes - CLOSED) / (1 - CLOSED), 0, 1.3)
+    def motion(self, m: Measures, unlike: tuple[float, float] = (0.0, 0.0)) -> Motion:
+        """What was measured, against what is neutral; unfiltered. unlike: how the eyes look, see `Eye`."""
+        narrow = np.array(m.eyes) / self.eyes
+        lids = np.clip((narrow - CLOSED) / (1 - CLOSED), 0, 1.3)
+        # Looks alone don't close one eye, nor any that the landmarks see wide open.
+        looks = np.where(narrow < 0.85, unlike, np.minimum(unlike, min(unlike) + 3))
+        shut = np.clip((looks - 4) / 4, 0, 1) * np.clip((1.1 - narrow) / 0.15, 0, 1)
+        lids = np.minimum(lids, np.where(shut > 0, 1 - shut, 1.3))
         if abs(lids[0] - lids[1]) < 0.4:  # both eyes blink: one by itself is mostly noise
             lids = (lids + lids.mean()) / 2
         brows = np.clip((np.array(m.brows) - self.brows) / 0.12, -1, 1)
         opened = float(np.clip((m.gap - self.gap - 0.03) / 0.3, 0, 1))
         wide = float(np.clip((m.width - self.width) / 0.2, -1, 1))
-        smile = float(np.clip((m.smile - self.smile - 0.08) / SMILE, 0, 1))
+        smile = float(np.clip((m.smile - self.smile - 0.06) / SMILE, 0, 1))
         pitch = float(np.clip((m.nose - self.nose) / (NOSE * math.sin(TURN)), -1, 1))
         yaw = float(np.clip(m.yaw, -1, 1))
         return Motion(
@@ -163,8 +171,60 @@ class Baseline:
 CLOSED = 0.55
 """Height of a closed eye, as the landmark model sees it, over that of the open one."""
 
-SMILE = 0.45
+SMILE = 0.3
 """How much a full smile adds to the score."""
+
+
+class Eye:
+    """What one open eye of this face looks like, row by row: how bright, and how much is going on across. Lashes lie
+    across and an iris stands, whichever way it looks, so a closed eye has another profile; landmarks miss half of
+    them."""
+
+    WINDOW = 24, 16
+    PATIENCE = 0.7
+    """Seconds for which an eye stays closed by its looks alone; then that is how it looks."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.usual: NDArray[np.float32] | None = None
+        self.level, self.spread = 1.0, 0.03
+        self.low = 0.0
+
+    def __call__(self, frame: Image, points: Points, dt: float) -> float:
+        """How unlike its open self it looks, in units of how much that varies. frame: (H, W, 3) RGB; points: (68, 2)
+        in it; dt: seconds since the frame before."""
+        now = self._profile(frame, points)
+        if self.usual is None:
+            self.usual = now
+        alike = float(now @ self.usual / max(math.sqrt(float((now @ now) * (self.usual @ self.usual))), 1e-6))
+        drop = self.level - alike
+        if drop < 4 * self.spread or self.low > self.PATIENCE:
+            weight = min(1.0, dt / (0.15 if self.low > self.PATIENCE else 1.0))
+            self.usual = self.usual + weight * (now - self.usual)
+            self.level += min(1.0, 1.5 * dt) * (alike - self.level)
+            self.spread = float(np.clip(self.spread + dt * (abs(drop) - self.spread), 0.02, 0.06))
+        self.low = self.low + dt if drop > 4 * self.spread else 0.0
+        return drop / self.spread
+
+    def _profile(self, frame: Image, points: Points) -> NDArray[np.float32]:
+        """(28,), each half with zero mean and unit length."""
+        outer, inner = points[self.first].astype(np.float64), points[self.first + 3].astype(np.float64)
+        across = inner - outer
+        length = max(float(np.hypot(*across)), 1e-6)
+        width, height = self.WINDOW
+        c, s = across / length * (width / 1.5 / length)
+        turn = np.array([[c, s], [-s, c]])
+        shift = np.array([width / 2, height / 2]) - turn @ (outer + inner) / 2
+        window = cv2.warpAffine(
+            frame, np.column_stack([turn, shift]), self.WINDOW, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        )
+        grey = cv2.GaussianBlur(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)[1:-1]
+        return np.concatenate([_unit(grey[:, 2:-2].mean(1)), _unit(np.abs(np.diff(grey, axis=1)).mean(1))])
+
+
+def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    values = values - values.mean()
+    return values / (np.sqrt(float(values @ values)) + 1)
 
 
 class OneEuro:
@@ -205,10 +265,10 @@ _FILTER = np.array(
     + [(1.5, 3.0)] * 2  # brows
     + [(4.0, 4.0)]  # open
     + [(1.5, 3.0)]  # wide
-    + [(2.0, 3.0)]  # smile
+    + [(4.0, 3.0)]  # smile
 )
 """Cutoff in Hz and beta of every number of `Motion`. In motion the lag of place is below 20 ms, that of lids 18 ms at
-most, that of a smile 80."""
+most, that of a smile 40."""
 
 
 class Mover:
@@ -216,15 +276,19 @@ class Mover:
 
     def __init__(self) -> None:
         self.baseline = Baseline()
+        self._eyes = Eye(36), Eye(42)
+        self._narrow: deque[tuple[float, float]] = deque(maxlen=3)
         self._filter = OneEuro(_FILTER[:, 0], _FILTER[:, 1])
         self._unit = 0.0
         self.measured: Measures | None = None
 
-    def __call__(self, points: Points, dt: float) -> Motion:
-        """points: (68, 2); dt: seconds since the frame before."""
-        m = self.measured = measure(points)
+    def __call__(self, frame: Image, points: Points, dt: float) -> Motion:
+        """frame: (H, W, 3) RGB; points: (68, 2) in it; dt: seconds since the frame before."""
+        m = measure(points)
+        self._narrow.append(m.eyes)  # landmarks of eyes jump for a frame now and then
+        m = self.measured = m._replace(eyes=tuple(map(float, np.median(self._narrow, 0))))
         self.baseline.follow(m, dt)
-        now = self.baseline.motion(m)
+        now = self.baseline.motion(m, tuple(eye(frame, points, dt) for eye in self._eyes))
         self._unit = self._unit or now.apart
         u = self._unit
         near = self._filter.value[3] if self._filter.value is not None else now.roll

@@ -32,7 +32,7 @@ from .motion import Expression, Measures, Motion
 from .person import SAME, Person, part
 from .tracks import MOST, Cuts, Track, is_new, start, without_twins
 
-READ = 0.5
+READ = 0.45
 """Seconds between two readings of a face by f and c."""
 
 SETTLED = 6
@@ -220,10 +220,10 @@ class Session:
             if len(self._tracks) < MOST and is_new(face, self._tracks):
                 track = start(frame, square_of(face), face.score, now)
                 if track and is_new(track.face, self._tracks):
-                    track.motion = track.mover(track.points, 1 / 30)
-                    self._tracks.append(self._again(track, now))
+                    track.motion = track.mover(frame, track.points, 1 / 30)
+                    self._tracks.append(self._again(track, frame, now))
 
-    def _again(self, track: Track, now: float) -> Track:
+    def _again(self, track: Track, frame: Image, now: float) -> Track:
         """A face that was lost a moment ago at this place goes on."""
         for lost in self._lost:
             at, old = lost
@@ -231,7 +231,7 @@ class Session:
                 self._lost.remove(lost)
                 old.points, old.square, old.checked, old.doubts = track.points, track.square, now, 0
                 old.met = float("-inf")  # make sure
-                old.motion = old.mover(old.points, 1 / 30)
+                old.motion = old.mover(frame, old.points, 1 / 30)
                 return old
         return track
 

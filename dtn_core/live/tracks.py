@@ -72,7 +72,7 @@ class Track:
         self.points = points
         if _moved(self.square, square):
             self.square = square
-        self.motion = self.mover(points, dt)
+        self.motion = self.mover(frame, points, dt)
         return True
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import torch
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -45,7 +46,7 @@ class Live:
 
     def __init__(self, translations: Translations[Transferrer]) -> None:
         self._translations = translations
-        self._slow_nets = ThreadPoolExecutor(1, "live-nets")
+        self._slow_nets = ThreadPoolExecutor(1, "live-nets", torch.set_num_threads, (1,))  # more wait for each other
         self._turns = CapacityLimiter(max(1, os.cpu_count() or 1))
         self._open = 0
         self._by_name: dict[str, tuple[Wire, float]] = {}
