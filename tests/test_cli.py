@@ -374,7 +374,7 @@ def test_bad_input_is_one_line(emojify, hopper_path, noise, tmp_path):
     save(blank, noise)
     save(dot, noise[:1, :1])
     target = tmp_path / "out.png"
-    refusal(emojify(video, "-o", target), "is a video")
+    refusal(emojify(video, "-o", target), "a video is written as MP4")
     refusal(emojify(empty, "-o", target), "0 bytes")
     refusal(emojify(tmp_path / "missing.jpg", "-o", target), "no such file")
     refusal(emojify(blank, "-o", target), "no face found")

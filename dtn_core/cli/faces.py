@@ -12,17 +12,21 @@ from . import runner
 if TYPE_CHECKING:
     from ..transfer import Transferrer
     from ..types import Image, Kind, RefusedFace, Result, TransferredFace
+    from ..video.redraw import Mode
 
 BLANK = {"turned": 0, "faces": [], "refused": [], "outputs": [], "ms": {}}
 
 
 class Request(NamedTuple):
-    """What to make of every picture. size: side of an emoji alone, in pixels."""
+    """What to make of every picture, and of every video. size: side of an emoji alone, in pixels; background: behind
+    it, "#rrggbb"."""
 
     kind: Kind
-    mode: str
+    mode: Mode
+    video_mode: Mode
     size: int
     all_faces: bool
+    background: str | None
 
 
 def convert(transferrer: Transferrer, request: Request, job: runner.Job, record: runner.Record) -> None:
@@ -59,7 +63,9 @@ def outputs(
 ) -> Iterator[tuple[Path, Image | bytes, Sequence[TransferredFace]]]:
     """Files, their pictures or content, and the faces redrawn in them."""
     from ..avatars.export import FORMATS, export
+    from ..colours import to_rgb
     from ..faces.compose import beside
+    from ..images import over
 
     if request.mode == "paste":
         yield target, result.composed, result.faces
@@ -69,10 +75,11 @@ def outputs(
         for path, face in zip(runner.numbered(target, len(result.faces)), result.faces):
             format = target.suffix.lower()[1:]
             if face.avatar and format in FORMATS:
-                yield path, export(face.avatar.parameters, format, request.size), [face]
-            else:
-                small = request.size == 64 and face.kind == "painted"
-                yield path, face.raw if small else face.picture(request.size), [face]
+                yield path, export(face.avatar.parameters, format, request.size, request.background), [face]
+                continue
+            small = request.size == 64 and face.kind == "painted"
+            picture = face.raw if small else face.picture(request.size)
+            yield path, over(picture, to_rgb(request.background)) if request.background else picture, [face]
 
 
 def confidences(faces: Sequence[TransferredFace]) -> str:

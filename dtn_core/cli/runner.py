@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from copy import deepcopy
@@ -101,11 +101,12 @@ def numbered(target: Path, n: int) -> list[Path]:
     return [target] if n == 1 else [target.with_stem(f"{target.stem}-{i}") for i in range(1, n + 1)]
 
 
-def pair(inputs: Sequence[str], output: str, suffixes: set[str], zips: ExitStack) -> list[Job]:
+def pair(
+    inputs: Sequence[str], output: str, suffixes: set[str], zips: ExitStack, videos: Collection[str] = ()
+) -> list[Job]:
     """Pair pictures, and those of folders and zips, with the files to write; their suffixes are these. Makes the
-    output's folder. zips: stay open as long as it does. Raises UserError if the output can't hold them or can't be
-    written."""
-    from ..images import PICTURE_SUFFIXES
+    output's folder. zips: stay open as long as it does; videos: suffixes of files that are written as MP4. Raises
+    UserError if the output can't hold them or can't be written."""
 
     sources, out = [Path(name) for name in inputs], Path(output)
     for path in (*sources, out):
@@ -113,12 +114,13 @@ def pair(inputs: Sequence[str], output: str, suffixes: set[str], zips: ExitStack
             raise UserError(f"{path}: name too long. Use a shorter one.")
     to_file = bool(out.suffix) and not out.is_dir() and not output.endswith(os.sep)
     if to_file and out.suffix.lower() not in suffixes:
-        raise UserError(f"{output}: unknown picture type '{out.suffix}'. Use .png or .jpg, or -o {output}{os.sep}")
+        known = ".png or .jpg, .mp4 for a video" if videos else ".png or .jpg"
+        raise UserError(f"{output}: unknown picture type '{out.suffix}'. Use {known}, or -o {output}{os.sep}")
     if to_file and (len(sources) > 1 or sources[0].is_dir() or _is_zip(sources[0])):
         raise UserError(f"{output}: several pictures need a folder, not a file. Use -o FOLDER.")
     make_folder(out.parent if to_file else out)
     jobs, taken = [], {}
-    for job in _jobs(sources, out, to_file, PICTURE_SUFFIXES, zips):
+    for job in _jobs(sources, out, to_file, videos, zips):
         error, (source, target) = job.error, job[:2]
         if target is None:
             pass
@@ -134,18 +136,24 @@ def _is_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip" and path.is_file()
 
 
-def _jobs(sources: Sequence[Path], out: Path, to_file: bool, suffixes: set[str], zips: ExitStack) -> Iterator[Job]:
+def _jobs(sources: Sequence[Path], out: Path, to_file: bool, videos: Collection[str], zips: ExitStack) -> Iterator[Job]:
+    from ..images import PICTURE_SUFFIXES
+
+    def written(source: Path) -> str:
+        return ".mp4" if source.suffix.lower() in videos else ".png"
+
     for source in sources:
         if _is_zip(source):
-            yield from _of_zip(source, out, suffixes, zips)
+            yield from _of_zip(source, out, PICTURE_SUFFIXES, zips)
             continue
         if not source.is_dir():
-            yield Job(source, out if to_file else out / f"{source.stem}.png")
+            yield Job(source, out if to_file else out / f"{source.stem}{written(source)}")
             continue
-        inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        known = PICTURE_SUFFIXES.union(videos)
+        inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in known and p.is_file())
         pictures = [p for p in inside if out == source or out not in p.parents]  # not what an earlier call wrote
         for picture in pictures:
-            yield Job(picture, out / picture.relative_to(source).with_suffix(".png"))
+            yield Job(picture, out / picture.relative_to(source).with_suffix(written(picture)))
         if not pictures:
             yield Job(source, None, f"{source}: no pictures in this folder. Give one with pictures.")
 
@@ -168,11 +176,15 @@ def _of_zip(path: Path, out: Path, suffixes: set[str], zips: ExitStack) -> Itera
 
 
 def convert_all(
-    jobs: Sequence[Job], convert: Callable[[Job, Record], None], blank: Record, workers: int = 1
+    jobs: Sequence[Job],
+    convert: Callable[[Job, Record], None],
+    blank: Record,
+    workers: int = 1,
+    stop: Callable[[], None] = lambda: None,
 ) -> list[Record]:
     """Call convert(job, record) for every job, `workers` at a time; it fills the record, a copy of `blank`. One that
-    fails with a UserError doesn't stop the others. Returns the records in the order of the jobs; after Ctrl-C only of
-    those that are done by then."""
+    fails with a UserError doesn't stop the others. stop: called at Ctrl-C, for those that take long. Returns the
+    records in the order of the jobs; after Ctrl-C only of those that are done by then."""
     from tqdm import tqdm
 
     def one(job: Job) -> Record:
@@ -198,19 +210,22 @@ def convert_all(
                 future.result()
                 bar.update()
         except BaseException as error:
+            stop()
             pool.shutdown(cancel_futures=True)
             if not isinstance(error, KeyboardInterrupt) or len(jobs) == 1:
                 raise
     return [future.result() for future in futures if not future.cancelled() and not future.exception()]
 
 
-def finish(records: Sequence[Record], about: Mapping[str, Any], as_json: bool, wanted: int) -> int:
+def finish(
+    records: Sequence[Record], about: Mapping[str, Any], as_json: bool, wanted: int, what: str = "pictures"
+) -> int:
     """Report what was done: a line, and with --json the records after `about`. wanted: how many pictures there were.
     Returns the exit code; 130 where Ctrl-C stopped it before the last one."""
     failed = sum(record["error"] is not None for record in records)
     stopped = "stopped: " if len(records) < wanted else ""
     if wanted > 1:
-        log(f"{stopped}{len(records) - failed} of {wanted} pictures done" + (f", {failed} failed" if failed else ""))
+        log(f"{stopped}{len(records) - failed} of {wanted} {what} done" + (f", {failed} failed" if failed else ""))
     if as_json:
         print(json.dumps({**about, "failed": failed, "inputs": records}))
     if stopped:

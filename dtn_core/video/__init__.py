@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 import av
 
+from ..avatars.parameters import Parameters
 from ..errors import UserError
 from ..files import check_file, replacing
 from ..transfer import Transferrer
@@ -41,14 +42,15 @@ class Progress(NamedTuple):
 @dataclass(frozen=True)
 class Report:
     """What became of a video. frames, seconds: its length; width, height: as written, even numbers; with_faces: frames
-    in which somebody was redrawn; sound: kept as it was ("copied"), "encoded" as AAC, or "none"; damaged: packets that
-    couldn't be read."""
+    in which somebody was redrawn; avatars: everybody's, in the order in which they came; none where they are painted;
+    sound: kept as it was ("copied"), "encoded" as AAC, or "none"; damaged: packets that couldn't be read."""
 
     frames: int
     seconds: float
     width: int
     height: int
     with_faces: int
+    avatars: tuple[Parameters, ...]
     sound: Sound
     damaged: int
 
@@ -119,4 +121,4 @@ def _convert(
             raise UserError(f"{reader.name}: no face found. Use a video with a face that looks at the camera.")
         writer.finish()
     width, height = writer.video.width, writer.video.height
-    return Report(frames, round(seconds, 3), width, height, with_faces, writer.sound, reader.damaged)
+    return Report(frames, round(seconds, 3), width, height, with_faces, redraw.avatars, writer.sound, reader.damaged)

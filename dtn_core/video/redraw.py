@@ -40,6 +40,7 @@ class Drawn:
     def __init__(self, transferrer: Transferrer) -> None:
         self._session = Session(transferrer)
         self._puppets: dict[int, Puppet] = {}
+        self.avatars: dict[int, Parameters] = {}
 
     def __call__(self, frame: Frame) -> list[Look]:
         seen = self._session.see(frame.picture, float(frame.time))
@@ -49,7 +50,7 @@ class Drawn:
         puppet = self._puppets.pop(face.id, None)
         if puppet is None or puppet.parameters != parameters:
             puppet = Puppet(parameters)
-        self._puppets[face.id] = puppet
+        self._puppets[face.id], self.avatars[face.id] = puppet, parameters
         if len(self._puppets) > KEPT:
             del self._puppets[next(iter(self._puppets))]
         return Look(partial(puppet.sticker, face.motion), partial(puppet.draw, face.motion), face.motion.apart)
@@ -86,6 +87,11 @@ class Redrawer:
             transferrer.checkpoint.painter()
         self._faces: Drawn | Painted = Painted(transferrer) if painted else Drawn(transferrer)
         self._mode, self._size, self._background = mode, size, background
+
+    @property
+    def avatars(self) -> tuple[Parameters, ...]:
+        """Everybody's so far; none where they are painted."""
+        return tuple(self._faces.avatars.values()) if isinstance(self._faces, Drawn) else ()
 
     def shape(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of what becomes of frames of this size."""
