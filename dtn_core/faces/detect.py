@@ -74,6 +74,15 @@ def detect(
     return tuple(_face(frame, f) for f in _distinct(found)[:max_faces])
 
 
+def detect_live(frame: Image, side: int, max_faces: int | None = None) -> tuple[Face, ...]:
+    """Faces of a frame by HOG alone, in a copy whose longest side has so many pixels: from 80 pixels of the copy up."""
+    scale = side / max(frame.shape[:2])
+    size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
+    copy = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    found = [f for f in _hog(copy, scale) if f.score >= LIVE_SURE]
+    return tuple(_face(frame, f) for f in _distinct(found)[:max_faces])
+
+
 def detect_upright(
     frame: Image, *, thorough: bool = True, max_side: int = 1280, max_faces: int | None = None
 ) -> tuple[Image, tuple[Face, ...], int]:

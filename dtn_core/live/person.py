@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -108,11 +108,12 @@ class Person:
         """Whether the readings so far speak for a change, this one included."""
         worn, seen = _chosen(self.avatar.parameters), _chosen(now.parameters)
         for head, p in now.likely.items():
-            value = seen.get(head)
-            if value is None or value == worn[head] or not p:
+            value, old = seen.get(head), worn[head]
+            if value is None or value == old or not p:
                 gain = -2 * DOUBT
             else:
-                odds = math.log(max(p.get(value, 0), 1e-3) / max(p.get(worn[head], 0), 1e-3))
+                p = _by_kind(self.avatar.parameters, head, p, value, old)
+                odds = math.log(max(p.get(value, 0), 1e-3) / max(p.get(old, 0), 1e-3))
                 gain = float(np.clip(odds, -4, 4)) - DOUBT
             self._evidence[head] = max(0.0, self._evidence.get(head, 0.0) + gain)
         return any(value >= ENOUGH for value in self._evidence.values())
@@ -128,6 +129,15 @@ def _calm(drawer: Drawer, reading: Reading) -> Avatar:
 def _chosen(parameters: Parameters) -> dict[str, str]:
     """Head → variant or colour."""
     return {**parameters.variants, **{f"colour:{name}": code for name, code in parameters.colours.items()}}
+
+
+def _by_kind(parameters: Parameters, head: str, p: Mapping[str, float], *values: str) -> Mapping[str, float]:
+    """The probabilities of values, each with those of its kind (`Spec.kinds`) where the kinds differ."""
+    kinds = parameters.spec.kinds.get(head, {})
+    of = [next((variants for variants in kinds.values() if value in variants), (value,)) for value in values]
+    if len(set(of)) < len(of):
+        return p
+    return {value: sum(p.get(variant, 0) for variant in variants) for value, variants in zip(values, of)}
 
 
 def _kept(old: Parameters, new: Avatar) -> Parameters:

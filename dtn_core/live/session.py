@@ -19,8 +19,8 @@ from ..avatars.parameters import Parameters
 from ..avatars.roles import carry
 from ..drawer import Reading
 from ..errors import UserError
-from ..faces.align import align
-from ..faces.detect import detect
+from ..faces.align import align, chip
+from ..faces.detect import detect_live
 from ..faces.landmarks import square_of
 from ..faces.quality import UNSURE, Quality, judge
 from ..faces.track import overlap
@@ -43,6 +43,9 @@ MET = 3.0
 
 SEARCHED = (0.12, 1.0)
 """Seconds between two searches of the whole frame: while no face is followed, and while one is."""
+
+SIDES = (480, 800)
+"""Longest sides of the copies that are searched in turn: one is quick, the other shows faces from 64 of 640 pixels."""
 
 GONE = 0.7
 """Seconds for which a lost face that turns up at the same place is taken for the same, unless there was a cut."""
@@ -82,7 +85,7 @@ class Edit(NamedTuple):
 
 class _Look(NamedTuple):
     """What is asked of the slower nets. meet: whether the recogniser is to look at a face; skin: whether to read it;
-    search: whether to look for new faces."""
+    side: of the copy to search for new faces; 0: none."""
 
     frame: Image
     tracks: tuple[Track, ...]
@@ -90,7 +93,7 @@ class _Look(NamedTuple):
     measures: tuple[Measures | None, ...]
     meet: tuple[bool, ...]
     skin: bool
-    search: bool
+    side: int
 
 
 class _Looked(NamedTuple):
@@ -127,7 +130,7 @@ class Session:
         self._pending: tuple[_Look, Future[_Looked]] | None = None
         self._cuts = Cuts()
         self._searched = self._last = float("-inf")
-        self._next = 1
+        self._next, self._searches = 1, 0
 
     def options(self, values: Mapping[str, Any]) -> None:
         """What the viewer wants, any of: style, lock (keep all avatars as they are), edits (id → parameters and edited,
@@ -160,7 +163,11 @@ class Session:
             self._lose(self._tracks, float("-inf"))  # who comes now is told by face alone
             self._tracks, self._searched, self._pending = [], float("-inf"), None
         kept = without_twins([track for track in self._tracks if track.follow(frame, now, dt)])
-        self._lose([track for track in self._tracks if track not in kept], now)
+        gone = [track for track in self._tracks if track not in kept]
+        self._lose([track for track in gone if not track.jumped], now)
+        self._lose([track for track in gone if track.jumped], float("-inf"))
+        if any(track.jumped for track in gone):
+            self._searched = float("-inf")
         self._tracks = kept
         self._look(frame, now)
         faces = sorted(filter(None, map(self._shown, self._tracks)), key=lambda face: face.id)
@@ -193,12 +200,14 @@ class Session:
             return None
         for track in due:
             track.read = now
+        side = 0
         if search:
-            self._searched = now
+            self._searched, self._searches = now, self._searches + 1
+            side = SIDES[self._searches % 2 - 1]
         meet = tuple(not track.id or track.strange > 0 or now - track.met >= MET for track in due)
         skin = any(track.person.count < SETTLED or track.person.count % SETTLED == 0 for track in due)
         faces, measures = tuple(track.face for track in due), tuple(track.mover.measured for track in due)
-        return _Look(frame, tuple(due), faces, measures, meet, skin, search)
+        return _Look(frame, tuple(due), faces, measures, meet, skin, side)
 
     def _heed(self, look: _Look, looked: _Looked, frame: Image, now: float) -> None:
         drawer = self.transferrer.checkpoint.drawer
@@ -229,7 +238,7 @@ class Session:
             at, old = lost
             if now - at < GONE and overlap(old.face.box, track.face.box) > 0.3:
                 self._lost.remove(lost)
-                old.points, old.square, old.checked, old.doubts = track.points, track.square, now, 0
+                old.points, old.square, old.checked, old.doubts, old.patch = track.points, track.square, now, 0, None
                 old.met = float("-inf")  # make sure
                 old.motion = old.mover(frame, old.points, 1 / 30)
                 return old
@@ -238,14 +247,15 @@ class Session:
     def _meet(self, track: Track, descriptor: NDArray[np.float32], now: float) -> None:
         """Who is this? The one whom it was taken for, one who was here before, or somebody new."""
         track.met = now
+        known = [(float(np.linalg.norm(old.person.descriptor - descriptor)), at, old) for at, old in self._lost]
+        distance, at, old = min(known, key=lambda one: one[0], default=(1.0, 0.0, None))
         if track.id:
-            track.strange = track.strange + 1 if track.person.meet(descriptor) >= SAME else 0
+            now_seen = track.person.meet(descriptor)
+            track.strange = track.strange + 1 if now_seen >= min(SAME, distance) else 0
             if track.strange < 2:
                 return
             self._lost.append((float("-inf"), _left(track)))  # another person took the place
             track.person, track.strange, track.clear = Person(), 0, None
-        known = [(float(np.linalg.norm(old.person.descriptor - descriptor)), at, old) for at, old in self._lost]
-        distance, at, old = min(known, key=lambda one: one[0], default=(1.0, 0.0, None))
         if old is not None and distance < SAME:
             self._lost = [lost for lost in self._lost if lost[1] is not old]
             track.id, track.person, track.mover.baseline = old.id, old.person, old.mover.baseline
@@ -318,7 +328,7 @@ def _left(track: Track) -> Track:
 
 def _answer(transferrer: Transferrer, look: _Look) -> _Looked:
     """Runs the slower nets. Changes nothing."""
-    found = detect(look.frame, thorough=False, max_faces=MOST) if look.search else ()
+    found = detect_live(look.frame, look.side, MOST) if look.side else ()
     heads = [align(look.frame, face) for face in look.faces]
     qualities = tuple(judge(look.frame, head) for head in heads)
     readable = tuple(
@@ -330,7 +340,7 @@ def _answer(transferrer: Transferrer, look: _Look) -> _Looked:
     reading = transferrer.read(_tensor(heads, readable), look.skin) if readable else None
     descriptors: list[NDArray[np.float32] | None] = [None] * len(heads)
     if met:
-        for i, descriptor in zip(met, _descriptors(_tensor(heads, met))):
+        for i, descriptor in zip(met, _descriptors([chip(look.frame, look.faces[i]) for i in met])):
             descriptors[i] = descriptor
     return _Looked(found, qualities, readable, reading, tuple(descriptors))
 
@@ -340,11 +350,11 @@ def _tensor(heads: Sequence[AlignedFace], index: Sequence[int]) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _descriptors(x: torch.Tensor) -> NDArray[np.float32]:
-    """(N, 3, S, S) head crops in [-1, 1] → (N, 128) descriptors by dlib's face recogniser."""
-    return _recogniser()(x).numpy()
+def _descriptors(chips: Sequence[Image]) -> NDArray[np.float32]:
+    """N chips (`faces.align.chip`) → (N, 128) descriptors by dlib's face recogniser."""
+    return _recogniser()(to_tensor(chips)).numpy()
 
 
 @cache
-def _recogniser() -> DlibEncoder:
-    return DlibEncoder().eval()
+def _recogniser() -> torch.nn.Module:
+    return DlibEncoder().eval().net

@@ -29,6 +29,9 @@ UNLIKE = -0.6
 STEADY = 0.03
 """Share of a face's side by which it may move before its patch does: landmarks tremble when the patch moves."""
 
+JUMP = 22.0
+"""Mean difference of a face to the frame before, in grey levels, from which it may not be the same any more."""
+
 CUT = 40.0
 """Mean difference of two frames, in grey levels, from which a cut lies between them."""
 
@@ -52,6 +55,8 @@ class Track:
     strange: int = 0
     clear: float | None = None
     note: str | None = None
+    patch: Image | None = None
+    jumped: bool = False
 
     @property
     def face(self) -> Face:
@@ -64,6 +69,13 @@ class Track:
         square = square_around(points)
         if not _plausible(self.square, square, frame.shape):
             return False
+        if self.patch is not None and difference(patch, self.patch) > JUMP:  # moved quickly, gone, or somebody else
+            points, patch = landmarks(frame, square)
+            square = square_around(points)
+            self.jumped = difference(patch, self.patch) > JUMP
+            if self.jumped or not _plausible(self.square, square, frame.shape):
+                return False
+        self.patch = patch
         if now - self.checked >= CHECKED:
             self.checked = now
             self.doubts = self.doubts + 1 if likeness_of_patch(patch) < UNLIKE else 0
@@ -113,10 +125,13 @@ class Cuts:
         """Whether a cut lies between the frame before and this one. A change of light alone is none."""
         small = cv2.cvtColor(cv2.resize(frame, (32, 24), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
         last, self._last = self._last, small
-        if last is None:
-            return False
-        change = small.astype(np.float32) - last
-        return float(np.abs(change - np.median(change)).mean()) > CUT
+        return last is not None and difference(small, last) > CUT
+
+
+def difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Mean difference of two grey pictures in grey levels, a change of light alone left out."""
+    change = a.astype(np.float32) - b
+    return float(np.abs(change - change.mean()).mean())
 
 
 def _plausible(old: Square, new: Square, shape: tuple[int, ...]) -> bool:

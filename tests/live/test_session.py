@@ -1,0 +1,180 @@
+"""Who is seen and how they move, on made videos of real portraits."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+
+from dtn_core.errors import UserError
+from dtn_core.live import session as sessions
+from dtn_core.live.session import Session
+from dtn_core.live.tracks import Cuts
+
+HEADS = {512: (slice(0, 280), slice(84, 364)), 600: (slice(20, 400), slice(60, 440))}
+"""Where the heads of Eileen Collins and Grace Hopper are, by the heights of their portraits."""
+
+
+def framed(*portraits, left=0):
+    """A (480, 640, 3) frame with heads side by side, 300 pixels high, shifted to the right."""
+    frame = np.full((480, 640, 3), 128, np.uint8)
+    for n, picture in enumerate(portraits):
+        x = 10 + left + n * 310
+        head = np.ascontiguousarray(picture[HEADS[picture.shape[0]]])
+        part = cv2.resize(head, (300, 300), interpolation=cv2.INTER_AREA)[:, : 640 - x]
+        frame[90:390, x : x + part.shape[1]] = part
+    return frame
+
+
+class Video:
+    """Feeds a session at 30 frames a second."""
+
+    def __init__(self, session):
+        self.session, self.second = session, 0.0
+
+    def play(self, frame, n=1):
+        for _ in range(n):
+            self.second += 1 / 30
+            seen = self.session.see(frame, self.second)
+        return seen
+
+
+@pytest.fixture
+def video(drawing):
+    return Video(Session(drawing))
+
+
+def test_a_face_keeps_its_name_and_is_followed(video, astronaut):
+    places = []
+    for shift in range(0, 120, 8):
+        seen = video.play(framed(astronaut, left=shift))
+        (face,) = seen.faces
+        assert face.id == 1
+        assert face.avatar is not None
+        places.append(face.motion.x - shift)
+    assert np.ptp(places) < 5
+    assert 30 < face.motion.apart < 60
+    assert face.seen > 0.5
+
+
+def test_nothing_to_see(video, noise):
+    black = np.zeros((480, 640, 3), np.uint8)
+    assert video.play(black, 5).faces == ()
+    assert video.play(noise, 5) == ((), (), "")
+
+
+def test_a_lost_face_goes_and_comes_back_as_itself(video, astronaut):
+    first = video.play(framed(astronaut), 3).faces[0]
+    seen = video.play(np.full((480, 640, 3), 128, np.uint8))
+    assert (seen.faces, seen.gone) == ((), (1,))
+    again = video.play(framed(astronaut, left=200), 12).faces[0]
+    assert again.id == 1
+    assert again.avatar is first.avatar
+
+
+def test_a_cut_to_somebody_else_starts_anew(video, astronaut, hopper):
+    video.play(framed(astronaut), 5)
+    seen = video.play(framed(hopper), 3)
+    assert [face.id for face in seen.faces] == [2]
+    assert [face.id for face in video.play(framed(astronaut), 3).faces] == [1]
+
+
+def test_another_person_at_the_same_place_without_a_cut(video, astronaut, hopper, monkeypatch):
+    monkeypatch.setattr(Cuts, "__call__", lambda *_: False)
+    monkeypatch.setattr(sessions, "MET", 0.3)
+    video.play(framed(astronaut), 5)
+    left = [face.id for face in video.play(framed(hopper), 75).faces]
+    assert left == [2]
+
+
+def test_two_people_keep_their_order(video, astronaut, hopper):
+    assert len(video.play(framed(astronaut, hopper), 3).faces) == 2
+    names = {tuple(face.id for face in video.play(framed(astronaut, hopper, left=s)).faces) for s in range(0, 20, 4)}
+    assert names == {(1, 2)}
+
+
+def test_in_the_background_it_comes_to_the_same(drawing, astronaut):
+    with ThreadPoolExecutor(1) as background:
+        session = Session(drawing, background)
+        video = Video(session)
+        for _ in range(200):
+            seen = video.play(framed(astronaut))
+            if session._pending:
+                session._pending[1].exception()  # waits
+            if seen.faces and seen.faces[0].avatar:
+                break
+    plain = Video(Session(drawing)).play(framed(astronaut))
+    assert seen.faces[0].avatar.parameters == plain.faces[0].avatar.parameters
+
+
+def test_edits_are_worn_by_whom_they_were_made_for(video, astronaut, hopper):
+    frame = framed(astronaut, hopper)
+    plain = video.play(frame, 3).faces
+    edited = plain[1].avatar.parameters.to_dict()
+    edited["colours"]["clothes"] = "#123456"
+    video.session.options({"edits": {"2": {"parameters": edited, "edited": ["colour:clothes"]}}})
+    one, two = video.play(frame).faces
+    assert one.avatar is plain[0].avatar
+    assert two.avatar.parameters.colours["clothes"] == "#123456"
+    assert two.version == plain[1].version + 1
+    assert video.session.edited(2) == ("colour:clothes",)
+    assert video.session.chosen(2) == plain[1].avatar.parameters
+    video.session.options({"edits": {}})
+    assert video.play(frame).faces[1].avatar is plain[1].avatar
+
+
+def test_another_style(drawing, drawn_only, tiny, astronaut):
+    known = {"": drawing, "other": drawn_only, "painted": tiny}
+    video = Video(Session(drawing, pick=known.get))
+    first = video.play(framed(astronaut), 3).faces[0]
+    video.session.options({"style": "other"})
+    assert video.play(framed(astronaut), 12).faces[0].avatar is not first.avatar
+    assert video.session.transferrer is drawn_only
+    with pytest.raises(UserError, match="doesn't draw"):
+        video.session.options({"style": "painted"})
+    assert video.session.transferrer is drawn_only
+
+
+def test_anew_forgets_everybody(video, astronaut, hopper):
+    video.play(framed(hopper), 3)
+    video.session.options({"anew": True})
+    assert [face.id for face in video.play(framed(astronaut), 2).faces] == [1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        {"edits": 3},
+        {"edits": {"x": {}}},
+        {"edits": {"1": []}},
+        {"edits": {"1": {"parameters": {"style": "none"}}}},
+        {"edits": {str(n): {"parameters": {}} for n in range(100)}},
+    ],
+)
+def test_bad_options_change_nothing(video, astronaut, options):
+    video.play(framed(astronaut), 2)
+    with pytest.raises(UserError):
+        video.session.options(options)
+    assert video.play(framed(astronaut)).faces[0].id == 1
+
+
+def test_a_painted_style_is_refused(tiny):
+    with pytest.raises(UserError, match="doesn't draw"):
+        Session(tiny)
+
+
+def test_no_more_than_eight_are_followed(video, astronaut):
+    small = cv2.resize(astronaut[:300, 100:400], (160, 160), interpolation=cv2.INTER_AREA)
+    crowd = np.tile(small, (3, 4, 1))
+    for _ in range(3):
+        assert len(video.play(crowd).faces) <= 8
+
+
+def test_cuts_are_told_and_light_is_not(astronaut, hopper):
+    cuts, dim = Cuts(), (framed(astronaut) * 0.6).astype(np.uint8)
+    assert not cuts(framed(astronaut))
+    assert not cuts(framed(astronaut, left=12))
+    assert not cuts(framed(astronaut))
+    assert not cuts(dim)
+    assert cuts(255 - np.ascontiguousarray(hopper))
