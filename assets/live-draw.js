@@ -117,9 +117,9 @@ class Puppet {
     }
   }
 
-  // What is drawn stays until its number is clearly beyond the threshold.
+  // What is drawn stays until its number is clearly below the threshold.
   mouthOf({ smile, open }, law) {
-    const is = (value, threshold, now) => value > threshold + (now ? -law.hold : law.hold);
+    const is = (value, threshold, now) => value > threshold - (now ? law.hold : 0);
     const [smiles, opens] = [
       is(smile, law.smile, this.mouth === "smile" || this.mouth === "laugh"),
       is(open, law.open, this.mouth === "open" || this.mouth === "laugh"),
@@ -273,8 +273,9 @@ class Scene {
   }
 
   overFace({ puppet: { rig } }, m, [left, top, wide], width) {
-    const scale = wide / width;
-    return matrix(m.apart * scale / rig.eyes[2] * rig.larger, m.roll, rig.eyes, [left + m.x * scale, top + m.y * scale]);
+    const scale = wide / width, beside = -rig.law.turn * m.apart * m.yaw;  // a turned head lies beside its eyes
+    const [x, y] = [m.x + beside * Math.cos(m.roll * Math.PI / 180), m.y + beside * Math.sin(m.roll * Math.PI / 180)];
+    return matrix(m.apart * scale / rig.eyes[2] * rig.larger, m.roll, rig.eyes, [left + x * scale, top + y * scale]);
   }
 
   // Large, its shoulders on the lower edge; it leans as the face leaves its usual place.

@@ -48,7 +48,7 @@ window.addEventListener("avatar:edited", ({ detail: { id, parameters, edited, qu
 // ── the stage ──
 
 const live = goLive({ canvas, base, look, options: { style: props.value[0], lock: false, edits }, onchange: show, onanswer: follow, onframe });
-element.live = live;
+Object.assign(element, { live }).dataset.live = "";
 
 function show() {
   const { running } = live;

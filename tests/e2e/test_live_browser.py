@@ -1,0 +1,384 @@
+"""Live avatars in a real headless Chromium whose webcam plays a portrait that moves, blinks and smiles. Every frame of
+the film carries its number, so that what is drawn can be compared with what was shown."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from serving import ROOT, serve
+from test_browser import CHROMIUM, DRAWN, FLAGS, STREAMS, open_page, playwright  # noqa: F401
+
+from benchmarks import acting
+from benchmarks.scripts import Script
+
+pytestmark = pytest.mark.e2e
+
+FPS, SECONDS = 30, 5
+BLINK = 4.2, 4.5  # seconds
+BITS, BLOCK = 8, 20
+
+SCRIPT = Script(
+    SECONDS,
+    {
+        "x": ((0.3, 0.5), (1.2, 0.42), (2.6, 0.58), (3.6, 0.5)),
+        "y": ((0.3, 0.44), (1.2, 0.47), (2.6, 0.42), (3.6, 0.44)),
+        "roll": ((0.3, 0.0), (1.2, -8.0), (2.6, 8.0), (3.6, 0.0)),
+        "lid left": ((BLINK[0], 1.0), (BLINK[0] + 0.1, 0.0), (BLINK[1] - 0.1, 0.0), (BLINK[1], 1.0)),
+        "lid right": ((BLINK[0], 1.0), (BLINK[0] + 0.1, 0.0), (BLINK[1] - 0.1, 0.0), (BLINK[1], 1.0)),
+    },
+)
+
+
+def numbered(frame, number):
+    """The frame with its number in black and white blocks, in the lower left corner."""
+    frame = frame.copy()
+    for bit in range(BITS):
+        frame[-BLOCK:, bit * BLOCK : (bit + 1) * BLOCK] = 255 * (number >> bit & 1)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def film():
+    """[(JPEG, truth)] of Eileen Collins, a loop."""
+    portrait = acting.free("test")
+    camera = acting.Camera(noise=1.0, shake=0.3)
+    made = []
+    for number, (frame, truth) in enumerate(acting.perform(portrait, SCRIPT, FPS, camera=camera)):
+        data = cv2.imencode(".jpg", numbered(frame, number)[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 90))[1]
+        made.append((data.tobytes(), truth))
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser(playwright, film, tmp_path_factory):  # noqa: F811
+    path = tmp_path_factory.mktemp("webcam") / "film.mjpeg"
+    path.write_bytes(b"".join(data for data, _ in film))
+    running = playwright.chromium.launch(executable_path=CHROMIUM, args=(FLAGS + str(path)).split())
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def server(playwright, tmp_path_factory):  # noqa: F811
+    with serve("emoji", tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser, server):
+    with open_page(browser, server) as opened:
+        yield opened
+
+
+LIVE = "document.querySelector('#live-stage .live').closest('[data-live]').live"
+
+
+def start(page):
+    page.get_by_role("tab", name="Live webcam").click()
+    page.click(".live-invite [data-do=toggle]")
+    page.wait_for_function(f"{LIVE}.faces.length && {LIVE}.faces[0].avatar")
+
+
+def choose(page, name, value):
+    page.check(f"input[name=live-{name}][value={value}]", force=True)
+
+
+FOLLOW = """([live, bits, block, seconds]) => new Promise((resolve) => {
+    const { scene: { canvas, pen } } = live, samples = [], end = performance.now() + 1000 * seconds;
+    const look = () => {
+        const [face] = live.faces, scale = canvas.width / 640;
+        pen.resetTransform();
+        let number = 0;
+        for (let bit = 0; bit < bits; bit++) {  // mirrored
+            const x = canvas.width - (bit + 0.5) * block * scale, y = canvas.height - block / 2 * scale;
+            number |= (pen.getImageData(x, y, 1, 1).data[0] > 127) << bit;
+        }
+        if (face) samples.push([number, 640 - face.x, face.y, -face.roll, (face.lids[0] + face.lids[1]) / 2]);
+        if (performance.now() < end) requestAnimationFrame(look); else resolve(samples);
+    };
+    requestAnimationFrame(look);
+})"""
+
+
+def test_the_avatar_follows_the_portrait_and_blinks_where_it_does(page, film):
+    start(page)
+    page.wait_for_timeout(2500)  # until it has seen the face at rest
+    samples = page.evaluate(f"(args) => ({FOLLOW})([{LIVE}, ...args])", [BITS, BLOCK, SECONDS + 1])
+    numbers = np.array([sample[0] for sample in samples])
+    assert set(numbers) <= set(range(len(film)))
+    truth = np.array([(t.x, t.y, t.roll) for _, t in film])[numbers]
+    off = np.abs(np.array([sample[1:4] for sample in samples]) - truth)
+    assert np.median(off[:, :2], axis=0).max() < 4, "pixels of the camera's 640"
+    assert np.percentile(off[:, :2], 95, axis=0).max() < 12
+    assert np.median(off[:, 2]) < 2.5, "degrees"
+    closed = numbers[np.array([sample[4] for sample in samples]) < 0.45] / FPS
+    assert len(closed) > 4, "it never blinked"
+    assert closed.min() > BLINK[0] - 0.15, "it blinked where the portrait doesn't"
+    assert closed.max() < BLINK[1] + 0.25
+    lids = np.array([sample[4] for sample in samples]) < 0.45
+    rounds = 1 + int((np.diff(numbers) < -len(film) // 2).sum())
+    assert 1 <= int((lids[1:] & ~lids[:-1]).sum()) <= rounds, "once in each round"
+    stats = page.evaluate(f"{LIVE}.stats")
+    assert stats["way"] == "socket"
+    assert re.match(r"\d+ frames/s drawn · \d+ trackings/s · \d+ ms", page.inner_text(".live-figures"))
+
+
+# ── what is saved ──
+
+
+def saved(page, do, name):
+    with page.expect_download() as download:
+        do()
+    assert download.value.suggested_filename == name
+    return download.value.path()
+
+
+def press(page, words):
+    page.locator(".live-row").get_by_role("button", name=words, exact=True).click()
+
+
+def test_stills_and_clips(page):
+    start(page)
+    still = PILImage.open(saved(page, lambda: press(page, "Still"), "avatar.png"))
+    assert np.asarray(still.convert("RGBA"))[..., 3].min() == 255
+    assert still.width / still.height == pytest.approx(4 / 3, abs=0.01)
+    choose(page, "view", "alone")
+    choose(page, "background", "transparent")
+    page.wait_for_timeout(300)
+    alone = np.asarray(PILImage.open(saved(page, lambda: press(page, "Still"), "avatar.png")))
+    assert alone[:20, :, 3].max() == 0
+    assert (alone[..., 3] == 255).mean() > 0.1
+
+    press(page, "Record GIF")
+    assert page.is_visible(".live-dot")
+    assert page.locator(".live-row").get_by_role("button", name="Record video").is_disabled()
+    page.wait_for_timeout(1500)
+    gif = PILImage.open(saved(page, lambda: press(page, "Stop recording"), "avatar.gif"))
+    assert page.is_hidden(".live-dot")
+    assert max(gif.size) == 360
+    assert gif.n_frames > 8
+    lasts, shown = 0, []
+    for n in range(gif.n_frames):
+        gif.seek(n)
+        lasts += gif.info["duration"]
+        shown.append(np.asarray(gif.convert("RGBA")))
+    assert 1200 < lasts < 3000
+    assert shown[-1][:8, :, 3].max() == 0
+    assert 0.1 < (shown[-1][..., 3] == 255).mean() < 0.7
+    small = np.asarray(PILImage.fromarray(alone).resize(gif.size, PILImage.Resampling.BOX))
+    solid = (small[..., 3] == 255) & (shown[0][..., 3] == 255)
+    near = np.abs(small[..., :3].astype(int) - shown[0][..., :3]).max(-1)[solid]
+    assert (near < 12).mean() > 0.5, "most of the avatar is where it was, in its colours"
+
+    choose(page, "background", "green")
+    page.wait_for_timeout(200)
+    press(page, "Record video")
+    page.wait_for_timeout(1500)
+    av = pytest.importorskip("av")
+    with av.open(str(saved(page, lambda: press(page, "Stop recording"), "avatar.webm"))) as clip:
+        frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+    assert len(frames) > 8
+    assert np.abs(frames[-1][:20].astype(int) - (0, 0xB1, 0x40)).max() < 40
+
+
+def test_a_picture_with_a_background_is_a_small_gif(page):
+    """What stays from frame to frame is left out."""
+    page.get_by_role("tab", name="Live webcam").click()
+    made = page.evaluate(
+        """async (script) => {
+            const { startGif } = new Function(script + "; return { startGif };")();
+            const gif = startGif(90, 60, false);
+            for (let i = 0; i < 20; i++) {
+                const pixels = new Uint8ClampedArray(90 * 60 * 4);
+                for (let p = 0; p < 90 * 60; p++) {
+                    const inside = p % 90 >= 2 * i && p % 90 < 2 * i + 9 && p > 1800 && p < 3600;
+                    pixels.set(inside ? [200, 20, 30, 255] : [p % 90, 180, (p / 90) | 0, 255], 4 * p);
+                }
+                gif.add(pixels, 80 * i);
+            }
+            return Array.from(new Uint8Array(await gif.finish(1600).arrayBuffer()));
+        }""",
+        (ROOT / "assets" / "gif.js").read_text(),
+    )
+    gif = PILImage.open(io.BytesIO(bytes(made)))
+    assert (gif.size, gif.n_frames) == ((90, 60), 20)
+    assert len(made) < 16000
+    assert gif.info["loop"] == 0
+    durations = []
+    for i in range(20):
+        gif.seek(i)
+        durations.append(gif.info["duration"])
+        shown = np.asarray(gif.convert("RGB")).astype(int)
+        assert (np.abs(shown[25, 2 * i : 2 * i + 9] - (200, 20, 30)) < 4).all()
+        assert np.abs(shown[5] - np.stack([np.arange(90), np.full(90, 180), np.full(90, 5)], -1)).max() < 24
+    assert durations == [80] * 20
+
+
+# ── who wears what ──
+
+
+def test_a_live_avatar_is_edited_while_it_moves(page):
+    start(page)
+    press(page, "Edit")
+    page.locator("#live-stage .editor").wait_for()
+    page.click("#live-stage .editor [data-page=colours]")
+    page.locator("#live-stage input[type=color][data-name='colour:skin']").fill("#00c800")
+    page.wait_for_function(f"{LIVE}.faces[0]?.avatar.parameters.colours.skin === '#00c800'")
+    choose(page, "view", "alone")
+    page.wait_for_timeout(600)
+    seen = np.asarray(PILImage.open(saved(page, lambda: press(page, "Still"), "avatar.png")))[..., :3].astype(int)
+    assert (np.abs(seen - (0, 200, 0)).max(-1) < 3).mean() > 0.05
+    page.check("input[name=lock]")
+    page.get_by_role("button", name="Done editing").click()
+    assert page.locator("#live-stage .editor").count() == 0
+    press(page, "Stop")
+    page.click(".live-invite [data-do=toggle]")  # what was edited is worn again
+    page.wait_for_function(f"{LIVE}.faces[0]?.avatar?.parameters.colours.skin === '#00c800'")
+    page.get_by_role("tab", name="Photo", exact=True).click()
+    assert page.locator("#editor .editor").is_hidden(), "the photo has no avatar"
+
+
+def test_the_largest_face_wears_what_was_edited_of_a_photo(page):
+    page.get_by_role("button", name="Eileen Collins").click()
+    page.wait_for_selector(DRAWN)
+    page.click("#editor [data-page=colours]")
+    page.locator("#editor input[type=color][data-name='colour:skin']").fill("#00c800")
+    page.wait_for_function("sessionStorage.getItem('dtn-avatars').includes('#00c800')")
+    start(page)
+    page.wait_for_function(f"{LIVE}.faces[0]?.avatar.parameters.colours.skin === '#00c800'")
+    press(page, "Edit")
+    page.locator("#live-stage .editor").wait_for()
+    page.get_by_role("tab", name="Photo", exact=True).click()
+    page.wait_for_selector(f"#editor {DRAWN}")
+    assert page.locator("#editor [data-do=reset]").is_enabled(), "the photo's avatar is edited still"
+
+
+def test_lock_and_style_are_told(page):
+    told = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda text: told.append(text)))
+    start(page)
+    page.check("input[name=lock]")
+    page.uncheck("input[name=lock]")
+    page.get_by_role("radio", name="Lorelei", exact=True).click()
+    page.wait_for_function(f"{LIVE}.faces[0]?.avatar.parameters.style === 'lorelei'")
+    options = [json.loads(text) for text in told if isinstance(text, str)]
+    assert options[0] == {"style": "", "lock": False, "edits": {}}
+    assert options[1:] == [{"lock": True}, {"lock": False}, {"style": "lorelei"}]
+    assert "style=lorelei" in page.get_attribute(".live-obs a", "href")
+
+
+# ── the camera and the line ──
+
+
+@pytest.mark.parametrize("tab", ["Photo", "Train", "Stop", "Painted"])
+def test_the_camera_is_released(page, tab):
+    page.evaluate(STREAMS)
+    start(page)
+    if tab == "Painted":
+        page.get_by_label("Painted", exact=True).check()
+    else:
+        page.get_by_role("button" if tab == "Stop" else "tab", name=tab, exact=True).first.click()
+    page.wait_for_function("streams.length && streams.every((stream) => !stream.active)")
+    page.wait_for_function(f"!{LIVE}.running && !{LIVE}.faces.length")
+    if tab != "Stop":
+        return
+    page.click(".live-invite [data-do=toggle]")
+    page.wait_for_function(f"{LIVE}.faces.length")
+    page.evaluate("streams.at(-1).getTracks()[0].dispatchEvent(new Event('ended'))")
+    page.locator(".live-note.wrong", has_text="unplugged").wait_for()
+    page.locator(".live-invite").wait_for()
+
+
+def test_cameras_that_do_not_come(page):
+    page.get_by_role("tab", name="Live webcam").click()
+    said = {"NotAllowedError": "refused", "NotFoundError": "No camera", "NotReadableError": "busy"}
+    for name, words in said.items():
+        page.evaluate(
+            "name => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', name); }; }", name
+        )
+        page.click(".live-invite [data-do=toggle]")
+        page.locator(".live-note[role=status]", has_text=words).wait_for()
+    # A camera that shows a blank wall, then nothing.
+    page.evaluate("""() => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
+        const pen = canvas.getContext("2d");
+        window.wall = (colour) => { pen.fillStyle = colour; };
+        wall("#888");
+        setInterval(() => pen.fillRect(0, 0, 640, 480), 40);
+        navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(25);
+    }""")
+    page.click(".live-invite [data-do=toggle]")
+    page.locator(".live-note", has_text="No face in view.").wait_for()
+    page.evaluate("wall('#000')")
+    page.locator(".live-note", has_text="Black picture").wait_for()
+
+
+def test_without_websockets_pictures_go_one_by_one(page):
+    page.evaluate("""
+        () => { window.WebSocket = class { constructor() { setTimeout(() => this.onclose({}), 20); } close() {} }; }
+    """)  # fmt: skip
+    start(page)
+    page.locator(".live-note", has_text="no WebSocket").wait_for()
+    assert page.evaluate(f"{LIVE}.stats.way") == "http"
+    page.wait_for_function(f"{LIVE}.stats.tracked > 3")
+
+
+def test_a_server_that_falls_silent_is_asked_anew(page):
+    page.evaluate("""() => {
+        let sockets = 0;
+        window.WebSocket = class extends WebSocket {
+            number = sockets++;
+            send(message) { if (this.number || typeof message === "string") super.send(message); }
+        };
+    }""")  # fmt: skip
+    page.get_by_role("tab", name="Live webcam").click()
+    page.click(".live-invite [data-do=toggle]")
+    page.locator(".live-note", has_text="No answer for five seconds").wait_for()
+    page.wait_for_function(f"{LIVE}.faces.length")
+    assert page.inner_text(".live-note") == ""
+
+
+# ── pages ──
+
+
+def test_the_page_for_obs_and_a_second_tab(page, server):
+    start(page)
+    other = page.context.new_page()
+    other.goto(f"{server.url}/live?background=green&style=lorelei")
+    other.wait_for_function("document.body.live?.faces.length")
+    other.wait_for_timeout(400)
+    shot = np.asarray(PILImage.open(io.BytesIO(other.screenshot())).convert("RGB")).astype(int)
+    green = np.abs(shot - (0, 0xB1, 0x40)).max(-1) < 3
+    assert green[:20].all()
+    assert 0.2 < green.mean() < 0.9
+    assert not green[shot.shape[0] // 2, shot.shape[1] // 2]
+    assert other.locator("button").is_hidden()
+    page.wait_for_function(f"{LIVE}.stats.tracked > 3")
+    for query, corner in (("background=102030", (16, 32, 48)), ("background=transparent&controls=0", (255, 255, 255))):
+        other.goto(f"{server.url}/live?{query}")
+        other.wait_for_function("document.body.live?.faces.length")
+        shot = np.asarray(PILImage.open(io.BytesIO(other.screenshot())).convert("RGB"))
+        assert tuple(shot[2, 2]) == corner
+    other.close()
+
+
+def test_on_a_phone_by_keyboard(browser, server):
+    with open_page(browser, server, width=390) as page:
+        page.get_by_role("tab", name="Live webcam").click()
+        page.locator(".live-invite button").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function(f"{LIVE}.faces.length")
+        page.locator("input[name=live-view]:checked").focus()
+        for view, ratio in (("beside", 4 / 7), ("alone", 4 / 3)):
+            page.keyboard.press("ArrowRight")
+            assert page.get_attribute(".live-stage", "data-view") == view
+            page.wait_for_timeout(300)
+            width, height = page.evaluate(f"[{LIVE}.scene.canvas.width, {LIVE}.scene.canvas.height]")
+            assert width / height == pytest.approx(ratio, abs=0.02)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
