@@ -145,7 +145,8 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     g = _make(lambda **config: build_generator(config), directory, info, "generator") if paints else None
     upscaler = _make(Upscaler, directory, info, "upscaler") if info.get("upscaler") else None
     for module in filter(None, (f, *standardise, g, upscaler)):
-        module.to(device).eval().requires_grad_(False)
+        module.to(device, memory_format=None if module is upscaler else torch.channels_last)  # f and g run faster so
+        module.eval().requires_grad_(False)
     emphasis = info.get("emphasis", 1.0)
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
         raise UserError(f"{directory}: config.json's 'emphasis' is damaged ({emphasis!r}). Get the checkpoint again.")
@@ -193,8 +194,7 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
             f = fill(encoders.build(config["encoder"]), directory, "avatar-encoder")
         head = AvatarHead(**config["head"]) if config["head"] else None
         picture = PictureHead(**config["picture"]) if config["picture"] else None
-        size = f.dim
-        parts = {"standardise": Standardise(torch.zeros(size), torch.ones(size)), "head": head, "picture": picture}
+        parts = {"standardise": Standardise(torch.zeros(f.dim), torch.ones(f.dim)), "head": head, "picture": picture}
         nets = nn.ModuleDict({name: net for name, net in parts.items() if net is not None})
         if config["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
             raise UserError(f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again.")
@@ -202,7 +202,7 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
     except (TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{directory}: config.json's 'avatar' is damaged ({error}). Get it again.") from None
     fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
-    f = f.to(device).eval().requires_grad_(False)
+    f = f.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     mark = weights_hash(directory, "avatar*.safetensors")
     return Drawer(config["style"], f, nets["standardise"], head, picture, decisions, mark)
 

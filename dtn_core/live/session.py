@@ -21,7 +21,7 @@ from ..drawer import Reading
 from ..errors import UserError
 from ..faces.align import align, chip
 from ..faces.detect import detect_live
-from ..faces.landmarks import square_of
+from ..faces.landmarks import Square, landmarks, square_of
 from ..faces.quality import UNSURE, Quality, judge
 from ..faces.track import overlap
 from ..images import to_tensor
@@ -347,6 +347,14 @@ def _answer(transferrer: Transferrer, look: _Look) -> _Looked:
 
 def _tensor(heads: Sequence[AlignedFace], index: Sequence[int]) -> torch.Tensor:
     return to_tensor([heads[i].image for i in index])
+
+
+def warm_up() -> None:
+    """Load what loads late. The first face would wait for it, a second on a slow machine."""
+    blank = np.zeros((150, 150, 3), np.uint8)
+    landmarks(blank, Square(75, 75, 80, 0))
+    detect_live(blank, 160)
+    _descriptors([blank])
 
 
 @torch.no_grad()

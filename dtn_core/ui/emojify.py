@@ -15,6 +15,7 @@ from ..domains import examples, portraits
 from ..domains.styles import STYLES
 from ..errors import UserError
 from ..faces.compose import beside
+from ..live import session
 from ..transfer import Transferrer
 from ..types import Image, Kind, Result
 from . import batch, editor, endpoints, html, live, pictures, styles
@@ -25,11 +26,12 @@ KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
 
 
 def warm_up(transferrer: Transferrer) -> None:
-    """Load what loads late: the second detector, which is asked where the first finds nothing, and the artist's engine.
-    A first photo would wait for them, four seconds on a slow machine."""
+    """Load what loads late: the second detector, which is asked where the first finds nothing, the artist's engine, and
+    live video's landmarks. A first photo would wait for them, four seconds on a slow machine."""
     transferrer(np.zeros((64, 64, 3), np.uint8))
     if transferrer.draws:
         engine.image(Parameters(transferrer.checkpoint.drawer.style), 64)
+        session.warm_up()
 
 
 def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image]:
