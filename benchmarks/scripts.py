@@ -126,7 +126,7 @@ def together(n: int, seconds: float, seed: int = 0, cross: bool = False) -> list
     scripts = []
     for i in range(n):
         rng = np.random.default_rng((seed, 4, i))
-        x, apart = (i + 0.5) / n, min(64.0, 168.0 / n)
+        x, apart = (i + 0.5) / n, min(64.0, 210.0 / n)
         keys = {"x": wander(seconds, x, 0.02, rng), "y": wander(seconds, 0.45, 0.04, rng)}
         if cross and i in (0, n - 1):
             nearer = 0.5 + (0.5 / n + 0.02) * (-0.4 if i == 0 else 0.4)
