@@ -14,17 +14,12 @@ import json
 import os
 import platform
 import random
-import re
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
-from benchmarks import save
+from benchmarks import running, save
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.ui import catalogue, editor, pictures
@@ -89,50 +84,26 @@ def preview_bytes(style):
 
 def page(n):
     """Milliseconds on the page; None without a browser."""
-    chromium = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        chromium = None
+    chromium = running.chromium()
     if chromium is None:
         print("no page: pip install -r requirements-dev.txt, and install Chromium", file=sys.stderr)
         return None
-    root = Path(__file__).parents[1]
-    with tempfile.TemporaryDirectory() as home, (Path(home) / "log.txt").open("w+") as log:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, str(root / "app.py"), "--port", str(port)]
-        app = subprocess.Popen(
-            command, cwd=home, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "HOME": home}
-        )
-        try:
-            for _ in range(600):
-                if found := re.search(r"listens on (\S+)", (Path(home) / "log.txt").read_text()):
-                    break
-                sleep(0.2)
-            if not found:
-                print("no page: the app didn't start within two minutes", file=sys.stderr)
-                return None
-            with sync_playwright() as running:
-                browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                opened = browser.new_page(viewport={"width": 1280, "height": 900})
-                opened.goto(found[1])
-                opened.wait_for_selector(".photo-example")
-                opened.wait_for_timeout(3000)
-                opened.locator(".photo-example").first.click()
-                opened.wait_for_selector(".editor:not([hidden])")
-                opened.wait_for_timeout(3000)
-                rng, times = random.Random(0), []
-                for _ in range(n):
-                    tab, name = rng.choice(
-                        (("top", "slot:top"), ("mouth", "slot:mouth"), ("colours", "colour:clothes"))
-                    )
-                    times.append(opened.evaluate(CHANGE, [tab, name, rng.randrange(100)]))
-                browser.close()
-        finally:
-            app.terminate()
-            app.wait(20)
+    from playwright.sync_api import sync_playwright
+
+    with running.app() as app, sync_playwright() as playing:
+        browser = playing.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        opened.goto(app.url)
+        opened.wait_for_selector(".photo-example")
+        opened.wait_for_timeout(3000)
+        opened.locator(".photo-example").first.click()
+        opened.wait_for_selector(".editor:not([hidden])")
+        opened.wait_for_timeout(3000)
+        rng, times = random.Random(0), []
+        for _ in range(n):
+            tab, name = rng.choice((("top", "slot:top"), ("mouth", "slot:mouth"), ("colours", "colour:clothes")))
+            times.append(opened.evaluate(CHANGE, [tab, name, rng.randrange(100)]))
+        browser.close()
     return summary(times)
 
 
