@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..avatars.avatar import Avatar
 from ..avatars.likely import is_consistent
 from ..avatars.parameters import Parameters
+from ..colours import to_lab, to_rgb
 from ..drawer import Drawer, Reading
 
 WEIGHT = 0.35
@@ -27,6 +28,12 @@ DOUBT = 1.0
 
 KEEP = 0.4
 """When an avatar changes, what is at least so likely as the best stays as it is."""
+
+SHADE = 5.0
+"""Difference in L* from which the skin changes with the rest."""
+
+SETTLED = 3
+"""Readings after which the first avatar, drawn from one, is looked over once."""
 
 SAME = 0.6
 """Distance of dlib's descriptors below which two faces are of one person."""
@@ -77,15 +84,18 @@ class Person:
         if self.avatar is None:
             self.avatar = _calm(drawer, self.average)
             return True
-        if self.locked or not self._speaks(_calm(drawer, reading)):
+        speaks = self._speaks(_calm(drawer, reading))
+        if self.locked or not (speaks or self.count == SETTLED):
             return False
-        self.average = mixed(self._recent, [1 / len(self._recent)] * len(self._recent))
+        if speaks:
+            self.average = mixed(self._recent, [1 / len(self._recent)] * len(self._recent))
         self._evidence.clear()
         new = _calm(drawer, self.average)
         new = replace(new, parameters=_kept(self.avatar.parameters, new))
-        changed = new.parameters != self.avatar.parameters
+        if _chosen(new.parameters) == _chosen(self.avatar.parameters):
+            return False
         self.avatar = new
-        return changed
+        return True
 
     def forget(self) -> None:
         """What was read and drawn, not who it is: for another style."""
@@ -148,11 +158,17 @@ def _kept(old: Parameters, new: Avatar) -> Parameters:
         for head, p in new.likely.items()
         if worn[head] != seen[head] and p.get(worn[head], 0) >= KEEP * p.get(seen[head], 1)
     }
+    if abs(_lightness(worn["colour:skin"]) - _lightness(seen["colour:skin"])) < SHADE:
+        kept.add("colour:skin")
     values = {**seen, **{head: worn[head] for head in kept}}
     variants = {slot: values[slot] for slot in new.parameters.variants}
     colours = {name: values[f"colour:{name}"] for name in new.parameters.colours}
     mixed = Parameters(old.style, variants, colours, new.parameters.shape)
     return mixed if is_consistent(mixed) else new.parameters
+
+
+def _lightness(code: str) -> float:
+    return float(to_lab(np.array(to_rgb(code), np.float32))[0])
 
 
 def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:

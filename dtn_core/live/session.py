@@ -29,14 +29,14 @@ from ..networks.encoders import DlibEncoder
 from ..transfer import Transferrer
 from ..types import AlignedFace, Face, Image
 from .motion import Expression, Measures, Motion
-from .person import SAME, Person, part
+from .person import SAME, SETTLED, Person, part
 from .tracks import MOST, Cuts, Track, is_new, start, without_twins
 
 READ = 0.45
 """Seconds between two readings of a face by f and c."""
 
-SETTLED = 6
-"""Readings after which the skin is read less often."""
+SKIN = 6
+"""Every so many readings the skin is read, after as many readings at the start."""
 
 MET = 3.0
 """Seconds between two looks of the face recogniser at a face."""
@@ -205,7 +205,7 @@ class Session:
             self._searched, self._searches = now, self._searches + 1
             side = SIDES[self._searches % 2 - 1]
         meet = tuple(not track.id or track.strange > 0 or now - track.met >= MET for track in due)
-        skin = any(track.person.count < SETTLED or track.person.count % SETTLED == 0 for track in due)
+        skin = any(track.person.count < SKIN or track.person.count % SKIN == 0 for track in due)
         faces, measures = tuple(track.face for track in due), tuple(track.mover.measured for track in due)
         return _Look(frame, tuple(due), faces, measures, meet, skin, side)
 
@@ -315,7 +315,7 @@ def _due(track: Track, now: float) -> bool:
     """Whether f and c should look: now and then, at a face that is turned to the camera and has its eyes open; after
     three times as long at any."""
     waited = now - track.read
-    if track.person.avatar is None or waited >= 3 * READ:
+    if track.person.count < SETTLED or waited >= 3 * READ:
         return waited >= READ / 2
     good = track.motion is not None and abs(track.motion.yaw) < 0.5 and min(track.motion.lids) > 0.5
     return waited >= READ and good
