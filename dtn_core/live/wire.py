@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import time
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -38,12 +39,14 @@ class Wire:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._sent: dict[int, tuple[str, int]] = {}
+        self._lock = Lock()  # over HTTP a page could send two frames at once
 
     def options(self, text: str) -> dict[str, Any]:
         """Take options; answers {} or the error."""
         try:
             values = json.loads(text)
-            self.session.options(values)
+            with self._lock:
+                self.session.options(values)
             if values.get("anew") or values.get("resend"):
                 self._sent.clear()
             return {}
@@ -58,7 +61,8 @@ class Wire:
         n = _HEADER.unpack_from(message)[0] if len(message) > _HEADER.size else 0
         try:
             frame = decode(message[_HEADER.size :])
-            seen = self.session.see(frame, at)
+            with self._lock:
+                seen = self.session.see(frame, at)
         except UserError as error:
             return {"n": n, "error": str(error)}
         made = {

@@ -92,9 +92,9 @@ class Live:
                 else:
                     answer = await self._run(partial(wire.options, message.get("text") or ""))
                 if answer:
-                    await asyncio.wait_for(socket.send_json(answer), SLOW)
-        except (WebSocketDisconnect, TimeoutError, RuntimeError):
-            pass  # the page is gone
+                    await send(socket, answer)
+        except WebSocketDisconnect:
+            pass
         finally:
             self._open -= 1
 
@@ -118,6 +118,14 @@ class Live:
 
     async def _run(self, work: Callable[[], Any]) -> Any:
         return await to_thread.run_sync(work, limiter=self._turns)
+
+
+async def send(socket: WebSocket, answer: dict[str, Any]) -> None:
+    """Raises WebSocketDisconnect if the page is gone, or doesn't take it."""
+    try:
+        await asyncio.wait_for(socket.send_json(answer), SLOW)
+    except (RuntimeError, TimeoutError):  # starlette raises the first where the socket was closed meanwhile
+        raise WebSocketDisconnect(1001) from None
 
 
 def is_own_page(connection: HTTPConnection) -> bool:

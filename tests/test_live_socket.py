@@ -1,0 +1,123 @@
+"""The doors of live video: what is let in, what is answered, what is forgotten."""
+
+import json
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from dtn_core.transfer import Transferrer
+from dtn_core.ui import live_socket
+from dtn_core.ui.live_socket import Live
+from dtn_core.ui.translations import Translations
+
+sys.path.insert(0, str(Path(__file__).parent / "live"))
+from test_session import framed
+from test_wire import jpeg, message
+
+NAME = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def live(drawing):
+    return Live(Translations(drawing, ("heads",), Transferrer.from_checkpoint, None))
+
+
+@pytest.fixture
+def client(live):
+    live._by_name.clear()
+    return TestClient(Starlette(routes=live.routes()))
+
+
+def until_drawn(answer):
+    """Answers to frame after frame, until an avatar came; the last one."""
+    for n in range(400):
+        got = answer(n)
+        if got.get("avatars"):
+            return got
+    raise AssertionError("no avatar came")
+
+
+def test_frames_in_avatars_out(client, astronaut):
+    with client.websocket_connect("/live/ws") as socket:
+
+        def answer(n):
+            socket.send_bytes(message(n, framed(astronaut)))
+            return socket.receive_json()
+
+        got = until_drawn(answer)
+        assert got["avatars"]["1"]["svg"].startswith("<svg")
+        assert answer(500)["n"] == 500
+
+
+def test_nonsense_is_answered_and_the_socket_lives_on(client, astronaut):
+    with client.websocket_connect("/live/ws") as socket:
+        for send in (
+            lambda: socket.send_bytes(b""),
+            lambda: socket.send_bytes(b"\x00" * 5000),
+            lambda: socket.send_bytes(b"\x00" * (live_socket.LARGEST + 10)),
+            lambda: socket.send_text("{"),
+            lambda: socket.send_text('{"style": "../../etc"}'),
+            lambda: socket.send_text('{"edits": {"1": {"parameters": {"style": "avataaars", "variants": 3}}}}'),
+        ):
+            send()
+            assert list(socket.receive_json())[-1] == "error"
+        socket.send_bytes(message(3, framed(astronaut)))
+        assert socket.receive_json()["n"] == 3
+
+
+def test_other_sites_are_kept_out(client):
+    headers = {"origin": "http://elsewhere.example"}
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/live/ws", headers=headers):
+        pass
+    assert client.post(f"/live/frame?session={NAME}", content=b"", headers=headers).status_code == 400
+    own = {"origin": "http://testserver"}
+    with client.websocket_connect("/live/ws", headers=own) as socket:
+        socket.send_text("{")
+        assert "error" in socket.receive_json()
+
+
+def test_without_a_socket_the_same_by_post(client, live, astronaut):
+    def answer(n):
+        return client.post(f"/live/frame?session={NAME}", content=message(n, framed(astronaut))).json()
+
+    until_drawn(answer)
+    assert list(live._by_name) == [NAME]
+    sent = client.post(f"/live/frame?session={NAME}", json={"anew": True})
+    assert sent.json() == {}
+    assert "error" in client.post(f"/live/frame?session={NAME}", json={"edits": 3}).json()
+
+
+@pytest.mark.parametrize("name", ["", "short", "a" * 65, "../../../etc/passwd"])
+def test_a_session_has_a_plain_name(client, name):
+    assert client.post("/live/frame", params={"session": name}, content=b"").status_code == 400
+
+
+def test_huge_bodies_are_cut_off(client):
+    body = struct.pack("<I", 1) + b"x" * (live_socket.LARGEST + 1)
+    assert client.post(f"/live/frame?session={NAME}", content=body).status_code == 413
+
+
+def test_full_is_full_and_idle_sessions_make_room(client, live, monkeypatch, astronaut):
+    monkeypatch.setattr(live_socket, "MOST", 1)
+    body = struct.pack("<I", 1) + jpeg(framed(astronaut))
+    assert client.post(f"/live/frame?session={NAME}", content=body).status_code == 200
+    other = "f" * 16
+    assert client.post(f"/live/frame?session={other}", content=body).status_code == 503
+    with client.websocket_connect("/live/ws") as socket:
+        assert json.loads(socket.receive_text())["error"] == live_socket.BUSY
+    monkeypatch.setattr(live_socket, "IDLE", 0.0)
+    assert client.post(f"/live/frame?session={other}", content=body).status_code == 200
+
+
+def test_a_closed_socket_makes_room(client, live):
+    before = live._open
+    with client.websocket_connect("/live/ws") as socket:
+        socket.send_text("{")
+        socket.receive_json()
+        assert live._open == before + 1
+    assert live._open == before
