@@ -20,7 +20,6 @@ import argparse
 import itertools
 import json
 import platform
-import statistics
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -33,12 +32,12 @@ from numpy.typing import NDArray
 
 from benchmarks import acting, save, scripts
 from benchmarks.acting import TRIPOD, Portrait, Truth, perform, perform_together
+from benchmarks.motion_report import summary, table
 from dtn_core.avatars.parameters import NONE
 from dtn_core.avatars.rig import LAW
 from dtn_core.domains.portraits import optional_folder
 from dtn_core.errors import UserError
 from dtn_core.live.session import SeenFace, Session
-from dtn_core.metrics import auc
 from dtn_core.transfer import Transferrer
 from dtn_core.types import HEAD_EYE_DISTANCE, Image
 
@@ -49,6 +48,13 @@ WARM = 2 * FPS
 
 NEAR = 4
 """Frames by which a blink may be told late."""
+
+
+GLASSES = (4.0, 8.0, 12.0)
+"""Seconds at which they are put on and taken off, and at the end."""
+
+CUT = 4.0
+"""Seconds of each person between cuts."""
 
 
 class Seconds(NamedTuple):
@@ -222,12 +228,12 @@ def one(transferrer: Transferrer, portrait: Portrait, seconds: Seconds, seed: in
 
 def glasses(transferrer: Transferrer, portrait: Portrait, seed: int) -> dict[str, float | None] | None:
     """Seconds until glasses put on and taken off are followed; None of who wears some already."""
-    on, off, slot = 4.0, 8.0, "accessories"
+    on, off, end = GLASSES
 
     def wears(face: SeenFace) -> bool:
-        return face.avatar is not None and face.avatar.parameters.variants.get(slot, NONE) != NONE
+        return face.avatar is not None and face.avatar.parameters.variants.get("accessories", NONE) != NONE
 
-    script = scripts.glasses(12.0, on, off, seed)
+    script = scripts.glasses(end, on, off, seed)
     take = watch(transferrer, perform(portrait, script, FPS, seed=seed))
     before = [wears(face) for f, face in zip(take.frame, take.seen) if on - 1 < f / FPS < on]
     if not before or any(before):
@@ -238,12 +244,12 @@ def glasses(transferrer: Transferrer, portrait: Portrait, seed: int) -> dict[str
 def cut(transferrer: Transferrer, a: Portrait, b: Portrait, seed: int) -> dict[str, Any]:
     """A cut from one person to another and back: seconds until there is a new face, and its avatar; whether the first
     person is known again."""
-    acts = [perform(who, scripts.blinking(4.0, seed), FPS, seed=seed) for who in (a, b, a)]
+    acts = [perform(who, scripts.blinking(CUT, seed), FPS, seed=seed) for who in (a, b, a)]
     take = watch(transferrer, itertools.chain(*acts))
-    ids = [{face.id for f, face in zip(take.frame, take.seen) if s <= f / FPS < s + 4} for s in (0, 4, 8)]
+    ids = [{face.id for f, face in zip(take.frame, take.seen) if s <= f / FPS < s + CUT} for s in (0, CUT, 2 * CUT)]
     return {
-        "face": first(take, lambda face: face.id not in ids[0], 4.0),
-        "avatar": first(take, lambda face: face.id not in ids[0] and face.avatar, 4.0),
+        "face": first(take, lambda face: face.id not in ids[0], CUT),
+        "avatar": first(take, lambda face: face.id not in ids[0] and face.avatar, CUT),
         "anew": not ids[0] & ids[1],
         "known_again": ids[2] == ids[0],
     }
@@ -269,92 +275,6 @@ def several(transferrer: Transferrer, people: Sequence[Portrait], seconds: float
             "all_followed": all_seen / max(1, n)}  # fmt: skip
 
 
-# --- the report ---
-
-
-def _median(values: Iterable[float | None], digits: int = 3) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(statistics.median(known), digits) if known else None
-
-
-def _blink_figures(takes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    total = {key: sum(take[key] for take in takes) for key in ("blinks", "found", "false", "seconds")}
-    delays = [delay for take in takes for delay in take["delays"]]
-    return {
-        "n": total["blinks"],
-        "found": round(total["found"] / total["blinks"], 4) if total["blinks"] else None,
-        "delay_frames": _median(delays),
-        "delay_frames_p95": round(float(np.percentile(delays, 95)), 1) if delays else None,
-        "false_per_minute": round(60 * total["false"] / max(total["seconds"], 1e-9), 2),
-    }
-
-
-def _expression_figures(takes: Sequence[dict[str, Any]], line: float) -> dict[str, Any]:
-    rest, well = (np.concatenate([np.array(take[key]) for take in takes]) for key in ("rest", "well"))
-    delays = [delay for take in takes for delay in take["delays"]]
-    onsets = sum(take["onsets"] for take in takes)
-    return {
-        "onsets": onsets,
-        "found": round(1 - sum(take["missed"] for take in takes) / onsets, 4) if onsets else None,
-        "delay_frames": _median(delays),
-        "auc": round(auc(np.repeat([0, 1], [len(rest), len(well)]), np.concatenate([rest, well])), 4),
-        "right_at_rest": round(float(np.mean(rest <= line)), 4) if len(rest) else None,
-        "right_in_it": round(float(np.mean(well > line)), 4) if len(well) else None,
-    }
-
-
-def summary(made: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of some portraits together: counts pooled, medians of what is one number a portrait."""
-
-    def middle(*path: str) -> float | None:
-        values = []
-        for record in made:
-            for key in path:
-                record = (record or {}).get(key)
-            values.append(record)
-        return _median(values)
-
-    worst = [record["still"]["place"] for record in made if "place" in record["still"]]
-    return {
-        "blinks": _blink_figures([record["blinking"] for record in made]),
-        "blinks_moving": _blink_figures([record["moving"]["blinks"] for record in made]),
-        "still": {
-            "false_blinks_per_minute": _blink_figures([record["still"]["blinks"] for record in made])[
-                "false_per_minute"
-            ],
-            "noise_px": middle("still", "place"),
-            "noise_px_worst": round(max(worst), 3) if worst else None,
-            "step_px_p95": middle("still", "step"),
-            "told_open": round(float(np.mean([record["still_told"]["open"] for record in made])), 4),
-            "told_smiling": round(float(np.mean([record["still_told"]["smile"] for record in made])), 4),
-            "noise": {
-                key: middle("still", key) for key in ("lids", "brows", "open", "smile", "yaw", "roll")
-            },
-            "changes": sum(record["still"]["changes"] for record in made),
-        },
-        "moving": {
-            key: middle("moving", key)
-            for key in ("error", "error_p95", "scale_error", "roll_error", "lag_ms", "yaw", "followed")
-        }
-        | {"changes": sum(record["moving"]["changes"] for record in made)},
-        "open": _expression_figures([record["open"] for record in made], LAW["open"]),
-        "smile": _expression_figures([record["smile"] for record in made], LAW["smile"]),
-        "brows": middle("brows"),
-        "wide": middle("wide"),
-        "first_avatar_s": middle("first_avatar"),
-        "glasses": _glasses_figures([record["glasses"] for record in made if record["glasses"]]),
-    }  # fmt: skip
-
-
-def _glasses_figures(seen: Sequence[dict[str, float | None]]) -> dict[str, Any]:
-    made: dict[str, Any] = {"n": len(seen)}
-    for way in ("on", "off"):
-        times = [one[way] for one in seen if one[way] is not None and (way == "on" or one["on"] is not None)]
-        of = len(seen) if way == "on" else sum(one["on"] is not None for one in seen)
-        made[way] = {"followed": len(times), "of": of, "seconds": _median(times), "longest": max(times, default=None)}
-    return made
-
-
 def measure(
     transferrer: Transferrer, cast: Sequence[Portrait], seconds: Seconds, seed: int, log: Any = None
 ) -> dict[str, Any]:
@@ -372,8 +292,7 @@ def measure(
             ("moving", scripts.moving(seconds.identity, seed), acting.Camera()),
         )
     }
-    others = [*cast[1:], free]
-    cuts = [cut(transferrer, free, other, seed) for other in others[: -1 or None][:4]]
+    cuts = [cut(transferrer, free, other, seed) for other in cast[1:5]]
     groups = [several(transferrer, [cast[i % len(cast)] for i in range(n)], seconds.moving, seed)
               for n in (2, 3, 4) if n <= len(cast)]  # fmt: skip
     names = [portrait.name if i == 0 else f"LFW {i}" for i, portrait in enumerate(cast)]
@@ -388,45 +307,6 @@ def measure(
         },
         "portraits": {name: summary([record]) for name, record in zip(names, made)},
     }
-
-
-def table(report: dict[str, Any]) -> str:
-    """The figures as Markdown."""
-    seen = report["overall"]
-    blinks, moving, still = seen["blinks"], seen["blinks_moving"], seen["still"]
-
-    def share(value: float | None) -> str:
-        return "" if value is None else f"{value:.1%}"
-
-    rows = [
-        ("blinks found, head still / moving", f"{share(blinks['found'])} / {share(moving['found'])}"),
-        ("their delay, frames", f"{blinks['delay_frames']} / {moving['delay_frames']}"),
-        ("false blinks a minute, nothing moves / head still / moving",
-         f"{still['false_blinks_per_minute']} / {blinks['false_per_minute']} / {moving['false_per_minute']}"),
-    ]  # fmt: skip
-    for name, words in (("open", "mouth opened"), ("smile", "smile")):
-        one = seen[name]
-        rows.append((f"{words}: onsets found, delay in frames", f"{share(one['found'])}, {one['delay_frames']}"))
-        rows.append((f"{words}: AUC; right at rest, in it",
-                     f"{one['auc']}; {share(one['right_at_rest'])}, {share(one['right_in_it'])}"))  # fmt: skip
-    rows += [
-        ("brows, width of the mouth: correlation", f"{seen['brows']}, {seen['wide']}"),
-        ("place of a moving head: error, pixels of 256", f"{seen['moving']['error']}"),
-        ("its lag, ms", f"{seen['moving']['lag_ms']}"),
-        ("noise of a still face: median, worst portrait, pixels of 256",
-         f"{still['noise_px']}, {still['noise_px_worst']}"),
-        ("changes of the avatar in a minute, still / moving",
-         " / ".join(str(n) for n in report["identity"]["changes"].values())),
-    ]  # fmt: skip
-    for way, words in (("on", "put on"), ("off", "taken off")):
-        one = seen["glasses"][way]
-        rows.append(
-            (f"glasses {words}: followed, median seconds", f"{one['followed']} of {one['of']}, {one['seconds']}")
-        )
-    cuts = report["identity"]["cuts"]
-    if cuts:
-        rows.append(("cut to another person: seconds to a new avatar", f"{_median(c['avatar'] for c in cuts)}"))
-    return "\n".join(["| measure | value |", "|---|---|", *(f"| {words} | {value} |" for words, value in rows)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
