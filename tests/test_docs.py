@@ -75,6 +75,12 @@ def test_tables_of_the_editor():
     assert f"within {page['p95']:.0f} ms" in DOCS["api.md"]
 
 
+def test_table_of_runtimes():
+    text = (ROOT / "docs" / "experiments.md").read_text()
+    for name, ways in read("results/runtimes.json")["nets"].items():
+        assert f"| {name} | {' | '.join(f'{way["ms"]:.1f}' for way in ways.values())} |" in text
+
+
 def test_tables_of_confidence():
     report = read("results/confidence.json")
     assert confidence.table(report["people"]) in FACES
