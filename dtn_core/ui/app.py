@@ -21,6 +21,7 @@ from .train import tab as train
 from .train.service import Policy, TrainService
 from .train.uploads import LARGEST
 from .translations import Translations, refresh
+from .video_socket import Videos
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
@@ -63,7 +64,7 @@ def build_app(
         demo.load(ready, api_visibility="private", show_progress="hidden")
         demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
     sleep_when_free(demo)
-    return demo, Live(people).routes()
+    return demo, [*Live(people).routes(), *Videos(people).routes()]
 
 
 def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:

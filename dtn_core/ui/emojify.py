@@ -18,7 +18,7 @@ from ..faces.compose import beside
 from ..live import session
 from ..transfer import Transferrer
 from ..types import Image, Kind, Result
-from . import batch, editor, endpoints, html, live, pictures, styles
+from . import batch, editor, endpoints, html, live, pictures, styles, video
 from .gradio_internals import image, show_when_opened
 from .translations import Translations, dropdown, style_of
 
@@ -50,8 +50,10 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
             camera = live.fill(translations, chosen, kind)
         with gr.Tab("Many photos", id="many") as many:
             batch.fill(translations, chosen, kind)
+        with gr.Tab("Video", id="video") as film:
+            video.fill(chosen, kind)
     show_when_opened(live_tab, camera)
-    for tab in (photo, many):
+    for tab in (photo, many, film):
         show_when_opened(tab, camera, False)
     endpoints.emojify(translations)
     endpoints.avatars()

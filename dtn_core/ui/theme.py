@@ -6,7 +6,7 @@ import gradio as gr
 
 from .pictures import ASSETS
 
-CSS = "".join((ASSETS / f"{name}.css").read_text("utf-8") for name in ("app", "live"))
+CSS = "".join((ASSETS / f"{name}.css").read_text("utf-8") for name in ("app", "live", "video"))
 
 HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8")}
 <div><h1>Faces to emoji, house numbers to handwriting</h1>

@@ -1,0 +1,126 @@
+// Runs once for the mode Video, after files.js. The file stays here: the server asks for its bytes, and sends the new video
+// piece by piece. `props.value` is [style, drawn or painted] as chosen above.
+const base = (window.gradio_config && window.gradio_config.root) || location.origin + location.pathname;
+const result = element.querySelector(".video-result");
+const [picture, player] = result.children;
+const colour = element.querySelector(".video-background");
+let file = null, socket = null, url = "", made = "";
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const mode = () => element.querySelector(".video-modes :checked").value;
+const choice = () => {
+  const [style, kind] = props.value;
+  return JSON.stringify({ style, kind, mode: mode(), ...mode() === "alone" && { background: colour.firstElementChild.value } });
+};
+const clock = (seconds) => Math.floor(seconds / 60) + ":" + String(Math.floor(seconds % 60)).padStart(2, "0");
+
+const show = () => {
+  find("stage").classList.toggle("small", Boolean(file));
+  find("cancel").hidden = !socket;
+  find("choose").hidden = Boolean(socket);
+  find("again").hidden = !file || Boolean(socket) || made === choice();
+  find("download").hidden = !url || Boolean(socket);
+  find("progress").hidden = !socket;
+  colour.hidden = mode() !== "alone";
+  picture.hidden = !socket || !picture.src;
+  player.hidden = !url || Boolean(socket);
+  result.hidden = picture.hidden && player.hidden;
+};
+
+const take = (files) => {
+  if (socket) return note("One video at a time. Cancel, then choose another.");
+  file = files.find((one) => one.type.startsWith("video/")) ?? files[0];
+  start();
+};
+
+const tell = (value, words) => {
+  const bar = find("progress").firstChild;
+  if (value === null) bar.removeAttribute("value");
+  else bar.value = value;
+  find("progress").lastChild.textContent = words;
+};
+
+const start = () => {
+  forget();
+  note("");
+  const wanted = choice(), parts = [], from = performance.now();
+  const address = new URL("live/video", base.replace(/\/?$/, "/"));
+  address.protocol = address.protocol.replace("http", "ws");
+  const mine = socket = new WebSocket(address);
+  mine.binaryType = "blob";
+  const end = (words) => {
+    if (mine !== socket) return;
+    socket = null;
+    mine.close();
+    note(words);
+    show();
+  };
+  const answer = {
+    read: async ([offset, length]) => {
+      try {
+        mine.send(await file.slice(offset, offset + length).arrayBuffer());
+      } catch {
+        end("The browser could not read this file. Choose it again.");
+      }
+    },
+    waiting: () => tell(null, "Others' videos come first"),
+    progress: ({ frames, seconds, length, share, preview }) => {
+      picture.src = preview;
+      const speed = frames / (performance.now() - from) * 1000;
+      const done = share === null ? clock(seconds) : Math.round(100 * share) + "% · " + clock(seconds) + " of " + clock(length);
+      tell(share, done + " · " + frames + " frames, " + speed.toFixed(0) + " a second");
+      show();
+    },
+    done: ({ damaged, sound, with_faces: seen, frames }) => {
+      made = wanted;
+      url = player.src = URL.createObjectURL(new Blob(parts, { type: "video/mp4" }));
+      end([
+        seen < 0.8 * frames ? "A face was found in " + Math.round(100 * seen / frames) + "% of the frames." : "",
+        damaged ? "Parts of the file are damaged and left out." : "", sound === "none" ? "The video has no sound." : "",
+      ].filter(Boolean).join(" "));
+    },
+    error: (words) => end(sentence(words)),
+  };
+  mine.onopen = () => mine.send(JSON.stringify({ ...JSON.parse(wanted), size: file.size }));
+  mine.onmessage = ({ data }) => {
+    if (mine !== socket) return;
+    if (data instanceof Blob) return parts.push(data);
+    for (const [name, value] of Object.entries(JSON.parse(data))) answer[name]?.(value);
+  };
+  mine.onclose = () => end("The connection was lost. Try again.");
+  tell(null, "Reading the video");
+  show();
+};
+
+const forget = () => {
+  URL.revokeObjectURL(url);
+  url = made = "";
+  player.removeAttribute("src");
+  picture.removeAttribute("src");
+};
+
+const cancel = () => {
+  const open = socket;
+  socket = null;
+  open?.close();
+  note("Cancelled.");
+  show();
+};
+
+const download = () => {
+  const name = file.name.replace(/\.\w+$/, "") + "-emoji.mp4";
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+};
+
+watch("value", show);
+element.querySelector(".video-options").addEventListener("input", show);
+
+const CLICKS = { choose: () => find("file").click(), stage: () => find("file").click(), cancel, again: start, download };
+element.addEventListener("click", (event) => {
+  for (const [name, act] of Object.entries(CLICKS)) if (event.target.closest(".photo-" + name)) return act();
+});
+find("stage").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" && event.key !== " ") return;
+  event.preventDefault();
+  find("file").click();
+});

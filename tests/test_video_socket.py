@@ -1,0 +1,142 @@
+"""A video through the WebSocket, the test in the place of the page."""
+
+import json
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from made_videos import moved, video, watched
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from dtn_core.transfer import Transferrer
+from dtn_core.ui import video_socket
+from dtn_core.ui.translations import Translations
+from dtn_core.ui.video_socket import Videos
+
+WANTED = {"style": "", "kind": "drawn", "mode": "paste"}
+
+
+@pytest.fixture(scope="module")
+def clip(hopper):
+    return video(moved(hopper, 8))
+
+
+@pytest.fixture
+def videos(drawing):
+    return Videos(Translations(drawing, ("heads",), partial(Transferrer.from_checkpoint, device="cpu"), None))
+
+
+@pytest.fixture
+def client(videos):
+    with TestClient(Starlette(routes=videos.routes())) as made:
+        yield made
+
+
+def talk(socket, data, wanted=WANTED, give=lambda data, offset, length: data[offset : offset + length]):
+    """The page's side: (what came as MP4, the text messages but requests to read)."""
+    socket.send_text(json.dumps({**wanted, "size": len(data)}))
+    parts, said = [], []
+    while True:
+        message = socket.receive()
+        if message["type"] == "websocket.close":
+            return b"".join(parts), said
+        if message.get("bytes") is not None:
+            parts.append(message["bytes"])
+            continue
+        values = json.loads(message["text"])
+        if "read" in values:
+            socket.send_bytes(give(data, *values["read"]))
+        else:
+            said.append(values)
+
+
+def test_a_video_goes_through(client, clip, monkeypatch):
+    monkeypatch.setattr(video_socket, "OFTEN", 0)
+    monkeypatch.setattr(video_socket, "BLOCK", 4096)
+    with client.websocket_connect("/live/video") as socket:
+        made, said = talk(socket, clip)
+    frames, _, codec, *_ = watched(made)
+    assert frames.shape == (8, 240, 320, 3)
+    assert codec == "aac"
+    progress = [one["progress"] for one in said[:-1]]
+    assert [one["frames"] for one in progress] == list(range(1, 9))
+    assert progress[-1]["share"] == pytest.approx(1, abs=0.05)
+    assert progress[0]["preview"].startswith("data:image/jpeg")
+    assert said[-1]["done"]["frames"] == said[-1]["done"]["with_faces"] == 8
+
+
+def test_painted_alone_on_a_background(client, clip):
+    with client.websocket_connect("/live/video") as socket:
+        wanted = {"style": "", "kind": "painted", "mode": "alone", "background": "#00b140"}
+        made, _ = talk(socket, clip, wanted)
+    assert watched(made)[0].shape == (8, 512, 512, 3)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"mode": "sideways"}, "'sideways' is none of paste, beside, alone"),
+        ({"kind": 3}, "3 is none of"),
+        ({"background": "red"}, "background must be written #rrggbb"),
+        ({"style": "../../etc"}, "this checkpoint is gone"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(client, clip, wanted, words):
+    with client.websocket_connect("/live/video") as socket:
+        made, said = talk(socket, clip, {**WANTED, **wanted})
+    assert made == b""
+    assert words in said[-1]["error"]
+
+
+def test_garbage(client, clip):
+    with client.websocket_connect("/live/video") as socket:
+        _, said = talk(socket, b"no video at all" * 99)
+        assert said == [{"error": said[0]["error"]}]
+        assert "not a video that can be read" in said[0]["error"]
+    with client.websocket_connect("/live/video") as socket:
+        _, said = talk(socket, b"")
+        assert "empty" in said[0]["error"]
+    with client.websocket_connect("/live/video") as socket:
+        _, said = talk(socket, clip, give=lambda *_: b"short")
+        assert "could not read the file" in said[0]["error"]
+    for text in ("[", "3", "null"):
+        with client.websocket_connect("/live/video") as socket:
+            socket.send_text(text)
+            assert "an object" in socket.receive_json()["error"]
+    with client.websocket_connect("/live/video") as socket:
+        _, said = talk(socket, video([np.zeros((64, 64, 3), np.uint8)] * 3, sound=None))
+        assert "no face found" in said[-1]["error"]
+
+
+def test_a_page_that_leaves_frees_its_place(client, clip, videos, hopper, monkeypatch):
+    monkeypatch.setattr(video_socket, "OFTEN", 0)
+    long = video(list(moved(hopper, 25)) * 20, sound=None)
+    with client.websocket_connect("/live/video") as socket:
+        socket.send_text(json.dumps({**WANTED, "size": len(long)}))
+        while "progress" not in (values := json.loads(socket.receive().get("text") or "{}")):
+            if "read" in values:
+                offset, length = values["read"]
+                socket.send_bytes(long[offset : offset + length])
+    deadline = time.monotonic() + 30
+    while videos._waiting and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert videos._waiting == 0
+    with client.websocket_connect("/live/video") as socket:
+        assert "done" in talk(socket, clip)[1][-1]
+
+
+def test_too_many(client, clip, monkeypatch):
+    monkeypatch.setattr(video_socket, "WAITING", 0)
+    with client.websocket_connect("/live/video") as socket:
+        assert socket.receive_json() == {"error": video_socket.BUSY}
+
+
+def test_pages_of_other_sites_are_refused(client):
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("/live/video", headers={"origin": "https://elsewhere.example"}),
+    ):
+        pass
