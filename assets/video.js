@@ -43,7 +43,8 @@ const tell = (value, words) => {
 const start = () => {
   forget();
   note("");
-  const wanted = choice(), parts = [], from = performance.now();
+  const wanted = choice(), parts = [];
+  let first = null;  // [frames, when] of the first report
   const address = new URL("live/video", base.replace(/\/?$/, "/"));
   address.protocol = address.protocol.replace("http", "ws");
   const mine = socket = new WebSocket(address);
@@ -66,9 +67,10 @@ const start = () => {
     waiting: () => tell(null, "Others' videos come first"),
     progress: ({ frames, seconds, length, share, preview }) => {
       picture.src = preview;
-      const speed = frames / (performance.now() - from) * 1000;
+      first ??= [frames, performance.now()];
+      const speed = (frames - first[0]) / Math.max(1, performance.now() - first[1]) * 1000;
       const done = share === null ? clock(seconds) : Math.round(100 * share) + "% · " + clock(seconds) + " of " + clock(length);
-      tell(share, done + " · " + frames + " frames, " + speed.toFixed(0) + " a second");
+      tell(share, done + " · " + frames + " frames" + (speed ? ", " + speed.toFixed(0) + " a second" : ""));
       show();
     },
     done: ({ damaged, sound, with_faces: seen, frames }) => {
