@@ -5,7 +5,7 @@ const GLIDE = [25, 150];  // ms: motion glides to what is newest over one tracki
 const LIDS = 0.5;  // of that, for lids
 const CROSSFADE = 0.06;  // of a lid, on both sides of where it shuts
 const APPEARS = 180;  // ms in which an avatar fades in or out, or becomes another
-const LOST = 400;  // ms for which a face that isn't seen keeps its avatar
+const LOST = 500;  // ms for which a face that isn't seen keeps its avatar, unless another one takes its place
 const SILENT = 2000;  // ms for which all do, where no answer comes
 const REMEMBERED = 20;  // people: who comes back has the avatar at once
 const PAPER = "#faf8f5";
@@ -202,7 +202,10 @@ class Scene {
       person.wear(avatar.rig, () => performance.now());
     }
     this.latest = now;
-    for (const id of answer.gone || []) if (this.people.has(id)) this.people.get(id).seen = -Infinity;
+    for (const person of this.people.values()) {
+      const { to: [x, y, apart], seen } = person;
+      if (seen < now && answer.faces.some((face) => Math.hypot(face.x - x, face.y - y) < apart)) person.seen = -Infinity;
+    }
     const away = [...this.people.values()].filter((person) => !person.alpha && person.seen < now);
     for (const person of away.slice(0, this.people.size - REMEMBERED)) this.people.delete(person.id);
   }
@@ -256,13 +259,14 @@ class Scene {
     const ratio = picture ? picture.width / picture.height : 4 / 3;
     let box = [0, 0, width, height], rest = box;
     if (view === "beside" && width > height) {
-      const share = Math.min(height * ratio, width * 0.6);
+      const share = Math.min(height * ratio, width * 0.66);
       [box, rest] = [[0, 0, share, height], [share, 0, width - share, height]];
     } else if (view === "beside") {
       const share = Math.min(width / ratio, height * 0.6);
       [box, rest] = [[0, 0, width, share], [0, share, width, height - share]];
     }
-    const scale = Math.min(box[2] / ratio, box[3]), [w, h] = [scale * ratio, scale];
+    const fits = [box[2] / ratio, box[3]], nearly = Math.max(...fits) / Math.min(...fits) < 1.03;  // no seam at an edge
+    const scale = (nearly ? Math.max : Math.min)(...fits), [w, h] = [scale * ratio, scale];
     const [x, y] = [box[0] + (box[2] - w) / 2, box[1] + (box[3] - h) / 2];
     if (picture) {
       pen.setTransform(mirror ? -1 : 1, 0, 0, 1, mirror ? 2 * x + w : 0, 0);
@@ -290,7 +294,8 @@ class Scene {
     const [mx, my, apart] = person.middle, middle = mirror ? width - mx : mx;
     const lean = [(m.x - middle) / apart, (m.y - my) / apart].map((by) => clamp(by * 0.12, -0.1, 0.1) * side);
     const scale = side / span * clamp((m.apart / apart) ** 0.5, 0.85, 1.12);
-    return matrix(scale, m.roll * 0.8, [vx + span / 2, vy + span * 0.94], [x + lean[0], y + Math.max(lean[1], -0.03 * side)]);
+    const roll = 0.8 * m.roll, sink = Math.max(0, 0.38 * Math.abs(Math.sin(roll * Math.PI / 180)) - 0.06) * side;  // no corner shows
+    return matrix(scale, roll, [vx + span / 2, vy + span * 0.94], [x + lean[0], y + sink + Math.max(lean[1], -0.03 * side)]);
   }
 
   layPerson(person, m, place, faded, now) {

@@ -93,6 +93,7 @@ function onframe(now) {
   if (recording) recording.frame(now);
   if (now - told < 500) return;
   told = now;
+  if (live.ratio && !live.frozen) stage.style.setProperty("--ratio", live.ratio);
   list(live.faces);
   const { drawn, tracked, latency, server } = live.stats, whole = (value) => Math.round(value || 0);
   if (tracked) find(".live-figures").textContent = `${drawn} frames/s drawn · ${tracked} trackings/s · ${whole(latency)} ms from camera to screen · server ${server.toFixed(1)} ms`;
@@ -176,7 +177,7 @@ const toggle = async () => {
   if (!element.offsetParent) return live.stop();  // another tab was opened meanwhile
   show();
   cameras();
-  if (live.running) stage.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  if (live.running) root.scrollIntoView({ behavior: "smooth", block: "nearest" });
 };
 
 const actions = {

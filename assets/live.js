@@ -65,7 +65,7 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
   const small = canvasOf(16, 12).getContext("2d", { willReadFrequently: true });
   const frames = [];  // {canvas, at}, the newest last
   const notes = { camera: "", link: "", server: "", hint: "" };
-  const seen = { drawn: [], cost: [], answers: [], latency: [], server: [] };  // of the last second: [at, value]
+  const seen = { drawn: [], answers: [], latency: [], server: [] };  // of the last second: [at, value]
   let stream = null, link = null, fresh = true, starting = 0, number = 0, flying = null, encoding = false;
   let interval = 33, delay = 0, lastAnswer = 0, lastFace = 0, lastLook = 0, asking = 0, asked = 0, watched = 0;
 
@@ -242,7 +242,7 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
     const answers = recent("answers", now).length;
     live.stats = {
       drawn: recent("drawn", now).length, tracked: answers, latency: median(recent("latency", now)),
-      server: median(recent("server", now)), cost: median(recent("cost", now)), way: link.way(),
+      server: median(recent("server", now)), way: link.way(),
     };
   };
 
@@ -251,8 +251,8 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
     const late = now - lastAnswer < 1000 ? Math.min(delay, 300) : 0;
     const frame = frames.findLast((one) => one.at <= now - late) || frames[0];
     const picture = frame ? { image: frame.canvas, width: frame.canvas.width, height: frame.canvas.height } : null;
+    if (picture) live.ratio = picture.width / picture.height;
     live.faces = scene.draw(look, picture, live.width || 640, now).map(({ id, drawn, face, avatar }) => ({ id, ...drawn, face, avatar }));
-    remember("cost", now, performance.now() - now);
   };
 
   const fit = () => {

@@ -162,7 +162,7 @@ def test_stills_and_clips(page):
     gif = PILImage.open(saved(page, lambda: press(page, "Stop recording"), "avatar.gif"))
     assert page.is_hidden(".live-dot")
     assert max(gif.size) == 360
-    assert gif.n_frames > 8
+    assert gif.n_frames > 4
     lasts, shown = 0, []
     for n in range(gif.n_frames):
         gif.seek(n)
@@ -171,10 +171,10 @@ def test_stills_and_clips(page):
     assert 1200 < lasts < 3000
     assert shown[-1][:8, :, 3].max() == 0
     assert 0.1 < (shown[-1][..., 3] == 255).mean() < 0.7
-    small = np.asarray(PILImage.fromarray(alone).resize(gif.size, PILImage.Resampling.BOX))
-    solid = (small[..., 3] == 255) & (shown[0][..., 3] == 255)
-    near = np.abs(small[..., :3].astype(int) - shown[0][..., :3]).max(-1)[solid]
-    assert (near < 12).mean() > 0.5, "most of the avatar is where it was, in its colours"
+    colours, counts = np.unique(alone[alone[..., 3] == 255][:, :3], axis=0, return_counts=True)
+    drawn = np.unique(shown[0][shown[0][..., 3] == 255][:, :3], axis=0).astype(int)
+    for colour in colours[counts.argsort()[-3:]]:
+        assert np.abs(drawn - colour).max(1).min() < 4, "what is flat keeps its colour"
 
     choose(page, "background", "green")
     page.wait_for_timeout(200)
@@ -183,7 +183,7 @@ def test_stills_and_clips(page):
     av = pytest.importorskip("av")
     with av.open(str(saved(page, lambda: press(page, "Stop recording"), "avatar.webm"))) as clip:
         frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
-    assert len(frames) > 8
+    assert len(frames) > 4
     assert np.abs(frames[-1][:20].astype(int) - (0, 0xB1, 0x40)).max() < 40
 
 
