@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from made_videos import moved, video
 from serving import serve
 
 from benchmarks import batch, confidence, latency
@@ -132,12 +133,13 @@ def desk(tmp_path, monkeypatch, hopper_path, hopper):
     """A folder with the pictures that README's commands name."""
     (tmp_path / "portrait.jpg").write_bytes(hopper_path.read_bytes())
     save(tmp_path / "number.png", hopper[:64, :64])
+    (tmp_path / "clip.mp4").write_bytes(video(moved(hopper, 5)))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def test_readmes_commands_run(desk):
-    assert len(RUN) == 3
+    assert len(RUN) == 4
     for line in RUN:
         arguments = shlex.split(line)[3:]
         assert cli.main(arguments) == 0, line
@@ -150,6 +152,12 @@ def test_readmes_python_runs(desk):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
     assert (desk / "emoji-0.png").stat().st_size > 0
+
+
+def test_the_live_pages_python_runs(desk):
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS["live.md"], re.DOTALL)
+    exec(compile(code, "live.md", "exec"), {})
+    assert (desk / "emoji.mp4").stat().st_size > 0
 
 
 @pytest.fixture(scope="module")
