@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar
 from ..avatars.likely import is_consistent
-from ..avatars.parameters import Parameters
+from ..avatars.parameters import HAIR_COLOURS, Parameters
 from ..colours import to_lab, to_rgb
 from ..drawer import Drawer, Reading
 
@@ -143,20 +143,27 @@ def _chosen(parameters: Parameters) -> dict[str, str]:
 
 def _by_kind(parameters: Parameters, head: str, p: Mapping[str, float], *values: str) -> Mapping[str, float]:
     """The probabilities of values, each with those of its kind (`Spec.kinds`) where the kinds differ."""
-    kinds = parameters.spec.kinds.get(head, {})
-    of = [next((variants for variants in kinds.values() if value in variants), (value,)) for value in values]
+    of = [_kind(parameters, head, value) for value in values]
     if len(set(of)) < len(of):
         return p
     return {value: sum(p.get(variant, 0) for variant in variants) for value, variants in zip(values, of)}
 
 
+def _kind(parameters: Parameters, head: str, value: str) -> tuple[str, ...]:
+    """All that people call by one name ("long", "blond"); the value itself where there is no name."""
+    kinds = HAIR_COLOURS if head == "colour:hair" else parameters.spec.kinds.get(head, {})
+    return next((variants for variants in kinds.values() if value in variants), (value,))
+
+
 def _kept(old: Parameters, new: Avatar) -> Parameters:
-    """The new parameters, in which everything that is nearly as likely as the best stays."""
+    """The new parameters, in which everything that is nearly as likely as the best, and called the same, stays."""
     worn, seen = _chosen(old), _chosen(new.parameters)
     kept = {
         head
         for head, p in new.likely.items()
-        if worn[head] != seen[head] and p.get(worn[head], 0) >= KEEP * p.get(seen[head], 1)
+        if worn[head] != seen[head]
+        and p.get(worn[head], 0) >= KEEP * p.get(seen[head], 1)
+        and (_kind(old, head, worn[head]) == _kind(old, head, seen[head]) or not _named(old, head))
     }
     if abs(_lightness(worn["colour:skin"]) - _lightness(seen["colour:skin"])) < SHADE:
         kept.add("colour:skin")
@@ -165,6 +172,10 @@ def _kept(old: Parameters, new: Avatar) -> Parameters:
     colours = {name: values[f"colour:{name}"] for name in new.parameters.colours}
     mixed = Parameters(old.style, variants, colours, new.parameters.shape)
     return mixed if is_consistent(mixed) else new.parameters
+
+
+def _named(parameters: Parameters, head: str) -> bool:
+    return head == "colour:hair" or head in parameters.spec.kinds
 
 
 def _lightness(code: str) -> float:
