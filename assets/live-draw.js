@@ -164,6 +164,7 @@ class Person {
     const to = flat(face);
     this.from = now - this.seen < SILENT ? this.between(now) : to;
     [this.to, this.since, this.glide, this.seen, this.face] = [to, now, glide, now, face];
+    if (!this.alpha) this.came = to[0];
     const k = this.alpha ? 0.03 : 1;  // where the face usually is, from which it leans
     this.middle = [0, 1, 2].map((i) => k < 1 ? k * to[i] + (1 - k) * this.middle[i] : to[i]);
   }
@@ -243,7 +244,8 @@ class Scene {
       person.alpha = clamp(person.alpha + (there ? 1 : -1) * passed / APPEARS, 0, 1);
     }
     const shown = [...this.people.values()].filter((person) => person.puppet && person.alpha);
-    if (look.view === "over") shown.sort((a, b) => a.to[2] - b.to[2]);  // the largest on top
+    for (const person of shown) person.order = look.mirror ? -person.came : person.came;
+    shown.sort((a, b) => look.view === "over" ? a.to[2] - b.to[2] : a.order - b.order);  // the largest on top; as they came
     shown.forEach((person, i) => {
       const m = person.motion(now, look.mirror, width);
       const place = look.view === "over" ? this.overFace(person, m, rest, width) : this.inCell(person, m, look, rest, i, shown.length, passed, width);
@@ -321,7 +323,7 @@ class Scene {
     };
     if (person.older) put(older, person.alpha * clamp(2 - 2 * k, 0, 1));
     put(puppet, person.alpha * (person.older ? clamp(2 * k, 0, 1) : 1));
-    person.drawn = { ...m, place, mouth: puppet.mouth };
+    person.drawn = { ...m, place, mouth: puppet.mouth, order: person.order };
   }
 }
 

@@ -78,7 +78,7 @@ const arrange = () => {
 };
 
 const list = (faces) => {
-  const ids = faces.filter((face) => face.avatar).map((face) => face.id), place = find(".live-edits");
+  const ids = faces.filter((face) => face.avatar).sort((a, b) => a.order - b.order).map((face) => face.id), place = find(".live-edits");
   if (place.dataset.ids === String(ids)) return;
   place.dataset.ids = String(ids);
   place.replaceChildren(...ids.map((id, i) => {
