@@ -190,10 +190,10 @@ class Eye:
         self.level, self.spread = 1.0, 0.03
         self.low = 0.0
 
-    def __call__(self, frame: Image, points: Points, dt: float) -> float:
-        """How unlike its open self it looks, in units of how much that varies. frame: (H, W, 3) RGB; points: (68, 2)
+    def __call__(self, grey: Image, points: Points, dt: float) -> float:
+        """How unlike its open self it looks, in units of how much that varies. grey: (H, W), the frame; points: (68, 2)
         in it; dt: seconds since the frame before."""
-        now = self._profile(frame, points)
+        now = self._profile(grey, points)
         if self.usual is None:
             self.usual = now
         alike = float(now @ self.usual / max(math.sqrt(float((now @ now) * (self.usual @ self.usual))), 1e-6))
@@ -206,7 +206,7 @@ class Eye:
         self.low = self.low + dt if drop > 4 * self.spread else 0.0
         return drop / self.spread
 
-    def _profile(self, frame: Image, points: Points) -> NDArray[np.float32]:
+    def _profile(self, grey: Image, points: Points) -> NDArray[np.float32]:
         """(28,), each half with zero mean and unit length."""
         outer, inner = points[self.first].astype(np.float64), points[self.first + 3].astype(np.float64)
         across = inner - outer
@@ -216,10 +216,10 @@ class Eye:
         turn = np.array([[c, s], [-s, c]])
         shift = np.array([width / 2, height / 2]) - turn @ (outer + inner) / 2
         window = cv2.warpAffine(
-            frame, np.column_stack([turn, shift]), self.WINDOW, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+            grey, np.column_stack([turn, shift]), self.WINDOW, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
         )
-        grey = cv2.GaussianBlur(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)[1:-1]
-        return np.concatenate([_unit(grey[:, 2:-2].mean(1)), _unit(np.abs(np.diff(grey, axis=1)).mean(1))])
+        rows = cv2.GaussianBlur(window, (3, 3), 0).astype(np.float32)[1:-1]
+        return np.concatenate([_unit(rows[:, 2:-2].mean(1)), _unit(np.abs(np.diff(rows, axis=1)).mean(1))])
 
 
 def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -282,13 +282,13 @@ class Mover:
         self._unit = 0.0
         self.measured: Measures | None = None
 
-    def __call__(self, frame: Image, points: Points, dt: float) -> Motion:
-        """frame: (H, W, 3) RGB; points: (68, 2) in it; dt: seconds since the frame before."""
+    def __call__(self, grey: Image, points: Points, dt: float) -> Motion:
+        """grey: (H, W), the frame; points: (68, 2) in it; dt: seconds since the frame before."""
         m = measure(points)
         self._narrow.append(m.eyes)  # landmarks of eyes jump for a frame now and then
         m = self.measured = m._replace(eyes=tuple(map(float, np.median(self._narrow, 0))))
         self.baseline.follow(m, dt)
-        now = self.baseline.motion(m, tuple(eye(frame, points, dt) for eye in self._eyes))
+        now = self.baseline.motion(m, tuple(eye(grey, points, dt) for eye in self._eyes))
         self._unit = self._unit or now.apart
         u = self._unit
         near = self._filter.value[3] if self._filter.value is not None else now.roll

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 from functools import cache
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ SKIN = 6
 MET = 3.0
 """Seconds between two looks of the face recogniser at a face."""
 
-SEARCHED = (0.12, 1.0)
+SEARCHED = (0.12, 1.5)
 """Seconds between two searches of the whole frame: while no face is followed, and while one is."""
 
 SIDES = (480, 800)
@@ -159,17 +160,18 @@ class Session:
         dt = float(np.clip(now - self._last, 0.001, 0.2)) if self._tracks else 1 / 30
         self._last = now
         before = {track.id for track in self._tracks if track.id}
-        if self._cuts(frame):
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        if self._cuts(grey):
             self._lose(self._tracks, float("-inf"))  # who comes now is told by face alone
             self._tracks, self._searched, self._pending = [], float("-inf"), None
-        kept = without_twins([track for track in self._tracks if track.follow(frame, now, dt)])
+        kept = without_twins([track for track in self._tracks if track.follow(grey, now, dt)])
         gone = [track for track in self._tracks if track not in kept]
         self._lose([track for track in gone if not track.jumped], now)
         self._lose([track for track in gone if track.jumped], float("-inf"))
         if any(track.jumped for track in gone):
             self._searched = float("-inf")
         self._tracks = kept
-        self._look(frame, now)
+        self._look(frame, grey, now)
         faces = sorted(filter(None, map(self._shown, self._tracks)), key=lambda face: face.id)
         note = next((track.note for track in self._tracks if track.note), "")
         return Seen(tuple(faces), tuple(sorted(before - {face.id for face in faces})), note)
@@ -179,11 +181,11 @@ class Session:
         known = {track.id for track in [*self._tracks, *(track for _, track in self._lost)]}
         self._worn = {id: worn for id, worn in self._worn.items() if id in known}
 
-    def _look(self, frame: Image, now: float) -> None:
+    def _look(self, frame: Image, grey: Image, now: float) -> None:
         """Hear what the slower nets found, and give them the next frame."""
         if self._pending and self._pending[1].done():
             (look, future), self._pending = self._pending, None
-            self._heed(look, future.result(), frame, now)
+            self._heed(look, future.result(), grey, now)
         for _ in range(2):  # in line: what was found is read at once
             look = None if self._pending else self._wanted(frame, now)
             if look is None:
@@ -191,7 +193,7 @@ class Session:
             if self._background is not None:
                 self._pending = look, self._background.submit(_answer, self.transferrer, look)
                 return
-            self._heed(look, _answer(self.transferrer, look), frame, now)
+            self._heed(look, _answer(self.transferrer, look), grey, now)
 
     def _wanted(self, frame: Image, now: float) -> _Look | None:
         search = now - self._searched >= SEARCHED[bool(self._tracks)] and len(self._tracks) < MOST
@@ -209,7 +211,7 @@ class Session:
         faces, measures = tuple(track.face for track in due), tuple(track.mover.measured for track in due)
         return _Look(frame, tuple(due), faces, measures, meet, skin, side)
 
-    def _heed(self, look: _Look, looked: _Looked, frame: Image, now: float) -> None:
+    def _heed(self, look: _Look, looked: _Looked, grey: Image, now: float) -> None:
         drawer = self.transferrer.checkpoint.drawer
         for track, descriptor in zip(look.tracks, looked.descriptors):
             if descriptor is not None and track in self._tracks:
@@ -227,12 +229,12 @@ class Session:
             track.clear, track.note = quality.confidence, quality.note
         for face in looked.found:
             if len(self._tracks) < MOST and is_new(face, self._tracks):
-                track = start(frame, square_of(face), face.score, now)
+                track = start(grey, square_of(face), face.score, now)
                 if track and is_new(track.face, self._tracks):
-                    track.motion = track.mover(frame, track.points, 1 / 30)
-                    self._tracks.append(self._again(track, frame, now))
+                    track.motion = track.mover(grey, track.points, 1 / 30)
+                    self._tracks.append(self._again(track, grey, now))
 
-    def _again(self, track: Track, frame: Image, now: float) -> Track:
+    def _again(self, track: Track, grey: Image, now: float) -> Track:
         """A face that was lost a moment ago at this place goes on."""
         for lost in self._lost:
             at, old = lost
@@ -240,7 +242,7 @@ class Session:
                 self._lost.remove(lost)
                 old.points, old.square, old.checked, old.doubts, old.patch = track.points, track.square, now, 0, None
                 old.met = float("-inf")  # make sure
-                old.motion = old.mover(frame, old.points, 1 / 30)
+                old.motion = old.mover(grey, old.points, 1 / 30)
                 return old
         return track
 

@@ -63,17 +63,17 @@ class Track:
         """As the detector would give it."""
         return face_of(self.points, self.score)
 
-    def follow(self, frame: Image, now: float, dt: float) -> bool:
-        """Find the face again in the next frame, in place; False if it is lost."""
-        points, patch = landmarks(frame, self.square)
+    def follow(self, grey: Image, now: float, dt: float) -> bool:
+        """Find the face again in the next frame, (H, W) grey, in place; False if it is lost."""
+        points, patch = landmarks(grey, self.square)
         square = square_around(points)
-        if not _plausible(self.square, square, frame.shape):
+        if not _plausible(self.square, square, grey.shape):
             return False
         if self.patch is not None and difference(patch, self.patch) > JUMP:  # moved quickly, gone, or somebody else
-            points, patch = landmarks(frame, square)
+            points, patch = landmarks(grey, square)
             square = square_around(points)
             self.jumped = difference(patch, self.patch) > JUMP
-            if self.jumped or not _plausible(self.square, square, frame.shape):
+            if self.jumped or not _plausible(self.square, square, grey.shape):
                 return False
         self.patch = patch
         if now - self.checked >= CHECKED:
@@ -84,16 +84,16 @@ class Track:
         self.points = points
         if _moved(self.square, square):
             self.square = square
-        self.motion = self.mover(frame, points, dt)
+        self.motion = self.mover(grey, points, dt)
         return True
 
 
-def start(frame: Image, square: Square, score: float, now: float) -> Track | None:
+def start(grey: Image, square: Square, score: float, now: float) -> Track | None:
     """A track of a face that was detected, some frames ago perhaps; None where it isn't any more."""
     for _ in range(2):  # the second from where the first found it
-        points, patch = landmarks(frame, square)
+        points, patch = landmarks(grey, square)
         found = square_around(points)
-        if not _plausible(square, found, frame.shape):
+        if not _plausible(square, found, grey.shape):
             return None
         square = found
     if likeness_of_patch(patch) < UNLIKE:
@@ -121,9 +121,9 @@ class Cuts:
     def __init__(self) -> None:
         self._last: NDArray[np.uint8] | None = None
 
-    def __call__(self, frame: Image) -> bool:
-        """Whether a cut lies between the frame before and this one. A change of light alone is none."""
-        small = cv2.cvtColor(cv2.resize(frame, (32, 24), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    def __call__(self, grey: Image) -> bool:
+        """Whether a cut lies between the frame before and this one, (H, W) grey. A change of light alone is none."""
+        small = cv2.resize(grey, (32, 24), interpolation=cv2.INTER_NEAREST)
         last, self._last = self._last, small
         return last is not None and difference(small, last) > CUT
 
