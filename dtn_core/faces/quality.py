@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from ..types import AlignedFace, Image
+from . import detect
 from .align import eye_centres
-from .detect import likeness
 
 REFUSED = 0.25
 """Confidence below which there is too little to redraw."""
@@ -77,9 +77,9 @@ class Quality(NamedTuple):
         return self.confidence < REFUSED
 
 
-def judge(frame: Image, aligned: AlignedFace) -> Quality:
-    """How well an aligned face of an (H, W, 3) uint8 RGB frame can be seen."""
-    return verdict(measure(frame, aligned))
+def judge(frame: Image, aligned: AlignedFace, likeness: float | None = None) -> Quality:
+    """How well an aligned face of an (H, W, 3) uint8 RGB frame can be seen. likeness: where it is known."""
+    return verdict(measure(frame, aligned, likeness))
 
 
 def verdict(measures: dict[str, float]) -> Quality:
@@ -93,7 +93,7 @@ def verdict(measures: dict[str, float]) -> Quality:
     return Quality(confidence, f"{lead}: {check.reason}; {check.remedy}.")
 
 
-def measure(frame: Image, aligned: AlignedFace) -> dict[str, float]:
+def measure(frame: Image, aligned: AlignedFace, likeness: float | None = None) -> dict[str, float]:
     """What can be told of a face, by the names of `CHECKS`.
 
     size: pixels of the frame between the eyes' centres. inside: share of the detected square that lies in the frame.
@@ -129,5 +129,5 @@ def measure(frame: Image, aligned: AlignedFace) -> dict[str, float]:
         "sharpness": 100 * float(detail[SKIN].mean()) / max(float(bright - dark), 1.0),
         "nose": abs(float(aside)) / distance,
         "breadth": distance / max(float(below), 1e-6),
-        "likeness": likeness(frame, face),
+        "likeness": detect.likeness(frame, face) if likeness is None else likeness,
     }

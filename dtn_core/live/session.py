@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from ..images import to_tensor
 from ..networks.encoders import DlibEncoder
 from ..transfer import Transferrer
 from ..types import AlignedFace, Face, Image
-from .motion import Expression, Measures, Motion
+from .motion import Expression, Measures, Motion, Mover
 from .person import SAME, SETTLED, Person, part
 from .tracks import MOST, Cuts, Track, is_new, start, without_twins
 
@@ -42,7 +43,7 @@ SKIN = 6
 MET = 3.0
 """Seconds between two looks of the face recogniser at a face."""
 
-SEARCHED = (0.12, 1.5)
+SEARCHED = (0.12, 2.0)
 """Seconds between two searches of the whole frame: while no face is followed, and while one is."""
 
 SIDES = (480, 800)
@@ -256,8 +257,8 @@ class Session:
             track.strange = track.strange + 1 if now_seen >= min(SAME, distance) else 0
             if track.strange < 2:
                 return
-            self._lost.append((float("-inf"), _left(track)))  # another person took the place
-            track.person, track.strange, track.clear = Person(), 0, None
+            self._lost.append((float("-inf"), replace(track)))  # another person took the place
+            track.person, track.mover, track.strange, track.clear = Person(), Mover(), 0, None
         if old is not None and distance < SAME:
             self._lost = [lost for lost in self._lost if lost[1] is not old]
             track.id, track.person, track.mover.baseline = old.id, old.person, old.mover.baseline
@@ -323,16 +324,11 @@ def _due(track: Track, now: float) -> bool:
     return waited >= READ and good
 
 
-def _left(track: Track) -> Track:
-    """Who was here before another took the place."""
-    return Track(track.points, track.square, track.score, track.person, track.mover, None, track.id)
-
-
 def _answer(transferrer: Transferrer, look: _Look) -> _Looked:
     """Runs the slower nets. Changes nothing."""
     found = detect_live(look.frame, look.side, MOST) if look.side else ()
     heads = [align(look.frame, face) for face in look.faces]
-    qualities = tuple(judge(look.frame, head) for head in heads)
+    qualities = tuple(judge(look.frame, head, t.likeness) for head, t in zip(heads, look.tracks))
     readable = tuple(
         i
         for i, (quality, track) in enumerate(zip(qualities, look.tracks))

@@ -44,6 +44,7 @@ class Track:
     points: Points
     square: Square
     score: float
+    likeness: float
     person: Person = field(default_factory=Person)
     mover: Mover = field(default_factory=Mover)
     motion: Motion | None = None
@@ -78,7 +79,8 @@ class Track:
         self.patch = patch
         if now - self.checked >= CHECKED:
             self.checked = now
-            self.doubts = self.doubts + 1 if likeness_of_patch(patch) < UNLIKE else 0
+            self.likeness = likeness_of_patch(patch)
+            self.doubts = self.doubts + 1 if self.likeness < UNLIKE else 0
             if self.doubts > 1:
                 return False
         self.points = points
@@ -96,9 +98,8 @@ def start(grey: Image, square: Square, score: float, now: float) -> Track | None
         if not _plausible(square, found, grey.shape):
             return None
         square = found
-    if likeness_of_patch(patch) < UNLIKE:
-        return None
-    return Track(points, square, score, checked=now)
+    likeness = likeness_of_patch(patch)
+    return Track(points, square, score, likeness, checked=now) if likeness >= UNLIKE else None
 
 
 def is_new(face: Face, tracks: Sequence[Track]) -> bool:

@@ -43,7 +43,7 @@ def spoilt(portraits):
 @pytest.fixture
 def made(monkeypatch):
     """Measures of a face in a plain (200, 200, 3) frame, from its points and box; HOG isn't asked."""
-    monkeypatch.setattr(quality, "likeness", lambda frame, face: 1.0)
+    monkeypatch.setattr(quality.detect, "likeness", lambda frame, face: 1.0)
 
     def of(left, right, nose, box=(50, 50, 150, 150)):
         points = np.array([(right[0] + 5, right[1]), (right[0] - 5, right[1]), (left[0] - 5, left[1]),
