@@ -52,7 +52,7 @@ class Wire:
             return {}
         except UserError as error:
             return {"error": str(error)}
-        except ValueError:
+        except (ValueError, RecursionError):
             return {"error": "options must be JSON."}
 
     def answer(self, message: bytes, at: float | None = None) -> dict[str, Any]:
