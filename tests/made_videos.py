@@ -29,14 +29,25 @@ def astronauts(portrait, n):
 
 
 def video(
-    frames, format="mp4", codec="libx264", pixels="yuv420p", rate=25, times=None, sound="aac", channels=1, late=0.0
+    frames,
+    format="mp4",
+    codec="libx264",
+    pixels="yuv420p",
+    rate=25,
+    times=None,
+    sound="aac",
+    channels=1,
+    late=0.0,
+    aspect=1,
 ):
-    """The bytes of a video. times: of the frames, in seconds; late: seconds by which frames begin after the sound."""
+    """The bytes of a video. times: of the frames, in seconds; late: seconds by which frames begin after the sound;
+    aspect: width over height of a pixel."""
     file, frames = io.BytesIO(), list(frames)
     with av.open(file, "w", format=format) as out:
         stream = out.add_stream(codec, rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         tone = out.add_stream(sound, rate=44100, layout="mono" if channels == 1 else "stereo") if sound else None

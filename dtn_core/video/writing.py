@@ -95,7 +95,8 @@ def _sound(container: av.container.OutputContainer, reader: Reader) -> _Copied |
     if stream is None:
         return None
     code = stream.codec_context
-    if code.name in COPIED and (code.name != "aac" or code.extradata):
+    name = code.codec.canonical_name
+    if name in COPIED and (name != "aac" or code.extradata):
         return _Copied(container, reader)
     return _Encoded(container, reader)
 

@@ -55,11 +55,12 @@ def test_a_face_is_redrawn_and_the_rest_is_not(clip, sway, drawing):
         assert off(frame[60:120, 120:200], before[60:120, 120:200]) > 20
 
 
-def test_sound_is_copied(clip, drawing):
-    out = io.BytesIO()
-    report = emojify_video(io.BytesIO(clip), out, drawing)
+@pytest.mark.parametrize(("format", "sound"), [("mp4", "aac"), ("matroska", "libmp3lame"), ("mp4", "libmp3lame")])
+def test_sound_is_copied(sway, drawing, format, sound):
+    data, out = video(sway, format, sound=sound), io.BytesIO()
+    report = emojify_video(io.BytesIO(data), out, drawing)
     assert report.sound == "copied"
-    assert packets(out.getvalue()) == packets(clip)
+    assert packets(out.getvalue()) == packets(data)
 
 
 @pytest.mark.parametrize(("format", "sound", "channels"), [("matroska", "pcm_s16le", 2), ("avi", "pcm_s16le", 1)])
@@ -121,6 +122,13 @@ def test_odd_sizes(hopper, drawing, size):
     width, height = size
     assert frames.shape[1:3] == (height + height % 2, width + width % 2)
     assert (report.width, report.height) == (width + width % 2, height + height % 2)
+
+
+def test_pixels_that_are_no_squares(sway, drawing):
+    narrow = [np.ascontiguousarray(frame[:, ::2]) for frame in sway[:3]]
+    report, frames, *_ = made(video(narrow, "matroska", aspect=2, sound=None), drawing)
+    assert (report.width, report.height, report.with_faces) == (320, 240, 3)
+    assert off(frames[0][:, :40], sway[0][:, :40]) < 8
 
 
 PIXELS = [
