@@ -111,16 +111,17 @@ class _Looked(NamedTuple):
 
 class Session:
     """transferrer: one that draws; background: where the slower nets run beside the frames; None: in line, so that the
-    same frames at the same times always give the same. pick: style → transferrer, for `options`."""
+    same frames at the same times always give the same. pick: style → transferrer, for `options`; sides: see `SIDES`."""
 
     def __init__(
         self,
         transferrer: Transferrer,
         background: Executor | None = None,
         pick: Callable[[str], Transferrer] | None = None,
+        sides: tuple[int, int] = SIDES,
     ) -> None:
         self.transferrer = _drawing(transferrer)
-        self._background, self._pick = background, pick
+        self._background, self._pick, self._sides = background, pick, sides
         self.locked = False
         self._edits: dict[int, Edit] = {}
         self._worn: dict[int, tuple[Any, Avatar, int]] = {}
@@ -164,7 +165,7 @@ class Session:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if self._cuts(grey):
             self._lose(self._tracks, float("-inf"))  # who comes now is told by face alone
-            self._tracks, self._searched, self._pending = [], float("-inf"), None
+            self._tracks, self._searched, self._searches, self._pending = [], float("-inf"), 0, None
         kept = without_twins([track for track in self._tracks if track.follow(grey, now, dt)])
         gone = [track for track in self._tracks if track not in kept]
         self._lose([track for track in gone if not track.jumped], now)
@@ -206,7 +207,7 @@ class Session:
         side = 0
         if search:
             self._searched, self._searches = now, self._searches + 1
-            side = SIDES[self._searches % 2 - 1]
+            side = self._sides[self._searches % 2 - 1]
         meet = tuple(not track.id or track.strange > 0 or now - track.met >= MET for track in due)
         skin = any(track.person.count < SKIN or track.person.count % SKIN == 0 for track in due)
         faces, measures = tuple(track.face for track in due), tuple(track.mover.measured for track in due)

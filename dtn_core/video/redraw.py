@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
@@ -21,6 +20,9 @@ from .reading import Frame
 Mode = Literal["paste", "beside", "alone"]
 Colour = tuple[int, int, int]
 
+SIDES = (1600, 800)
+"""As `live.session.SIDES`: a file can wait, and shows people who are far away, from the first frame on."""
+
 KEPT = 16
 """Avatars that are kept rasterised for when they come back."""
 
@@ -38,7 +40,7 @@ class Drawn:
     """Avatars that move as the faces do; who returns has the same."""
 
     def __init__(self, transferrer: Transferrer) -> None:
-        self._session = Session(transferrer)
+        self._session = Session(transferrer, sides=SIDES)
         self._puppets: dict[int, Puppet] = {}
         self.avatars: dict[int, Parameters] = {}
 
@@ -113,14 +115,17 @@ class Redrawer:
 
 def panel(looks: Sequence[Look], width: int, height: int, background: Colour) -> Image:
     """Faces side by side and below one another on a plain (height, width, 3)."""
-    out = np.full((height, width, 3), background, np.uint8)
-    rows = math.ceil(math.sqrt(len(looks)))
+    out, n = np.full((height, width, 3), background, np.uint8), len(looks)
+    if not looks:
+        return out
+
+    def side_of(columns: int) -> int:
+        return min(width // columns, height // -(-n // columns))
+
+    columns = max(range(n, 0, -1), key=side_of)
+    rows, side = -(-n // columns), side_of(columns)
     for i, look in enumerate(looks):
-        columns = math.ceil(len(looks) / rows)
-        side = min(width // columns, height // rows)
-        left, top = (
-            (width - columns * side) // 2 + i % columns * side,
-            (height - rows * side) // 2 + i // columns * side,
-        )
+        left = (width - columns * side) // 2 + i % columns * side
+        top = (height - rows * side) // 2 + i // columns * side
         blend(out[top : top + side, left : left + side], look.picture(side))
     return out

@@ -168,6 +168,12 @@ def test_two_people_stand_side_by_side(hopper, astronaut, drawing):
     assert not away[:40].any()
 
 
+def test_people_far_away_are_seen_from_the_first_frame_on(hopper, drawing):
+    far = np.full((720, 1280, 3), 90, np.uint8)
+    far[300:500, 200:400] = next(moved(hopper, 1, (200, 200)))
+    assert len(Drawn(drawing)(Frame(far, 0.0))) == 1
+
+
 @pytest.mark.parametrize("mode", ["paste", "beside", "alone"])
 def test_painted(clip, tiny, mode):
     report, frames, *_ = made(clip, tiny, mode=mode, size=64)
