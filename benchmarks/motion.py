@@ -256,10 +256,10 @@ def cut(transferrer: Transferrer, a: Portrait, b: Portrait, seed: int) -> dict[s
 
 
 def several(transferrer: Transferrer, people: Sequence[Portrait], seconds: float, seed: int) -> dict[str, Any]:
-    """People side by side who drift together and apart: how often an id changed its person or the order changed, and
+    """People side by side; two drift together until they touch, and apart. How often an id changed its person or the order changed, and
     the share of frames in which all were followed."""
     session, whose, switches, all_seen, orders, n = Session(transferrer), {}, 0, 0, set(), 0
-    cast = list(zip(people, scripts.together(len(people), seconds, seed, cross=True)))
+    cast = list(zip(people, scripts.together(len(people), seconds, seed, cross=len(people) == 2)))
     for i, (frame, truths) in enumerate(perform_together(cast, FPS, seed=seed)):
         faces = session.see(frame, at=i / FPS).faces
         for face in faces:

@@ -121,8 +121,8 @@ def glasses(seconds: float, on: float, off: float, seed: int = 0) -> Script:
 
 
 def together(n: int, seconds: float, seed: int = 0, cross: bool = False) -> list[Script]:
-    """Scripts of n people side by side who blink and move a little; cross: the outer two drift inwards until their
-    faces touch, at other heights, and back."""
+    """Scripts of n people side by side who blink and move a little; cross: the outer two drift inwards, at
+    other heights, and back; of two, until their faces touch."""
     scripts = []
     for i in range(n):
         rng = np.random.default_rng((seed, 4, i))
