@@ -256,8 +256,8 @@ def cut(transferrer: Transferrer, a: Portrait, b: Portrait, seed: int) -> dict[s
 
 
 def several(transferrer: Transferrer, people: Sequence[Portrait], seconds: float, seed: int) -> dict[str, Any]:
-    """People side by side; two drift together until they touch, and apart. How often an id changed its person or the order changed, and
-    the share of frames in which all were followed."""
+    """People side by side; two drift together until they touch, and apart. How often an id changed its person or the
+    order changed, and the share of frames in which all were followed."""
     session, whose, switches, all_seen, orders, n = Session(transferrer), {}, 0, 0, set(), 0
     cast = list(zip(people, scripts.together(len(people), seconds, seed, cross=len(people) == 2)))
     for i, (frame, truths) in enumerate(perform_together(cast, FPS, seed=seed)):
