@@ -8,7 +8,8 @@ blinks    each eye's: found if told shut (below the rig's `shut`) while it is, w
           frames; false: told shut, with no blink near
 still     a face that keeps still, with a camera's noise: false blinks, mouths and smiles; noise of place
 moving    place, roll and yaw of a head that moves about; lag: the delay at which they fit best
-open ...  AUC of a frame at rest against one well in the expression; the same at the rig's thresholds; delay of onsets
+open ...  AUC of a frame at rest against one well in the expression; the same at the rig's thresholds; delay of onsets;
+          of portraits that f doesn't take for smiling, or for open-mouthed, already
 identity  changes of the avatar; glasses put on and taken off, a cut to another person, several people side by side
 
 Lengths are in pixels of a 256-pixel head crop, in which the eyes are 64 apart.
@@ -37,6 +38,9 @@ from dtn_core.avatars.parameters import NONE
 from dtn_core.avatars.rig import LAW
 from dtn_core.domains.portraits import optional_folder
 from dtn_core.errors import UserError
+from dtn_core.faces.align import align
+from dtn_core.faces.detect import detect
+from dtn_core.images import to_tensor
 from dtn_core.live.session import SeenFace, Session
 from dtn_core.transfer import Transferrer
 from dtn_core.types import HEAD_EYE_DISTANCE, Image
@@ -189,9 +193,10 @@ def noise(take: Take) -> dict[str, float]:
 
 
 def changes(take: Take) -> int:
-    """How often the avatar changed, once there was one."""
-    worn = [face.avatar.parameters for face in take.seen if face.avatar]
-    return sum(a != b for a, b in itertools.pairwise(worn))
+    """How often the avatar changed, from a second after there was one: the first is looked over once."""
+    worn = [(frame, face.avatar.parameters) for frame, face in zip(take.frame, take.seen) if face.avatar]
+    settled = [parameters for frame, parameters in worn if frame >= worn[0][0] + FPS]
+    return sum(a != b for a, b in itertools.pairwise(settled))
 
 
 def first(take: Take, holds: Any, since: float = 0.0) -> float | None:
@@ -217,13 +222,25 @@ def one(transferrer: Transferrer, portrait: Portrait, seconds: Seconds, seed: in
         "still_told": {n: float(np.mean(still.of(n)[1] > LAW[n])) for n in ("open", "smile")},
         "blinking": blinks(blinking),
         "moving": {**place(moving), "blinks": blinks(moving), "changes": changes(moving)},
-        "open": expression(alone["open"], "open"),
-        "smile": expression(alone["smile"], "smile"),
+        **{name: expression(alone[name], name) for name in at_rest(transferrer, portrait)},
         "brows": correlation(alone["brows"], "brows"),
         "wide": correlation(alone["wide"], "wide"),
         "first_avatar": first(still, lambda face: face.avatar),
         "glasses": glasses(transferrer, portrait, seed),
     }
+
+
+def at_rest(transferrer: Transferrer, portrait: Portrait) -> list[str]:
+    """Which of open and smile the portrait itself doesn't show, as f reads it: who smiles can't begin to."""
+    frame, _ = next(perform(portrait, scripts.still(1), FPS, camera=TRIPOD))
+    drawer = transferrer.checkpoint.drawer
+    faces = detect(frame)
+    if not faces or drawer is None:
+        return []
+    with torch.no_grad():
+        read = drawer.attributes(drawer.f(to_tensor(align(frame, faces[0]).image)))
+    names = {"open": "Mouth_Slightly_Open", "smile": "Smiling"}
+    return [name for name, attribute in names.items() if read[attribute][0] < 0.5]
 
 
 def glasses(transferrer: Transferrer, portrait: Portrait, seed: int) -> dict[str, float | None] | None:

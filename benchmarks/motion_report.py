@@ -30,14 +30,17 @@ def blink_figures(takes: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def expression_figures(takes: Sequence[dict[str, Any]], line: float) -> dict[str, Any]:
-    rest, well = (np.concatenate([np.array(take[key]) for take in takes]) for key in ("rest", "well"))
+    rest, well = (np.array([value for take in takes for value in take[key]]) for key in ("rest", "well"))
     delays = [delay for take in takes for delay in take["delays"]]
     onsets = sum(take["onsets"] for take in takes)
+    scored = len(rest) and len(well)
+    labels = np.repeat([0, 1], [len(rest), len(well)])
     return {
+        "portraits": len(takes),
         "onsets": onsets,
         "found": round(1 - sum(take["missed"] for take in takes) / onsets, 4) if onsets else None,
         "delay_frames": median(delays),
-        "auc": round(auc(np.repeat([0, 1], [len(rest), len(well)]), np.concatenate([rest, well])), 4),
+        "auc": round(auc(labels, np.concatenate([rest, well])), 4) if scored else None,
         "right_at_rest": round(float(np.mean(rest <= line)), 4) if len(rest) else None,
         "right_in_it": round(float(np.mean(well > line)), 4) if len(well) else None,
     }
@@ -77,8 +80,8 @@ def summary(made: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for key in ("error", "error_p95", "scale_error", "roll_error", "lag_ms", "yaw", "followed")
         }
         | {"changes": sum(record["moving"]["changes"] for record in made)},
-        "open": expression_figures([record["open"] for record in made], LAW["open"]),
-        "smile": expression_figures([record["smile"] for record in made], LAW["smile"]),
+        "open": expression_figures([record["open"] for record in made if "open" in record], LAW["open"]),
+        "smile": expression_figures([record["smile"] for record in made if "smile" in record], LAW["smile"]),
         "brows": middle("brows"),
         "wide": middle("wide"),
         "first_avatar_s": middle("first_avatar"),
@@ -111,6 +114,7 @@ def table(report: dict[str, Any]) -> str:
     ]  # fmt: skip
     for name, words in (("open", "mouth opened"), ("smile", "smile")):
         one = seen[name]
+        words += f", {one['portraits']} portraits"
         rows.append((f"{words}: onsets found, delay in frames", f"{share(one['found'])}, {one['delay_frames']}"))
         rows.append((f"{words}: AUC; right at rest, in it",
                      f"{one['auc']}; {share(one['right_at_rest'])}, {share(one['right_in_it'])}"))  # fmt: skip
@@ -120,7 +124,7 @@ def table(report: dict[str, Any]) -> str:
         ("its lag, ms", f"{seen['moving']['lag_ms']}"),
         ("noise of a still face: median, worst portrait, pixels of 256",
          f"{still['noise_px']}, {still['noise_px_worst']}"),
-        ("changes of the avatar in a minute, still / moving",
+        ("changes of the avatar in a minute after its first second, still / moving",
          " / ".join(str(n) for n in report["identity"]["changes"].values())),
     ]  # fmt: skip
     for way, words in (("on", "put on"), ("off", "taken off")):
