@@ -1,7 +1,7 @@
 // Draws avatars that move: rigs (dtn_core/avatars/rig.py) on a canvas, by the numbers of faces (dtn_core/live/motion.py).
 // Every part of a rig is rasterised once, cropped to what isn't empty, and then only laid by transforms.
 const FADE = 0.1;  // of the bust: how softly shoulders end over a picture, as in faces/compose.py
-const GLIDE = [25, 150];  // ms: motion glides to what is newest over one tracking interval, at least and at most so long
+const GLIDE = [25, 200];  // ms: motion glides to what is newest over one tracking interval, at least and at most so long
 const LIDS = 0.5;  // of that, for lids
 const CROSSFADE = 0.06;  // of a lid, on both sides of where it shuts
 const APPEARS = 180;  // ms in which an avatar fades in or out, or becomes another

@@ -1,6 +1,6 @@
 // The camera's pictures go to the server, faces and avatars come back, and are drawn at the display's rate; after
 // live-draw.js and live-socket.js. `goLive({ canvas, base, look, options, onchange, onanswer, onframe })`; look: see Scene.draw.
-const KEPT_FRAMES = 10;  // of the camera: the picture is shown as late as the motion, so that avatars lie on their faces
+const KEPT_FRAMES = 14;  // of the camera: the picture is shown as late as the motion, so that avatars lie on their faces
 const SIZE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
 const QUALITY = 0.7;
 const DARK = 9;  // mean of 255 below which nothing can be seen
@@ -66,8 +66,9 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
   const frames = [];  // {canvas, at}, the newest last
   const notes = { camera: "", link: "", server: "", hint: "" };
   const seen = { drawn: [], answers: [], latency: [], server: [] };  // of the last second: [at, value]
+  let moment = null;  // {from, to, since, glide}: which moments of the camera the motion shown is of
   let stream = null, link = null, fresh = true, starting = 0, number = 0, flying = null, encoding = false;
-  let interval = 33, delay = 0, lastAnswer = 0, lastFace = 0, lastLook = 0, asking = 0, asked = 0, watched = 0;
+  let interval = 33, lastAnswer = 0, lastFace = 0, lastLook = 0, asking = 0, asked = 0, watched = 0;
 
   const live = {
     scene, look, stats: {}, faces: [], running: false, frozen: false,
@@ -137,7 +138,8 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
     live.running = false;
     live.faces = [];
     live.stats = {};
-    frames.length = delay = 0;
+    frames.length = 0;
+    moment = null;
     for (const kind of Object.keys(seen)) seen[kind] = [];
     scene.clear();
     for (const kind of ["link", "server", "hint"]) notes[kind] = "";
@@ -209,15 +211,16 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
     live.width = answer.width;
     if (answer.faces.length) lastFace = now;
     if (flying && flying.n === answer.n) {
-      const late = now - flying.at + glide;
-      delay = delay ? 0.9 * delay + 0.1 * late : late;
-      remember("latency", now, late);
+      moment = { from: moment ? momentShown(now) : flying.at, to: flying.at, since: now, glide };
+      remember("latency", now, now - flying.at + glide);
     }
     remember("answers", now, 1);
     remember("server", now, answer.ms);
     hint(answer.note || "", now);
     onanswer(answer);
   };
+
+  const momentShown = (now) => moment.from + (moment.to - moment.from) * clamp((now - moment.since) / moment.glide, 0, 1);
 
   let black = false;
   const hint = (note, now) => {
@@ -248,8 +251,8 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
 
   const paint = (now) => {
     if (!live.frozen) fit();
-    const late = now - lastAnswer < 1000 ? Math.min(delay, 300) : 0;
-    const frame = frames.findLast((one) => one.at <= now - late) || frames[0];
+    const at = moment && now - lastAnswer < 1000 ? momentShown(now) + 8 : Infinity;
+    const frame = frames.findLast((one) => one.at <= at) || frames[0];
     const picture = frame ? { image: frame.canvas, width: frame.canvas.width, height: frame.canvas.height } : null;
     if (picture) live.ratio = picture.width / picture.height;
     live.faces = scene.draw(look, picture, live.width || 640, now).map(({ id, drawn, face, avatar }) => ({ id, ...drawn, face, avatar }));
