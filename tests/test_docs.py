@@ -10,7 +10,7 @@ import pytest
 from made_videos import moved, video
 from serving import serve
 
-from benchmarks import batch, confidence, latency, live
+from benchmarks import batch, confidence, latency, live, motion_report
 from benchmarks.serve import sentence
 from dtn_core import checkpoint, cli, config
 from dtn_core.checkpoint import weights_hash
@@ -79,9 +79,12 @@ def test_tables_of_the_editor():
 
 def test_figures_of_live_video():
     text = " ".join(DOCS["live.md"].split())
-    report, served = (read(f"results/{name}.json") for name in ("live", "serve"))
+    report, served, motion = (read(f"results/{name}.json") for name in ("live", "serve", "motion"))
     assert live.table(report) in DOCS["live.md"]
     assert all(one in text for one in [*live.sentences(report), sentence(served)])
+    assert motion_report.table(motion) in DOCS["live.md"]
+    assert motion["part"] == "test"
+    assert f"{motion['n'] - 1} people" in text
 
 
 def test_table_of_runtimes():
