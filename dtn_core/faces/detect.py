@@ -5,8 +5,11 @@ well as upright ones."""
 from __future__ import annotations
 
 import math
+import os
+import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -42,7 +45,6 @@ as long."""
 UNLIKE = -1.0
 """The lowest `likeness`; HOG is asked for nothing below it, since everything scores something there."""
 
-_HOG_LOCK = threading.Lock()  # dlib's detector keeps state while it runs, and releases the interpreter lock
 _PATCH = 240
 _SMALLEST = 24  # pixels; in less no detector finds anything
 
@@ -113,8 +115,8 @@ def likeness_of_patch(patch: Image) -> float:
     """As `likeness`, of a square (S, S, 3) or (S, S) whose middle half the face fills, level."""
     edge = patch.shape[0] // 6  # a margin of a third of the face
     view = patch[edge : patch.shape[0] - edge, edge : patch.shape[0] - edge]
-    with _HOG_LOCK:
-        scores = _hog_detector().run(np.ascontiguousarray(view), 0, UNLIKE)[1]
+    with _DETECTORS.one() as detector:
+        scores = detector.run(np.ascontiguousarray(view), 0, UNLIKE)[1]
     return max(map(float, scores), default=UNLIKE)
 
 
@@ -158,8 +160,8 @@ def _hog(copy: Image, scale: float, tilt: float = 0.0) -> list[_Found]:
         turned = np.abs(matrix[:, :2]) @ (width, height)
         matrix[:, 2] += (turned - (width, height)) / 2
         copy = cv2.warpAffine(copy, matrix, tuple(int(n) for n in np.ceil(turned)))
-    with _HOG_LOCK:
-        boxes, scores, _ = _hog_detector().run(np.ascontiguousarray(copy), 0, 0.0)
+    with _DETECTORS.one() as detector:
+        boxes, scores, _ = detector.run(np.ascontiguousarray(copy), 0, 0.0)
     back = cv2.invertAffineTransform(matrix)
     found = []
     for box, score in zip(boxes, scores):
@@ -229,11 +231,37 @@ def _patch(frame: Image, found: _Found) -> tuple[Image, NDArray[np.float64]]:
     return warp(frame, matrix, _PATCH), matrix
 
 
-@cache
-def _hog_detector() -> Any:
-    import dlib
+class _Detectors:
+    """HOG detectors for several threads: one keeps state while it runs, and releases the interpreter lock. They are
+    made when they are needed, in half a second, and at most as many as there are cores and one more."""
 
-    return dlib.get_frontal_face_detector()
+    def __init__(self) -> None:
+        self._free: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._lock = threading.Lock()
+        self._left = (os.cpu_count() or 1) + 1
+
+    @contextmanager
+    def one(self) -> Iterator[Any]:
+        """Borrow one; waits while all are in use."""
+        detector = self._take()
+        try:
+            yield detector
+        finally:
+            self._free.put(detector)
+
+    def _take(self) -> Any:
+        import dlib
+
+        try:
+            return self._free.get_nowait()
+        except queue.Empty:
+            with self._lock:
+                self._left -= 1
+                new = self._left >= 0
+            return dlib.get_frontal_face_detector() if new else self._free.get()
+
+
+_DETECTORS = _Detectors()
 
 
 @cache

@@ -112,6 +112,7 @@ class Baseline:
         self.width = 0.82
         self.smile = 1.04
         self.age = 0.0
+        self.readings = 0
 
     def follow(self, m: Measures, dt: float) -> None:
         """Learn from a frame, dt seconds after the one before."""
@@ -127,8 +128,10 @@ class Baseline:
         self.brows += (np.array(m.brows) - self.brows) * slow
         self.nose += (m.nose - self.nose) * slow
 
-    def learn(self, m: Measures, read: Expression, weight: float = 0.35) -> None:
-        """Learn from f's reading of the frame in which m was measured."""
+    def learn(self, m: Measures, read: Expression) -> None:
+        """Learn from f's reading of the frame in which m was measured; slowly, since f misses faint smiles."""
+        self.readings += 1
+        weight = max(0.05, 0.5 / self.readings)
         if read.mouth_open < 0.4:
             self.gap += weight * (min(m.gap, 0.1) - self.gap)
         if read.smiling < 0.4:
