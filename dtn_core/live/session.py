@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from ..images import to_tensor
 from ..networks.encoders import DlibEncoder
 from ..transfer import Transferrer
 from ..types import AlignedFace, Face, Image
+from .background import Background
 from .motion import Expression, Measures, Motion, Mover
 from .person import SAME, SETTLED, Person, part
 from .tracks import MOST, Cuts, Track, is_new, start, without_twins
@@ -116,7 +117,7 @@ class Session:
     def __init__(
         self,
         transferrer: Transferrer,
-        background: Executor | None = None,
+        background: Background | None = None,
         pick: Callable[[str], Transferrer] | None = None,
         sides: tuple[int, int] = SIDES,
     ) -> None:
@@ -151,7 +152,7 @@ class Session:
             chosen = _drawing(self._pick(str(values["style"])))
             if chosen is not self.transferrer:
                 self.transferrer = chosen
-                self._pending = None
+                self._drop()
                 for track in [*self._tracks, *(track for _, track in self._lost)]:
                     track.person.forget()
                     track.read = float("-inf")
@@ -165,7 +166,8 @@ class Session:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if self._cuts(grey):
             self._lose(self._tracks, float("-inf"))  # who comes now is told by face alone
-            self._tracks, self._searched, self._searches, self._pending = [], float("-inf"), 0, None
+            self._tracks, self._searched, self._searches = [], float("-inf"), 0
+            self._drop()
         kept = without_twins([track for track in self._tracks if track.follow(grey, now, dt)])
         gone = [track for track in self._tracks if track not in kept]
         self._lose([track for track in gone if not track.jumped], now)
@@ -177,6 +179,12 @@ class Session:
         faces = sorted(filter(None, map(self._shown, self._tracks)), key=lambda face: face.id)
         note = next((track.note for track in self._tracks if track.note), "")
         return Seen(tuple(faces), tuple(sorted(before - {face.id for face in faces})), note)
+
+    def _drop(self) -> None:
+        """What was asked of the slower nets is of no use any more."""
+        if self._pending:
+            self._pending[1].cancel()
+        self._pending = None
 
     def _lose(self, tracks: Sequence[Track], now: float) -> None:
         self._lost = [*self._lost, *((now, track) for track in tracks if track.id)][-REMEMBERED:]
@@ -193,7 +201,7 @@ class Session:
             if look is None:
                 return
             if self._background is not None:
-                self._pending = look, self._background.submit(_answer, self.transferrer, look)
+                self._pending = look, self._background.submit(_rank(look), _answer, self.transferrer, look)
                 return
             self._heed(look, _answer(self.transferrer, look), grey, now)
 
@@ -231,9 +239,10 @@ class Session:
             track.clear, track.note = quality.confidence, quality.note
         for face in looked.found:
             if len(self._tracks) < MOST and is_new(face, self._tracks):
-                track = start(grey, square_of(face), face.score, now)
-                if track and is_new(track.face, self._tracks):
-                    track.motion = track.mover(grey, track.points, 1 / 30)
+                # Where it was found first, some frames ago perhaps, and from there to where it is.
+                then = cv2.cvtColor(look.frame, cv2.COLOR_RGB2GRAY)
+                track = start(then, square_of(face), face.score)
+                if track and track.follow(grey, now, 1 / 30) and is_new(track.face, self._tracks):
                     self._tracks.append(self._again(track, grey, now))
 
     def _again(self, track: Track, grey: Image, now: float) -> Track:
@@ -242,7 +251,8 @@ class Session:
             at, old = lost
             if now - at < GONE and overlap(old.face.box, track.face.box) > 0.3:
                 self._lost.remove(lost)
-                old.points, old.square, old.checked, old.doubts, old.patch = track.points, track.square, now, 0, None
+                old.points, old.square, old.patch = track.points, track.square, track.patch
+                old.checked, old.doubts, old.jumped = now, 0, False
                 old.met = float("-inf")  # make sure
                 old.motion = old.mover(grey, old.points, 1 / 30)
                 return old
@@ -323,6 +333,11 @@ def _due(track: Track, now: float) -> bool:
         return waited >= READ / 2
     good = track.motion is not None and abs(track.motion.yaw) < 0.5 and min(track.motion.lids) > 0.5
     return waited >= READ and good
+
+
+def _rank(look: _Look) -> int:
+    """Who waits for an avatar comes first, then who isn't found yet."""
+    return 0 if any(track.person.avatar is None for track in look.tracks) else 2 if look.tracks else 1
 
 
 def _answer(transferrer: Transferrer, look: _Look) -> _Looked:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..faces.detect import likeness_of_patch
-from ..faces.landmarks import Points, Square, face_of, landmarks, square_around
+from ..faces.landmarks import PATCH, Points, Square, face_of, landmarks, patch_of, square_around
 from ..faces.track import overlap
 from ..types import Face, Image
 from .motion import Motion, Mover
@@ -29,6 +29,9 @@ UNLIKE = -0.6
 STEADY = 0.03
 """Share of a face's side by which it may move before its patch does: landmarks tremble when the patch moves."""
 
+MOVED = 10.0
+"""Mean difference of a face's patch to the one before, in grey levels, from which it is sought in the neighbourhood."""
+
 JUMP = 22.0
 """Mean difference of a face to the frame before, in grey levels, from which it may not be the same any more."""
 
@@ -45,18 +48,18 @@ class Track:
     square: Square
     score: float
     likeness: float
+    patch: Image
     person: Person = field(default_factory=Person)
     mover: Mover = field(default_factory=Mover)
     motion: Motion | None = None
     id: int = 0
-    checked: float = 0.0
+    checked: float = -math.inf
     doubts: int = 0
     read: float = -math.inf
     met: float = -math.inf
     strange: int = 0
     clear: float | None = None
     note: str | None = None
-    patch: Image | None = None
     jumped: bool = False
 
     @property
@@ -67,15 +70,13 @@ class Track:
     def follow(self, grey: Image, now: float, dt: float) -> bool:
         """Find the face again in the next frame, (H, W) grey, in place; False if it is lost."""
         points, patch = landmarks(grey, self.square)
+        if difference(_face(patch), _face(self.patch)) > MOVED:  # landmarks reach no further than a fifth of a face
+            points, _ = landmarks(grey, sought(grey, self.square, _face(self.patch)))
+            points, patch = landmarks(grey, square_around(points))
+            self.jumped = difference(_face(patch), _face(self.patch)) > JUMP
         square = square_around(points)
-        if not _plausible(self.square, square, grey.shape):
+        if self.jumped or not _plausible(self.square, square, grey.shape):
             return False
-        if self.patch is not None and difference(patch, self.patch) > JUMP:  # moved quickly, gone, or somebody else
-            points, patch = landmarks(grey, square)
-            square = square_around(points)
-            self.jumped = difference(patch, self.patch) > JUMP
-            if self.jumped or not _plausible(self.square, square, grey.shape):
-                return False
         self.patch = patch
         if now - self.checked >= CHECKED:
             self.checked = now
@@ -90,8 +91,8 @@ class Track:
         return True
 
 
-def start(grey: Image, square: Square, score: float, now: float) -> Track | None:
-    """A track of a face that was detected, some frames ago perhaps; None where it isn't any more."""
+def start(grey: Image, square: Square, score: float) -> Track | None:
+    """A track of a face that was detected in this frame; None if landmarks see none there."""
     for _ in range(2):  # the second from where the first found it
         points, patch = landmarks(grey, square)
         found = square_around(points)
@@ -99,7 +100,7 @@ def start(grey: Image, square: Square, score: float, now: float) -> Track | None
             return None
         square = found
     likeness = likeness_of_patch(patch)
-    return Track(points, square, score, likeness, checked=now) if likeness >= UNLIKE else None
+    return Track(points, square, score, likeness, patch) if likeness >= UNLIKE else None
 
 
 def is_new(face: Face, tracks: Sequence[Track]) -> bool:
@@ -146,5 +147,25 @@ def _plausible(old: Square, new: Square, shape: tuple[int, ...]) -> bool:
 
 
 def _moved(old: Square, new: Square) -> bool:
-    shift = max(abs(new.x - old.x), abs(new.y - old.y), abs(new.side - old.side)) / old.side
-    return shift > STEADY or abs(new.tilt - old.tilt) > 90 * STEADY
+    return _shift(old, new) > STEADY or abs(new.tilt - old.tilt) > 90 * STEADY
+
+
+def sought(grey: Image, square: Square, face: Image) -> Square:
+    """Where, within one and a half sides of a square, a frame looks most like a face that was there before: (S, S) grey
+    and level. Normalised cross-correlation, at 25 pixels."""
+    wide, back = patch_of(grey, square._replace(side=2 * square.side))
+    region = cv2.resize(wide, (PATCH // 2, PATCH // 2), interpolation=cv2.INTER_AREA)
+    face = cv2.resize(face, (PATCH // 8, PATCH // 8), interpolation=cv2.INTER_AREA)
+    left, top = cv2.minMaxLoc(cv2.matchTemplate(region, face, cv2.TM_CCOEFF_NORMED))[3]
+    x, y = back @ (2 * left + PATCH // 8, 2 * top + PATCH // 8, 1)
+    return square._replace(x=float(x), y=float(y))
+
+
+def _face(patch: Image) -> Image:
+    """The middle half of a patch, which the face fills."""
+    quarter = PATCH // 4
+    return patch[quarter:-quarter, quarter:-quarter]
+
+
+def _shift(old: Square, new: Square) -> float:
+    return max(abs(new.x - old.x), abs(new.y - old.y), abs(new.side - old.side)) / old.side

@@ -8,18 +8,17 @@ import os
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-import torch
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..live.background import Background
 from ..live.session import Session
 from ..live.wire import LARGEST, Wire
 from ..transfer import Transferrer
@@ -46,7 +45,7 @@ class Live:
 
     def __init__(self, translations: Translations[Transferrer]) -> None:
         self._translations = translations
-        self._slow_nets = ThreadPoolExecutor(1, "live-nets", torch.set_num_threads, (1,))  # more wait for each other
+        self._slow_nets = Background()
         self._turns = CapacityLimiter(max(1, os.cpu_count() or 1))
         self._open = 0
         self._by_name: dict[str, tuple[Wire, float]] = {}

@@ -1,13 +1,12 @@
 """Who is seen and how they move, on made videos of real portraits."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 import pytest
 
 from dtn_core.errors import UserError
 from dtn_core.live import session as sessions
+from dtn_core.live.background import Background
 from dtn_core.live.session import Session
 from dtn_core.live.tracks import Cuts
 
@@ -94,15 +93,16 @@ def test_two_people_keep_their_order(video, astronaut, hopper):
 
 
 def test_in_the_background_it_comes_to_the_same(drawing, astronaut):
-    with ThreadPoolExecutor(1) as background:
-        session = Session(drawing, background)
-        video = Video(session)
-        for _ in range(200):
-            seen = video.play(framed(astronaut))
-            if session._pending:
-                session._pending[1].exception()  # waits
-            if seen.faces and seen.faces[0].avatar:
-                break
+    background = Background()
+    session = Session(drawing, background)
+    video = Video(session)
+    for _ in range(200):
+        seen = video.play(framed(astronaut))
+        if session._pending:
+            session._pending[1].exception()  # waits
+        if seen.faces and seen.faces[0].avatar:
+            break
+    background.close()
     plain = Video(Session(drawing)).play(framed(astronaut))
     assert seen.faces[0].avatar.parameters == plain.faces[0].avatar.parameters
 

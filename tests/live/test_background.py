@@ -1,0 +1,25 @@
+import threading
+
+import pytest
+
+from dtn_core.live.background import Background
+
+
+def test_the_most_urgent_comes_first():
+    background, gate, done = Background(), threading.Event(), []
+    background.submit(0, gate.wait)
+    late = [background.submit(rank, done.append, name) for rank, name in ((2, "c"), (1, "b"), (0, "a"), (2, "d"))]
+    late[3].cancel()
+    gate.set()
+    background.close()
+    late[0].result(10)
+    assert done == ["a", "b", "c"]
+
+
+def test_an_error_reaches_whoever_asked_and_the_next_runs():
+    background = Background()
+    failed = background.submit(0, lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        failed.result(10)
+    assert background.submit(0, lambda: 3).result(10) == 3
+    background.close()
