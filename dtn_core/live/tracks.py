@@ -70,10 +70,13 @@ class Track:
     def follow(self, grey: Image, now: float, dt: float) -> bool:
         """Find the face again in the next frame, (H, W) grey, in place; False if it is lost."""
         points, patch = landmarks(grey, self.square)
-        if difference(_face(patch), _face(self.patch)) > MOVED:  # landmarks reach no further than a fifth of a face
-            points, _ = landmarks(grey, sought(grey, self.square, _face(self.patch)))
-            points, patch = landmarks(grey, square_around(points))
-            self.jumped = difference(_face(patch), _face(self.patch)) > JUMP
+        change = difference(_face(patch), _face(self.patch))
+        if change > MOVED:  # landmarks reach no further than a fifth of a face
+            there, _ = landmarks(grey, sought(grey, self.square, _face(self.patch)))
+            there, face = landmarks(grey, square_around(there))
+            if (nearer := difference(_face(face), _face(self.patch))) < change:
+                points, patch, change = there, face, nearer
+            self.jumped = change > JUMP
         square = square_around(points)
         if self.jumped or not _plausible(self.square, square, grey.shape):
             return False
