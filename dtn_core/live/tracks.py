@@ -29,8 +29,9 @@ UNLIKE = -0.6
 STEADY = 0.03
 """Share of a face's side by which it may move before its patch does: landmarks tremble when the patch moves."""
 
-MOVED = 10.0
-"""Mean difference of a face's patch to the one before, in grey levels, from which it is sought in the neighbourhood."""
+MOVED, QUICK = 18.0, 0.12
+"""Mean difference of a face's patch to the one before, in grey levels, and share of its side by which it moved, from
+which on it is sought in the neighbourhood."""
 
 JUMP = 22.0
 """Mean difference of a face to the frame before, in grey levels, from which it may not be the same any more."""
@@ -71,7 +72,9 @@ class Track:
         """Find the face again in the next frame, (H, W) grey, in place; False if it is lost."""
         points, patch = landmarks(grey, self.square)
         change = difference(_face(patch), _face(self.patch))
-        if change > MOVED:  # landmarks reach no further than a fifth of a face
+        if (
+            change > MOVED or _shift(self.square, square_around(points)) > QUICK
+        ):  # landmarks reach no further than a fifth of a face
             there, _ = landmarks(grey, sought(grey, self.square, _face(self.patch)))
             there, face = landmarks(grey, square_around(there))
             if (nearer := difference(_face(face), _face(self.patch))) < change:

@@ -1,5 +1,7 @@
 """Who is seen and how they move, on made videos of real portraits."""
 
+from concurrent.futures import Future
+
 import cv2
 import numpy as np
 import pytest
@@ -182,3 +184,35 @@ def test_cuts_are_told_and_light_is_not(astronaut, hopper):
     assert not cuts(grey(framed(astronaut)))
     assert not cuts(grey((framed(astronaut) * 0.6).astype(np.uint8)))
     assert cuts(255 - grey(np.ascontiguousarray(hopper)))
+
+
+class Late:
+    """Answers some frames after it was asked."""
+
+    def __init__(self, frames):
+        self.frames, self.asked = frames, []
+
+    def submit(self, rank, function, *arguments):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        self.asked.append([self.frames, future, function(*arguments)])
+        return future
+
+    def tick(self):
+        for one in self.asked:
+            one[0] -= 1
+            if one[0] == 0:
+                one[1].set_result(one[2])
+
+
+def test_slow_nets_and_few_frames_do_not_misplace_a_face(drawing, astronaut):
+    late = Late(4)
+    video, places = Video(Session(drawing, late)), []
+    for n in range(60):
+        shift = round(100 + 100 * np.sin(n / 4))
+        late.tick()
+        video.second += 1 / 10
+        seen = video.play(framed(astronaut, left=shift))
+        places += [face.motion.x - shift for face in seen.faces]
+    assert len(places) > 40
+    assert np.percentile(np.abs(places - np.median(places)), 95) < 8
