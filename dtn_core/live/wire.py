@@ -107,10 +107,10 @@ def decode(jpeg: bytes) -> Image:
         raise UserError("a frame must be a JPEG.") from None
     if not all(SIDES[0] <= side <= SIDES[1] for side in sides):
         raise UserError(f"a frame must be {SIDES[0]} to {SIDES[1]} pixels wide and high, not {sides[0]}×{sides[1]}.")
-    frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if frame is None:
         raise UserError("a frame must be a JPEG.")
-    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    return frame
 
 
 def _face(face: SeenFace) -> dict[str, Any]:
