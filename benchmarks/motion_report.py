@@ -129,9 +129,8 @@ def table(report: dict[str, Any]) -> str:
     ]  # fmt: skip
     for way, words in (("on", "put on"), ("off", "taken off")):
         one = seen["glasses"][way]
-        rows.append(
-            (f"glasses {words}: followed, median seconds", f"{one['followed']} of {one['of']}, {one['seconds']}")
-        )
+        seconds = f", {one['seconds']}" if one["followed"] else ""
+        rows.append((f"glasses {words}: followed, median seconds", f"{one['followed']} of {one['of']}{seconds}"))
     cuts = report["identity"]["cuts"]
     if cuts:
         rows.append(("cut to another person: seconds to a new avatar", f"{median(c['avatar'] for c in cuts)}"))

@@ -100,11 +100,12 @@ class Track:
 def start(grey: Image, square: Square, score: float) -> Track | None:
     """A track of a face that was detected in this frame; None if landmarks see none there."""
     for _ in range(2):  # the second from where the first found it
-        points, patch = landmarks(grey, square)
+        points, _ = landmarks(grey, square)
         found = square_around(points)
         if not _plausible(square, found, grey.shape):
             return None
         square = found
+    patch, _ = patch_of(grey, square)
     likeness = likeness_of_patch(patch)
     return Track(points, square, score, likeness, patch) if likeness >= UNLIKE else None
 
