@@ -89,6 +89,7 @@ def measure(transferrer: Transferrer, seconds: float, quick: bool) -> dict:
     made = {"frames_per_second": rates}
     if not quick:
         long, held = film(frames, 10), []
+        long.seek(0)
 
         def watch(progress) -> None:  # noqa: ANN001
             if progress.frames in (len(frames), 10 * len(frames)):
