@@ -224,12 +224,4 @@ window.addEventListener("avatar:edited", ({ detail: { id, face, parameters, svg 
 
 watch("value", show);
 
-const CLICKS = { choose: () => find("file").click(), stage: () => find("file").click(), cancel, again, download, clear };
-element.addEventListener("click", (event) => {
-  for (const [name, act] of Object.entries(CLICKS)) if (event.target.closest(".photo-" + name)) return act();
-});
-find("stage").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" && event.key !== " ") return;
-  event.preventDefault();
-  find("file").click();
-});
+buttons({ cancel, again, download, clear });

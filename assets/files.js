@@ -15,6 +15,19 @@ const read = (file) => {
   reader.readAsDataURL(file);
 };
 
+// What buttons do, by their names; the stage, and the button "choose", open the chooser.
+const buttons = (acts) => {
+  const choose = () => find("file").click(), all = Object.entries({ choose, stage: choose, ...acts });
+  element.addEventListener("click", (event) => {
+    for (const [name, act] of all) if (event.target.closest(".photo-" + name)) return act();
+  });
+  find("stage").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    choose();
+  });
+};
+
 find("file").addEventListener("change", (event) => {
   const files = [...event.target.files];
   event.target.value = "";

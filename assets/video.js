@@ -117,12 +117,4 @@ const download = () => {
 watch("value", show);
 element.querySelector(".video-options").addEventListener("input", show);
 
-const CLICKS = { choose: () => find("file").click(), stage: () => find("file").click(), cancel, again: start, download };
-element.addEventListener("click", (event) => {
-  for (const [name, act] of Object.entries(CLICKS)) if (event.target.closest(".photo-" + name)) return act();
-});
-find("stage").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" && event.key !== " ") return;
-  event.preventDefault();
-  find("file").click();
-});
+buttons({ cancel, again: start, download });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from functools import cache
@@ -14,7 +15,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, cli
 from dtn_core.avatars.calibrate import learn
 from dtn_core.avatars.choose_shape import shape_statistics
 from dtn_core.avatars.parameters import SPECS
@@ -178,3 +179,16 @@ def few_digits():
         for module in (digits, drawn_digits):
             patch.setattr(module, "draw_many", lambda *call: tuple(array.copy() for array in _drawn(*call)))
         yield counts
+
+
+@pytest.fixture
+def emojify_json(drawing_checkpoint, capsys):
+    """Run the command in this process: (exit code, report, lines of standard error)."""
+
+    def run(*arguments):
+        line = ["emojify", *map(str, arguments), "--checkpoint", str(drawing_checkpoint), "--device", "cpu", "--json"]
+        code = cli.main(line)
+        out, err = capsys.readouterr()
+        return code, json.loads(out), err.splitlines()
+
+    return run

@@ -14,23 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core import cli as command
 from dtn_core.domains import folders
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def emojify(drawing_checkpoint, capsys):
-    """Run the command in this process: (exit code, report, lines of standard error)."""
-
-    def run(*arguments):
-        line = ["emojify", *map(str, arguments), "--checkpoint", str(drawing_checkpoint), "--device", "cpu", "--json"]
-        code = command.main(line)
-        out, err = capsys.readouterr()
-        return code, json.loads(out), err.splitlines()
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +43,8 @@ def packed(path, entries):
     return path
 
 
-def test_several_at_a_time_are_reported_in_order(emojify, album, tmp_path):
-    one, several = (emojify(album, "-o", tmp_path / f"out{n}", "--jobs", n) for n in (1, 3))
+def test_several_at_a_time_are_reported_in_order(emojify_json, album, tmp_path):
+    one, several = (emojify_json(album, "-o", tmp_path / f"out{n}", "--jobs", n) for n in (1, 3))
     assert one[0] == several[0] == 2
     assert [Path(r["input"]).name for r in several[1]["inputs"]] == [f"{i}.jpg" for i in range(8)]
     for a, b in zip(one[1]["inputs"], several[1]["inputs"]):
@@ -69,17 +55,17 @@ def test_several_at_a_time_are_reported_in_order(emojify, album, tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [0, -1, 65])
-def test_a_number_of_jobs_that_makes_no_sense(emojify, album, jobs, tmp_path):
-    code, report, err = emojify(album, "-o", tmp_path / "out", "--jobs", jobs)
+def test_a_number_of_jobs_that_makes_no_sense(emojify_json, album, jobs, tmp_path):
+    code, report, err = emojify_json(album, "-o", tmp_path / "out", "--jobs", jobs)
     assert (code, len(err)) == (2, 1)
     assert report["error"] == f"--jobs must lie between 1 and 64, not {jobs}."
 
 
-def test_a_zip_is_read_where_it_lies(emojify, portrait, tmp_path):
+def test_a_zip_is_read_where_it_lies(emojify_json, portrait, tmp_path):
     inner = packed(tmp_path / "inner.zip", {"x.jpg": portrait}).read_bytes()
     entries = {"b/two.JPG": portrait, "a/one.png": portrait, "notes.txt": b"text", "inner.zip": inner}
     path = packed(tmp_path / "photos.zip", entries | {"__MACOSX/._one.jpg": b"x", "../up.jpg": portrait})
-    code, report, err = emojify(path, "-o", tmp_path / "out", "--jobs", 2)
+    code, report, err = emojify_json(path, "-o", tmp_path / "out", "--jobs", 2)
     assert code == 0
     assert [r["input"] for r in report["inputs"]] == [str(path / "a/one.png"), str(path / "b/two.JPG")]
     files = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
@@ -95,7 +81,7 @@ def encrypted(path):
     return path
 
 
-def test_bad_zips_are_one_line_each_and_the_others_are_done(emojify, portrait, tmp_path, monkeypatch):
+def test_bad_zips_are_one_line_each_and_the_others_are_done(emojify_json, portrait, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "MAX_BYTES", 100_000)
     text = tmp_path / "text.zip"
     text.write_bytes(b"text")
@@ -108,7 +94,7 @@ def test_bad_zips_are_one_line_each_and_the_others_are_done(emojify, portrait, t
         tmp_path / "missing.zip": "no such file",
     }
     good = packed(tmp_path / "good.zip", {"good.jpg": portrait})
-    code, report, err = emojify(*bad, good, "-o", tmp_path / "out")
+    code, report, err = emojify_json(*bad, good, "-o", tmp_path / "out")
     assert (code, report["failed"]) == (2, len(bad))
     errors = [line for line in err if line.startswith("error: ")]
     assert len(errors) == len(bad)
@@ -118,8 +104,8 @@ def test_bad_zips_are_one_line_each_and_the_others_are_done(emojify, portrait, t
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.png"]
 
 
-def test_a_zip_needs_a_folder(emojify, portrait, tmp_path):
-    code, report, _ = emojify(packed(tmp_path / "a.zip", {"a.jpg": portrait}), "-o", tmp_path / "a.png")
+def test_a_zip_needs_a_folder(emojify_json, portrait, tmp_path):
+    code, report, _ = emojify_json(packed(tmp_path / "a.zip", {"a.jpg": portrait}), "-o", tmp_path / "a.png")
     assert code == 2
     assert "-o FOLDER" in report["error"]
 

@@ -15,24 +15,10 @@ import pytest
 from made_videos import moved, video, watched
 from PIL import Image as PILImage
 
-from dtn_core import cli as command
 from dtn_core.avatars.parameters import Parameters
 from dtn_core.images import load
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def emojify(drawing_checkpoint, capsys):
-    """Run the command in this process: (exit code, report, lines of standard error)."""
-
-    def run(*arguments):
-        line = ["emojify", *map(str, arguments), "--checkpoint", str(drawing_checkpoint), "--device", "cpu", "--json"]
-        code = command.main(line)
-        out, err = capsys.readouterr()
-        return code, json.loads(out), err.splitlines()
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +33,8 @@ def clip(data, tmp_path):
     return path
 
 
-def test_a_video_comes_out_pasted_with_its_sound(emojify, clip, tmp_path):
-    code, report, lines = emojify(clip, "-o", tmp_path / "out.mp4")
+def test_a_video_comes_out_pasted_with_its_sound(emojify_json, clip, tmp_path):
+    code, report, lines = emojify_json(clip, "-o", tmp_path / "out.mp4")
     assert (code, report["mode"], report["kind"], report["failed"]) == (0, "paste", "drawn", 0)
     (one,) = report["inputs"]
     assert one["outputs"] == [str(tmp_path / "out.mp4")]
@@ -62,36 +48,36 @@ def test_a_video_comes_out_pasted_with_its_sound(emojify, clip, tmp_path):
     assert codec == "aac"
 
 
-def test_alone_on_a_green_background(emojify, clip, tmp_path):
-    code, report, _ = emojify(clip, "-o", tmp_path / "out.mp4", "--background", "00b140", "--size", 64)
+def test_alone_on_a_green_background(emojify_json, clip, tmp_path):
+    code, report, _ = emojify_json(clip, "-o", tmp_path / "out.mp4", "--background", "00b140", "--size", 64)
     assert (code, report["mode"]) == (0, "alone")
     frames = watched((tmp_path / "out.mp4").read_bytes())[0]
     assert frames.shape == (6, 64, 64, 3)
     assert np.abs(frames[0][:4, :4].astype(int) - (0, 177, 64)).mean() < 8
 
 
-def test_a_background_of_pictures(emojify, hopper_path, tmp_path):
-    emojify(hopper_path, "-o", tmp_path / "drawn.png", "--background", "00b140")
+def test_a_background_of_pictures(emojify_json, hopper_path, tmp_path):
+    emojify_json(hopper_path, "-o", tmp_path / "drawn.png", "--background", "00b140")
     assert load(tmp_path / "drawn.png")[0, 0].tolist() == [0, 177, 64]
-    emojify(hopper_path, "-o", tmp_path / "painted.png", "--background", "00b140", "--painted")
+    emojify_json(hopper_path, "-o", tmp_path / "painted.png", "--background", "00b140", "--painted")
     assert PILImage.open(tmp_path / "painted.png").mode == "RGB"
 
 
-def test_painted_beside(emojify, clip, tmp_path):
-    code, report, _ = emojify(clip, "-o", tmp_path / "out.mp4", "--painted", "--mode", "beside")
+def test_painted_beside(emojify_json, clip, tmp_path):
+    code, report, _ = emojify_json(clip, "-o", tmp_path / "out.mp4", "--painted", "--mode", "beside")
     assert (code, report["kind"]) == (0, "painted")
     assert report["inputs"][0]["faces"] == []
     assert watched((tmp_path / "out.mp4").read_bytes())[0].shape == (6, 240, 560, 3)
 
 
-def test_a_folder_of_pictures_and_videos(emojify, data, hopper_path, tmp_path):
+def test_a_folder_of_pictures_and_videos(emojify_json, data, hopper_path, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.MOV").write_bytes(data)
     (folder / "b.jpg").write_bytes(hopper_path.read_bytes())
     (folder / "c.mp4").write_bytes(b"no video")
     parameters = tmp_path / "avatars.json"
-    code, report, lines = emojify(folder, "-o", tmp_path / "out", "--parameters", parameters, "--jobs", 2)
+    code, report, lines = emojify_json(folder, "-o", tmp_path / "out", "--parameters", parameters, "--jobs", 2)
     assert code == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mp4", "b.png"]
     assert "2 of 3 files done, 1 failed" in lines
@@ -113,13 +99,13 @@ def test_a_folder_of_pictures_and_videos(emojify, data, hopper_path, tmp_path):
         (["blank.mp4", "-o", "out.mp4"], "no face found"),
     ],
 )
-def test_refused_in_one_line(emojify, clip, hopper_path, tmp_path, monkeypatch, arguments, words):
+def test_refused_in_one_line(emojify_json, clip, hopper_path, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     Path("a.jpg").write_bytes(hopper_path.read_bytes())
     Path("sound.mp4").write_bytes(b"RIFF0000" * 99)
     Path("blank.mp4").write_bytes(video([np.full((64, 64, 3), 90, np.uint8)] * 3))
     before, data = sorted(os.listdir()), clip.read_bytes()
-    code, report, lines = emojify(*arguments)
+    code, report, lines = emojify_json(*arguments)
     assert code == 2
     assert words in (report.get("error") or report["inputs"][0]["error"])
     assert len(lines) == 1

@@ -280,7 +280,8 @@ class Mover:
     def __init__(self) -> None:
         self.baseline = Baseline()
         self._eyes = Eye(36), Eye(42)
-        self._narrow: deque[tuple[float, float]] = deque(maxlen=3)
+        self._narrow: deque[tuple[float, ...]] = deque(maxlen=3)
+        self._unlike: deque[tuple[float, ...]] = deque(maxlen=3)
         self._filter = OneEuro(_FILTER[:, 0], _FILTER[:, 1])
         self._unit = 0.0
         self.measured: Measures | None = None
@@ -288,10 +289,11 @@ class Mover:
     def __call__(self, grey: Image, points: Points, dt: float) -> Motion:
         """grey: (H, W), the frame; points: (68, 2) in it; dt: seconds since the frame before."""
         m = measure(points)
-        self._narrow.append(m.eyes)  # landmarks of eyes jump for a frame now and then
+        self._narrow.append(m.eyes)  # both jump for a frame now and then
+        self._unlike.append(tuple(eye(grey, points, dt) for eye in self._eyes))
         m = self.measured = m._replace(eyes=tuple(map(float, np.median(self._narrow, 0))))
         self.baseline.follow(m, dt)
-        now = self.baseline.motion(m, tuple(eye(grey, points, dt) for eye in self._eyes))
+        now = self.baseline.motion(m, tuple(map(float, np.median(self._unlike, 0))))
         self._unit = self._unit or now.apart
         u = self._unit
         near = self._filter.value[3] if self._filter.value is not None else now.roll
