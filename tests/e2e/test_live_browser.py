@@ -6,13 +6,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image as PILImage
 from serving import ROOT, serve
-from test_browser import CHROMIUM, DRAWN, FLAGS, STREAMS, open_page, playwright  # noqa: F401
+from test_browser import CHROMIUM, DRAWN, FLAGS, STREAMS, eventually, open_page, playwright  # noqa: F401
 
 from benchmarks import acting
 from benchmarks.scripts import Script
@@ -157,16 +158,21 @@ def test_stills_and_clips(page):
     assert still.width / still.height == pytest.approx(4 / 3, abs=0.01)
     choose(page, "view", "alone")
     choose(page, "background", "transparent")
-    page.wait_for_timeout(300)
-    alone = np.asarray(PILImage.open(saved(page, lambda: press(page, "Still"), "avatar.png")))
-    assert alone[:20, :40, 3].max() == 0
+
+    def still():
+        return np.asarray(PILImage.open(saved(page, lambda: press(page, "Still"), "avatar.png")))
+
+    eventually(page, lambda: still()[:20, :40, 3].max() == 0)
+    alone = still()
     assert (alone[..., 3] == 255).mean() > 0.1
 
     press(page, "Record GIF")
     assert page.is_visible(".live-dot")
     assert page.locator(".live-row").get_by_role("button", name="Record video").is_disabled()
+    begun = time.monotonic()
     page.wait_for_timeout(1500)
     gif = PILImage.open(saved(page, lambda: press(page, "Stop recording"), "avatar.gif"))
+    took = 1000 * (time.monotonic() - begun)
     assert page.is_hidden(".live-dot")
     assert max(gif.size) == 360
     assert gif.n_frames > 4
@@ -175,7 +181,7 @@ def test_stills_and_clips(page):
         gif.seek(n)
         lasts += gif.info["duration"]
         shown.append(np.asarray(gif.convert("RGBA")))
-    assert 1200 < lasts < 3000
+    assert 1200 < lasts < took + 1000
     assert shown[-1][:8, :20, 3].max() == 0
     assert 0.1 < (shown[-1][..., 3] == 255).mean() < 0.7
     colours, counts = np.unique(alone[alone[..., 3] == 255][:, :3], axis=0, return_counts=True)
@@ -238,9 +244,12 @@ def test_a_live_avatar_is_edited_while_it_moves(page):
     page.locator("#live-stage input[type=color][data-name='colour:skin']").fill("#00c800")
     page.wait_for_function(f"{LIVE}.faces[0]?.avatar.parameters.colours.skin === '#00c800'")
     choose(page, "view", "alone")
-    page.wait_for_timeout(600)
-    seen = np.asarray(PILImage.open(saved(page, lambda: press(page, "Still"), "avatar.png")))[..., :3].astype(int)
-    assert (np.abs(seen - (0, 200, 0)).max(-1) < 3).mean() > 0.05
+
+    def green():
+        still = PILImage.open(saved(page, lambda: press(page, "Still"), "avatar.png"))
+        return (np.abs(np.asarray(still)[..., :3].astype(int) - (0, 200, 0)).max(-1) < 3).mean()
+
+    eventually(page, lambda: green() > 0.05)
     page.check("input[name=lock]")
     page.get_by_role("button", name="Done editing").click()
     assert page.locator("#live-stage .editor").count() == 0
@@ -359,19 +368,26 @@ def test_the_page_for_obs_and_a_second_tab(page, server):
     other = page.context.new_page()
     other.goto(f"{server.url}/live?background=green&style=lorelei")
     other.wait_for_function("document.body.live?.faces.length")
-    other.wait_for_timeout(400)
-    shot = np.asarray(PILImage.open(io.BytesIO(other.screenshot())).convert("RGB")).astype(int)
-    green = np.abs(shot - (0, 0xB1, 0x40)).max(-1) < 3
-    assert green[:20, :40].all()
-    assert 0.2 < green.mean() < 0.9
-    assert not green[shot.shape[0] // 2, shot.shape[1] // 2]
+
+    def green():
+        shot = np.asarray(PILImage.open(io.BytesIO(other.screenshot())).convert("RGB")).astype(int)
+        return np.abs(shot - (0, 0xB1, 0x40)).max(-1) < 3
+
+    eventually(other, lambda: 0.2 < green().mean() < 0.9)
+    shown = green()
+    assert shown[:20, :40].all()
+    assert not shown[shown.shape[0] // 2, shown.shape[1] // 2]
     assert other.locator("button").is_hidden()
     page.wait_for_function(f"{LIVE}.stats.tracked > 3")
     for query, corner in (("background=102030", (16, 32, 48)), ("background=transparent&controls=0", (255, 255, 255))):
         other.goto(f"{server.url}/live?{query}")
         other.wait_for_function("document.body.live?.faces.length")
-        shot = np.asarray(PILImage.open(io.BytesIO(other.screenshot())).convert("RGB"))
-        assert tuple(shot[2, 2]) == corner
+        eventually(
+            other,
+            lambda corner=corner: (
+                PILImage.open(io.BytesIO(other.screenshot())).convert("RGB").getpixel((2, 2)) == corner
+            ),
+        )
     other.close()
 
 
@@ -385,7 +401,7 @@ def test_on_a_phone_by_keyboard(browser, server):
         for view, ratio in (("beside", 4 / 7), ("alone", 4 / 3)):
             page.keyboard.press("ArrowRight")
             assert page.get_attribute(".live-stage", "data-view") == view
-            page.wait_for_timeout(300)
-            width, height = page.evaluate(f"[{LIVE}.scene.canvas.width, {LIVE}.scene.canvas.height]")
-            assert width / height == pytest.approx(ratio, abs=0.02)
+            page.wait_for_function(
+                f"r => Math.abs({LIVE}.scene.canvas.width / {LIVE}.scene.canvas.height - r) < 0.02", arg=ratio
+            )
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
