@@ -20,7 +20,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "experiments, training what is missing.",
     )
     add = parser.add_argument
-    add("what", choices=("digits", "faces", "upscaling"), help="which measurement")
+    add("what", choices=("digits", "evidence", "faces", "upscaling"), help="which measurement")
+    add("names", nargs="*", metavar="NAME|DIR", help="evidence: of which checkpoints (default emoji)")
     add("--checkpoint", metavar="NAME|DIR", help="default emoji, or digits")
     add("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
     add("--split", choices=("val", "test"), default="test", help="val to choose by, test to report")
@@ -44,8 +45,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.limit is not None and arguments.limit < 2:
         raise UserError("--limit must be at least 2.")
-    figures, text = {"digits": run_digits, "faces": run_faces, "upscaling": run_upscaling}[arguments.what](arguments)
-    if arguments.output and arguments.what != "digits":
+    if arguments.names and arguments.what != "evidence":
+        raise UserError(f"{' '.join(arguments.names)}: not understood. Name the checkpoint by --checkpoint.")
+    measure = {"digits": run_digits, "evidence": run_evidence, "faces": run_faces, "upscaling": run_upscaling}
+    figures, text = measure[arguments.what](arguments)
+    if arguments.output and arguments.what in ("faces", "upscaling"):
         runner.write(Path(arguments.output), json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures) if arguments.json else text)
     return 0
@@ -67,6 +71,19 @@ def run_upscaling(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     figures = upscaling.evaluate(arguments.checkpoint or "emoji", arguments.limit or 200)
     return figures, upscaling.table(figures)
+
+
+def run_evidence(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from ..domains.portraits import optional_folder
+    from ..evidence.compute import compute
+    from ..evidence.reading import read_json
+
+    names = arguments.names or [arguments.checkpoint or "emoji"]
+    if arguments.output and len(names) > 1:
+        raise UserError("-o: holds the evidence of one checkpoint. Leave it out, or name one.")
+    data, output = optional_folder(arguments.data), arguments.output and Path(arguments.output)
+    paths = [compute(name, data, arguments.split, arguments.limit, output, runner.log) for name in names]
+    return {str(path): read_json(path) for path in paths}, "\n".join(map(str, paths))
 
 
 def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -15,6 +15,9 @@ from .. import checkpoint
 from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme
+from .evidence import tab as evidence
+from .evidence.checkpoints import Checkpoints
+from .evidence.suites import SuiteRunner
 from .gradio_internals import show_when_opened, sleep_when_free
 from .live_socket import Live
 from .train import tab as train
@@ -56,6 +59,11 @@ def build_app(
                     street = Translations(numbers, ("digits",), partial(_with_judge, numbers), seen)
                     lists["digits"] = street, digits.fill(street)
                     _keep_fresh(tab, *lists["digits"])
+            with gr.Tab("Evidence", id="evidence") as tab:
+                show_when_opened(tab, camera, False)
+                data = evidence.data_folder(training)
+                known = Checkpoints(people, lists["digits"][0] if "digits" in lists else None, seen, data)
+                evidence.fill(tab, known, SuiteRunner(runs, training, data))
             with gr.Tab("Train", id="train") as tab:
                 show_when_opened(tab, camera, False)
                 train.fill(TrainService(runs, training), demo, remembered, tabs, lists)
@@ -96,7 +104,7 @@ def launch(
     try:
         demo.launch(
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
-            theme=theme.theme(), css=theme.CSS + train.CSS, favicon_path=theme.ASSETS / "favicon.svg",
+            theme=theme.theme(), css=theme.CSS + train.CSS + evidence.CSS, favicon_path=theme.ASSETS / "favicon.svg",
             footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS),
             # pictures of the demo travel in memory: gradio must not take them into its folder
             max_file_size=LARGEST if uploads else 1, app_kwargs={"routes": list(routes)},

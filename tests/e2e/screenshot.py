@@ -21,7 +21,7 @@ def main():
     """Start the app, give a tab its first example, and photograph the page."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("checkpoint", nargs="?", default="emoji")
-    parser.add_argument("--tab", choices=("Emojify", "Digits", "Train"), default="Emojify")
+    parser.add_argument("--tab", choices=("Emojify", "Digits", "Evidence", "Train"), default="Emojify")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "assets" / "screenshot.png")
     flags = parser.parse_args()
@@ -36,6 +36,7 @@ def main():
         example, result = {
             "Emojify": (".photo-example", "#compare img[src^='data:']"),
             "Digits": ("#numbers button", "#reading .sides"),
+            "Evidence": ("", "#evidence-near img"),
             "Train": ("", "#train-samples img"),
         }[flags.tab]
         if example:

@@ -1,0 +1,184 @@
+"""The checkpoints that the tab knows, by keys ("emoji", "00003-faces/export"), never by paths; and what they make of
+pictures that anyone may see."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from threading import Lock
+
+import cv2
+import numpy as np
+
+from ... import checkpoint
+from ...checkpoint import SHIPPED
+from ...domains import avatars, digits, styles
+from ...domains.drawn_digits import draw_many
+from ...errors import UserError
+from ...evaluation import gallery
+from ...evaluation.nets import style_of
+from ...evidence.reading import Evidence, read
+from ...images import over, to_images, to_tensor
+from ...transfer import DigitTransferrer, Transferrer
+from ...types import Image
+from ..pictures import encode
+from ..translations import Translations
+
+PAGE = 12
+"""Faces, or numbers, on a page of the gallery."""
+
+LAST = 100_000
+"""Pages of the gallery: a seed each."""
+
+IN_MEMORY = 64
+"""So many pages are kept as they are."""
+
+CELL, PAPER = 128, (250, 250, 250)
+
+_KEY = re.compile(r"(?P<run>\d[^/\\]*)/export")
+
+
+class Checkpoints:
+    """people, street: the translations of the tabs Emojify and Digits, which share what is loaded; runs: folder of
+    training runs, or None where those are not to be seen; data: folder of held-out photos, or None."""
+
+    def __init__(
+        self,
+        people: Translations[Transferrer],
+        street: Translations[DigitTransferrer] | None,
+        runs: Path | None,
+        data: Path | None,
+    ) -> None:
+        self.people, self.street, self.runs, self.data = people, street, runs, data
+        self._pages: OrderedDict[tuple[str, ...], str] = OrderedDict()
+        self._lock = Lock()
+
+    def choices(self) -> list[tuple[str, str]]:
+        """(label, key): translations first, then nets for them, then the last state of every run, the newest first."""
+        found = [path.parent for path in sorted(SHIPPED.glob("*/config.json"))]
+        kinds = {path.name: str(checkpoint.read_config(path).get("kind")) for path in found}
+        order = sorted(
+            kinds, key=lambda name: (kinds[name] not in checkpoint.TRANSLATIONS, kinds[name] == "judge", name)
+        )
+        listed = [(name, name) for name in order]
+        for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
+            if (run / "export" / "config.json").is_file():
+                listed.append((run.name, f"{run.name}/export"))
+        return listed
+
+    def directory(self, key: str | None) -> Path:
+        """Raises UserError if there is no such checkpoint (any more)."""
+        key = key if isinstance(key, str) else ""
+        if self.runs and (parts := _KEY.fullmatch(key)):
+            directory = self.runs / parts["run"] / "export"
+        else:
+            directory = SHIPPED / key if re.fullmatch(r"[\w-]+", key) else None
+        if directory is None or not (directory / "config.json").is_file():
+            raise UserError("this checkpoint is gone. Choose another one from the list.")
+        return directory
+
+    def evidence(self, key: str) -> Evidence:
+        """Raises UserError as `directory`."""
+        return read(self.directory(key), key.removesuffix("/export"))
+
+    def _faces(self, key: str) -> Transferrer:
+        return self.people.get("" if key == self.people.first.checkpoint.name else key)
+
+    def _digits(self, key: str) -> DigitTransferrer:
+        if self.street is None:
+            raise UserError("this server has no digits.")
+        return self.street.get("" if key == self.street.first.checkpoint.name else key)
+
+    def gallery(self, key: str, page: int, photos: bool = False) -> str:
+        """A page of faces, none picked, and what becomes of them; photos: held-out ones in place of free ones. Raises
+        UserError where the checkpoint makes no picture of such."""
+        page = max(0, min(LAST, int(page)))
+        found = self.evidence(key)
+        if not found.sees:
+            return _line("It makes no pictures: it is a net for a translation.")
+        if found.sees == "pictures":
+            return _line("It redraws your own pictures: its samples are in the tab Train.")
+        return self._kept((found.hash, "gallery", str(page), str(photos)), lambda: self._page(key, found, page, photos))
+
+    def _kept(self, place: tuple[str, ...], make: Callable[[], str]) -> str:
+        """Pages of free faces stay in memory; held-out photos are read anew, and kept nowhere."""
+        with self._lock:
+            if place in self._pages:
+                self._pages.move_to_end(place)
+                return self._pages[place]
+        made = make()
+        if place[-1] != "True":
+            with self._lock:
+                self._pages[place] = made
+                while len(self._pages) > IN_MEMORY:
+                    self._pages.popitem(last=False)
+        return made
+
+    def _page(self, key: str, found: Evidence, page: int, photos: bool) -> str:
+        if found.sees == "digits":
+            x, y = draw_many("street", page, 2 * PAGE)
+            made = to_images(self._digits(key).transfer(to_tensor(x)))
+            rows = [((a, b.squeeze()), f"{d}") for a, b, d in zip(x, made, y.tolist())]
+            return _figures(rows, ("A drawn street number", "G(x)"), "numbers")
+        transferrer = self._faces(key)
+        heads = gallery.held_out(self.data, PAGE, page) if photos and self.data else gallery.free(PAGE, page)
+        rows = [((_small(head), _small(gallery.made(transferrer, head))), "") for head in heads]
+        return _figures(rows, ("A face", f"What {found.name} makes of it"), "faces")
+
+    def pairs(self, key: str) -> str:
+        """What becomes of the first free faces, and the picture of t that is nearest to it; "" where neighbours aren't
+        computed."""
+        found = self.evidence(key)
+        kept = ((found.computed or {}).get("neighbours") or {}).get("pairs")
+        if not kept:
+            return ""
+        return self._kept((found.hash, "pairs"), lambda: self._pairs(key, found, kept["nearest"][:PAGE]))
+
+    def _pairs(self, key: str, found: Evidence, nearest: Sequence[int]) -> str:
+        info = checkpoint.read_config(self.directory(key))
+        style = None if found.sees == "digits" else style_of(info, found.name)
+        if self.data is None and (style is None or style in styles.PACKS):
+            return _line("The pictures of t come from a data pack: set DTN_DATA on your own computer to see them.")
+        if style is None:
+            x, _ = draw_many("street", 0, len(nearest))
+            made = [picture.squeeze() for picture in to_images(self._digits(key).transfer(to_tensor(x)))]
+            learnt = digits.mnist(self.data, "train", max(nearest) + 1).x
+            return _figures(
+                [((a, b), "") for a, b in zip(made, learnt[list(nearest)])], ("G(x)", "nearest t"), "numbers"
+            )
+        transferrer, heads = self._faces(key), gallery.free(24, 0)[: len(nearest)]
+        made = [_small(_head(transferrer, head)) for head in heads]
+        t = styles.draw(style, nearest, self.data, avatars.RICH).pictures
+        return _figures([((a, _small(b)), "") for a, b in zip(made, t)], ("G(x)", "nearest t"), "faces")
+
+
+def _head(transferrer: Transferrer, head: Image) -> Image:
+    """G of a head, cropped as the pictures of t are."""
+    if transferrer.paints:
+        return gallery.made(transferrer, head, painted=True)
+    (avatar,) = transferrer.checkpoint.drawer(to_tensor([head]).to(transferrer.device))
+    return avatar.image(CELL, "head")
+
+
+def _line(text: str) -> str:
+    return f'<p class="quiet">{escape(text)}</p>'
+
+
+def _small(picture: Image) -> Image:
+    shown = over(picture, PAPER) if picture.shape[2] == 4 else picture
+    return cv2.resize(np.ascontiguousarray(shown), (CELL, CELL), interpolation=cv2.INTER_AREA)
+
+
+def _figures(rows: Sequence[tuple[Sequence[Image], str]], names: tuple[str, str], kind: str) -> str:
+    """Pairs of pictures; names: what each is, for those who can't see them."""
+    parts = []
+    for pictures, caption in rows:
+        shown = "".join(
+            f'<img src="{encode(picture, exact=kind == "numbers")}" alt="{escape(name)} {escape(caption)}">'
+            for picture, name in zip(pictures, names)
+        )
+        parts.append(f"<figure>{shown}</figure>")
+    return f'<div class="evidence-pairs {kind}">{"".join(parts)}</div>'

@@ -1,0 +1,123 @@
+"""The tab Evidence in a real headless Chromium: figures, a gallery to page, two side by side, downloads, and a tiny
+suite that is cancelled and goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from PIL import Image as PILImage
+from serving import serve
+from test_train_browser import CHROMIUM, SECONDS
+from tiny_digits import write_digits, write_judge
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def server(browser, tiny_checkpoint, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    flags = "--digits", write_digits(home / "tiny-digits"), "--judge", write_judge(home / "tiny-judge")
+    with serve(tiny_checkpoint, home, *flags) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser, server):
+    wrong = []
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(120 * SECONDS)
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
+    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
+    page.goto(server.url)
+    page.wait_for_selector(".photo-stage")
+    assert page.locator("#evidence-figures table").count() == 0  # nothing before it is opened
+    page.get_by_role("tab", name="Evidence").click()
+    page.wait_for_selector("#evidence-figures table")
+    page.wait_for_selector("#evidence-gallery figure, #evidence-gallery .quiet")
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def choose(page, field, option):
+    page.evaluate("scrollTo(0, 0)")
+    page.click(f"{field} input")
+    page.get_by_role("option", name=option, exact=True).click()
+    page.wait_for_selector(f"#evidence-figures .evidence-heads h3 >> text=/^{re.escape(option)}$/")
+
+
+def test_figures_gallery_and_downloads(page):
+    choose(page, "#evidence-chosen", "digits")
+    shown = page.inner_text("#evidence-figures")
+    assert "Table 1: G(s) judged right, %" in shown
+    assert "90.66" in shown
+    assert "n = 1181" in shown
+    page.wait_for_selector("#evidence-charts .chart.map path.mark-g")
+    alt = page.get_attribute("#evidence-charts .chart svg >> nth=0", "aria-label")
+    assert alt.startswith("Reliability of f reads s.")
+    page.wait_for_selector("#evidence-gallery .numbers img")
+    first = page.get_attribute("#evidence-gallery img >> nth=0", "src")
+    page.click("#evidence-forth")
+    page.wait_for_selector("#evidence-gallery >> text=Page 2, seed 1")
+    assert page.get_attribute("#evidence-gallery img >> nth=0", "src") != first
+    page.click("#evidence-back")
+    page.wait_for_selector("#evidence-gallery >> text=Page 1, seed 0")
+    assert page.get_attribute("#evidence-gallery img >> nth=0", "src") == first
+    with page.expect_download() as download:
+        page.click("#evidence-links >> text=CSV")
+    assert download.value.suggested_filename == "evidence-digits.csv"
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8"))))
+    dtn = next(row for row in rows if row["row"] == "DTN" and row["column"] == "paper")
+    assert (dtn["value"], dtn["n"]) == ("90.66", "1181")
+    assert re.fullmatch(r"[0-9a-f]{12}", dtn["hash"])
+    with page.expect_download() as download:
+        page.click("#evidence-links >> text=PNG")
+    with PILImage.open(download.value.path()) as sheet:
+        assert sheet.width == 1280
+        assert len(sheet.convert("L").getcolors()) > 20
+
+
+def test_two_side_by_side(page):
+    choose(page, "#evidence-chosen", "encoder")
+    choose(page, "#evidence-beside", "encoder-drawn")
+    head = page.locator("#evidence-figures table >> nth=0").locator("thead th").all_inner_texts()
+    assert head == ["encoder", "encoder-drawn"]
+    page.wait_for_selector("#evidence-charts .line-b polyline")
+    page.wait_for_selector("#evidence-gallery h3 >> text=encoder-drawn")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
+
+
+def test_a_tiny_suite_is_cancelled_and_goes_on(page):
+    state = "#evidence-progress [data-state={}]".format
+    page.click("#evidence-run")
+    page.wait_for_selector(state("running"))
+    share = "() => Number(document.querySelector('#evidence-progress .progress').getAttribute('aria-valuenow'))"
+    page.wait_for_function(f"{share[6:]} > 0")
+    page.click("#evidence-cancel")
+    page.wait_for_selector(state("cancelled"))
+    done = page.evaluate(share)
+    assert 0 < done < 100
+    assert "goes on where it was" in page.inner_text("#evidence-progress")
+    page.click("#evidence-run")
+    page.wait_for_selector(state("running"))
+    assert page.evaluate(share) >= done
+    page.wait_for_selector(state("done"))
+    assert "3 not in t" in page.inner_text("#evidence-progress table >> nth=-1")
