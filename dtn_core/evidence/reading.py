@@ -379,7 +379,6 @@ def overview(results: Path = RESULTS) -> Table:
             told.append(" / ".join(f"{100 * near[space]['closer']:.1f}%" for space in ("pixels", "f")))
         mean = sum(errors.values()) / len(errors)
         rows.append((path.stem, f"{mean:.3f}", f"{errors[worst]:.3f} ({words(worst)})", *told))
-    columns = (
-        "calibration error, mean", "worst", "distance of G(s) to t, times unseen t's (pixels / f)", "closer (pixels / f)",
-    )  # fmt: skip
+    far = "distance of G(s) to t, times unseen t's (pixels / f)"
+    columns = ("calibration error, mean", "worst", far, "closer (pixels / f)")
     return Table("computed", columns, tuple(rows))
