@@ -8,7 +8,8 @@ from tiny_digits import write_digits, write_judge
 
 from dtn_core.checkpoint import SHIPPED
 from dtn_core.errors import UserError
-from dtn_core.evidence import reading
+from dtn_core.evidence import reading, results
+from dtn_core.evidence.tables import Source, Table
 from dtn_core.transfer import DigitTransferrer
 from dtn_core.ui.evidence import checkpoints, suites, views
 from dtn_core.ui.evidence.checkpoints import Checkpoints
@@ -98,7 +99,7 @@ def test_a_view_of_two(known):
 
 def test_texts_stay_texts():
     nasty = "<img src=x onerror=alert(1)>"
-    table = reading.Table(nasty, (nasty,), ((nasty, nasty),), reading.Source(*[nasty] * 5), note=nasty)
+    table = Table(nasty, (nasty,), ((nasty, nasty),), Source(*[nasty] * 5), note=nasty)
     found = reading.Evidence(nasty, "", "", "", ((nasty, nasty),), (table,), (f"`{nasty}`",), None)
     assert "<img" not in views.figures(found, found)
     assert "<img" not in views.downloads(found, None)
@@ -141,7 +142,7 @@ def running(tmp_path):
 
 def test_progress_is_read_from_the_output(running):
     assert running.progress().share == 0
-    figures = json.loads((reading.RESULTS / "digits.json").read_text())
+    figures = json.loads((results.RESULTS / "digits.json").read_text())
     running._output.write_text(json.dumps(figures))
     now = running.progress()
     assert now.state == "running"

@@ -76,7 +76,7 @@ def run_upscaling(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def run_evidence(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from ..domains.portraits import optional_folder
     from ..evidence.compute import compute
-    from ..evidence.reading import read_json
+    from ..evidence.results import read_json
 
     names = arguments.names or [arguments.checkpoint or "emoji"]
     if arguments.output and len(names) > 1:

@@ -11,7 +11,8 @@ from typing import Any
 from .. import checkpoint
 from ..domains.portraits import Split
 from ..files import replacing
-from .reading import FORMAT, computed_path, read_json
+from .reading import computed_path
+from .results import FORMAT, read_json
 from .subjects import subject
 
 

@@ -4,7 +4,6 @@ Each file is read as it is; nothing is measured here."""
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,39 +16,12 @@ from ..evaluation import faces
 from ..evaluation import schema as face_schema
 from ..experiments import report as digit_report
 from ..experiments.paper import PAPER
-from ..files import shipped
+from ..training.status import read_status
+from .results import COMMANDS, FORMAT, RESULTS, about_of, read_json, suite_tables
 from .tables import Source, Table, of_json, parse, words
 
-RESULTS = shipped("results")
 COMPUTED = "evidence.json"
 """In the folder of a checkpoint that isn't shipped; shipped ones have results/evidence/NAME.json."""
-
-FORMAT = 1
-
-COMMANDS = {
-    "avatars": "python -m benchmarks.avatars --data DATA -o results/avatars.json",
-    "batch": "python -m benchmarks.batch --data DATA -o results/batch.json",
-    "confidence": "python -m benchmarks.confidence --data DATA -o results/confidence.json",
-    "digits": "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
-    "editor": "python -m benchmarks.editor -o results/editor.json",
-    "encoders": "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
-    "latency": "python -m benchmarks.latency -o results/latency.json",
-    "live": "python -m benchmarks.live -o results/live.json",
-    "motion": "python -m benchmarks.motion --data DATA -o results/motion.json",
-    "runtimes": "python -m benchmarks.runtimes -o results/runtimes.json",
-    "serve": "python -m benchmarks.serve -o results/serve.json",
-    "training": "python -m benchmarks.training -o results/training.json",
-    "upscaling": "python -m dtn_core evaluate upscaling -o results/upscaling.json",
-    "video": "python -m benchmarks.video -o results/video.json",
-}
-"""File in results/ → the command that writes it."""
-
-TITLES = {
-    "avatars": "Ablations of c", "batch": "Many portraits", "confidence": "Confidence", "digits": "The paper's digits",
-    "editor": "Editor", "encoders": "Encoders, AUC", "latency": "Latency", "live": "Live video", "motion": "Motion",
-    "runtimes": "Runtimes of the nets", "serve": "Several viewers", "training": "Speed of training",
-    "upscaling": "Super-resolution", "video": "Video files",
-}  # fmt: skip
 
 PAPERS_RANK = ("16 of 100,001 (0.02%)", "a million photos and DeepFace's features; photos of 118 people")
 """Table 4: the median rank, and of what."""
@@ -85,14 +57,15 @@ def read(directory: Path, name: str = "", results: Path = RESULTS) -> Evidence:
     sees = checkpoint.sees(info) if kind in checkpoint.TRANSLATIONS else ""
     tables, notes = [], []
     for some, problems in (
-        _metrics(directory, name, digest),
+        _metrics(directory, info, digest),
         _of_config(info, digest),
+        _of_run(directory, info, digest),
         _of_digits(info, sees, directory, digest, results),
         _of_results(name, kind, digest, results),
     ):
         tables += some
         notes += problems
-    computed, problem = read_computed(directory, name, digest, results)
+    computed, problem = read_computed(directory, digest, results)
     if problem and (kind != "judge"):
         notes.append(problem)
     if not tables:
@@ -109,16 +82,19 @@ def computed_path(directory: Path, results: Path = RESULTS) -> Path:
     return results / "evidence" / f"{directory.name}.json" if is_shipped(directory) else directory / COMPUTED
 
 
-def command_for(directory: Path, name: str) -> str:
+def _given(directory: Path) -> str:
+    """How commands name a checkpoint."""
+    return directory.name if is_shipped(directory) else str(directory)
+
+
+def command_for(directory: Path) -> str:
     """The line that writes what `computed_path` names."""
-    return f"python -m dtn_core evaluate evidence {directory.name if is_shipped(directory) else name} --data DATA"
+    return f"python -m dtn_core evaluate evidence {_given(directory)} --data DATA"
 
 
-def read_computed(
-    directory: Path, name: str, digest: str, results: Path = RESULTS
-) -> tuple[dict[str, Any] | None, str]:
+def read_computed(directory: Path, digest: str, results: Path = RESULTS) -> tuple[dict[str, Any] | None, str]:
     """What `compute` wrote for these weights, and else a line on why there is none."""
-    path, again = computed_path(directory, results), f"`{command_for(directory, name)}`"
+    path, again = computed_path(directory, results), f"`{command_for(directory)}`"
     if not path.exists():
         return None, f"Reliability, neighbours and map aren't computed yet: {again}"
     found = read_json(path)
@@ -131,27 +107,19 @@ def read_computed(
     return found, ""
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 Found = tuple[list[Table], list[str]]
 """Tables, and lines on what doesn't fit."""
 
 
-def _metrics(directory: Path, name: str, digest: str) -> Found:
+def _metrics(directory: Path, info: Mapping[str, Any], digest: str) -> Found:
     """metrics.json: of faces as the card has it, of anything else by its own keys."""
     path = directory / "metrics.json"
     if not path.exists():
         return [], []
-    where = f"checkpoints/{name}" if is_shipped(directory) else name
-    again = f"`python -m dtn_core evaluate faces --checkpoint {name} --data DATA -o {where}/metrics.json`"
-    figures = read_json(path)
+    figures, kind = read_json(path), (info.get("trained") or {}).get("kind")
+    what = kind if kind not in (None, "faces", "avatar") and "dtn" not in (figures or {}) else "faces"
+    where = f"checkpoints/{directory.name}" if is_shipped(directory) else directory
+    again = f"`python -m dtn_core evaluate {what} --checkpoint {_given(directory)} --data DATA -o {where}/metrics.json`"
     if figures is None:
         return [], [f"metrics.json is damaged. Measure again: {again}"]
     notes = []
@@ -163,11 +131,15 @@ def _metrics(directory: Path, name: str, digest: str) -> Found:
     told = [str(figures.get(key, "")) for key in ("seed", "hash", "command")]
     source = Source(str(data.get("n", figures.get("n", ""))), told[0], where, told[1], told[2] or again.strip("`"))
     if "dtn" not in figures:
-        return of_json({k: v for k, v in figures.items() if k not in ("hash", "command")}, name, source), notes
+        return of_json({k: v for k, v in figures.items() if k not in _ABOUT}, "Figures", source), notes
     try:
         return [*_beside_the_paper(figures, source), *parse(faces.table(figures), source)], notes
     except (LookupError, TypeError, ValueError, AttributeError):
         return [], [*notes, f"metrics.json is of another version, or written by hand. Measure again: {again}"]
+
+
+_ABOUT = ("format", "checkpoint", "hash", "seed", "command")
+"""What is told under a table, not in it."""
 
 
 def _beside_the_paper(figures: dict[str, Any], source: Source) -> list[Table]:
@@ -194,6 +166,20 @@ def _of_config(info: Mapping[str, Any], digest: str) -> Found:
     rows = tuple((words(name), f"{value:.3f}") for name, value in figures.items())
     source = Source(seed=str(trained.get("seed", "")), data="rendered or held-out pictures", hash=digest)
     return [Table("Attributes read on pictures it never saw", ("balanced accuracy",), rows, source)], []
+
+
+def _of_run(directory: Path, info: Mapping[str, Any], digest: str) -> Found:
+    """The last figures of the training itself, of a run's export."""
+    run = directory.parent
+    if not (run / "events.jsonl").exists():
+        return [], []
+    status, trained = read_status(run), info.get("trained") or {}
+    known = sorted((name, steps, values) for name, (steps, values) in status.curves.items() if len(values))
+    rows = tuple((name, f"{values[-1]:.4g}", f"{steps[-1]:,}") for name, steps, values in known)
+    command = f"python -m dtn_core train --resume {run}"
+    source = Source("", str(trained.get("seed", "")), str(trained.get("data", "")), digest, command)
+    note = "Figures of the training, most of them on its own pictures; val/…: on pictures that it held out."
+    return [Table("Last figures of the training", ("value", "step"), rows, source, note=note)] if rows else [], []
 
 
 def _of_digits(info: Mapping[str, Any], sees: str, directory: Path, digest: str, results: Path) -> Found:
@@ -281,16 +267,10 @@ def _of_results(name: str, kind: str, digest: str, results: Path) -> Found:
 def _tables_of(stem: str, report: dict[str, Any], name: str, digest: str, source: Source) -> list[Table]:
     if stem == "encoders":
         return _encoder_tables(report, digest, source)
-    about = _about(report)
+    about = about_of(report)
     if about.get("hash") == digest and _name_of(about) == name and "machine" not in report:  # no speeds
         return suite_tables(stem, report, source)
     return []
-
-
-def _about(report: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of which checkpoint a whole report is."""
-    inner = report.get("checkpoint")
-    return inner if isinstance(inner, Mapping) else report
 
 
 def _name_of(part: Mapping[str, Any]) -> str:
@@ -322,34 +302,6 @@ def _encoder_tables(report: dict[str, Any], digest: str, source: Source) -> list
     return []
 
 
-def suite_tables(stem: str, report: Mapping[str, Any], source: Source | None = None) -> list[Table]:
-    """A file of results/ as tables."""
-    about = _about(report)
-    source = source or Source(
-        str(report.get("n", "")), str(report.get("seed", "")), str(report.get("split", "")), str(about.get("hash", "")),
-        COMMANDS.get(stem, ""),
-    )  # fmt: skip
-    title = TITLES.get(stem, words(stem))
-    if stem == "digits":
-        return parse(digit_report.markdown(report), source)
-    return of_json({key: value for key, value in report.items() if key not in ("checkpoint", "hash")}, title, source)
-
-
-def suites(results: Path = RESULTS) -> dict[str, list[Table] | str]:
-    """Title of every file in results/ → its tables, or the line on what is wrong with it."""
-    found: dict[str, list[Table] | str] = {}
-    for path in sorted(results.glob("*.json")):
-        title, again = TITLES.get(path.stem, words(path.stem)), COMMANDS.get(path.stem, "the command of its docs")
-        report = read_json(path)
-        try:
-            if report is None:
-                raise ValueError
-            found[title] = suite_tables(path.stem, report)
-        except (LookupError, TypeError, ValueError, AttributeError):
-            found[title] = f"results/{path.name} is damaged, of another version, or by hand. Measure again: `{again}`"
-    return found
-
-
 def _facts(info: Mapping[str, Any], digest: str) -> tuple[tuple[str, str], ...]:
     """How a checkpoint was made, as far as config.json tells."""
     trained = info.get("trained") or {}
@@ -360,25 +312,3 @@ def _facts(info: Mapping[str, Any], digest: str) -> tuple[tuple[str, str], ...]:
         if trained.get(key) is not None and isinstance(trained[key], str | int | float):
             facts.append((key, f"{trained[key]:,}" if isinstance(trained[key], int) else str(trained[key])))
     return tuple(facts)
-
-
-def overview(results: Path = RESULTS) -> Table:
-    """What was computed of the shipped checkpoints, a row each."""
-    rows = []
-    for path in sorted((results / "evidence").glob("*.json")):
-        found = read_json(path) or {}
-        questions = (found.get("reliability") or {}).get("questions") or {}
-        errors = {name: row["ece"] for name, row in questions.items() if row.get("ece") is not None}
-        if found.get("format") != FORMAT or not errors:
-            continue
-        worst = max(errors, key=lambda name: errors[name])
-        near = found.get("neighbours")
-        told = ["", ""]
-        if near:
-            told = [f"{near['pixels']['ratio']:.2f} / {near['f']['ratio']:.2f}"]
-            told.append(" / ".join(f"{100 * near[space]['closer']:.1f}%" for space in ("pixels", "f")))
-        mean = sum(errors.values()) / len(errors)
-        rows.append((path.stem, f"{mean:.3f}", f"{errors[worst]:.3f} ({words(worst)})", *told))
-    far = "distance of G(s) to t, times unseen t's (pixels / f)"
-    columns = ("calibration error, mean", "worst", far, "closer (pixels / f)")
-    return Table("computed", columns, tuple(rows))

@@ -6,13 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from made_runs import make_run
 
 from benchmarks import batch, confidence, latency
 from dtn_core import checkpoint
 from dtn_core.checkpoint import SHIPPED
 from dtn_core.evaluation import upscaling
-from dtn_core.evidence import reading
-from dtn_core.evidence.reading import COMMANDS, RESULTS, read
+from dtn_core.evidence import results
+from dtn_core.evidence.reading import read
+from dtn_core.evidence.results import COMMANDS, RESULTS
 from dtn_core.evidence.tables import markdown, parse
 
 ROOT = SHIPPED.parent
@@ -101,7 +103,7 @@ def test_the_suites_have_the_numbers_of_the_docs_tables(stem, made):
     report = json.loads((RESULTS / f"{stem}.json").read_text("utf-8"))
     text = made(report)
     assert text in FACES
-    shown = [cell for table in reading.suite_tables(stem, report) for row in table.rows for cell in row[1:]]
+    shown = [cell for table in results.suite_tables(stem, report) for row in table.rows for cell in row[1:]]
     cells = [float(cell.replace(",", "")) for cell in shown if re.fullmatch(r"-?[\d.,]+", cell)]
     told = [cell for row in rows(text) for cell in row[1:] if re.fullmatch(r"\d+\.\d+", cell)]
     assert len(told) > 3
@@ -110,7 +112,7 @@ def test_the_suites_have_the_numbers_of_the_docs_tables(stem, made):
 
 def test_every_file_of_results_has_its_command_and_tables():
     assert {path.stem for path in RESULTS.glob("*.json")} <= set(COMMANDS)
-    for title, tables in reading.suites().items():
+    for title, tables in results.suites().items():
         assert not isinstance(tables, str), tables
         assert sum(len(table.rows) for table in tables) >= 3, title
         assert markdown(tables)
@@ -129,7 +131,7 @@ def test_what_is_computed_is_of_the_shipped_weights(path):
 
 
 def test_the_page_has_what_is_computed():
-    table = reading.overview()
+    table = results.overview()
     assert markdown([table]).strip() in (ROOT / "docs" / "evidence.md").read_text("utf-8")
     assert {row[0] for row in table.rows} == {path.stem for path in (RESULTS / "evidence").glob("*.json")}
 
@@ -194,14 +196,22 @@ def test_what_is_computed_and_does_not_fit_is_a_line(shipped, content, said):
         (shipped / "evidence.json").write_text(content)
     line, found = notes(shipped)
     assert said in line
-    assert "evaluate evidence lorelei --data DATA`" in line
+    assert f"evaluate evidence {shipped} --data DATA`" in line
     assert found.computed is None
+
+
+def test_a_runs_export_shows_the_last_figures_of_its_training(tmp_path, tiny_checkpoint):
+    run = make_run(tmp_path, "00001-one", "folders-cpu", s="a", t="b")
+    shutil.copytree(tiny_checkpoint, run / "export", dirs_exist_ok=True)
+    (table,) = read(run / "export").tables
+    assert table.title == "Last figures of the training"
+    assert "const" in {row[0] for row in table.rows}
 
 
 def test_damaged_results_are_a_line(tmp_path):
     (tmp_path / "digits.json").write_text('{"format": 1, "rows": 3}')
     (tmp_path / "latency.json").write_text("{")
-    for line in reading.suites(tmp_path).values():
+    for line in results.suites(tmp_path).values():
         assert "Measure again: `python -m " in line
     found = read(SHIPPED / "digits", results=tmp_path)
     assert "digits.json is of another version, or written by hand" in " ".join(found.notes)

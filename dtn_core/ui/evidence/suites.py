@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError
-from ...evidence.reading import computed_path, read_json, suite_tables
+from ...evidence.reading import computed_path
+from ...evidence.results import read_json, suite_tables
 from ...evidence.tables import Table
 from ...experiments.paper import ROWS
 from ...files import PACKAGE

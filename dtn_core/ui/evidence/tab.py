@@ -12,8 +12,9 @@ from typing import Any
 import gradio as gr
 
 from ...errors import UserError
-from ...evidence.reading import Evidence, overview
-from ...evidence.reading import suites as measured
+from ...evidence.reading import Evidence
+from ...evidence.results import overview
+from ...evidence.results import suites as measured
 from .. import html
 from ..pictures import ASSETS
 from ..train.service import Policy
