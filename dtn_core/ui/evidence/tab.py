@@ -30,6 +30,7 @@ faces that nobody picked.</p>"""
 NONE = ("nothing", "")
 PLAIN: dict[str, Any] = {"apply_default_css": False}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+DRAWING: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 SHARED: dict[str, Any] = {"concurrency_limit": 2, "concurrency_id": "evidence", "trigger_mode": "always_last"}
 
 
@@ -84,15 +85,15 @@ class EvidenceTab:
         told = [self.progress, self.pace]
         opened = tab.select(self.lists, view, [*view, self.results], **QUIET)
         opened.then(self.show, view, shown, **QUIET)
-        opened.then(self._turn(0), turned, paged, **QUIET)
-        opened.then(self.neighbours, view, self.near, **QUIET)
+        opened.then(self._turn(0), turned, paged, **DRAWING)
+        opened.then(self.neighbours, view, self.near, **DRAWING)
         opened.then(self.look, None, told, **QUIET)
         chosen = [self.chosen.input, self.beside.input]
         gr.on(chosen, self.show, view, shown, **QUIET, **SHARED)
-        gr.on(chosen, self.neighbours, view, self.near, **QUIET, **SHARED)
-        gr.on([*chosen, self.photos.input], self._turn(0), turned, paged, **QUIET, **SHARED)
+        gr.on(chosen, self.neighbours, view, self.near, **DRAWING, **SHARED)
+        gr.on([*chosen, self.photos.input], self._turn(0), turned, paged, **DRAWING, **SHARED)
         for button, step in ((self.back, -1), (self.forth, 1)):
-            button.click(self._turn(step), turned, paged, **QUIET, **SHARED)
+            button.click(self._turn(step), turned, paged, **DRAWING, **SHARED)
         self.run.click(self.start, [self.suite, self.chosen], told, **QUIET)
         self.cancel.click(self.stop, None, told, **QUIET)
         self.pace.tick(self.look, None, told, **QUIET)

@@ -141,7 +141,7 @@ def downloads(found: Evidence, other: Evidence | None) -> str:
     both = [found, *([other] if other else [])]
     name = "-".join(re.sub(r"[^\w.-]+", "-", one.name) for one in both)
     texts = {
-        "json": ("application/json", json.dumps([one.to_dict() for one in both], indent=1, ensure_ascii=False)),
+        "json": ("application/json", json.dumps([one.to_dict() for one in both], ensure_ascii=False)),
         "csv": ("text/csv", to_csv((one.name, t) for one in both for t in own_tables(one))),
         "md": ("text/markdown", "\n".join(f"# {one.name}\n\n{markdown(own_tables(one))}" for one in both)),
     }
