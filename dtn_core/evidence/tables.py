@@ -203,4 +203,4 @@ def _key(table: Table) -> str:
 
 def _key_of_row(row: Sequence[str]) -> str:
     """The same question of two checkpoints, though they are asked different numbers of them."""
-    return re.sub(r"\b(one|two|three|four|five|six|seven|eight|mean of the \d+)\b", "", row[0])
+    return re.sub(r"\b(one|two|three|four|five|six|seven|eight|of the \d+|of \d+ probabilities)\b", "", row[0])

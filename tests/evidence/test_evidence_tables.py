@@ -53,6 +53,9 @@ def test_two_checkpoints_side_by_side():
     )  # fmt: skip
     assert two.rows == (("hat", "3 / 4", "3 / 4"),)
     assert side_by_side(parse(PAGE), [], ("a", "b")) == []
+    rows = [parse(f"| t | x |\n|---|---|\n| mean AUC of {n} probabilities | {n} |") for n in (9, 10)]
+    (both,) = side_by_side(*rows, ("a", "b"))
+    assert both.rows == (("mean AUC of 9 probabilities", "9", "10"),)
 
 
 def test_json_becomes_tables_of_things_alike_and_one_of_the_rest():
