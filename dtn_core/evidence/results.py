@@ -93,16 +93,18 @@ def overview(results: Path = RESULTS) -> Table:
         found = read_json(path) or {}
         questions = (found.get("reliability") or {}).get("questions") or {}
         errors = {name: row["ece"] for name, row in questions.items() if row.get("ece") is not None}
-        if found.get("format") != FORMAT or not errors:
+        if found.get("format") != FORMAT:
             continue
-        worst = max(errors, key=lambda name: errors[name])
         near = found.get("neighbours")
         told = ["", ""]
         if near:
             told = [f"{near['pixels']['ratio']:.2f} / {near['f']['ratio']:.2f}"]
             told.append(" / ".join(f"{100 * near[space]['closer']:.1f}%" for space in ("pixels", "f")))
-        mean = sum(errors.values()) / len(errors)
-        rows.append((path.stem, f"{mean:.3f}", f"{errors[worst]:.3f} ({words(worst)})", *told))
+        sure = ["", ""]
+        if errors:
+            worst = max(errors, key=lambda name: errors[name])
+            sure = [f"{sum(errors.values()) / len(errors):.3f}", f"{errors[worst]:.3f} ({words(worst)})"]
+        rows.append((path.stem, *sure, *told))
     far = "distance of G(s) to t, times unseen t's (pixels / f)"
     columns = ("calibration error, mean", "worst", far, "closer (pixels / f)")
     return Table("computed", columns, tuple(rows))
