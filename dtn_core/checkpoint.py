@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from .files import shipped
 from .networks import encoders
 from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
-from .networks.generator import FromPicture
+from .networks.generator import FromPicture, untruncated
 from .networks.generator import build as build_generator
 from .networks.resnet import AttributeEncoder
 from .networks.upscaler import Upscaler
@@ -72,7 +72,9 @@ class Checkpoint:
         doesn't contain f. features: f(x), where it is known."""
         if isinstance(self.g, FromPicture):
             return x
-        return self.emphasise(self.standardise_s(self.f(x) if features is None else features))
+        if features is None:
+            features = encoders.over_shifts(self.f, x, self.info.get("shift", 0))
+        return self.emphasise(self.standardise_s(features))
 
     def emphasise(self, z: Tensor) -> Tensor:
         """(B, dim) standardised features, those that count in full (`encoders.weights_of`) times the emphasis, others
@@ -80,6 +82,10 @@ class Checkpoint:
         if self.emphasis == 1:
             return z
         return z * (1 + (self.emphasis - 1) * encoders.weights_of(self.f).to(z))
+
+    def plain(self) -> Checkpoint:
+        """Without truncation and shifts of x: as in training, with all of g's variety."""
+        return replace(self, g=untruncated(self.g), info={**self.info, "shift": 0})
 
     def painter(self) -> nn.Module:
         """g. Raises UserError where there is none."""
@@ -169,22 +175,6 @@ def load_drawer(name_or_dir: str | os.PathLike[str], device: str | torch.device 
     if not info.get("avatar"):
         raise UserError(f"{directory}: can't draw avatars: it has no c. Train one: python -m dtn_core train avatar-cpu")
     return _drawer(directory, info, _encoder(directory, info).to(device).eval().requires_grad_(False), device)
-
-
-def describe(drawer: Drawer) -> dict[str, Any]:
-    """What config.json says of c, under "avatar"."""
-    return {
-        "style": drawer.style,
-        "head": drawer.head and drawer.head.config,
-        "picture": drawer.picture and drawer.picture.config,
-        "decisions": drawer.decisions._asdict(),
-    }
-
-
-def drawer_tensors(drawer: Drawer) -> dict[str, Tensor]:
-    """c's weights and f's statistics on photos, as ``avatar.safetensors`` keeps them."""
-    parts = {"standardise": drawer.standardise, "head": drawer.head, "picture": drawer.picture}
-    return {f"{name}.{k}": v for name, net in parts.items() if net for k, v in net.state_dict().items()}
 
 
 def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device) -> Drawer:

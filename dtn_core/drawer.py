@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -102,3 +102,17 @@ class Drawer:
     def __call__(self, x: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:
         """(N, 3, S, S) head crops in [-1, 1] → N avatars."""
         return self.choose(self.f(x), painted, point, self.skin_features(x))
+
+    def describe(self) -> dict[str, Any]:
+        """What config.json says of c, under "avatar"."""
+        return {
+            "style": self.style,
+            "head": self.head and self.head.config,
+            "picture": self.picture and self.picture.config,
+            "decisions": self.decisions._asdict(),
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """c's weights and f's statistics on photos, as ``avatar.safetensors`` keeps them."""
+        parts = {"standardise": self.standardise, "head": self.head, "picture": self.picture}
+        return {f"{name}.{k}": v for name, net in parts.items() if net for k, v in net.state_dict().items()}

@@ -116,7 +116,7 @@ def write_checkpoint(directory, upscaler=True, seed=0, draws=False, paints=True)
         tensors["upscaler"] = sr.state_dict()
     if draws:
         drawer = make_drawer(f, features)
-        info["avatar"], tensors["avatar"] = checkpoint.describe(drawer), checkpoint.drawer_tensors(drawer)
+        info["avatar"], tensors["avatar"] = drawer.describe(), drawer.tensors()
         info["trained"] = {"kind": "faces", "style": drawer.style}
     if not paints:
         for name in ("generator", "upscaler"):

@@ -47,7 +47,7 @@ PRESETS: dict[str, Config] = {
     "digits-f-paper": ClassifierTraining(steps=4000, batch=128, net="paper", smoothing=0.0, save_every=500),
     "digits-adapted-tiny": ClassifierTraining(steps=8, batch=8, width=8, limit=64, through="digits", **_TINY),
     "digits-adapted": ClassifierTraining(
-        steps=800, batch=96, lr=3e-3, through="digits", stylise=0.6, save_every=800
+        steps=800, batch=96, lr=3e-3, through="digits", stylise=0.6, unlabelled=1.0, save_every=800
     ),
     "digits-judge": ClassifierTraining(steps=1800, batch=96, lr=3e-3, domain="mnist", save_every=600, sample_every=600),
     "digits-judge-paper": ClassifierTraining(
@@ -111,6 +111,7 @@ PRESETS: dict[str, Config] = {
     "digits-best": DigitsTransfer(
         encoder="digits-f-adapted", steps=2000, batch=32, lr=5e-4, lr_d=5e-4, alpha=5.0, beta=15.0,
         gamma=0.0, base=16, d_base=24, ema=0.995, random_affine=True, keep="best", save_every=200,
+        truncation=0.7, shift=2,
     ),
     "digits": DigitsTransfer(
         encoder="digits-f", steps=20000, batch=128, lr=2e-4, lr_d=2e-4, alpha=15.0, beta=15.0, gamma=0.0,

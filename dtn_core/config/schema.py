@@ -157,8 +157,8 @@ class ClassifierTraining(_Classifier):
 
     @model_validator(mode="after")
     def _check_domain(self) -> ClassifierTraining:
-        if self.unlabelled and (self.domain != "svhn" or self.through):
-            raise ValueError("unlabelled goes with domain=svhn without through.")
+        if self.unlabelled and self.domain != "svhn":
+            raise ValueError("unlabelled goes with domain=svhn.")
         if self.through and (self.domain != "svhn" or self.drawn):
             raise ValueError("through goes with domain=svhn and drawn=0.")
         return self
@@ -281,6 +281,11 @@ class DigitsTransfer(TransferTraining):
     """A digit left out of s."""
     absent_t: Digit = None
     """A digit left out of t."""
+    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """g's input, after training: so much of its distance from the mean of the class f reads (1: as it is)."""
+
+    shift: Annotated[int, Field(ge=0, le=4)] = 0
+    """After training, f is read on x and on x moved by so many pixels each way, and averaged (0: on x alone)."""
 
     @property
     def channels(self) -> int:
@@ -291,6 +296,8 @@ class DigitsTransfer(TransferTraining):
     def _check_binary(self) -> DigitsTransfer:
         if self.binary and self.beta:
             raise ValueError("binary is the D of the baseline, which has no L_TID: set beta=0 too.")
+        if self.truncation < 1 and not self.contains_f:
+            raise ValueError("truncation is of what f reads: it goes with contains_f=true.")
         return self
 
 

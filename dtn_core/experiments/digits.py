@@ -13,20 +13,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import checkpoint, events
+from .. import augment, checkpoint, events
 from ..checkpoint import Checkpoint
 from ..config import ClassifierTraining, Config, DigitsTransfer, upgrade
 from ..domains import digits
 from ..errors import UserError
-from ..evaluation.digits import accuracy, logits_of, measure, nearest_neighbours, rgb, transfer
+from ..evaluation.digits import accuracy, deskew, logits_of, measure, nearest_neighbours, rgb, transfer
 from ..images import to_float
 from ..training import run_training
 from ..training.status import read_status
-from .figures import FORMAT, EncoderFigures, Figures, Record, read_figures, updating
-from .paper import ROWS, TRANSLATIONS, Row
+from .figures import FORMAT, Adaptation, EncoderFigures, Figures, Record, read_figures, updating
+from .paper import ADAPTED, ROWS, TRANSLATIONS, Row
 
 SHIPPED_TAUGHT = "digits-f-adapted"
 """The checkpoint of the shipped f (`ClassifierTraining.start` of its preset) taught further."""
+
+
+COPIES = 3
+"""Slanted and bent copies of each G(s) among which the deskewed neighbours are sought."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Suite:
         for seed, row in ((seed, row) for seed in seeds for row in ROWS):
             if suite in ("all", row.table, row.key) or (row.key == "dtn" and suite.startswith("table")):
                 self.measure_row(row, seed)
-            if (row.key, suite) in (("dtn", "table2"), ("dtn", "all"), ("best", "best"), ("best", "all")):
+            if (row.key, suite) in (("dtn", "table2"), *((key, suite) for key in ADAPTED for suite in (key, "all"))):
                 self.measure_adaptation(row, seed)
         return read_figures(self.output)
 
@@ -128,6 +132,8 @@ class Suite:
             return
         directory, run = self.translation(row, config)
         loaded = checkpoint.load(directory)
+        if row.of:
+            loaded = loaded.plain()
         record: dict[str, Any] = dict(self._swapped(loaded) if row.key == "swap" else self._measured(loaded))
         record |= {"hash": loaded.hash, "f_hash": hash_of(f), "changes": row.changes, "steps": config.steps}
         record |= {"kept_step": loaded.info["trained"]["step"]}
@@ -140,16 +146,21 @@ class Suite:
 
     def measure_adaptation(self, row: Row, seed: int) -> None:
         """Table 2: G of the training part of s, with the labels of s, as training data for t."""
-        if "adaptation" in read_figures(self.output)["rows"][row.key][str(seed)]:
+        known = read_figures(self.output)["rows"][row.key][str(seed)].get("adaptation", {})
+        if Adaptation.__required_keys__ <= known.keys():
             return
         directory, _ = self.translation(row, self.config_of(row, seed))
         source = digits.svhn(self.setup.data, "train", self.setup.limit)
-        made = transfer(checkpoint.load(directory), rgb(source))[:, 0]
-        y = self.written.y
-        labels = nearest_neighbours(made, torch.from_numpy(source.y), to_float(torch.from_numpy(self.written.x)))
+        made = transfer(checkpoint.load(directory).plain(), rgb(source))
+        x, y, labels = to_float(torch.from_numpy(self.written.x)), self.written.y, torch.from_numpy(source.y)
+        plain = nearest_neighbours(made[:, 0], labels, x)
+        random = torch.Generator().manual_seed(seed)
+        bent = torch.cat([made, *(augment.sketch(made, random, 1.0) for _ in range(COPIES))])[:, 0]
+        deskewed = nearest_neighbours(deskew(bent), labels.repeat(1 + COPIES), deskew(x))
         run = self.train(replace(self.setup.adapted, through=str(directory), seed=seed), "digits-adapted")
         record = {
-            "nearest_neighbours": round(float((labels.numpy() == y).mean()), 4),
+            "nearest_neighbours": round(float((plain.numpy() == y).mean()), 4),
+            "nearest_deskewed": round(float((deskewed.numpy() == y).mean()), 4),
             "classifier": accuracy(checkpoint.load_encoder(run / "export"), rgb(self.written), y),
             "n_train": len(made),
         }
@@ -177,10 +188,10 @@ class Suite:
 
     def translation(self, row: Row, config: DigitsTransfer) -> tuple[Path, Path | None]:
         """(checkpoint, run) of a row: the shipped one, without a run, where it was made by these settings."""
-        shipped = self.setup.shipped
-        if row.key in TRANSLATIONS and shipped and self._is_shipped(shipped, config):
+        shipped, key = self.setup.shipped, row.of or row.key
+        if key in TRANSLATIONS and shipped and self._is_shipped(shipped, config):
             return checkpoint.find(shipped), None
-        run = self.train(config, f"digits-{row.key}")
+        run = self.train(config, f"digits-{key}")
         return run / "export", run
 
     def train(self, config: Config, name: str) -> Path:

@@ -27,9 +27,11 @@ class EncoderFigures(TypedDict):
 
 
 class Adaptation(TypedDict):
-    """Table 2: accuracies on t after learning from n_train G(s) with the labels of s."""
+    """Table 2: accuracies on t after learning from n_train G(s) with the labels of s; nearest_deskewed: of nearest
+    neighbours among G(s) and slanted and bent copies of them, all pictures deskewed (`evaluation.digits.deskew`)."""
 
     nearest_neighbours: float
+    nearest_deskewed: float
     classifier: float
     n_train: int
 

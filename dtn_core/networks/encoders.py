@@ -112,6 +112,19 @@ class Standardise(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.std
 
+    def invert(self, z: Tensor) -> Tensor:
+        return z * self.std + self.mean
+
+
+def over_shifts(f: nn.Module, x: Tensor, far: int) -> Tensor:
+    """f's mean over (B, 3, S, S) pictures as they are and moved by `far` pixels each way, (B, dim); 0: f(x)."""
+    if not far:
+        return f(x)
+    h, w = x.shape[2:]
+    wide = F.pad(x, (far,) * 4, mode="replicate")
+    corners = ((far, far), (0, far), (2 * far, far), (far, 0), (far, 2 * far))
+    return torch.stack([f(wide[..., top : top + h, left : left + w]) for top, left in corners]).mean(0)
+
 
 def weights_of(f: nn.Module) -> Tensor:
     """(dim,) how much each part of f's representation counts, beside the others, in g's input and in L_CONST."""

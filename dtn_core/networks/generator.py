@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
@@ -67,6 +68,33 @@ class FromPicture(nn.Module):
         return self.g(self.norm(self.encoder(x)))
 
 
+class Truncated(nn.Module):
+    """g on less varied input: z is drawn towards the mean of its class, to a share of its distance from it, as GANs do
+    with their noise (the truncation trick; Brock et al., BigGAN, 2019). What f finds unusual in a picture is left out.
+
+    means: (classes, features), mean z of each class; tail: z's class is that of the mean which is nearest in its last
+    numbers, so many (f's logits).
+    """
+
+    def __init__(self, g: nn.Module, truncation: float, means: Tensor, tail: int) -> None:
+        super().__init__()
+        self.config = {
+            "name": "truncated", "truncation": truncation, "classes": len(means), "tail": tail, "g": g.config
+        }  # fmt: skip
+        self.g, self.truncation, self.tail = g, truncation, tail
+        self.register_buffer("means", means)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, features) standardised representation → (B, channels, size, size) in [-1, 1]."""
+        classes = torch.cdist(z[:, -self.tail :], self.means[:, -self.tail :]).argmin(1)
+        return self.g(self.means[classes].lerp(z, self.truncation))
+
+
+def untruncated(g: nn.Module | None) -> nn.Module | None:
+    """g with all its variety."""
+    return g.g if isinstance(g, Truncated) else g
+
+
 def build(config: dict[str, Any]) -> nn.Module:
     """A generator from the dictionary its ``config`` gave, untrained. Raises TypeError for unknown settings."""
     from .digits import DeconvGenerator
@@ -76,6 +104,9 @@ def build(config: dict[str, Any]) -> nn.Module:
     if name == "from-picture":
         encoder = encoders.build(config["encoder"]).train().requires_grad_(True)
         return FromPicture(encoder, build(config["g"]))
+    if name == "truncated":
+        means = torch.zeros(config["classes"], config["g"]["features"])
+        return Truncated(build(config["g"]), config["truncation"], means, config["tail"])
     kinds = {"upsample": Generator, "deconv": DeconvGenerator}
     if name not in kinds:
         raise TypeError(f"unknown generator {name!r}")

@@ -291,10 +291,10 @@ class AvatarStage:
     def export(self, directory: Path, step: int) -> Path:
         """f and c as a translation that is drawn only; `join` puts c into one that paints."""
         made, trained = self.drawer(), {"step": step, **to_dict(self.config)}
-        info = {"kind": "avatar", "encoder": self.f.config, "avatar": checkpoint.describe(made), "trained": trained}
+        info = {"kind": "avatar", "encoder": self.f.config, "avatar": made.describe(), "trained": trained}
         sides = {"s": self.standardise_s, "t": self.standardise_t}
         statistics = {f"{k}_{d}": v for d, side in sides.items() for k, v in side.state_dict().items()}
-        tensors = {"encoder": self.f.state_dict(), "avatar": checkpoint.drawer_tensors(made), "statistics": statistics}
+        tensors = {"encoder": self.f.state_dict(), "avatar": made.tensors(), "statistics": statistics}
         return checkpoint.save(directory, info, tensors)
 
 

@@ -84,7 +84,7 @@ class ClassifierStage:
         self.real = self.drawn = self._tensors(train)
         self.val = self._tensors(held)
         if config.through:
-            loaded = checkpoint.load(config.through, self.device)
+            loaded = checkpoint.load(config.through, self.device).plain()
             self.real = transferred(loaded, *self.real, VIEWS, torch.Generator().manual_seed(config.seed))
             self.val = transferred(loaded, *self.val)
         if config.drawn:

@@ -22,7 +22,7 @@ from ..networks import encoders
 from ..networks.digits import ConvDiscriminator, DeconvGenerator
 from ..networks.discriminator import Discriminator
 from ..networks.encoders import Standardise
-from ..networks.generator import FromPicture, Generator
+from ..networks.generator import FromPicture, Generator, Truncated
 from ..types import Image
 from .feature_cache import FeatureCache
 from .optim import (
@@ -203,15 +203,34 @@ class TransferStage:
             "mean_s": self.standardise_s.mean, "std_s": self.standardise_s.std,
             "mean_t": self.standardise_t.mean, "std_t": self.standardise_t.std,
         }  # fmt: skip
-        tensors = {"statistics": statistics, "generator": self.ema.state_dict()}
+        g = self._truncated() if isinstance(self.config, DigitsTransfer) and self.config.truncation < 1 else self.ema
+        tensors = {"statistics": statistics, "generator": g.state_dict()}
         if own := checkpoint.own_weights(self.f):
             tensors["encoder"] = own
         info = {
-            "kind": "transfer", "encoder": self.f.config, "generator": self.ema.config, "upscaler": None,
+            "kind": "transfer", "encoder": self.f.config, "generator": g.config, "upscaler": None,
             "emphasis": self.config.emphasis, "sees": sees(self.config),
             "trained": {"step": step, **to_dict(self.config), "data": self.source},
         }  # fmt: skip
+        if getattr(self.config, "shift", 0):
+            info["shift"] = self.config.shift
         return checkpoint.save(directory, info, tensors)
+
+    def _truncated(self) -> Truncated:
+        z = self.z_s[:, 0]
+        logits = torch.cat([self.f.logits(self.standardise_s.invert(part)) for part in z.split(4096)])
+        return Truncated(self.ema, self.config.truncation, class_means(z, logits), tail_of(self.f))
+
+
+def class_means(z: Tensor, logits: Tensor) -> Tensor:
+    """(N, dim) z of s and (N, classes) what f reads → (classes, dim); zeros for a class that is never read."""
+    of = F.one_hot(logits.argmax(1), logits.shape[1]).to(z)
+    return of.T @ z / of.sum(0).clamp_min(1)[:, None]
+
+
+def tail_of(f: nn.Module) -> int:
+    """How many of the last numbers of f's representation tell its class: its logits, or all where it ends with none."""
+    return f.dim - getattr(f, "hidden", 0)
 
 
 def _started(name: str, g: nn.Module) -> dict[str, Tensor]:

@@ -35,7 +35,7 @@ def make_drawer(style="avataaars", seed=0, reader="f"):
 def write_drawing_checkpoint(translation, directory, style="avataaars", reader="f"):
     """The translation in a folder, and c with it."""
     drawer = make_drawer(style, reader=reader)
-    info = {"kind": "avatar", "encoder": drawer.f.config, "avatar": checkpoint.describe(drawer), "trained": {}}
-    tensors = {"encoder": drawer.f.state_dict(), "avatar": checkpoint.drawer_tensors(drawer)}
+    info = {"kind": "avatar", "encoder": drawer.f.config, "avatar": drawer.describe(), "trained": {}}
+    tensors = {"encoder": drawer.f.state_dict(), "avatar": drawer.tensors()}
     part = checkpoint.save(directory.parent / f"{directory.name}-c", info, tensors)
     return checkpoint.join(translation, part, directory)

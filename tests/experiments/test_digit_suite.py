@@ -95,7 +95,7 @@ def whole(short, few_digits, tmp_path_factory):
 
 def test_all_rows_are_trained_once_and_measured(whole, few_digits):
     _, figures, trained = whole
-    names = [f"digits-{row.key}" for row in paper.ROWS] + ["digits-f-without-3", "digits-f-adapted"]
+    names = [f"digits-{row.key}" for row in paper.ROWS if not row.of] + ["digits-f-without-3", "digits-f-adapted"]
     names += ["digits-adapted"] * 2
     assert sorted(trained) == sorted((name, False) for name in names)
     assert list(figures["rows"]) == [row.key for row in paper.ROWS]
@@ -114,17 +114,25 @@ def test_all_rows_are_trained_once_and_measured(whole, few_digits):
         assert record["kept_step"] in range(1, steps + 1)
         assert record["samples_per_s"] > 0
         assert row.key == "swap" or all(0 <= record[name] <= 1 for name in ("f_keeps", "judge_agrees"))
-    assert len({record["0"]["hash"] for record in figures["rows"].values()}) == len(paper.ROWS)
-    for key in ("dtn", "best"):
+    assert len({record["0"]["hash"] for record in figures["rows"].values()}) == len(paper.ROWS) - 1
+    for key in paper.ADAPTED:
         adaptation = figures["rows"][key]["0"]["adaptation"]
         assert adaptation["n_train"] == few_digits["train"]
-        assert {"nearest_neighbours", "classifier"} < adaptation.keys()
+        assert {"nearest_neighbours", "nearest_deskewed", "classifier"} < adaptation.keys()
+
+
+def test_a_row_of_another_measures_its_translation_untruncated(whole):
+    suite, figures, _ = whole
+    (run,) = suite.setup.runs.glob("*-digits-best")
+    plain, best = (figures["rows"][key]["0"] for key in ("untruncated", "best"))
+    assert plain["hash"] == best["hash"] == checkpoint.weights_hash(run / "export")
+    assert plain["const"] != best["const"]
 
 
 def test_each_row_is_trained_with_its_switches(whole):
     suite, figures, _ = whole
     for row in paper.ROWS:
-        (run,) = suite.setup.runs.glob(f"*-digits-{row.key}")
+        (run,) = suite.setup.runs.glob(f"*-digits-{row.of or row.key}")
         config = json.loads((run / "config.json").read_text())
         assert {name: config[name] for name in row.changes} == row.changes
         assert (config["seed"], config["keep"]) == (0, "best")
@@ -143,7 +151,9 @@ def test_the_f_that_never_saw_the_digit_is_another_f(whole):
     assert (settings["start"], settings["unlabelled"]) == (suite.setup.config.encoder, 1.0)
     assert hashes["best"] == hashes["self_taught"] == digits.hash_of(taught / "export")
     assert figures["f_taught"]["hash"] == hashes["best"]
-    assert {hashes[key] for key in hashes.keys() - {"no_3_stf", "best", "self_taught"}} == {figures["f"]["hash"]}
+    assert {hashes[key] for key in hashes.keys() - {"no_3_stf", "best", "untruncated", "self_taught"}} == {
+        figures["f"]["hash"]
+    }
 
 
 def test_the_adapted_classifier_learns_what_the_dtn_made(whole):
@@ -172,7 +182,7 @@ def test_finished_runs_are_measured_anew_for_another_output(whole, tmp_path):
 def test_pages_and_pictures_are_written_for_what_was_measured(whole, tmp_path):
     suite, figures, _ = whole
     found = digits.trained(suite.setup, figures)
-    assert set(found) == {row.key for row in paper.ROWS}
+    assert set(found) == {row.key for row in paper.ROWS if not row.of}
     assert all(loaded.hash == figures["rows"][key]["0"]["hash"] for key, loaded in found.items())
     written = report.write(figures, found, tmp_path / "page" / "digits.json")
     names = ["digits.md", *(f"digits-{name}.png" for name in ("chart", "pairs", "unseen", "swap"))]

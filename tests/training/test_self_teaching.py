@@ -113,7 +113,7 @@ def test_it_can_be_resumed_with_its_shares(tmp_path):
 
 
 def test_it_belongs_to_street_numbers():
-    for changes in ({"domain": "mnist"}, {"through": "digits"}, {"unlabelled": -1.0}):
+    for changes in ({"domain": "mnist"}, {"unlabelled": -1.0}):
         with pytest.raises(ValueError, match="unlabelled"):
             replace(CONFIG, **changes)
     assert not hasattr(make_stage(unlabelled=0.0), "unlabelled")
