@@ -12,6 +12,7 @@ from .schema import (
     FoldersTransfer,
     JudgeTraining,
     Style,
+    StyleTransfer,
     Training,
     TransferTraining,
     UpscalerTraining,
@@ -19,7 +20,7 @@ from .schema import (
 
 __all__ = [
     "KINDS", "PRESETS", "AvatarTraining", "ClassifierTraining", "Config", "DigitsTransfer", "EncoderTraining",
-    "FacesTransfer", "FolderClassifierTraining", "FoldersTransfer", "JudgeTraining", "Style", "Training",
-    "TransferTraining", "UpscalerTraining", "descriptions", "find", "from_dict", "kind_of", "parse_set", "to_dict",
+    "FacesTransfer", "FolderClassifierTraining", "FoldersTransfer", "JudgeTraining", "Style", "StyleTransfer",
+    "Training", "TransferTraining", "UpscalerTraining", "descriptions", "find", "from_dict", "kind_of", "parse_set", "to_dict",
     "upgrade",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ Config = (
     | schema.FacesTransfer
     | schema.DigitsTransfer
     | schema.FoldersTransfer
+    | schema.StyleTransfer
     | schema.AvatarTraining
     | schema.UpscalerTraining
 )
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Config]] = {
     "faces": schema.FacesTransfer,
     "digits": schema.DigitsTransfer,
     "folders": schema.FoldersTransfer,
+    "style": schema.StyleTransfer,
     "avatar": schema.AvatarTraining,
     "upscaler": schema.UpscalerTraining,
 }

@@ -17,6 +17,7 @@ from .schema import (
     FolderClassifierTraining,
     FoldersTransfer,
     JudgeTraining,
+    StyleTransfer,
     UpscalerTraining,
 )
 
@@ -100,6 +101,17 @@ PRESETS: dict[str, Config] = {
     ),
     "faces-paper": FacesTransfer(
         steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375
+    ),
+    "style-tiny": StyleTransfer(
+        steps=8, batch=8, base=8, d_base=8, photos=32, views=1, limit=32, ema=0.5, **_TINY
+    ),
+    "style-cpu": StyleTransfer(
+        steps=3000, batch=32, lr=5e-4, encoder="encoder-drawn+dlib", utkface=0.25, alpha=10.0, random_affine=True,
+        base=32, views=2,
+    ),
+    "style": StyleTransfer(
+        steps=30000, batch=128, lr=5e-4, encoder="encoder-drawn+dlib", utkface=0.25, alpha=10.0, random_affine=True,
+        base=64, d_base=64, d_upscale=2.0, ema=0.999, photos=20000, log_every=100, sample_every=1000, save_every=1000,
     ),
     "digits-tiny": DigitsTransfer(
         encoder="digits-f", steps=8, batch=8, base=8, d_base=8, views=1, limit=32, ema=0.5, **_TINY

@@ -302,6 +302,21 @@ class DigitsTransfer(TransferTraining):
 
 
 @_record
+class StyleTransfer(TransferTraining):
+    """Photos of faces → photos stylised from a single style picture (paper, Sec. 5.3)."""
+
+    size: ClassVar[int] = 64
+    heads: ClassVar[bool] = True
+
+    picture: str | None = None
+    """The style picture (PNG, JPEG or SVG); None: ours."""
+    photos: Count = 12000
+    """Stylised photos of t; none of them is in s."""
+    utkface: Share = 0.0
+    """UTKFace's photos in s, for each of CelebA's: more ages and skins, without hair."""
+
+
+@_record
 class FoldersTransfer(TransferTraining):
     """The user's own two folders."""
 

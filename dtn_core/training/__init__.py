@@ -84,6 +84,7 @@ NEEDS: dict[type[configs.Config], Needs] = {
     configs.JudgeTraining: Needs("judge.JudgeStage"),
     configs.FacesTransfer: Needs("transfer.TransferStage", data=True, encoder=True),
     configs.DigitsTransfer: Needs("transfer.TransferStage", encoder=True),
+    configs.StyleTransfer: Needs("transfer.TransferStage", data=True, encoder=True),
     configs.FoldersTransfer: Needs("transfer.TransferStage", encoder=True, own=("s", "t")),
     configs.AvatarTraining: Needs("avatar.AvatarStage", data=True, encoder=True),
     configs.UpscalerTraining: Needs("upscaler.UpscalerStage"),
@@ -100,7 +101,7 @@ def _check_data(config: configs.Config, data: str | None, feature_cache: Path | 
         from .feature_cache import check_cache, make_encoder
 
         if not isinstance(config, configs.TransferTraining):
-            raise UserError("--feature-cache goes with a translation's preset: faces, digits or folders.")
+            raise UserError("--feature-cache goes with a translation's preset: faces, style, digits or folders.")
         check_cache(feature_cache, make_encoder(config.encoder))
         return
     if needs.data or (isinstance(config, configs.JudgeTraining) and config.style in PACKS):

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .. import augment, checkpoint, images
-from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, TransferTraining, kind_of
-from ..domains import avatars, digits, folders, portraits, styles
+from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransfer, TransferTraining, kind_of
+from ..domains import avatars, digits, folders, portraits, screen_print, styles
 from ..domains.folders import Pictures
 from ..errors import UserError
 from ..images import to_float, to_rgb
@@ -154,6 +154,9 @@ def cache_path(config: TransferTraining, f: nn.Module, data: Path | None, folder
     if isinstance(config, FacesTransfer):
         settings = [config.views, config.limit, config.avatars, config.seed, repr(avatars.RICH)]
         settings += [config.style, config.utkface, _contents(config, data)]
+    elif isinstance(config, StyleTransfer):
+        settings = [config.views, config.limit, config.photos, config.seed, config.utkface, _contents(config, data)]
+        settings.append(repr(screen_print.read_inks(config.picture)))
     elif isinstance(config, FoldersTransfer):
         settings = [config.views, config.limit, config.size, config.heads]
         settings += [_fingerprint(path) for path in (config.s, config.t)]
@@ -172,7 +175,10 @@ def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, st
         files = digits.files(data)
     else:
         names = ["celeba.zip", "celeba_attributes.csv"] + ["utkface.zip"] * bool(config.utkface)
-        names += styles.STYLES[config.style].pack_files
+        if isinstance(config, StyleTransfer):
+            names += ["celebahq.zip", "celebahq_attributes.csv"]
+        else:
+            names += styles.STYLES[config.style].pack_files
         files = [path for path in (data / name for name in names) if path.is_file()]
     found = []
     for path in files:
@@ -185,13 +191,33 @@ def _contents(config: TransferTraining, data: Path | None) -> list[tuple[str, st
 def build_cache(config: TransferTraining, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
     """Read or draw both domains and compute f once on all. Labels of neither are looked at, except to leave out a
     digit where the settings ask for it."""
-    make = {FacesTransfer: _faces, DigitsTransfer: _digits, FoldersTransfer: _folders}[type(config)]
-    return replace(make(config, f, data, device), made_by=identity(f))
+    make = {FacesTransfer: _faces, StyleTransfer: _style, DigitsTransfer: _digits, FoldersTransfer: _folders}
+    return replace(make[type(config)](config, f, data, device), made_by=identity(f))
 
 
 def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
     """Photos → drawings."""
     data = portraits.data_folder(data)
+    seeds = range(config.avatars + min(VAL_T, config.avatars))
+    return _of_photos(config, f, data, device, styles.draw(config.style, seeds, data, avatars.RICH).pictures)
+
+
+def _style(config: StyleTransfer, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
+    """Photos → photos of another set, stylised."""
+    data = portraits.data_folder(data)
+    inks = screen_print.read_inks(config.picture)
+    photos = portraits.celebahq(data, "train", (), config.photos)
+    t = [
+        screen_print.screen_print(portraits.head_crop(picture, photos.eyes, CROP), inks, config.size)
+        for picture in tqdm(photos.pictures, desc="t", unit="photo")
+    ]
+    return _of_photos(config, f, data, device, np.stack(t))
+
+
+def _of_photos(
+    config: FacesTransfer | StyleTransfer, f: nn.Module, data: Path, device: str, targets: Image
+) -> FeatureCache:
+    """Photos of CelebA and UTKFace → (N, S, S, 4) targets, of which the last are held out."""
     sets = [portraits.celeba(data, "train", (), config.limit)]
     if more := round(config.utkface * len(sets[0])):
         sets.append(portraits.utkface(data, "train", (), more))
@@ -209,8 +235,7 @@ def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) 
             for _ in range(config.views - 1)
         ]  # fmt: skip
         rows.append(f(images.to_tensor(views).to(device)).cpu())
-    seeds = range(config.avatars + min(VAL_T, config.avatars))
-    t = _packed(styles.draw(config.style, seeds, data, avatars.RICH).pictures)
+    t = _packed(targets)
     f_t = _features(f, t, device)
     val = np.stack([portraits.head_crop(p, held.eyes, CROP) for p in held.pictures])
     f_val = [f(images.to_tensor(part).to(device)).cpu() for part in np.array_split(val, max(1, len(val) // 64))]
@@ -219,8 +244,12 @@ def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) 
     learnt, kept = slice(len(t) - held_t), slice(len(t) - held_t, None)
     return FeatureCache(
         torch.stack(rows), t[learnt], f_t[learnt], torch.cat(f_val), torch.from_numpy(small), t[kept], f_t[kept],
-        source=f"{' and '.join(['CelebA', 'UTKFace'][: len(sets)])} → {config.style}",
+        source=f"{' and '.join(['CelebA', 'UTKFace'][: len(sets)])} → {_target(config)}",
     )  # fmt: skip
+
+
+def _target(config: FacesTransfer | StyleTransfer) -> str:
+    return config.style if isinstance(config, FacesTransfer) else "stylised CelebA-HQ"
 
 
 def read_folders(config: FoldersTransfer) -> tuple[Pictures, Pictures]:

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from .. import augment, checkpoint, images, losses
 from ..avatars.atlas import atlas
 from ..avatars.atlas import to_tensor as atlas_tensor
-from ..config import DigitsTransfer, FacesTransfer, TransferTraining, to_dict
+from ..config import DigitsTransfer, FacesTransfer, StyleTransfer, TransferTraining, to_dict
+from ..domains import screen_print
 from ..errors import UserError
 from ..images import to_float, to_rgb
 from ..networks import encoders
@@ -23,6 +24,7 @@ from ..networks.digits import ConvDiscriminator, DeconvGenerator
 from ..networks.discriminator import Discriminator
 from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator, Truncated
+from ..networks.upscaler import InkUpscaler
 from ..types import Image
 from .feature_cache import FeatureCache
 from .optim import (
@@ -207,8 +209,12 @@ class TransferStage:
         tensors = {"statistics": statistics, "generator": g.state_dict()}
         if own := checkpoint.own_weights(self.f):
             tensors["encoder"] = own
+        upscaler = make_upscaler(self.config)
+        if upscaler:
+            tensors["upscaler"] = upscaler.state_dict()
         info = {
-            "kind": "transfer", "encoder": self.f.config, "generator": g.config, "upscaler": None,
+            "kind": "transfer", "encoder": self.f.config, "generator": g.config,
+            "upscaler": upscaler and upscaler.config,
             "emphasis": self.config.emphasis, "sees": sees(self.config),
             "trained": {"step": step, **to_dict(self.config), "data": self.source},
         }  # fmt: skip
@@ -288,11 +294,22 @@ def make_g(config: TransferTraining, f: nn.Module, channels: int, size: int) -> 
     if config.generator == "deconv":
         g: nn.Module = DeconvGenerator(f.dim, config.base, channels)
     else:
-        g = Generator(f.dim, config.base, channels, size, isinstance(config, FacesTransfer))
+        pointwise = isinstance(config, FacesTransfer | StyleTransfer)
+        g = Generator(f.dim, config.base, channels, size, pointwise)
     if config.contains_f:
         return g
     own = encoders.build(f.config).train().requires_grad_(True)
     return FromPicture(own, g)
+
+
+def make_upscaler(config: TransferTraining) -> InkUpscaler | None:
+    """SR of a style transfer, which needs no training: the style picture's inks. None for other translations."""
+    if not isinstance(config, StyleTransfer):
+        return None
+    colours = screen_print.read_inks(config.picture).colours
+    upscaler = InkUpscaler(len(colours), 256 // config.size)
+    upscaler.inks.copy_(torch.from_numpy(colours) / 127.5 - 1)
+    return upscaler
 
 
 def make_d(config: TransferTraining, channels: int, size: int) -> nn.Module:
