@@ -39,7 +39,6 @@ from .networks.encoders import Standardise
 from .networks.generator import FromPicture, untruncated
 from .networks.generator import build as build_generator
 from .networks.resnet import AttributeEncoder
-from .networks.upscaler import InkUpscaler, Upscaler
 from .networks.upscaler import build as build_upscaler
 
 FORMAT = 1
@@ -52,7 +51,7 @@ class Checkpoint:
     that is drawn only has a drawer and no g.
 
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
-    g: see `networks.generator.build`, or None; upscaler: see `networks.upscaler.build`, or None; emphasis: factor on g's input, what sets a
+    g: see `networks.generator.build`, or None; upscaler: SR, or None; emphasis: factor on g's input, what sets a
     face apart from the mean (1: as in training); drawer: c, which draws avatars, or None; info: content of
     config.json; hash: 12 hex digits over all weights, quoted beside every measured figure.
     """
@@ -62,7 +61,7 @@ class Checkpoint:
     standardise_s: Standardise
     standardise_t: Standardise
     g: nn.Module | None
-    upscaler: Upscaler | InkUpscaler | None
+    upscaler: nn.Module | None
     emphasis: float
     info: dict[str, Any]
     hash: str
@@ -149,10 +148,8 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     except KeyError as error:
         raise UserError(f"{directory}: statistics.safetensors lacks {error}. Get the checkpoint again.") from None
     paints = info["kind"] == "transfer"
-    g = _make(lambda **config: build_generator(config), directory, info, "generator") if paints else None
-    upscaler = (
-        _make(lambda **config: build_upscaler(config), directory, info, "upscaler") if info.get("upscaler") else None
-    )
+    g = _make(build_generator, directory, info, "generator") if paints else None
+    upscaler = _make(build_upscaler, directory, info, "upscaler") if info.get("upscaler") else None
     for module in filter(None, (f, *standardise, g, upscaler)):
         module.to(device, memory_format=None if module is upscaler else torch.channels_last)  # f and g run faster so
         module.eval().requires_grad_(False)
@@ -374,9 +371,9 @@ def _entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
     return info[key]
 
 
-def _make(kind: Callable[..., nn.Module], directory: Path, info: dict[str, Any], stem: str) -> Any:
+def _make(build: Callable[[dict[str, Any]], nn.Module], directory: Path, info: dict[str, Any], stem: str) -> Any:
     try:
-        module = kind(**_entry(directory, info, stem))
+        module = build(_entry(directory, info, stem))
     except (TypeError, KeyError, RuntimeError) as error:  # RuntimeError: impossible sizes
         raise UserError(f"{directory}: config.json's '{stem}' is damaged ({error}). Get it again.") from None
     return fill(module, directory, stem)

@@ -20,16 +20,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "experiments, training what is missing.",
     )
     add = parser.add_argument
-    add("what", choices=("digits", "evidence", "faces", "upscaling"), help="which measurement")
+    add("what", choices=("digits", "evidence", "faces", "style", "upscaling"), help="which measurement")
     add("names", nargs="*", metavar="NAME|DIR", help="evidence: of which checkpoints (default emoji)")
-    add("--checkpoint", metavar="NAME|DIR", help="default emoji, or digits")
+    add("--checkpoint", metavar="NAME|DIR", help="default emoji, screen-print or digits")
     add("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
     add("--split", choices=("val", "test"), default="test", help="val to choose by, test to report")
     add("--limit", type=int, metavar="N", help="at most so many pictures")
     add("-o", "--output", metavar="FILE.json", help="write the figures here too")
     add("--json", action="store_true", help="print the figures as JSON on standard output")
     compare = "a further checkpoint, measured in the same run and put in the same table; may be repeated"
-    add = parser.add_argument_group("faces").add_argument
+    add = parser.add_argument_group("faces and style").add_argument
     add("--compare", action="append", default=[], metavar="NAME|DIR", help=compare)
     add = parser.add_argument_group("digits").add_argument
     add("--suite", default="all", help="all (default), table1, table2, table3, or a row, such as no_tid or swap")
@@ -47,9 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--limit must be at least 2.")
     if arguments.names and arguments.what != "evidence":
         raise UserError(f"{' '.join(arguments.names)}: not understood. Name the checkpoint by --checkpoint.")
-    measure = {"digits": run_digits, "evidence": run_evidence, "faces": run_faces, "upscaling": run_upscaling}
+    measure = {
+        "digits": run_digits, "evidence": run_evidence, "faces": run_faces, "style": run_style,
+        "upscaling": run_upscaling,
+    }  # fmt: skip
     figures, text = measure[arguments.what](arguments)
-    if arguments.output and arguments.what in ("faces", "upscaling"):
+    if arguments.output and arguments.what in ("faces", "style", "upscaling"):
         runner.write(Path(arguments.output), json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures) if arguments.json else text)
     return 0
@@ -64,6 +67,17 @@ def run_faces(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
         name, data, split=arguments.split, limit=arguments.limit, compare=arguments.compare
     )  # fmt: skip
     return figures, faces.table(figures)
+
+
+def run_style(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from ..domains.portraits import data_folder
+    from ..evaluation import style_transfer
+
+    name, data = arguments.checkpoint or "print", data_folder(arguments.data)
+    figures = style_transfer.evaluate(
+        name, data, split=arguments.split, limit=arguments.limit, compare=arguments.compare
+    )
+    return figures, style_transfer.table(figures)
 
 
 def run_upscaling(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:

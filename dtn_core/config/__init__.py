@@ -21,6 +21,6 @@ from .schema import (
 __all__ = [
     "KINDS", "PRESETS", "AvatarTraining", "ClassifierTraining", "Config", "DigitsTransfer", "EncoderTraining",
     "FacesTransfer", "FolderClassifierTraining", "FoldersTransfer", "JudgeTraining", "Style", "StyleTransfer",
-    "Training", "TransferTraining", "UpscalerTraining", "descriptions", "find", "from_dict", "kind_of", "parse_set", "to_dict",
-    "upgrade",
+    "Training", "TransferTraining", "UpscalerTraining", "descriptions", "find", "from_dict", "kind_of", "parse_set",
+    "to_dict", "upgrade",
 ]  # fmt: skip

@@ -107,7 +107,7 @@ PRESETS: dict[str, Config] = {
     ),
     "style-cpu": StyleTransfer(
         steps=3000, batch=32, lr=5e-4, encoder="encoder-drawn+dlib", utkface=0.25, alpha=10.0, random_affine=True,
-        base=32, views=2,
+        base=32, photos=8000, views=2,
     ),
     "style": StyleTransfer(
         steps=30000, batch=128, lr=5e-4, encoder="encoder-drawn+dlib", utkface=0.25, alpha=10.0, random_affine=True,

@@ -20,6 +20,10 @@ from ..types import Image
 def style_of(info: dict[str, Any], name: str) -> Style:
     """The style that a checkpoint draws or judges, by its config.json; older ones name none and are of avataaars.
     Raises UserError if it is unknown."""
+    if info.get("trained", {}).get("kind") == "style":
+        raise UserError(
+            f"{name}: makes no emoji. Measure it with: python -m dtn_core evaluate style --checkpoint {name}"
+        )
     style = info.get("trained", {}).get("style", "avataaars")
     if style not in get_args(Style):
         raise UserError(f"{name}: style {style!r} is unknown. Update DTN Studio.")

@@ -156,13 +156,20 @@ def _data(config: configs.Config, data: str | None) -> tuple[dict[str, int], tup
         s, t = digits.svhn(folder, "train", config.limit), digits.mnist(folder, "train", config.limit)
         counts = {"s": len(s.x), "t": len(t.x), "s held out": len(digits.svhn(folder, "val", config.limit).x)}
         return counts, (), [s.x[:SHOWN], t.x[:SHOWN, ..., None].repeat(3, 3)]
-    if isinstance(config, configs.FacesTransfer | configs.EncoderTraining | configs.AvatarTraining):
+    if isinstance(
+        config, configs.FacesTransfer | configs.StyleTransfer | configs.EncoderTraining | configs.AvatarTraining
+    ):
         folder = data_folder(data)
         photos = portraits.celeba(folder, "train", (), config.limit)
         held = portraits.celeba(folder, "val", (), config.limit)
         rows = [np.stack([portraits.head_crop(p, photos.eyes, 128) for p in photos.pictures[:SHOWN]])]
         counts = {"s": len(photos), "s held out": len(held)}
-        if not isinstance(config, configs.EncoderTraining):
+        if isinstance(config, configs.StyleTransfer):
+            from .feature_cache import stylised
+
+            counts["t"] = len(portraits.celebahq(folder, "train", (), config.photos))
+            rows.append(stylised(config, folder, SHOWN))
+        elif not isinstance(config, configs.EncoderTraining):
             counts["t"], shown = _of_style(config.style, config.avatars, folder)
             rows.append(shown)
         return counts, (), rows

@@ -205,13 +205,17 @@ def _faces(config: FacesTransfer, f: nn.Module, data: Path | None, device: str) 
 def _style(config: StyleTransfer, f: nn.Module, data: Path | None, device: str) -> FeatureCache:
     """Photos → photos of another set, stylised."""
     data = portraits.data_folder(data)
+    return _of_photos(config, f, data, device, stylised(config, data, config.photos))
+
+
+def stylised(config: StyleTransfer, data: Path, limit: int) -> Image:
+    """The first photos of CelebA-HQ's training part, stylised: (N, S, S, 4) uint8. Raises UserError where the set or
+    the style picture can't be read."""
     inks = screen_print.read_inks(config.picture)
-    photos = portraits.celebahq(data, "train", (), config.photos)
-    t = [
-        screen_print.screen_print(portraits.head_crop(picture, photos.eyes, CROP), inks, config.size)
-        for picture in tqdm(photos.pictures, desc="t", unit="photo")
-    ]
-    return _of_photos(config, f, data, device, np.stack(t))
+    photos = portraits.celebahq(data, "train", (), limit)
+    crops = (portraits.head_crop(picture, photos.eyes, CROP) for picture in photos.pictures)
+    rows = tqdm(crops, desc="t", total=len(photos), unit="photo")
+    return np.stack([screen_print.screen_print(crop, inks, config.size) for crop in rows])
 
 
 def _of_photos(
@@ -223,18 +227,11 @@ def _of_photos(
         sets.append(portraits.utkface(data, "train", (), more))
     held = portraits.celeba(data, "val", (), config.limit)
     rng = np.random.default_rng(config.seed)
+    photos = [portraits.head_crop(picture, part.eyes, CROP) for part in sets for picture in part.pictures]
     rows = []
-    photos = [(picture, part.eyes) for part in sets for picture in part.pictures]
-    for picture, eyes in tqdm(photos, desc="f(s)", unit="photo"):
-        crop = portraits.head_crop(picture, eyes, CROP)
-        views = [crop] + [
-            cv2.warpAffine(
-                crop, augment.affine_matrix(rng, CROP, 0.4), (CROP, CROP), flags=cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for _ in range(config.views - 1)
-        ]  # fmt: skip
-        rows.append(f(images.to_tensor(views).to(device)).cpu())
+    for crops in tqdm(batches(np.stack(photos), 16), desc="f(s)", unit="batch"):
+        views = [view for crop in crops for view in (crop, *_jittered(crop, rng, config.views - 1))]
+        rows.append(f(images.to_tensor(views).to(device)).cpu().unflatten(0, (len(crops), config.views)))
     t = _packed(targets)
     f_t = _features(f, t, device)
     val = np.stack([portraits.head_crop(p, held.eyes, CROP) for p in held.pictures])
@@ -243,9 +240,15 @@ def _of_photos(
     held_t = min(VAL_T, len(t) // 2)
     learnt, kept = slice(len(t) - held_t), slice(len(t) - held_t, None)
     return FeatureCache(
-        torch.stack(rows), t[learnt], f_t[learnt], torch.cat(f_val), torch.from_numpy(small), t[kept], f_t[kept],
+        torch.cat(rows), t[learnt], f_t[learnt], torch.cat(f_val), torch.from_numpy(small), t[kept], f_t[kept],
         source=f"{' and '.join(['CelebA', 'UTKFace'][: len(sets)])} → {_target(config)}",
     )  # fmt: skip
+
+
+def _jittered(crop: Image, rng: np.random.Generator, count: int) -> list[Image]:
+    """A crop, moved at random."""
+    way = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+    return [cv2.warpAffine(crop, augment.affine_matrix(rng, CROP, 0.4), (CROP, CROP), **way) for _ in range(count)]
 
 
 def _target(config: FacesTransfer | StyleTransfer) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from ..avatars.parameters import Parameters
-from ..domains.styles import STYLES
+from ..domains.styles import SHOWN
 from ..errors import UserError
 from ..transfer import Transferrer
 from ..types import Image, TransferredFace
@@ -90,7 +90,7 @@ def packer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str,
                 styles[style_of(translations.get(one.get("style")).checkpoint.info)] = True
             else:
                 drawn.append((name, Parameters.from_dict(parameters)))
-        credits = [STYLES[style].credit for style in styles if style in STYLES]
+        credits = [SHOWN[style].credit for style in styles if style in SHOWN]
         data = exports.archive(drawn, painted=painted, credits=credits)
         return {"url": pictures.data_url(data, "application/zip")}
 

@@ -12,7 +12,7 @@ from ..avatars import engine
 from ..avatars.avatar import Avatar
 from ..avatars.parameters import Parameters
 from ..domains import examples, portraits
-from ..domains.styles import STYLES
+from ..domains.styles import SHOWN
 from ..errors import UserError
 from ..faces.compose import beside
 from ..live import session
@@ -79,7 +79,7 @@ def kinds(transferrer: Transferrer, kind: str) -> list[tuple[str, str]]:
 def credit(transferrer: Transferrer) -> str:
     """Whose hand a translation's emoji are; "" where that isn't known."""
     style = style_of(transferrer.checkpoint.info)
-    return STYLES[style].credit if style in STYLES else ""
+    return SHOWN[style].credit if style in SHOWN else ""
 
 
 def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:

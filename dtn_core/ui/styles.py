@@ -14,7 +14,7 @@ from torch import Tensor
 from .. import images
 from ..avatars import engine
 from ..avatars.parameters import Parameters
-from ..domains.styles import STYLES
+from ..domains.styles import SHOWN
 from ..errors import UserError
 from ..faces.align import align
 from ..faces.detect import detect_upright
@@ -84,7 +84,7 @@ def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str
     """Key → what people call it, its credit, and its picture before there is a photo."""
     first = translations.first.checkpoint
     infos = {name: translations.info(name) for name in translations.shipped() if name != first.name}
-    order = list(STYLES)
+    order = list(SHOWN)
     names = sorted(infos, key=lambda name: order.index(style_of(infos[name])) if style_of(infos[name]) else len(order))
     shipped = first.name in translations.shipped()
     made = {"": _described(style_of(first.info), first.name, shipped)}
@@ -93,9 +93,9 @@ def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str
 
 def _described(style: str | None, name: str, shipped: bool = True) -> tuple[str, str, str]:
     """See `offered`; what isn't shipped goes by its own name."""
-    if style not in STYLES:
+    if style not in SHOWN:
         return name, "", ""
-    record = STYLES[style]
+    record = SHOWN[style]
     title = record.title if shipped else name
     credit = f"{record.credit}. Experimental." if style in EXPERIMENTAL else f"{record.credit}."
     if style in SAMPLES:

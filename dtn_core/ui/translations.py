@@ -15,7 +15,7 @@ import gradio as gr
 from .. import checkpoint
 from ..checkpoint import SHIPPED
 from ..config import upgrade
-from ..domains.styles import STYLES
+from ..domains.styles import SCREEN_PRINT, SHOWN
 from ..errors import UserError
 
 T = TypeVar("T")
@@ -114,8 +114,11 @@ class Translations(Generic[T]):
 
 
 def style_of(info: dict) -> str | None:
-    """The style of `domains.styles` that a translation with this config.json makes; None for digits and own folders."""
+    """The style of `domains.styles` that a translation with this config.json makes; None for digits, own folders and
+    own style pictures."""
     trained = upgrade(info.get("trained", {}))
+    if trained.get("kind") == "style":
+        return None if trained.get("picture") else SCREEN_PRINT.name
     return trained.get("style") if trained.get("kind") in ("faces", "avatar") else None
 
 
@@ -123,7 +126,7 @@ def _title(info: dict, name: str, more: str = "") -> str:
     """A shipped translation's name, and its style's before it where it has one; else more after it."""
     style = style_of(info)
     doubt = " (experimental)" if style in EXPERIMENTAL else ""
-    return f"{STYLES[style].title}{doubt} · {name}" if style in STYLES else f"{name}{more}"
+    return f"{SHOWN[style].title}{doubt} · {name}" if style in SHOWN else f"{name}{more}"
 
 
 def dropdown(

@@ -16,8 +16,17 @@ from ...errors import UserError
 from ...types import Image
 from ..avatars import BALANCED, PEOPLE, Attributes, Avatar, Rates, parallel, render
 from . import avataaars, cartoon_set, lorelei, toon_head
+from .record import StyleRecord
 
 STYLES = {style.name: style for style in (avataaars.STYLE, toon_head.STYLE, lorelei.STYLE, cartoon_set.STYLE)}
+
+SCREEN_PRINT = StyleRecord(
+    "screen-print", "Screen print", "Photos printed in five inks of a picture of our own", judge=""
+)
+"""What `StyleTransfer` makes with our style picture; it isn't a domain of the task "faces"."""
+
+SHOWN = {**STYLES, SCREEN_PRINT.name: SCREEN_PRINT}
+"""What the app may have to name."""
 
 PACKS = tuple(name for name, style in STYLES.items() if style.pack)
 """Styles of which there are so many pictures and no more: their last `HELD_OUT` are learnt by nobody."""

@@ -33,6 +33,7 @@ from ...training import NEEDS
 TASKS = {
     "digits": "Digits",
     "faces": "Faces → emoji",
+    "style": "Faces → a picture’s style",
     "folders": "My own two folders",
     "labelled": "f from labelled folders",
     "further": "Other networks",
@@ -44,6 +45,8 @@ EXPLAINED = {
     "the discriminator D learn; the feature extractor f is frozen. Without a data folder, digits are drawn.",
     "faces": "Redraw photos of faces (s) as vector emoji (t). The generator g and the discriminator D learn; the "
     "feature extractor f is frozen. Needs a data folder with photos.",
+    "style": "Redraw photos of faces (s) like photos stylised from a single style picture (t): the paper’s style "
+    "transfer. Needs a data folder with photos.",
     "folders": "Redraw the pictures of one folder (s) as pictures of another (t). No labels, no pairs.",
     "labelled": "Train a feature extractor f on a folder with one sub-folder per class, for use with your own two "
     "folders.",
@@ -58,6 +61,9 @@ ABOUT = {
     "faces": "A larger g and D for a CUDA GPU. Check estimates the time.",
     "faces-tied": "Fine-tunes the shipped emoji towards what c draws: about 30 minutes on one CPU core.",
     "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05 with dlib’s f, for a GPU.",
+    "style-tiny": "A try-out on a few pictures: seconds, and too short to learn anything.",
+    "style-cpu": "As shipped (screen print): about an hour on two CPU cores.",
+    "style": "A larger g and D, for a CUDA GPU. Check estimates the time.",
     "digits-tiny": "A try-out on a few pictures: seconds, and too short to learn anything.",
     "digits-cpu": "The DTN of the tables in the docs: about 6 minutes on one CPU core.",
     "digits-best": "As shipped: a better f and a random affine of G(s); ten minutes on one CPU core.",
@@ -104,6 +110,13 @@ class Field(NamedTuple):
 FIELDS = (
     Field("s", "Source pictures (s)", "Folder or zip on the computer that runs this app", "source", True),
     Field("t", "Target pictures (t)", "How they should look: another folder or zip; no pairs", "source", True),
+    Field(
+        "picture",
+        "Style picture",
+        "PNG, JPEG or SVG on the computer that runs this app; none: a sunset in five inks",
+        "source",
+        True,
+    ),
     Field("folder", "Labelled pictures", "Folder or zip with one sub-folder per class", "source", True),
     Field("heads", "Find the face in each picture and crop its head", "", "source", True),
     Field("encoder", "Feature extractor (f)", "What it reads is kept; it is frozen while g learns", "source", True),
@@ -121,6 +134,7 @@ FIELDS = (
     Field("depth", "Layers"),
     Field("patch", "Patch in pixels"),
     Field("avatars", "Avatars"),
+    Field("photos", "Stylised photos"),
     Field("d_base", "Channels of D", "", "more"),
     Field("precision", "Precision", "", "more"),
     Field("seed", "Seed", "", "more"),

@@ -244,7 +244,7 @@ class TrainService:
 
 def _sources(run: RunStatus) -> list[str]:
     """Paths of the viewer's own pictures in a run's settings."""
-    return [path for name in ("s", "t", "folder") if (path := getattr(run.config, name, None))]
+    return [path for name in ("s", "t", "folder", "picture") if (path := getattr(run.config, name, None))]
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -262,7 +262,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 def _fits(path: Path, task: str) -> bool:
     """Whether a checkpoint's f can serve a task: digits want one that reads digits, faces one that reads faces."""
     reads = _reads(path)
-    return bool(reads) and (task not in ("faces", "digits") or (reads == "reads digits") == (task == "digits"))
+    return bool(reads) and (task not in ("faces", "style", "digits") or (reads == "reads digits") == (task == "digits"))
 
 
 def _reads(path: Path) -> str:

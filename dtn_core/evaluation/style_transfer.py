@@ -1,0 +1,178 @@
+"""How well style transfer (paper, Sec. 5.3) does, on held-out photos of CelebA and pairs of LFW: is it in the style, is
+it still the person, does f stay the same?
+
+Beside G(x): the direct filter, which made t and is the ceiling, the same of another person, which is the floor, and
+the emoji of other checkpoints. The descriptor of persons is dlib's; where f contains it, rows say so, since G was
+trained towards it. `own_print` needs no network: the print nearest to G(x), in pixels, should be that of the photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import checkpoint
+from ..checkpoint import Checkpoint
+from ..config import StyleTransfer, from_dict
+from ..domains import portraits, screen_print
+from ..domains.portraits import Split
+from ..errors import UserError
+from ..metrics import kid, ranks
+from ..networks.encoders import DlibEncoder, Standardise
+from ..types import Image
+from .drawn.portrayed import portray
+from .nets import batched, over_grey, paint
+from .photos import CROP, Photos, load
+from .reference import distance
+from .retrieval import chance, retrieval, summary
+
+FORMAT = 1
+READER = "encoder"
+"""Whose features KID is of: an f of faces that no style transfer is trained towards."""
+
+FILTER, OTHER = "direct filter", "direct filter, another person"
+
+
+def evaluate(
+    name: str, data: Path, split: Split = "test", limit: int | None = None, compare: Sequence[str] = (), seed: int = 0
+) -> dict[str, Any]:
+    """All figures of a style transfer, JSON-ready. compare: checkpoints of emoji, beside it. Raises UserError for what
+    is missing, or where the checkpoint is none of a style transfer."""
+    loaded = checkpoint.load(name)
+    config = _config(loaded)
+    inks = screen_print.read_inks(config.picture)
+    photos = load(data, split, limit)
+    crops = {key: photos.crops[key] for key in ("celeba", "pairs") if key in photos.crops}
+    prints = {key: _prints(value, inks, config.size) for key, value in crops.items()}
+    people = _People(photos, prints["celeba"])
+    reader = checkpoint.load_encoder(READER)
+    unseen = portraits.celebahq(data, split, (), limit)
+    reference = batched(reader, _prints(_heads(unseen), inks, config.size))
+    others = {key: value[torch.from_numpy(_deranged(len(value), seed))] for key, value in prints.items()}
+    z_s = loaded.standardise_s(batched(loaded.f, crops["celeba"]))
+    rows: dict[str, Any] = {}
+    made = {key: paint(loaded, value) for key, value in crops.items()}
+    for row, pictures in ((loaded.name, made), (FILTER, prints), (OTHER, others)):
+        x = pictures["celeba"]
+        mean, spread = kid(batched(reader, x).numpy(), reference.numpy(), seed=seed)
+        rows[row] = {
+            "f_constancy": distance(loaded.standardise_t(batched(loaded.f, x)), z_s),
+            "kid": {"mean": round(mean, 4), "std": round(spread, 4)},
+            "retrieval": people.retrieve(pictures["pairs"]) if "pairs" in pictures else None,
+        }
+    rows[loaded.name] |= {"hash": loaded.hash, "own_print": _own_print(made["celeba"], prints["celeba"])}
+    for other in (checkpoint.load(given) for given in compare):
+        rows |= _emoji(other, crops, people)
+    return {
+        "format": FORMAT, "checkpoint": loaded.name, "hash": loaded.hash, "dlib_is_in_f": _has_dlib(loaded),
+        "data": {"set": "CelebA", "split": split, "n": len(crops["celeba"]), "pairs": len(crops.get("pairs", ())),
+                 "gallery": people.n, "reference": len(reference)},
+        "seed": seed, "steps": config.steps, "rows": rows,
+        "photo_itself": people.itself, "chance": chance(people.n) if people.n else None,
+    }  # fmt: skip
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as a Markdown table."""
+    lines = [
+        "| | f-constancy | KID × 1000 to the style | median rank | in the first 5 | own print first |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in figures["rows"].items():
+        found, own = row.get("retrieval"), row.get("own_print")
+        cells = [
+            f"{row['f_constancy']:.2f}",
+            f"{1000 * row['kid']['mean']:.0f} ± {1000 * row['kid']['std']:.0f}" if row.get("kid") else "",
+            f"{found['median_rank']:.0f}" if found else "",
+            f"{100 * found['rank_5']:.1f}%" if found else "",
+            f"{100 * own['rank_1']:.1f}%" if own else "",
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name in ("photo_itself", "chance"):
+        if found := figures[name]:
+            lines.append(
+                f"| {name.replace('_', ' ')} | | | {found['median_rank']:.0f} | {100 * found['rank_5']:.1f}% | |"
+            )
+    return "\n".join(lines)
+
+
+class _People:
+    """Who is who, by dlib's embedding, standardised for photos and for each kind of pictures."""
+
+    def __init__(self, photos: Photos, prints: Tensor) -> None:
+        self.dlib = DlibEncoder().eval().requires_grad_(False)
+        self.to_print = Standardise.of(batched(self.dlib, prints))
+        self.gallery, self.itself, self.n = None, None, 0
+        if photos.targets is not None:
+            gallery = torch.cat(
+                [batched(self.dlib, part) for part in (photos.targets, photos.crops["celeba"], photos.crops["utkface"])]
+            )
+            to_s = Standardise.of(gallery)
+            self.gallery, self.n = to_s(gallery), len(gallery)
+            self.itself = retrieval(to_s(batched(self.dlib, photos.crops["pairs"])), self.gallery)
+
+    def retrieve(self, pictures: Tensor, standardise: Standardise | None = None) -> Any:
+        """Retrieval by pictures in the pairs' places; standardise: of their kind, if they aren't prints."""
+        if self.gallery is None:
+            return None
+        return retrieval((standardise or self.to_print)(batched(self.dlib, pictures)), self.gallery)
+
+
+def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[str, Any]:
+    """Rows of a checkpoint of emoji, as it paints and as it draws."""
+    rows = {}
+    painted = {key: paint(other, value) for key, value in crops.items()} if other.g else {}
+    kinds = {f"{other.name}, painted": painted} if painted else {}
+    if other.drawer:
+        kinds[f"{other.name}, drawn"] = {
+            key: portray(other.drawer, value, painted.get(key)).pictures("sure") for key, value in crops.items()
+        }
+    for name, pictures in kinds.items():
+        of_kind = Standardise.of(batched(people.dlib, pictures["celeba"]))
+        z_s = other.standardise_s(batched(other.f, crops["celeba"]))
+        rows[name] = {
+            "hash": other.hash,
+            "f_constancy": distance(other.standardise_t(batched(other.f, pictures["celeba"])), z_s),
+            "retrieval": people.retrieve(pictures["pairs"], of_kind) if "pairs" in pictures else None,
+        }
+    return rows
+
+
+def _own_print(made: Tensor, prints: Tensor) -> dict[str, float]:
+    """Ranks of the print of the photo itself among all prints, by distance in pixels to G(x)."""
+    similar = -torch.cdist(made.flatten(1), prints.flatten(1))
+    return dict(summary(ranks(similar.numpy(), np.arange(len(made))), len(prints)))
+
+
+def _config(loaded: Checkpoint) -> StyleTransfer:
+    trained = {k: v for k, v in loaded.info.get("trained", {}).items() if k not in ("step", "data", "timing")}
+    config = from_dict(trained) if trained.get("kind") == "style" else None
+    if not isinstance(config, StyleTransfer):
+        raise UserError(f"{loaded.name}: is no style transfer. Give one, such as print, or measure it with faces.")
+    return config
+
+
+def _has_dlib(loaded: Checkpoint) -> bool:
+    return any(isinstance(module, DlibEncoder) for module in loaded.f.modules())
+
+
+def _heads(photos: portraits.Portraits) -> Image:
+    return np.stack([portraits.head_crop(picture, photos.eyes, CROP) for picture in photos.pictures])
+
+
+def _prints(heads: Image, inks: screen_print.Inks, size: int) -> Tensor:
+    """(N, S, S, 3) heads → (N, 3, size, size), by the direct filter, over mid-grey."""
+    return over_grey(np.stack([screen_print.screen_print(head, inks, size) for head in heads]))
+
+
+def _deranged(n: int, seed: int) -> np.ndarray:
+    """An order in which nobody stays in place."""
+    order = np.random.default_rng(seed).permutation(n)
+    found = np.empty(n, int)
+    found[order] = np.roll(order, 1)
+    return found
