@@ -23,6 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("what", choices=("digits", "evidence", "faces", "style", "upscaling"), help="which measurement")
     add("names", nargs="*", metavar="NAME|DIR", help="evidence: of which checkpoints (default emoji)")
     add("--checkpoint", metavar="NAME|DIR", help="default emoji, screen-print or digits")
+    add("--checkpoint", metavar="NAME|DIR", help="default emoji, screen-print or digits")
     add("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
     add("--split", choices=("val", "test"), default="test", help="val to choose by, test to report")
     add("--limit", type=int, metavar="N", help="at most so many pictures")
@@ -73,7 +74,7 @@ def run_style(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from ..domains.portraits import data_folder
     from ..evaluation import style_transfer
 
-    name, data = arguments.checkpoint or "print", data_folder(arguments.data)
+    name, data = arguments.checkpoint or "screen-print", data_folder(arguments.data)
     figures = style_transfer.evaluate(
         name, data, split=arguments.split, limit=arguments.limit, compare=arguments.compare
     )

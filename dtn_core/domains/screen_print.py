@@ -76,7 +76,7 @@ def screen_print(head: Image, inks: Inks, size: int) -> Image:
     colours = inks.colours.astype(np.float32)
     inside = _step(mask - 0.5, 0.06)[..., None]
     rgb = weights @ colours * inside + colours[-1] * (1 - inside)
-    rim = _step(cv2.GaussianBlur(mask, (0, 0), side / 40) - 0.12, 0.03)
+    rim = np.clip(1.05 * _step(cv2.GaussianBlur(mask, (0, 0), side / 40) - 0.12, 0.03) - 0.025, 0, 1)
     rgba = np.dstack([rgb, 255 * rim])
     rgba[..., :3] *= rim[..., None]  # premultiplied, so that shrinking mixes no hidden colour in
     rgba = cv2.resize(rgba, (size, size), interpolation=cv2.INTER_AREA)

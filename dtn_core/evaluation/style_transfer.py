@@ -153,7 +153,9 @@ def _config(loaded: Checkpoint) -> StyleTransfer:
     trained = {k: v for k, v in loaded.info.get("trained", {}).items() if k not in ("step", "data", "timing")}
     config = from_dict(trained) if trained.get("kind") == "style" else None
     if not isinstance(config, StyleTransfer):
-        raise UserError(f"{loaded.name}: is no style transfer. Give one, such as print, or measure it with faces.")
+        raise UserError(
+            f"{loaded.name}: is no style transfer. Give one, such as screen-print, or measure it with faces."
+        )
     return config
 
 
