@@ -1,5 +1,5 @@
 """Neural style transfer on photo → emoji, the baseline that fails (paper, Sec. 5.3): ``python -m benchmarks.gatys
-[-n 12] [-o results/gatys.png]`` writes the figure and, beside it, the figures as JSON.
+[-n 8] [-o results/gatys.png]`` writes the figure and, beside it, the figures as JSON.
 
 Gatys, Ecker, Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016: a photo's pixels are
 optimised until deep features are the photo's and their Gram matrices those of an emoji. The paper took VGG-19, whose
@@ -157,8 +157,8 @@ def _sheet(columns: dict[str, np.ndarray]) -> np.ndarray:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Neural style transfer on photo → emoji, beside the DTN.")
-    parser.add_argument("-n", type=int, default=12, metavar="N", help="how many faces (default 12)")
-    parser.add_argument("--steps", type=int, default=200, metavar="N", help="of Adam on the pixels (default 200)")
+    parser.add_argument("-n", type=int, default=8, metavar="N", help="how many faces (default 8)")
+    parser.add_argument("--steps", type=int, default=100, metavar="N", help="of Adam on the pixels (default 100)")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("-o", "--output", default="results/gatys.png", metavar="FILE.png")
     flags = parser.parse_args(arguments)

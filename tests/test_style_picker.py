@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core.domains.styles import STYLES
+from dtn_core.domains.styles import SHOWN
 from dtn_core.errors import UserError
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.transfer import Transferrer
 from dtn_core.types import Image
 from dtn_core.ui import pictures, styles
-from dtn_core.ui.translations import Translations, refresh
+from dtn_core.ui.translations import EXPERIMENTAL, Translations, refresh
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +28,27 @@ def content(url):
 
 def test_every_style_is_offered_by_its_plain_name_with_its_credit(shipped):
     offered = styles.offered(shipped)
-    assert list(offered) == ["", "toon-head", "lorelei", "cartoon-set"]
-    assert [title for title, _, _ in offered.values()] == ["Avataaars", "ToonHead", "Lorelei", "Cartoon Set"]
-    for style, (_, credit, _) in zip(STYLES.values(), offered.values()):
+    assert list(offered) == ["", "toon-head", "lorelei", "cartoon-set", "screen-print"]
+    assert [title for title, _, _ in offered.values()] == [
+        "Avataaars",
+        "ToonHead",
+        "Lorelei",
+        "Cartoon Set",
+        "Screen print",
+    ]
+    for style, (_, credit, _) in zip(SHOWN.values(), offered.values()):
         assert credit.startswith(style.credit)
-        assert ("Experimental" in credit) == (style.name == "cartoon-set")
+        assert ("Experimental" in credit) == (style.name in EXPERIMENTAL)
     for key in ("", "toon-head", "lorelei"):
         assert content(offered[key][2]).startswith(b"<svg")
-    with PILImage.open(io.BytesIO(content(offered["cartoon-set"][2]))) as picture:
-        assert picture.size == (styles.SIDE, styles.SIDE)
+    for key in ("cartoon-set", "screen-print"):
+        with PILImage.open(io.BytesIO(content(offered[key][2]))) as picture:
+            assert picture.size == (styles.SIDE, styles.SIDE)
 
 
 def test_another_checkpoint_has_its_own_name(tiny):
     offered = styles.offered(Translations(tiny, ("heads",), Transferrer.from_checkpoint, None))
-    assert list(offered) == ["", "emoji", "toon-head", "lorelei", "cartoon-set"]
+    assert list(offered) == ["", "emoji", "toon-head", "lorelei", "cartoon-set", "screen-print"]
     assert offered[""] == ("tiny", "", "")
     button = styles._button("", *offered[""], first=True)
     assert "credit" not in button
@@ -55,14 +62,15 @@ def test_one_face_in_every_style_and_a_shared_f_runs_once(shipped, hopper, monke
     seen, forward = [], AttributeEncoder.forward
     monkeypatch.setattr(AttributeEncoder, "forward", lambda f, x: seen.append(f) or forward(f, x))
     made = styles.own(shipped, pictures.encode(hopper, exact=True), False)
-    assert len(seen) == 3  # for the three drawn styles, in even light too; and for Cartoon Set
+    assert len(seen) == 4  # for the three drawn styles, in even light too; for Cartoon Set; and for screen prints
     assert list(made) == list(styles.offered(shipped))
     monkeypatch.undo()
     for key in ("", "toon-head", "lorelei"):
         (face,) = shipped.get(key)(hopper, kind="drawn").faces
         assert content(made[key]).decode() == face.avatar.svg()
-    with PILImage.open(io.BytesIO(content(made["cartoon-set"]))) as picture:
-        assert (picture.size, picture.mode) == ((styles.SIDE, styles.SIDE), "RGBA")
+    for key in ("cartoon-set", "screen-print"):
+        with PILImage.open(io.BytesIO(content(made[key]))) as picture:
+            assert (picture.size, picture.mode) == ((styles.SIDE, styles.SIDE), "RGBA")
     assert sum(map(len, made.values())) < 150_000
 
 

@@ -23,7 +23,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("what", choices=("digits", "evidence", "faces", "style", "upscaling"), help="which measurement")
     add("names", nargs="*", metavar="NAME|DIR", help="evidence: of which checkpoints (default emoji)")
     add("--checkpoint", metavar="NAME|DIR", help="default emoji, screen-print or digits")
-    add("--checkpoint", metavar="NAME|DIR", help="default emoji, screen-print or digits")
     add("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
     add("--split", choices=("val", "test"), default="test", help="val to choose by, test to report")
     add("--limit", type=int, metavar="N", help="at most so many pictures")

@@ -44,15 +44,15 @@ def evaluate(
     """All figures of a style transfer, JSON-ready. compare: checkpoints of emoji, beside it. Raises UserError for what
     is missing, or where the checkpoint is none of a style transfer."""
     loaded = checkpoint.load(name)
-    config = _config(loaded)
+    config = config_of(loaded)
     inks = screen_print.read_inks(config.picture)
     photos = load(data, split, limit)
     crops = {key: photos.crops[key] for key in ("celeba", "pairs") if key in photos.crops}
-    prints = {key: _prints(value, inks, config.size) for key, value in crops.items()}
+    prints = {key: prints_of(value, inks, config.size) for key, value in crops.items()}
     people = _People(photos, prints["celeba"])
     reader = checkpoint.load_encoder(READER)
     unseen = portraits.celebahq(data, split, (), limit)
-    reference = batched(reader, _prints(_heads(unseen), inks, config.size))
+    reference = batched(reader, prints_of(heads_of(unseen), inks, config.size))
     others = {key: value[torch.from_numpy(_deranged(len(value), seed))] for key, value in prints.items()}
     z_s = loaded.standardise_s(batched(loaded.f, crops["celeba"]))
     rows: dict[str, Any] = {}
@@ -149,7 +149,8 @@ def _own_print(made: Tensor, prints: Tensor) -> dict[str, float]:
     return dict(summary(ranks(similar.numpy(), np.arange(len(made))), len(prints)))
 
 
-def _config(loaded: Checkpoint) -> StyleTransfer:
+def config_of(loaded: Checkpoint) -> StyleTransfer:
+    """The settings of a style transfer. Raises UserError if it is another translation."""
     trained = {k: v for k, v in loaded.info.get("trained", {}).items() if k not in ("step", "data", "timing")}
     config = from_dict(trained) if trained.get("kind") == "style" else None
     if not isinstance(config, StyleTransfer):
@@ -163,11 +164,12 @@ def _has_dlib(loaded: Checkpoint) -> bool:
     return any(isinstance(module, DlibEncoder) for module in loaded.f.modules())
 
 
-def _heads(photos: portraits.Portraits) -> Image:
+def heads_of(photos: portraits.Portraits) -> Image:
+    """(N, 128, 128, 3) uint8."""
     return np.stack([portraits.head_crop(picture, photos.eyes, CROP) for picture in photos.pictures])
 
 
-def _prints(heads: Image, inks: screen_print.Inks, size: int) -> Tensor:
+def prints_of(heads: Image, inks: screen_print.Inks, size: int) -> Tensor:
     """(N, S, S, 3) heads → (N, 3, size, size), by the direct filter, over mid-grey."""
     return over_grey(np.stack([screen_print.screen_print(head, inks, size) for head in heads]))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..evaluation import style_transfer
 from ..experiments import report as digit_report
 from ..files import shipped
 from .tables import Source, Table, of_json, parse, words
@@ -24,11 +25,13 @@ COMMANDS = {
     "digits": "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
     "editor": "python -m benchmarks.editor -o results/editor.json",
     "encoders": "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
+    "gatys": "python -m benchmarks.gatys -o results/gatys.png",
     "latency": "python -m benchmarks.latency -o results/latency.json",
     "live": "python -m benchmarks.live -o results/live.json",
     "motion": "python -m benchmarks.motion --data DATA -o results/motion.json",
     "runtimes": "python -m benchmarks.runtimes -o results/runtimes.json",
     "serve": "python -m benchmarks.serve -o results/serve.json",
+    "style": "python -m dtn_core evaluate style --compare emoji --data DATA -o results/style.json",
     "training": "python -m benchmarks.training -o results/training.json",
     "upscaling": "python -m dtn_core evaluate upscaling -o results/upscaling.json",
     "video": "python -m benchmarks.video -o results/video.json",
@@ -37,9 +40,10 @@ COMMANDS = {
 
 TITLES = {
     "avatars": "Ablations of c", "batch": "Many portraits", "confidence": "Confidence", "digits": "The paper's digits",
-    "editor": "Editor", "encoders": "Encoders, AUC", "latency": "Latency", "live": "Live video", "motion": "Motion",
-    "runtimes": "Runtimes of the nets", "serve": "Several viewers", "training": "Speed of training",
-    "upscaling": "Super-resolution", "video": "Video files",
+    "editor": "Editor", "encoders": "Encoders, AUC", "gatys": "Neural style transfer on faces", "latency": "Latency",
+    "live": "Live video", "motion": "Motion", "runtimes": "Runtimes of the nets", "serve": "Several viewers",
+    "style": "Style transfer", "training": "Speed of training", "upscaling": "Super-resolution",
+    "video": "Video files",
 }  # fmt: skip
 
 
@@ -68,6 +72,8 @@ def suite_tables(stem: str, report: Mapping[str, Any], source: Source | None = N
     title = TITLES.get(stem, words(stem))
     if stem == "digits":
         return parse(digit_report.markdown(report), source)
+    if stem == "style":
+        return parse(style_transfer.table(report), source)
     return of_json({key: value for key, value in report.items() if key not in ("checkpoint", "hash")}, title, source)
 
 

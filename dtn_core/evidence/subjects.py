@@ -18,11 +18,11 @@ from .. import checkpoint
 from ..avatars.choose import EXPRESSIONS, HAIR_READS
 from ..checkpoint import Checkpoint
 from ..config import FoldersTransfer, from_dict, upgrade
-from ..domains import avatars, digits, folders, styles
+from ..domains import avatars, digits, folders, portraits, screen_print, styles
 from ..domains.drawn_digits import draw_many
 from ..domains.portraits import UNKNOWN, Split
 from ..errors import UserError
-from ..evaluation import gallery
+from ..evaluation import gallery, style_transfer
 from ..evaluation import photos as held_out
 from ..evaluation.baselines import SEEDS
 from ..evaluation.digits import logits_of, rgb, transfer
@@ -69,7 +69,8 @@ def subject(directory: Path, data: Path | None, split: Split = "test", limit: in
             return _of_digits(checkpoint.load(directory), data, split, limit)
         if trained.get("kind") == "folders":
             return _of_folders(checkpoint.load(directory), trained, limit)
-        return _Faces(checkpoint.load(directory), _photos(data, split, limit), _folder(data), limit).subject()
+        faces = _Prints if trained.get("kind") == "style" else _Faces
+        return faces(checkpoint.load(directory), _photos(data, split, limit), _folder(data), limit).subject()
     if kind == "encoder" and isinstance(encoder, dict):
         if str(encoder.get("name")).startswith("digits"):
             return _of_reader(checkpoint.load_encoder(directory), info, data, split, limit)
@@ -213,6 +214,37 @@ class _Faces:
     def map(self) -> dict[str, Any]:
         z_s = self.loaded.standardise_s(batched(self.loaded.f, self.photos.crops["celeba"][: self.shown]))
         return plane({"s": z_s, "t": self._z_t(self.targets[1]), "g": self._z_t(self.results)})
+
+
+class _Prints(_Faces):
+    """A style transfer: nothing reads the attributes of prints, and only the data folder can show its t."""
+
+    def __init__(self, loaded: Checkpoint, photos: Photos, data: Path, limit: int | None) -> None:
+        self.loaded, self.photos, self.data = loaded, photos, data
+        self.shown, self.learnt = min(SHOWN, limit or SHOWN), min(LEARNT, 4 * (limit or LEARNT))
+
+    def subject(self) -> Subject:
+        parts = {"neighbours": self.neighbours, "map": self.map}
+        return Subject("CelebA, stylised CelebA-HQ", {"celeba": len(self.photos.crops["celeba"])}, parts)
+
+    @cached_property
+    def targets(self) -> tuple[Tensor, Tensor]:
+        """Prints that g learnt from, and of photos that nothing learnt."""
+        config = style_transfer.config_of(self.loaded)
+        inks = screen_print.read_inks(config.picture)
+        learnt, unseen = (
+            style_transfer.prints_of(style_transfer.heads_of(photos), inks, config.size)
+            for photos in (
+                portraits.celebahq(self.data, "train", (), min(self.learnt, config.photos)),
+                portraits.celebahq(self.data, "test", (), self.shown),
+            )
+        )
+        return learnt, unseen
+
+    def neighbours(self) -> dict[str, Any]:
+        found = super().neighbours()
+        del found["pairs"]
+        return found
 
 
 def _of_encoder(f: AttributeEncoder, photos: Photos) -> Subject:

@@ -35,11 +35,13 @@ class Upscaler(nn.Module):
 
 
 class InkUpscaler(nn.Module):
-    """Bicubic enlargement, then every pixel takes the nearest ink and the outline is made sharp: flat areas with smooth
-    contours at any size. Nothing is learnt.
+    """A slight blur, against specks, and bicubic enlargement; then every pixel takes the nearest ink and the outline is
+    made sharp: flat areas with smooth contours at any size. Nothing is learnt.
 
     inks: how many colours the buffer `inks` (K, 3), in [-1, 1], holds; factor: enlargement.
     """
+
+    BLUR = torch.tensor([0.2, 0.6, 0.2])
 
     def __init__(self, inks: int = 5, factor: int = 4) -> None:
         super().__init__()
@@ -49,7 +51,9 @@ class InkUpscaler(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 4, H, W) premultiplied RGBA → (B, 4, factor·H, factor·W), both in [-1, 1]."""
-        large = F.interpolate(x.float(), scale_factor=self.factor, mode="bicubic", align_corners=False)
+        blur = torch.outer(self.BLUR, self.BLUR).to(x).expand(x.shape[1], 1, 3, 3)
+        smooth = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), blur, groups=x.shape[1])
+        large = F.interpolate(smooth, scale_factor=self.factor, mode="bicubic", align_corners=False)
         alpha = (large[:, 3:] + 1) / 2
         inks = self.inks.to(large)
         distance = (large[:, None, :3] / alpha[:, None].clamp_min(0.05) - inks[..., None, None]).square().sum(2)

@@ -20,7 +20,7 @@ from ..errors import UserError
 
 T = TypeVar("T")
 
-EXPERIMENTAL = ("cartoon-set",)
+EXPERIMENTAL = ("cartoon-set", "screen-print")
 """Styles whose emoji aren't good enough yet, as the list says."""
 
 IN_MEMORY = 4
