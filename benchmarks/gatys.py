@@ -143,6 +143,12 @@ def run(n: int, steps: int, seed: int) -> tuple[dict, np.ndarray]:
     return figures, _sheet(shown)
 
 
+def table(figures: dict) -> str:
+    """The figures as a Markdown table."""
+    lines = [f"| {figures['n']} faces, seed {figures['seed']} | KID |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {k} | {v['kid']:.2f} ± {v['kid_std']:.2f} |" for k, v in figures["rows"].items())])
+
+
 def _sheet(columns: dict[str, np.ndarray]) -> np.ndarray:
     """One row a face, a column each, named above."""
     grid = images.grid([list(row) for row in zip(*columns.values())], gap=6, background=255)

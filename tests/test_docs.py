@@ -10,12 +10,12 @@ import pytest
 from made_videos import moved, video
 from serving import serve
 
-from benchmarks import batch, confidence, latency, live, motion_report
+from benchmarks import batch, confidence, gatys, latency, live, motion_report
 from benchmarks import video as video_files
 from benchmarks.serve import sentence
 from dtn_core import checkpoint, cli, config
 from dtn_core.checkpoint import weights_hash
-from dtn_core.evaluation import tables, upscaling
+from dtn_core.evaluation import style_transfer, tables, upscaling
 from dtn_core.experiments import report
 from dtn_core.experiments.figures import read_figures
 from dtn_core.images import save
@@ -53,6 +53,19 @@ def test_tables_of_faces():
     assert weights_hash(ROOT / "checkpoints" / "emoji") in FACES
     assert tables.summary(metrics) in FACES
     assert upscaling.table(read("results/upscaling.json")) in FACES
+
+
+def test_tables_of_style_transfer():
+    figures, doc = read("results/style.json"), DOCS["results-style.md"]
+    table = style_transfer.table(figures)
+    card = (ROOT / "checkpoints" / "screen-print" / "README.md").read_text("utf-8")
+    assert figures["hash"] == weights_hash(ROOT / "checkpoints" / "screen-print")
+    for text in (doc, card):
+        assert table in text
+        assert figures["hash"] in text
+        assert f"n = {figures['data']['n']}" in text
+        assert f"{figures['data']['pairs']} pairs" in text
+    assert gatys.table(read("results/gatys.json")) in doc
 
 
 def test_tables_of_many_portraits():

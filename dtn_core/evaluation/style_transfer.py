@@ -52,14 +52,16 @@ def evaluate(
     people = _People(photos, prints["celeba"])
     reader = checkpoint.load_encoder(READER)
     unseen = portraits.celebahq(data, split, (), limit)
-    reference = batched(reader, prints_of(heads_of(unseen), inks, config.size))
+    raw = batched(reader, prints_of(heads_of(unseen), inks, config.size))
+    standardise = Standardise.of(raw)
+    reference = standardise(raw)
     others = {key: value[torch.from_numpy(_deranged(len(value), seed))] for key, value in prints.items()}
     z_s = loaded.standardise_s(batched(loaded.f, crops["celeba"]))
     rows: dict[str, Any] = {}
     made = {key: paint(loaded, value) for key, value in crops.items()}
     for row, pictures in ((loaded.name, made), (FILTER, prints), (OTHER, others)):
         x = pictures["celeba"]
-        mean, spread = kid(batched(reader, x).numpy(), reference.numpy(), seed=seed)
+        mean, spread = kid(standardise(batched(reader, x)).numpy(), reference.numpy(), seed=seed)
         rows[row] = {
             "f_constancy": distance(loaded.standardise_t(batched(loaded.f, x)), z_s),
             "kid": {"mean": round(mean, 4), "std": round(spread, 4)},
@@ -80,17 +82,17 @@ def evaluate(
 def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| | f-constancy | KID × 1000 to the style | median rank | in the first 5 | own print first |",
+        "| | f-constancy | KID to the style | median rank | in the first 5 | own print, median rank |",
         "|---|---|---|---|---|---|",
     ]
     for name, row in figures["rows"].items():
         found, own = row.get("retrieval"), row.get("own_print")
         cells = [
             f"{row['f_constancy']:.2f}",
-            f"{1000 * row['kid']['mean']:.0f} ± {1000 * row['kid']['std']:.0f}" if row.get("kid") else "",
+            f"{row['kid']['mean']:.2f} ± {row['kid']['std']:.2f}" if row.get("kid") else "",
             f"{found['median_rank']:.0f}" if found else "",
             f"{100 * found['rank_5']:.1f}%" if found else "",
-            f"{100 * own['rank_1']:.1f}%" if own else "",
+            f"{own['median_rank']:.0f} of {figures['data']['n']}" if own else "",
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     for name in ("photo_itself", "chance"):
