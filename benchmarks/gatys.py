@@ -1,5 +1,5 @@
 """Neural style transfer on photo → emoji, the baseline that fails (paper, Sec. 5.3): ``python -m benchmarks.gatys
-[-n 8] [-o results/gatys.png]`` writes the figure and, beside it, the figures as JSON.
+[-n 8] [-o results/gatys.jpg]`` writes the figure and, beside it, the figures as JSON.
 
 Gatys, Ecker, Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016: a photo's pixels are
 optimised until deep features are the photo's and their Gram matrices those of an emoji. The paper took VGG-19, whose
@@ -39,6 +39,8 @@ from dtn_core.transfer import Transferrer
 SIZE = 128
 CONTENT = {"content": 1.0, "style": 0.03}
 """Column → weight of the content's loss, that of the style's being 1: one that keeps the photo, one that doesn't."""
+
+STYLE = "emoji, the style"
 
 Features = Callable[[Tensor], list[Tensor]]
 
@@ -113,7 +115,7 @@ def run(n: int, steps: int, seed: int) -> tuple[dict, np.ndarray]:
     photos = images.to_tensor(faces)
     drawn = styles.render_many([seed], (SIZE,))[0]
     emoji = over_grey(drawn)
-    columns: dict[str, Tensor] = {"face": photos, "emoji, the style": emoji.expand(n, -1, -1, -1)}
+    columns: dict[str, Tensor] = {"face": photos, STYLE: emoji.expand(n, -1, -1, -1)}
     for name, features in perceptual().items():
         for side, weight in CONTENT.items():
             parts = [
@@ -127,7 +129,7 @@ def run(n: int, steps: int, seed: int) -> tuple[dict, np.ndarray]:
     judge = load_judge()
     reference = judge_features(judge, over_grey(styles.render_many(range(90_000_000, 90_001_000), (64,))[0]))[0].numpy()
     rows = {}
-    for name, x in columns.items():
+    for name, x in ((k, v) for k, v in columns.items() if k != STYLE):
         small = F.interpolate(x, size=(64, 64), mode="bilinear", antialias=True, align_corners=False)
         mean, spread = kid(judge_features(judge, small)[0].numpy(), reference, size=max(2, n // 2), seed=seed)
         rows[name] = {"kid": round(mean, 4), "kid_std": round(spread, 4)}
@@ -166,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-n", type=int, default=8, metavar="N", help="how many faces (default 8)")
     parser.add_argument("--steps", type=int, default=100, metavar="N", help="of Adam on the pixels (default 100)")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("-o", "--output", default="results/gatys.png", metavar="FILE.png")
+    parser.add_argument("-o", "--output", default="results/gatys.jpg", metavar="FILE.jpg")
     flags = parser.parse_args(arguments)
     try:
         if flags.n < 4 or flags.steps < 1 or flags.seed < 0:

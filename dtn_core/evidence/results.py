@@ -25,7 +25,7 @@ COMMANDS = {
     "digits": "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
     "editor": "python -m benchmarks.editor -o results/editor.json",
     "encoders": "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
-    "gatys": "python -m benchmarks.gatys -o results/gatys.png",
+    "gatys": "python -m benchmarks.gatys -o results/gatys.jpg",
     "latency": "python -m benchmarks.latency -o results/latency.json",
     "live": "python -m benchmarks.live -o results/live.json",
     "motion": "python -m benchmarks.motion --data DATA -o results/motion.json",
