@@ -391,7 +391,7 @@ def test_styles_are_picked_by_ones_own_face_and_by_keyboard(page, hopper_path):
     group = page.get_by_role("radiogroup", name="Style")
     samples = [image.get_attribute("src") for image in group.locator("img").all()]
     assert [radio.inner_text() for radio in group.get_by_role("radio").all()] == [
-        "drawing", "Avataaars", "ToonHead", "Lorelei", "Cartoon Set",
+        "drawing", "Avataaars", "ToonHead", "Lorelei", "Cartoon Set", "Screen print",
     ]  # fmt: skip
     page.set_input_files(".photo-file", hopper_path)
     emoji_of(page)
