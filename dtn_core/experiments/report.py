@@ -124,7 +124,9 @@ def chart(figures: Mapping[str, Any]) -> Image:
         axes.bar(at + 0.2, papers, 0.4, label="paper", color="#c9c1b6")
         for x, values in zip(at, ours):  # every seed
             axes.plot([x - 0.2] * len(values), values, "o", ms=3, color="#1d1a22")
-        axes.set_xticks(at, [name.replace("DTN ", "").replace(", ", ",\n") for name in names], rotation=35, ha="right")
+        axes.set_xticks(
+            at, [textwrap.fill(name.replace("DTN ", ""), 22) for name in names], rotation=45, ha="right", fontsize=8
+        )
         axes.set_ylim(0, 100)
         axes.set_title(title, fontsize=11)
         axes.spines[["top", "right"]].set_visible(False)
