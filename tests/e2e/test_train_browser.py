@@ -66,8 +66,9 @@ def server(browser, tiny_checkpoint, home):
 
 
 @contextmanager
-def open_page(browser, server, width=1280):
-    """The tab Train in a fresh browser; at the end: no error, and no request to elsewhere."""
+def open_page(browser, server, width=1280, opened=lambda page: at_train(page)):
+    """The tab Train in a fresh browser, or another that `opened` opens; at the end: no error, and no request to
+    elsewhere."""
     wrong = []
     context = browser.new_context(viewport={"width": width, "height": 1000})
     page = context.new_page()
@@ -77,7 +78,7 @@ def open_page(browser, server, width=1280):
     own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
     page.goto(server.url)
-    at_train(page)
+    opened(page)
     yield page
     context.close()
     assert wrong == []
