@@ -19,25 +19,42 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--judge", default="digits-judge", help="what reads the digits made (default digits-judge)")
     parser.add_argument("--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda or cuda:N")
     parser.add_argument("--share", action="store_true", help="also serve at a public gradio.live address")
+    add_doors(parser)
     flags = parser.parse_args(argv)
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
     from dtn_core.transfer import DigitTransferrer, Transferrer
+    from dtn_core.ui import doors
     from dtn_core.ui.app import build_app, launch
-    from dtn_core.ui.train.tab import is_public, policy
 
     try:
-        training = policy(is_public(flags.host, flags.share))
+        public = flags.behind_proxy or doors.is_public(flags.host, flags.share)
+        accounts = doors.accounts(flags.auth, flags.auth_file)
+        switched = doors.Doors(public, doors.training_word(flags.training), flags.server_paths, accounts)
         faces = Transferrer.from_checkpoint(flags.checkpoint, flags.device)
         try:
             numbers = DigitTransferrer.from_checkpoint(flags.digits, flags.judge, flags.device)
         except UserError as error:
             numbers = error
-        demo, routes = build_app(faces, numbers, Path(flags.runs), training)
-        launch(demo, flags.host, flags.port, flags.share, training == "all", routes)
+        demo, routes = build_app(faces, numbers, Path(flags.runs), switched)
+        launch(demo, flags.host, flags.port, flags.share, switched, routes)
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def add_doors(parser: argparse.ArgumentParser) -> None:
+    """The switches of who may do what; see SECURITY.md."""
+    add = parser.add_argument
+    add(
+        "--training",
+        choices=("all", "tiny", "off"),
+        help="what may be trained (default: all here, else off)",
+    )
+    add("--server-paths", action="store_true", help="with --training all: others may name folders of this computer")
+    add("--behind-proxy", action="store_true", help="others come by a proxy or tunnel here: nobody counts as local")
+    add("--auth", action="append", default=[], metavar="USER:PASSWORD", help="ask for it; again for more. Or DTN_AUTH")
+    add("--auth-file", metavar="FILE", help="the same, one a line, so that a list of processes doesn't show them")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
 from dtn_core.ui import app, digits, emojify, endpoints, html, live, pictures, theme
+from dtn_core.ui.doors import Doors
 from dtn_core.ui.train.uploads import LARGEST
 
 
@@ -354,12 +355,12 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     assert demo.options["server_name"] == expected
     assert demo.options["run_history"] is False
     assert demo.options["share"] is False
-    (line,) = capsys.readouterr().out.splitlines()
+    line, *_ = capsys.readouterr().out.splitlines()
     others = re.fullmatch(r"DTN Studio listens on http://test/(?:, http://([^/]+):7860/)?", line)
     assert (others[1] is None) == (expected == "127.0.0.1")
     assert others[1] not in ("0.0.0.0", "localhost", "127.0.0.1")
     assert demo.options["max_file_size"] == 1
-    app.launch(demo, uploads=True)
+    app.launch(demo, doors=Doors())
     assert demo.options["max_file_size"] == LARGEST
 
 
@@ -423,10 +424,10 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
     assert list(served[0].get_api_info()["named_endpoints"]) == ["/emojify", "/styles", "/draw"]
 
 
-@pytest.mark.parametrize("training", ["off", "tiny"])
+@pytest.mark.parametrize("training", ["off", "tiny", "all", None])
 def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training, monkeypatch, tmp_path):
     monkeypatch.setenv("DTN_DATA", str(tmp_path / "data"))
-    demo, _ = app.build_app(tiny, tiny_digits, tmp_path / "runs", training)
+    demo, _ = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training=training, paths=True))
     served = json.dumps([demo.get_config_file(), demo.get_api_info()], default=str)
     assert "emojify" in served
     assert str(tmp_path) not in served
@@ -626,6 +627,6 @@ def test_uploads_into_a_folder_are_refused(server, hopper_path):
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(urllib.request.Request(f"{server.url}/gradio_api/upload", body, kind), timeout=20)
-    assert error.value.code == 413
+    assert error.value.code == 403
     time.sleep(0.5)
     assert server.files() == files

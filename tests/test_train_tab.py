@@ -16,14 +16,13 @@ import numpy as np
 import pytest
 from made_runs import alive, grid, make_run
 
-import app as script
 from dtn_core import config as configs
 from dtn_core import events, images
 from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import status
 from dtn_core.training.dry_run import DryRun
-from dtn_core.ui.train import curves, exports, fields, form, panels, service, uploads, views, watch
+from dtn_core.ui.train import curves, exports, fields, form, hardware, panels, service, uploads, views, watch
 from dtn_core.ui.train import tab as train_tab
 from dtn_core.ui.train.service import OFF, Form, TrainService
 from dtn_core.ui.train.watch import Watch
@@ -85,48 +84,6 @@ class Watched(Watch):
 # ── who may what ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("said", "public", "expected"),
-    [
-        ("", False, "all"), ("", True, "off"), ("all", True, "all"), ("tiny", True, "tiny"), ("tiny", False, "tiny"),
-        ("off", False, "off"), (None, False, "all"), (None, True, "off"),
-    ],
-)  # fmt: skip
-def test_policy(monkeypatch, said, public, expected):
-    monkeypatch.delenv("DTN_TRAINING", raising=False)
-    if said is not None:
-        monkeypatch.setenv("DTN_TRAINING", said)
-    assert train_tab.policy(public) == expected
-
-
-def test_another_word_is_refused(monkeypatch):
-    monkeypatch.setenv("DTN_TRAINING", "yes")
-    with pytest.raises(ValueError, match="DTN_TRAINING=yes: write all, tiny or off"):
-        train_tab.policy(False)
-
-
-def test_a_wrong_word_ends_the_app_at_once(monkeypatch, capsys):
-    monkeypatch.setenv("DTN_TRAINING", "yes")
-    assert script.main([]) == 2
-    assert capsys.readouterr().err == "app.py: DTN_TRAINING=yes: write all, tiny or off.\n"
-
-
-@pytest.mark.parametrize(
-    ("host", "share", "space", "public"),
-    [
-        (None, False, None, False), ("127.0.0.1", False, None, False), ("localhost", False, None, False),
-        ("::1", False, None, False), ("0.0.0.0", False, None, True), ("192.168.0.7", False, None, True),
-        ("example.org", False, None, True), (None, True, None, True), (None, False, "a/b", True),
-        ("127.0.0.1", False, "a/b", True),
-    ],
-)  # fmt: skip
-def test_what_is_public(monkeypatch, host, share, space, public):
-    monkeypatch.delenv("SPACE_ID", raising=False)
-    if space:
-        monkeypatch.setenv("SPACE_ID", space)
-    assert train_tab.is_public(host, share) == public
-
-
 def dummies(method):
     """Something for each argument of a method of TrainService, right where it matters."""
     known = {"form": Form("digits-tiny", {}), "name": "00001-folders-cpu", "task": "digits", "what": "stop", "steps": 5}
@@ -136,7 +93,7 @@ def dummies(method):
 
 DEEDS = [
     name for name, method in inspect.getmembers(TrainService, inspect.isfunction)
-    if not name.startswith("_") and name not in ("data", "command")
+    if not name.startswith("_") and name not in ("data", "command", "sees", "who")
 ]  # fmt: skip
 
 
@@ -235,8 +192,8 @@ def test_tiny_starts_tiny_ones_under_their_own_name(made, tmp_path, monkeypatch)
     TrainService(made, "all").start(named)
     (config, *rest), options = calls[0]
     assert (config.alpha, config.seed, config.lr, config.steps) == (7.0, 3, 0.002, 8)
-    assert (rest, options) == (["digits-tiny", made, None], {"beside": False})
-    assert (calls[1][0][1:], calls[1][1]) == (("mine", made, data), {"beside": True})
+    assert (rest, options) == (["digits-tiny", made, None], {"beside": False, "owner": ""})
+    assert (calls[1][0][1:], calls[1][1]) == (("mine", made, data), {"beside": True, "owner": ""})
 
 
 def test_tiny_sees_only_tiny_runs(made):
@@ -340,7 +297,7 @@ def test_encoders_that_fit(made):
 
 
 def test_devices_end_with_the_cpu():
-    found = service.devices()
+    found = hardware.devices()
     assert found[0][1] == "auto"
     assert found[-1][1] == "cpu"
     assert "core" in found[-1][0]
@@ -805,8 +762,10 @@ def test_the_first_command_names_the_data_folder(made, monkeypatch):
     monkeypatch.setenv("DTN_DATA", "/my/data")
     with gr.Blocks():
         panel = form.FormPanel(TrainService(made, "all"), train_tab.memory().form)
-    assert panel.data.value == "/my/data"
-    assert "--data /my/data" in panel.command.value
+    assert "/my/data" not in str(panel.data.value) + panel.command.value  # the page is made before anybody looks
+    updates = panel.restore({})
+    assert updates[panel.data]["value"] == "/my/data"
+    assert "--data /my/data" in updates[panel.command]
 
 
 def values_of(panel, preset, **changes):

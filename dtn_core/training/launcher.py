@@ -29,14 +29,17 @@ NOTES = 20_000
 """Characters of a run's notes at most."""
 
 
-def start(config: configs.Config, name: str, runs: Path, data: str | None = None, *, beside: bool = False) -> Path:
+def start(
+    config: configs.Config, name: str, runs: Path, data: str | None = None, *, beside: bool = False, owner: str = ""
+) -> Path:
     """Start a training; returns its run directory at once. data: the data folder; beside: also where another training
-    of this folder holds the same device. Raises UserError with one line if that is refused, or it can't be started."""
+    of this folder holds the same device; owner: see `RunStatus`. Raises UserError with one line if that is refused,
+    or it can't be started."""
     runs = Path(runs).absolute()
     with _one_at_a_time(runs):
         if not beside:
             _check_device(config, runs)
-        run = Run.create(runs, name, config, data, sign=False)
+        run = Run.create(runs, name, config, data, sign=False, owner=owner)
         try:
             _spawn(run)
         except ValueError:

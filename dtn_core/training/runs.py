@@ -4,7 +4,7 @@
 
 ======================================  ================================================================
 config.json                             the settings, as `config.to_dict` makes them
-run.json                                version of this layout, the data folder, the preset's name
+run.json                                version of this layout, the data folder, the preset's name, the owner
 events.jsonl                            what training said (`dtn_core.events`)
 log.txt                                 what the process printed, where `launcher` started it
 notes.txt                               what the user wrote about it
@@ -67,10 +67,18 @@ class Run:
 
     @classmethod
     def create(
-        cls, runs: Path, name: str, config: configs.Config, data: str | None = None, *, sign: bool = True
+        cls,
+        runs: Path,
+        name: str,
+        config: configs.Config,
+        data: str | None = None,
+        *,
+        sign: bool = True,
+        owner: str = "",
     ) -> Run:
         """Make the next numbered directory and hold it. data: the data folder, if one was given; sign=False: for a
-        child, which signs the lock (`Run.sign`). Raises UserError if the folder can't be written."""
+        child, which signs the lock (`Run.sign`); owner: see `status.RunStatus`. Raises UserError if the folder can't be
+        written."""
         if not re.fullmatch(r"[^/\x00-\x1f]{1,80}", name):
             raise UserError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
         path = None
@@ -82,6 +90,7 @@ class Run:
             run = cls(path, config)
             run._hold(sign)
             made = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
+            made |= {"owner": owner} if owner else {}
             write_whole(path / "run.json", json.dumps(made) + "\n")
             # The last: what has a config.json is a run, and held from the first moment on.
             write_whole(path / "config.json", json.dumps(configs.to_dict(config), indent=1) + "\n")

@@ -68,6 +68,8 @@ class RunStatus:
     """(step, line) that the user should know."""
     notes: str
     """notes.txt."""
+    owner: str
+    """Who started it through the app from elsewhere; empty for whoever uses this computer."""
     _fold: _Fold = field(repr=False)
 
 
@@ -198,7 +200,8 @@ def read_status(path: Path, before: RunStatus | None = None) -> RunStatus:
         path, path.name, config, status, why, fold.step, fold.steps or (config.steps if config else 0), fold.device,
         fold.started, fold.updated, fold.seconds, fold.rate, _eta(fold) if status == "running" else None, fold.memory,
         fold.curves, tuple((step, path / name) for step, name in fold.samples), exports,
-        fold.bests[-1] if fold.bests else None, tuple(fold.messages), _text(path / "notes.txt"), fold,
+        fold.bests[-1] if fold.bests else None, tuple(fold.messages), _text(path / "notes.txt"), _owner(path),
+        fold,
     )  # fmt: skip
 
 
@@ -265,19 +268,8 @@ def table(runs: Sequence[RunStatus]) -> str:
 def to_json(run: RunStatus) -> dict[str, Any]:
     """A run in plain values; of each curve its last value, null where that isn't a number."""
     plain = (
-        "name",
-        "status",
-        "why",
-        "step",
-        "steps",
-        "device",
-        "started",
-        "updated",
-        "seconds",
-        "rate",
-        "eta",
-        "memory",
-    )
+        "name", "status", "why", "step", "steps", "device", "started", "updated", "seconds", "rate", "eta", "memory"
+    )  # fmt: skip
     last = {name: values[-1] for name, (_, values) in run.curves.items()}
     return {
         "path": str(run.path),
@@ -385,6 +377,13 @@ def _exports(path: Path, step: int) -> tuple[tuple[int, Path], ...]:
     except (OSError, ValueError, AttributeError):
         pass  # there is none yet
     return tuple(found)
+
+
+def _owner(path: Path) -> str:
+    try:
+        return str(json.loads(_text(path / "run.json")).get("owner") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _text(path: Path) -> str:

@@ -9,40 +9,59 @@ from functools import cache, partial
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from .. import checkpoint
 from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, theme
+from .doors import Doors
 from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
 from .evidence.suites import SuiteRunner
 from .gradio_internals import show_when_opened, sleep_when_free
+from .guard import Guard, caller
 from .live_socket import Live
+from .rates import Rates
+from .train import strangers
 from .train import tab as train
-from .train.service import Policy, TrainService
+from .train.service import TrainService
 from .train.uploads import LARGEST
 from .translations import Translations, refresh
 from .video_socket import Videos
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
+CLOSED = Doors(training="off")
+
 WORDS = {"audio.record": "Start"}
 """gradio's webcam button says "Record"; nothing is recorded here."""
 
 
+QUEUE = 100
+"""Calls that wait at most, of all viewers; more are told that the app is busy."""
+
+PASSING, A_WHILE = 3600, 600
+"""Seconds that gradio's copies of files (zips on their way to or from a viewer) are kept, and between two looks."""
+
+
 def build_app(
-    faces: Transferrer, numbers: DigitTransferrer | UserError, runs: Path = Path("runs"), training: Policy = "off"
+    faces: Transferrer, numbers: DigitTransferrer | UserError, runs: Path = Path("runs"), doors: Doors = CLOSED
 ) -> tuple[gr.Blocks, list[BaseRoute]]:
     """The whole page, and what is served beside it. The transferrers are shared by all viewers; they keep nothing of a
     picture. numbers: where there is none, the error that says why; the tab then shows it. runs: folder of
-    training runs; training: which trainings are allowed."""
-    seen = runs if training == "all" else None
+    training runs; doors: who may do what. The page is made for somebody who may see no run; it learns whose it is when
+    it is opened."""
+    service = TrainService(runs, doors.at_most, caller, Rates())
+    seen = runs if doors.at_most == "all" else None
     people = Translations(
-        faces, ("heads", "pictures"), partial(Transferrer.from_checkpoint, device=str(faces.device)), seen
+        faces, ("heads", "pictures"), partial(Transferrer.from_checkpoint, device=str(faces.device)), seen, service.sees
     )
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
+    street = None
+    if not isinstance(numbers, UserError):
+        street = Translations(numbers, ("digits",), partial(_with_judge, numbers), seen, service.sees)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(A_WHILE, PASSING)) as demo:
         gr.HTML(theme.HEADER, apply_default_css=False)
         remembered, lists = train.memory(), {}
         with gr.Tabs(elem_classes="pages") as tabs:
@@ -50,28 +69,30 @@ def build_app(
                 style, camera = emojify.fill(people)
                 lists["emojify"] = people, style
                 _keep_fresh(tab, people, style, always=False)
+                _keep_fresh(demo, people, style, always=False)
                 show_when_opened(tab, camera)
             with gr.Tab("Digits", id="digits") as tab:
                 show_when_opened(tab, camera, False)
-                if isinstance(numbers, UserError):
+                if street is None:
                     digits.explain(numbers)
                 else:
-                    street = Translations(numbers, ("digits",), partial(_with_judge, numbers), seen)
                     lists["digits"] = street, digits.fill(street)
                     _keep_fresh(tab, *lists["digits"])
             with gr.Tab("Evidence", id="evidence") as tab:
                 show_when_opened(tab, camera, False)
-                data = evidence.data_folder(training)
-                known = Checkpoints(people, lists["digits"][0] if "digits" in lists else None, seen, data)
-                evidence.fill(tab, known, SuiteRunner(runs, training, data))
+                data = evidence.data_folder(doors.at_most)
+                known = Checkpoints(people, street, seen, data, caller, service.sees)
+                evidence.fill(tab, known, SuiteRunner(runs, doors.at_most, data, caller))
             with gr.Tab("Train", id="train") as tab:
                 show_when_opened(tab, camera, False)
-                train.fill(TrainService(runs, training), demo, remembered, tabs, lists)
+                train.fill(service, demo, remembered, tabs, lists)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
         demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
+    demo.queue(max_size=QUEUE, api_open=False)  # nobody gets past the queue
     sleep_when_free(demo)
+    strangers.keep_tidy(service)
     return demo, [*Live(people).routes(), *Videos(people).routes()]
 
 
@@ -80,9 +101,10 @@ def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
     return DigitTransferrer(checkpoint.load(directory, numbers.device), numbers.judge, numbers.device)
 
 
-def _keep_fresh(tab: gr.Tab, translations: Translations, chosen: gr.Dropdown, always: bool = True) -> None:
-    """Bring a tab's list of translations up to date whenever the tab is opened; always: see `refresh`."""
-    tab.select(
+def _keep_fresh(tab: gr.Tab | gr.Blocks, translations: Translations, chosen: gr.Dropdown, always: bool = True) -> None:
+    """Bring a list of translations up to date whenever its tab, or the page, is opened; always: see `refresh`."""
+    opened = tab.select if isinstance(tab, gr.Tab) else tab.load
+    opened(
         partial(refresh, translations, always=always), chosen, chosen, api_visibility="private", show_progress="hidden"
     )
 
@@ -92,26 +114,32 @@ def launch(
     host: str | None = None,
     port: int | None = None,
     share: bool = False,
-    uploads: bool = False,
+    doors: Doors = CLOSED,
     routes: Sequence[BaseRoute] = (),
 ) -> None:
-    """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. uploads:
-    whether zips of pictures to train on may be uploaded; routes: what is served beside the page.
+    """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. doors: who
+    may do what; routes: what is served beside the page.
 
     Raises UserError with one line if the port is taken or may not be used.
     """
     host = host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+    others = strangers.LARGEST if doors.training == "all" else 0
+    guard = Middleware(Guard, doors=doors, rates=Rates(), largest=others)
+    # pictures of the demo travel in memory: gradio must not take them into its folder
+    largest = (others if doors.public else LARGEST) if doors.at_most == "all" else 1
     try:
         demo.launch(
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
             theme=theme.theme(), css=theme.CSS + train.CSS + evidence.CSS, favicon_path=theme.ASSETS / "favicon.svg",
-            footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS),
-            # pictures of the demo travel in memory: gradio must not take them into its folder
-            max_file_size=LARGEST if uploads else 1, app_kwargs={"routes": list(routes)},
+            footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS), max_file_size=largest,
+            auth=list(doors.accounts) or None, enable_monitoring=False, mcp_server=False, strict_cors=True,
+            # one file that anybody may see, since an empty list would leave it to the environment
+            allowed_paths=[str(theme.ASSETS / "favicon.svg")],
+            app_kwargs={"routes": list(routes), "middleware": [guard]},
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
-    print(f"DTN Studio listens on {', '.join(_addresses(demo, host))}", flush=True)
+    print(f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *doors.told(), sep="\n", flush=True)
     demo.block_thread()
 
 

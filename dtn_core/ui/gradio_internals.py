@@ -7,6 +7,8 @@ from typing import Any
 
 import gradio as gr
 from gradio.components.image import ImageData
+from gradio.context import LocalContext
+from starlette.requests import HTTPConnection
 
 from ..errors import UserError
 from ..types import Image
@@ -52,3 +54,23 @@ def sleep_when_free(demo: gr.Blocks, seconds: float = 0.01) -> None:
     """How long gradio's queue sleeps while nothing is asked; its own millisecond takes a tenth of a core from those who
     train."""
     demo._queue.sleep_when_free = seconds
+
+
+def request_of_call() -> tuple[HTTPConnection | None, str]:
+    """The request that the running handler answers, and the name of its session; None outside of handlers. gradio hands
+    it to handlers that ask for it in their signature; here it is wanted below them, by whoever decides what the caller
+    may do, so that no handler can forget it."""
+    request = LocalContext.request.get(None)
+    if request is None:
+        return None, ""
+    session = getattr(request, "session_hash", None) if isinstance(request, gr.Request) else None
+    return getattr(request, "request", request), session or ""
+
+
+def logged_in(connection: HTTPConnection) -> str | None:
+    """Who has logged in, by gradio's cookie; None for nobody. gradio asks this itself of its own routes alone, not of
+    those beside it."""
+    app = connection.scope["app"]
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    token = next((connection.cookies[name] for name in names if name in connection.cookies), None)
+    return app.tokens.get(token)

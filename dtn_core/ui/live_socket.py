@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, to_thread
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -22,6 +21,7 @@ from ..live.background import Background
 from ..live.session import Session
 from ..live.wire import LARGEST, Wire
 from ..transfer import Transferrer
+from .guard import is_own_page
 from .live import page
 from .translations import Translations
 
@@ -125,12 +125,3 @@ async def send(socket: WebSocket, answer: dict[str, Any]) -> None:
         await asyncio.wait_for(socket.send_json(answer), SLOW)
     except (RuntimeError, TimeoutError):  # starlette raises the first where the socket was closed meanwhile
         raise WebSocketDisconnect(1001) from None
-
-
-def is_own_page(connection: HTTPConnection) -> bool:
-    """Whether a request comes from a page of this app, or from a program: other sites' pages may not use it."""
-    origin = connection.headers.get("origin")
-    if origin is None:
-        return True
-    hosts = {connection.headers.get(name, "") for name in ("host", "x-forwarded-host")}
-    return urlsplit(origin).netloc in hosts - {""}

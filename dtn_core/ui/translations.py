@@ -32,10 +32,17 @@ _KEY = re.compile(r"(?P<run>\d[^/\\]*)/(?P<step>export|\d+)")
 class Translations(Generic[T]):
     """Translations by their key. first: the one the app was started with, under the key ""; sees: the kinds of pictures
     that fit the tab (config.json's "sees"); load: makes one from its directory, UserError if it can't; runs: folder of
-    training runs, or None where those are not to be seen."""
+    training runs, or None where those are not to be seen; shown: whether whoever asks may see a run by its name."""
 
-    def __init__(self, first: T, sees: Sequence[str], load: Callable[[str], T], runs: Path | None) -> None:
-        self.first, self.sees, self.load, self.runs = first, sees, load, runs
+    def __init__(
+        self,
+        first: T,
+        sees: Sequence[str],
+        load: Callable[[str], T],
+        runs: Path | None,
+        shown: Callable[[str], bool] = lambda run: True,
+    ) -> None:
+        self.first, self.sees, self.load, self.runs, self.shown = first, sees, load, runs, shown
         self.loaded: OrderedDict[tuple[str, int], T] = OrderedDict()
         self.lock = Lock()
         self._infos: dict[Path, tuple[int, dict[str, Any] | None]] = {}
@@ -51,6 +58,7 @@ class Translations(Generic[T]):
         for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
             newest = (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True))
             keys = [f"{run.name}/{directory.name}" for directory in newest if self._info(directory)]
+            keys = keys if keys and self.shown(run.name) else []
             found += [(self._label(key), key) for key in keys if key in (*keys[:1], chosen)]
         return found
 
@@ -87,6 +95,8 @@ class Translations(Generic[T]):
             return None
         if self.runs and (parts := _KEY.fullmatch(key)):
             run = self.runs / parts["run"]
+            if not self.shown(run.name):
+                return None
             return run / "export" if parts["step"] == "export" else run / "exports" / parts["step"]
         return SHIPPED / key if re.fullmatch(r"[\w-]+", key) else None
 

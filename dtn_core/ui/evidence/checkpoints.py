@@ -24,6 +24,7 @@ from ...evidence.reading import Evidence, read
 from ...images import over, to_images, to_tensor
 from ...transfer import DigitTransferrer, Transferrer
 from ...types import Image
+from ..doors import Viewer, at_home
 from ..pictures import encode
 from ..translations import Translations
 
@@ -43,7 +44,8 @@ _KEY = re.compile(r"(?P<run>\d[^/\\]*)/export")
 
 class Checkpoints:
     """people, street: the translations of the tabs Emojify and Digits, which share what is loaded; runs: folder of
-    training runs, or None where those are not to be seen; data: folder of held-out photos, or None."""
+    training runs, or None where those are not to be seen; data: folder of held-out photos, or None, for those alone who
+    may name the server's folders; who: who asks; shown: whether they may see a run by its name."""
 
     def __init__(
         self,
@@ -51,10 +53,17 @@ class Checkpoints:
         street: Translations[DigitTransferrer] | None,
         runs: Path | None,
         data: Path | None,
+        who: Callable[[], Viewer] = at_home,
+        shown: Callable[[str], bool] = lambda run: True,
     ) -> None:
-        self.people, self.street, self.runs, self.data = people, street, runs, data
+        self.people, self.street, self.runs, self._data, self._who, self._shown = people, street, runs, data, who, shown
         self._pages: OrderedDict[tuple[str, ...], str] = OrderedDict()
         self._lock = Lock()
+
+    @property
+    def data(self) -> Path | None:
+        """The folder of held-out photos, where whoever asks may see them."""
+        return self._data if self._who().paths else None
 
     def choices(self) -> list[tuple[str, str]]:
         """(label, key): translations first, then nets for them, then the last state of every run, the newest first."""
@@ -65,7 +74,7 @@ class Checkpoints:
         )
         listed = [(name, name) for name in order]
         for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
-            if (run / "export" / "config.json").is_file():
+            if (run / "export" / "config.json").is_file() and self._shown(run.name):
                 listed.append((run.name, f"{run.name}/export"))
         return listed
 
@@ -73,7 +82,7 @@ class Checkpoints:
         """Raises UserError if there is no such checkpoint (any more)."""
         key = key if isinstance(key, str) else ""
         if self.runs and (parts := _KEY.fullmatch(key)):
-            directory = self.runs / parts["run"] / "export"
+            directory = self.runs / parts["run"] / "export" if self._shown(parts["run"]) else None
         else:
             directory = SHIPPED / key if re.fullmatch(r"[\w-]+", key) else None
         if directory is None or not (directory / "config.json").is_file():
@@ -135,7 +144,8 @@ class Checkpoints:
         kept = ((found.computed or {}).get("neighbours") or {}).get("pairs")
         if not kept:
             return ""
-        return self._kept((found.hash, "pairs"), lambda: self._pairs(key, found, kept["nearest"][:PAGE]))
+        place = found.hash, "pairs", "with data" if self.data else ""
+        return self._kept(place, lambda: self._pairs(key, found, kept["nearest"][:PAGE]))
 
     def _pairs(self, key: str, found: Evidence, nearest: Sequence[int]) -> str:
         info = checkpoint.read_config(self.directory(key))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,8 @@ from ...evidence.results import read_json, suite_tables
 from ...evidence.tables import Table
 from ...experiments.paper import ROWS
 from ...files import PACKAGE
-from ..train.service import OFF, Policy
+from ..doors import Policy, Viewer, at_home
+from ..train.service import OFF
 
 TINY, DIGITS, OWN = "digits-tiny", "digits", "evidence"
 PARTS = ("reliability", "neighbours", "map")
@@ -55,11 +57,13 @@ class Progress(NamedTuple):
 
 @dataclass
 class SuiteRunner:
-    """One server's suites. runs: folder of training runs; data: folder of the data packs, or None."""
+    """One server's suites. runs: folder of training runs; data: folder of the data packs, or None; who: who asks."""
 
     runs: Path
     policy: Policy
     data: Path | None
+    who: Callable[[], Viewer] = at_home
+    _owner: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _suite: str = ""
     _output: Path | None = None
@@ -69,14 +73,18 @@ class SuiteRunner:
 
     def choices(self) -> list[tuple[str, str]]:
         """(title, key) of what may run here."""
-        return [(suite.title, key) for key, suite in SUITES.items() if suite.tiny or self.policy == "all"]
+        return [(suite.title, key) for key, suite in SUITES.items() if suite.tiny or self._all()]
+
+    def _all(self) -> bool:
+        """Whether whoever asks may run what takes hours and reads the server's data."""
+        return self.policy == "all" and self.who().paths
 
     def start(self, key: str, directory: Path) -> None:
         """Start a suite, or go on with it; directory: of the chosen checkpoint. Raises UserError with one line if it
         may not run, lacks its data, or another runs."""
         if key not in SUITES:
             raise UserError("choose a suite from the list.")
-        if not SUITES[key].tiny and self.policy != "all":
+        if not SUITES[key].tiny and not self._all():
             raise UserError(OFF)
         if key != TINY and self.data is None:
             raise UserError(
@@ -101,8 +109,8 @@ class SuiteRunner:
                     [sys.executable, "-m", "dtn_core", "evaluate", *words], stdin=subprocess.DEVNULL, stdout=log,
                     stderr=log, env=environment, start_new_session=True,
                 )  # fmt: skip
-            self._suite, self._cancelled = key, False
-            atexit.register(self.cancel)
+            self._suite, self._cancelled, self._owner = key, False, self.who().id
+            atexit.register(self._end)
 
     def _temporary(self) -> Path:
         if self._folder is None:
@@ -123,7 +131,13 @@ class SuiteRunner:
         return ["evidence", str(directory), "--data", str(self.data)], computed_path(directory)
 
     def cancel(self) -> None:
-        """Ask the running suite to stop well; asked again, it ends at once."""
+        """Ask the running suite to stop well; asked again, it ends at once. Raises UserError if it is somebody
+        else's."""
+        if not self.who().owns(self._owner):
+            raise UserError("somebody else has started this suite. Wait for it.")
+        self._end()
+
+    def _end(self) -> None:
         process = self._process
         if process is None or process.poll() is not None:
             return

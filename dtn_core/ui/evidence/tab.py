@@ -16,8 +16,8 @@ from ...evidence.reading import Evidence
 from ...evidence.results import overview
 from ...evidence.results import suites as measured
 from .. import html
+from ..doors import Policy
 from ..pictures import ASSETS
-from ..train.service import Policy
 from . import charts, views
 from .checkpoints import LAST, Checkpoints
 from .suites import TINY, Progress, SuiteRunner
@@ -58,7 +58,7 @@ class EvidenceTab:
         self.page = gr.State(0)
         with gr.Row(elem_id="evidence-paging"):
             gr.HTML("<h2>Gallery, none picked</h2>", **PLAIN)
-            self.photos = gr.Checkbox(label="Held-out photos", value=False, visible=known.data is not None)
+            self.photos = gr.Checkbox(label="Held-out photos", value=False, visible=False)
             self.back = gr.Button("←", size="sm", elem_id="evidence-back", elem_classes="quiet-button")
             self.forth = gr.Button("→", size="sm", elem_id="evidence-forth", elem_classes="quiet-button")
         self.gallery = gr.HTML("", elem_id="evidence-gallery", **PLAIN)
@@ -83,7 +83,7 @@ class EvidenceTab:
         paged = [self.page, self.gallery]
         turned = [*view, self.page, self.photos]
         told = [self.progress, self.pace]
-        opened = tab.select(self.lists, view, [*view, self.results], **QUIET)
+        opened = tab.select(self.lists, view, [*view, self.results, self.photos, self.suite], **QUIET)
         opened.then(self.show, view, shown, **QUIET)
         opened.then(self._turn(0), turned, paged, **DRAWING)
         opened.then(self.neighbours, view, self.near, **DRAWING)
@@ -100,14 +100,16 @@ class EvidenceTab:
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def lists(self, chosen: str, beside: str) -> tuple[Any, Any, str]:
-        """The lists as they are now, and everything in results/, once for all."""
+    def lists(self, chosen: str, beside: str) -> tuple[Any, Any, str, Any, Any]:
+        """The lists as they are now, everything in results/, and what only some may choose."""
         names = self.known.choices()
         keys = [key for _, key in names]
         return (
             gr.update(choices=names, value=chosen if chosen in keys else keys[0]),
             gr.update(choices=[NONE, *names], value=beside if beside in keys else ""),
             _results(),
+            gr.update(visible=self.known.data is not None),
+            gr.update(choices=self.runner.choices()),
         )
 
     def show(self, chosen: str, beside: str) -> tuple[str, str, str]:
@@ -171,7 +173,10 @@ class EvidenceTab:
         return self.look()
 
     def stop(self) -> tuple[str, Any]:
-        self.runner.cancel()
+        try:
+            self.runner.cancel()
+        except UserError as error:
+            return html.message(str(error)), gr.skip()
         return self.look()
 
     def look(self) -> tuple[str, Any]:

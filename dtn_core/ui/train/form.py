@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -12,8 +13,9 @@ from ...errors import UserError
 from .. import html
 from . import fields as settings
 from . import views
+from .hardware import devices
 from .panels import PLAIN, QUIET, Updates
-from .service import Form, TrainService, devices
+from .service import Form, TrainService, shipped_encoders
 from .watch import Watch
 
 PATHS = ("s", "t", "folder")
@@ -42,10 +44,9 @@ class FormPanel:
         self._choices(tasks, task, first)
         self._fields(first)
         self._more(first)
-        values = [at.get("value") for at in fill_in(service, first)]
-        line = service.command(as_form(first, "", "auto", self.data.value, "", False, *values))
+        self.first = task, first
         self.command = gr.Textbox(
-            line, label="The same in a terminal", lines=2, max_lines=6, interactive=False, buttons=["copy"],
+            "", label="The same in a terminal", lines=2, max_lines=6, interactive=False, buttons=["copy"],
             elem_id="train-command",
         )  # fmt: skip
         with gr.Row(elem_id="train-go"):
@@ -74,9 +75,8 @@ class FormPanel:
     def _fields(self, first: str) -> None:
         self._group("source", first)
         self.data = gr.Textbox(
-            os.environ.get("DTN_DATA", "") * (not self.service.tiny), visible=self._reads_data(first),
-            label=settings.DATA, info="Photos or digits on the computer that runs this app; empty: $DTN_DATA",
-            elem_id="train-data",
+            "", visible=self._reads_data(first), label=settings.DATA, elem_id="train-data",
+            info="Photos or digits on the computer that runs this app; empty: $DTN_DATA",
         )  # fmt: skip
         self.letters = gr.HTML(_letters(first), **PLAIN)
         self._group("main", first)
@@ -99,7 +99,7 @@ class FormPanel:
 
     def _group(self, group: str, first: str) -> None:
         """The fields of a group, and below a path what uploads a zip for it."""
-        filled = dict(zip((field.name for field in settings.FIELDS), fill_in(self.service, first)))
+        filled = dict(zip((field.name for field in settings.FIELDS), fill_in(self.service, first, shipped_encoders)))
         with gr.Column(elem_classes="fields"):
             for field in settings.FIELDS:
                 if field.group != group:
@@ -114,7 +114,7 @@ class FormPanel:
     # ── what a choice changes ───────────────────────────────────────────────────────────────────────────────
 
     def _reads_data(self, preset: str) -> bool:
-        return not self.service.tiny and bool(settings.reads_data(PRESETS[preset]))
+        return self.service.names_paths and bool(settings.reads_data(PRESETS[preset]))
 
     def choose_task(self, task: str, preset: str = "") -> Updates:
         """Offer a task's presets. preset: "" for the first to choose."""
@@ -142,13 +142,18 @@ class FormPanel:
         return self.service.command(as_form(*values)), {"task": task, **saved}
 
     def restore(self, saved: dict[str, Any]) -> Updates:
-        """The form as it was remembered; as it stands where nothing was, or its preset is gone. f and the devices are
-        looked for anew."""
+        """The form as it was remembered; as it stands where nothing was, or its preset is gone. The page is made before
+        anybody looks: f, the devices and the data folder are those of whoever opens it."""
         task, preset = saved.get("task"), saved.get("preset")
         known = task in settings.tasks(self.service.tiny) and preset in settings.presets(task, self.service.tiny)
         updates: Updates = {self.device: gr.update(choices=devices())}
         if not known:
-            updates[self.fields["encoder"]] = gr.update(choices=self.service.encoders(next(iter(settings.TASKS))))
+            task, preset = self.first
+            data = os.environ.get("DTN_DATA", "") * self.service.names_paths
+            values = [at.get("value") for at in fill_in(self.service, preset)]
+            updates[self.command] = self.service.command(as_form(preset, "", "auto", data, "", False, *values))
+            updates[self.data] = gr.update(value=data, visible=self._reads_data(preset))
+            updates[self.fields["encoder"]] = gr.update(choices=self.service.encoders(task))
             return updates
         updates |= {self.task: task} | self.choose_task(task, preset)
         parts = dict(zip(self._names(), self.inputs))
@@ -240,8 +245,11 @@ def _component(field: settings.Field, at: dict[str, Any]) -> Any:
     )
 
 
-def fill_in(service: TrainService, preset: str) -> list[dict[str, Any]]:
-    """For each of `settings.FIELDS`: whether a preset shows it, its label and value. The user's own paths stay."""
+def fill_in(
+    service: TrainService, preset: str, encoders: Callable[[str], list[tuple[str, str]]] | None = None
+) -> list[dict[str, Any]]:
+    """For each of `settings.FIELDS`: whether a preset shows it, its label and value. The user's own paths stay.
+    encoders: of a task; None for those of whoever asks."""
     config = PRESETS[preset]
     shown = settings.shown(config)
     found = []
@@ -251,6 +259,6 @@ def fill_in(service: TrainService, preset: str) -> list[dict[str, Any]]:
         if field.name in shown and getattr(config, field.name) is not None:
             at["value"] = getattr(config, field.name)
         if field.name == "encoder" and field.name in shown:
-            at["choices"] = service.encoders(settings.task_of(config))
+            at["choices"] = (encoders or service.encoders)(settings.task_of(config))
         found.append(at)
     return found

@@ -42,12 +42,14 @@ USING = "Each checkpoint can be used at once, in the tab Emojify or Digits."
 
 class View(NamedTuple):
     """What one viewer looks at. found: all runs, the newest first; run: the one that is watched, None without runs;
-    other: the one it is compared with; pinned: step of the sample that is looked back at, None for the newest."""
+    other: the one it is compared with; pinned: step of the sample that is looked back at, None for the newest; mine:
+    whether the run is the viewer's to change."""
 
     found: Sequence[RunStatus]
     run: RunStatus | None
     other: RunStatus | None = None
     pinned: int | None = None
+    mine: bool = True
 
     @property
     def name(self) -> str:
@@ -143,15 +145,15 @@ class Controls:
         ]  # fmt: skip
 
     def key(self, view: View) -> Any:
-        return view.name, view.run.status
+        return view.name, view.run.status, view.mine
 
     def update(self, view: View) -> Updates:
-        run, alive = view.run, view.run.status in ALIVE
+        run, mine, alive = view.run, view.mine, view.mine and view.run.status in ALIVE
         running = dict.fromkeys((self.sample, self.save, self.every, self.force), gr.update(visible=alive))
         return running | {
             self.stop: gr.update(visible=alive, interactive=run.status != "stopping"),
-            self.resume: gr.update(visible=run.status in ("stopped", "failed", "died")),
-            self.delete: gr.update(visible=not alive),
+            self.resume: gr.update(visible=mine and run.status in ("stopped", "failed", "died")),
+            self.delete: gr.update(visible=mine and not alive),
             self.sure: gr.update(visible=False),
             self.interval: run.config.sample_every if run.config else None,
             self.answer: "",
@@ -336,17 +338,17 @@ class Notes:
     lively = False
 
     def __init__(self) -> None:
-        with gr.Column(elem_id="train-notes"):
+        with gr.Column(elem_id="train-notes") as self.box:
             self.text = gr.Textbox(label="Notes", lines=2, placeholder="What you tried, and how it went")
             self.save = gr.Button("Save the note", **SMALL)
             self.answer = gr.HTML(elem_id="train-noted", **PLAIN)
-        self.outputs = [self.text, self.answer]
+        self.outputs = [self.box, self.text, self.answer]
 
     def key(self, view: View) -> Any:
-        return view.name
+        return view.name, view.mine
 
     def update(self, view: View) -> Updates:
-        return {self.text: view.run.notes, self.answer: ""}
+        return {self.box: gr.update(visible=view.mine), self.text: view.run.notes, self.answer: ""}
 
     def wire(self, service: TrainService, chosen: gr.BrowserState, follow: Follow) -> None:
         follow(self.save.click(partial(answer_of, service.note), [chosen, self.text], self.answer, **QUIET))

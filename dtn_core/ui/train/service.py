@@ -1,16 +1,15 @@
-"""What the tab *Train* does, without gradio: every action of a viewer is a method here, and every method first checks
-the server's policy. A run's state lives in its files; a service only remembers what it read of them last."""
+"""What the tab *Train* does, without gradio: every action of a viewer is a method here, and every method first asks who
+calls, what they may train, and, to change a run, whether it is theirs. A run's state lives in its files; a service only
+remembers what it read of them last."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-
-import torch
 
 from ... import checkpoint
 from ...config import Config, upgrade
@@ -18,16 +17,17 @@ from ...errors import UserError
 from ...training import dry_run, launcher, status
 from ...training.dry_run import DryRun
 from ...training.status import RunStatus
-from . import fields, uploads
+from ..doors import Policy, Viewer, at_home
+from ..rates import Rates
+from . import fields, strangers, uploads
 from .exports import card, zipped
 
-Policy = Literal["all", "tiny", "off"]
-"""Which trainings a server allows: all; tiny presets without paths of the server's own; none, and no look at any."""
-
 OFF = (
-    "Training is turned off on this server. Whoever runs it can turn it on: set DTN_TRAINING=tiny (small try-outs, "
-    "without folders of the server) or DTN_TRAINING=all in its environment, and start the app again."
+    "Training is turned off on this server, for whoever isn't at its computer. Whoever runs it can turn it on: start "
+    "the app with --training tiny (small try-outs) or --training all, or set DTN_TRAINING in its environment."
 )
+
+OTHERS = "this run is somebody else's: only whoever started it can change it."
 
 ALIVE = ("starting", "running", "stopping")
 """Statuses of a run whose process lives."""
@@ -49,79 +49,115 @@ class Form(NamedTuple):
 
 @dataclass
 class TrainService:
-    """The trainings of one folder of runs, shared by all viewers."""
+    """The trainings of one folder of runs, shared by all viewers. policy: which anybody may start; who: who calls, and
+    what of these they may."""
 
     runs: Path
     policy: Policy = "off"
+    who: Callable[[], Viewer] = at_home
+    rates: Rates = field(default_factory=Rates, repr=False)
     _known: dict[Path, tuple[tuple[int, ...], RunStatus]] = field(default_factory=dict, repr=False)
 
     @property
     def tiny(self) -> bool:
         """Whether only tiny trainings are allowed."""
-        return self.policy == "tiny"
+        return "tiny" in (self.policy, self.who().training)
 
-    def allow(self) -> None:
-        """Raise UserError if nothing is allowed here."""
-        if self.policy == "off":
+    @property
+    def names_paths(self) -> bool:
+        """Whether whoever calls may name folders and files of this computer."""
+        return self.who().paths and not self.tiny
+
+    def allow(self) -> Viewer:
+        """Who calls. Raises UserError if nothing is allowed here, or not to them."""
+        viewer = self.who()
+        if "off" in (self.policy, viewer.training):
             raise UserError(OFF)
+        return viewer
 
     # ── before a run ────────────────────────────────────────────────────────────────────────────────────────
 
     def config(self, form: Form) -> Config:
         """The configuration a form stands for, if it may be trained here. Raises UserError."""
-        self.allow()
+        viewer = self.allow()
         config = fields.to_config(form.preset, form.values, form.extra, form.device)
         if self.tiny:
             fields.check_tiny(config)
+        elif not viewer.home:
+            strangers.check_size(config)
+        if not (viewer.paths or self.tiny):
+            strangers.check_paths(config, viewer, [path for _, path in self.encoders(fields.task_of(config))])
         return config
+
+    def _whole(self, form: Form) -> Config:
+        """As `config`, as it is trained."""
+        config = self.config(form)
+        return config if self.tiny or self.who().home else strangers.whole(config, self.runs)
 
     def data(self, form: Form) -> str | None:
         """The folder of data packs; None for the environment's, and wherever the server's paths are none of the
         viewer's business."""
-        return None if self.tiny else form.data.strip() or None
+        return form.data.strip() or None if self.names_paths else None
 
     def command(self, form: Form) -> str:
         """The same training as a line for a terminal; a form with a mistake gives the mistake."""
         try:
-            runs = Path("runs") if self.tiny else self.runs  # where this server keeps them is nobody's business
+            runs = self.runs if self.names_paths else Path("runs")  # where this server keeps them is nobody's business
             return launcher.command(self.config(form), form.preset, runs, self.data(form))
         except UserError as error:
             return f"# {error}"
 
     def check(self, form: Form) -> DryRun:
         """Look at data, time and memory before a start. Takes some seconds; raises UserError."""
-        config = self.config(form)
+        config = self._whole(form)
         fields.check_sources(config, self.data(form))
-        return dry_run.run_isolated(config, self.data(form), self.runs)
+        viewer = self.who()
+        if viewer.paths:
+            return dry_run.run_isolated(config, self.data(form), self.runs)
+        self.rates.must("checks", viewer.address, 6, 60)
+        try:
+            found = dry_run.run_isolated(config, self.data(form), self.runs)
+        except UserError as error:
+            raise UserError(strangers.without_folders(str(error), self.runs)) from None
+        return replace(found, problems=tuple(strangers.without_folders(text, self.runs) for text in found.problems))
 
     def start(self, form: Form) -> str:
         """Start a training; returns its run's name. Raises UserError."""
-        config = self.config(form)
+        config, viewer = self._whole(form), self.who()
         fields.check_sources(config, self.data(form))
-        name = form.preset if self.tiny else form.name.strip() or form.preset
-        beside = form.beside and not self.tiny
-        return launcher.start(config, name, self.runs, self.data(form), beside=beside).name
+        if not viewer.home:
+            strangers.check_start(viewer, self.rates, self.everything())
+        named = viewer.home and not self.tiny
+        name = form.name.strip() or form.preset if named else form.preset
+        beside = form.beside and named
+        return launcher.start(config, name, self.runs, self.data(form), beside=beside, owner=viewer.id).name
 
     def keep_upload(self, file: str | None) -> Path:
-        """Keep a zip that a viewer has uploaded; returns its path. Raises UserError."""
-        self.allow()
+        """Keep a zip that a viewer has uploaded; returns its path, for those who may name none one that only they can
+        use. Raises UserError."""
+        viewer = self.allow()
         if self.tiny or not file:
             raise UserError("uploads are not allowed here." if self.tiny else "no file came. Upload it again.")
         uploads.forget(self.runs, self._used())
-        return uploads.keep(Path(file), self.runs)
+        if viewer.home:
+            return uploads.keep(Path(file), self.runs)
+        try:
+            strangers.check_upload(Path(file).stat().st_size, self.runs)
+        except UserError:
+            Path(file).unlink(missing_ok=True)
+            raise
+        path = uploads.keep(Path(file), self.runs, f"{strangers.tag(viewer)}-")
+        return path.relative_to(self.runs.absolute())
 
     def _used(self) -> list[str]:
-        return [path for run in self.list() for path in _sources(run)]
+        return [path for run in self.everything() for path in _sources(run)]
 
     def encoders(self, task: str) -> list[tuple[str, str]]:
         """(label, name or path) of each f that fits a task: those shipped, those of runs, and dlib's."""
         self.allow()
-        shipped = [path for path in sorted(checkpoint.SHIPPED.glob("*/")) if _fits(path, task)]
-        found = [(f"{path.name} ({_reads(path)})", path.name) for path in shipped]
-        if task != "digits":
-            found.append(("dlib (the paper’s f of faces)", "dlib"))
+        found = shipped_encoders(task)
         if not self.tiny:
-            for run in self.list():
+            for run in filter(self.owns, self.list()):
                 if run.config is not None and fields.task_of(run.config) in ("further", "labelled"):
                     exports = [(step, path) for step, path in run.exports if _fits(path, task)]
                     found += [(f"{run.name} · {export_name(run, path)}", str(path)) for _, path in exports]
@@ -129,23 +165,56 @@ class TrainService:
 
     # ── a run ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def path(self, name: str) -> Path:
-        """The directory of a run that this viewer may see. Raises UserError if there is none."""
-        self.allow()
+    def path(self, name: str, change: bool = False) -> Path:
+        """The directory of a run that this viewer may see; change: that is theirs to change. Raises UserError if there
+        is none, or it isn't."""
+        viewer = self.allow()
         path = next((path for path in status.runs_in(self.runs) if path.name == name), None)
-        if path is None or (self.tiny and not self._is_tiny(self._look(path))):
+        run = self._look(path) if path else None
+        if run is None or not self._may_see(viewer, run):
             raise UserError(f"there is no run '{name}' here any more.")
+        if change and not viewer.owns(run.owner):
+            raise UserError(OTHERS)
         return path
 
     def look(self, name: str) -> RunStatus:
         """A run as it stands. Raises UserError if there is none of this name."""
-        return self._look(self.path(name))
+        return self._shown(self.who(), self._look(self.path(name)))
 
     def list(self) -> list[RunStatus]:
         """All runs that may be seen, the newest first. Of runs that ended, only changed ones are read again."""
-        self.allow()
-        found = [self._look(path) for path in status.runs_in(self.runs)]
-        return [run for run in found if not self.tiny or self._is_tiny(run)]
+        viewer = self.allow()
+        return [self._shown(viewer, run) for run in self.everything() if self._may_see(viewer, run)]
+
+    def everything(self) -> list[RunStatus]:
+        """All runs there are, whoever asks: for what the app does by itself."""
+        self.allow_any()
+        return [self._look(path) for path in status.runs_in(self.runs)]
+
+    def allow_any(self) -> None:
+        """Raise UserError if training is off for everybody."""
+        if self.policy == "off":
+            raise UserError(OFF)
+
+    def owns(self, run: RunStatus) -> bool:
+        """Whether a run is this viewer's to change."""
+        return self.allow().owns(run.owner)
+
+    def sees(self, name: str) -> bool:
+        """Whether this viewer may see a run of this name."""
+        try:
+            return self.path(name) is not None
+        except UserError:
+            return False
+
+    def _may_see(self, viewer: Viewer, run: RunStatus) -> bool:
+        """Their own, and of others those that hold nobody's own pictures."""
+        if self.tiny and not self._is_tiny(run):
+            return False
+        return viewer.paths or viewer.owns(run.owner) or not (_sources(run) or run.config is None)
+
+    def _shown(self, viewer: Viewer, run: RunStatus) -> RunStatus:
+        return run if viewer.paths else strangers.veiled(run, viewer.owns(run.owner), self.runs)
 
     def _look(self, path: Path) -> RunStatus:
         stamp = _stamp(path)
@@ -167,7 +236,7 @@ class TrainService:
 
     def ask(self, what: Literal["stop", "sample", "save"], name: str) -> str:
         """Ask a run for something at its next step; returns what to tell the viewer. Raises UserError."""
-        launcher.ask(self.path(name), what)
+        launcher.ask(self.path(name, change=True), what)
         answers = {
             "stop": "It saves a checkpoint and stops.",
             "sample": "A sample is on its way.",
@@ -177,39 +246,52 @@ class TrainService:
 
     def sample_every(self, name: str, steps: float | None) -> str:
         """Set the steps between two samples of a run that goes on. Raises UserError."""
-        path = self.path(name)
+        path = self.path(name, change=True)
         if not steps or steps < 1 or steps != int(steps):
             raise UserError("write the steps between two samples, a whole number.")
+        if not self.who().home:
+            strangers.check_pace("sample_every", int(steps), self._look(path).steps)
         launcher.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
     def resume(self, name: str, beside: bool = False) -> str:
         """Go on with a run that stopped; beside: though another training runs. Raises UserError."""
-        launcher.resume(self.path(name), beside=beside and not self.tiny)
+        path, viewer = self.path(name, change=True), self.who()
+        if not viewer.home:
+            strangers.check_start(viewer, self.rates, self.everything(), new=False)
+        launcher.resume(path, beside=beside and viewer.home and not self.tiny)
         return "It goes on from its last checkpoint."
 
     def force_stop(self, name: str) -> str:
         """End a run's process, though it may not save. Raises UserError."""
-        launcher.force_stop(self.path(name))
+        launcher.force_stop(self.path(name, change=True))
         return "It has ended. It can go on from its last checkpoint."
 
     def delete(self, name: str) -> str:
         """Delete a run with all its files. Raises UserError."""
-        path = self.path(name)
-        own = _sources(self._look(path))
+        self.remove(self.path(name, change=True))
+        return f"{name} is deleted."
+
+    def remove(self, path: Path) -> None:
+        """Delete a run's directory, and the uploads that only it used, whoever asks. Raises UserError."""
+        self.allow_any()
+        run, made = self._look(path), (path / "config.json").stat().st_mtime
+        own = _sources(run)
         launcher.delete(path)
         self._known.pop(path, None)
+        if own:
+            uploads.forget_packs(self.runs, made, run.updated or time.time())
         uploads.forget(self.runs, self._used(), own)
-        return f"{name} is deleted."
 
     def note(self, name: str, text: str) -> str:
         """Keep a note with a run. Raises UserError."""
-        launcher.write_notes(self.path(name), text)
+        launcher.write_notes(self.path(name, change=True), text)
         return "Saved."
 
     def log(self, name: str, lines: int = 40) -> str:
         """The end of what a run's process printed."""
-        return status.log_tail(self.path(name), lines)
+        text = status.log_tail(self.path(name), lines)
+        return text if self.who().paths else strangers.without_folders(text, self.runs)
 
     # ── what a run made ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -225,7 +307,7 @@ class TrainService:
         """The tab where one of a run's checkpoints can be used, and its key among the translations there. Raises
         UserError."""
         directory = self.export(name, chosen)
-        if self.policy != "all":
+        if self.tiny:
             raise UserError("here the lists hold only what is shipped. Download it, and use it on your own computer.")
         info = checkpoint.read_config(directory)
         if info.get("kind") not in checkpoint.TRANSLATIONS:
@@ -240,6 +322,13 @@ class TrainService:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(zipped(source, card(run, source)))
         return path
+
+
+def shipped_encoders(task: str) -> list[tuple[str, str]]:
+    """(label, name) of each f that fits a task and comes with the app or its packages."""
+    shipped = [path for path in sorted(checkpoint.SHIPPED.glob("*/")) if _fits(path, task)]
+    found = [(f"{path.name} ({_reads(path)})", path.name) for path in shipped]
+    return found if task == "digits" else [*found, ("dlib (the paper’s f of faces)", "dlib")]
 
 
 def _sources(run: RunStatus) -> list[str]:
@@ -285,40 +374,3 @@ def export_name(run: RunStatus, path: Path) -> str:
     best = run.best == step and (not last or (run.config is not None and run.config.keep == "best"))
     ended = {"done": "final", "early": "final", "stopped": "stopped"}.get(run.status) if last else None
     return ", ".join(filter(None, [f"step {step:,}", "best" * best, ended]))
-
-
-def devices() -> list[tuple[str, str]]:
-    """(words, name as in `config.Training.device`) of what this machine can train on, with its free memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cpu = f"CPU · {cores} {'core' if cores == 1 else 'cores'}"
-    if free := _free_memory():
-        cpu += f", {free / 2**30:.0f} GB free"
-    gpus = []
-    for number in range(torch.cuda.device_count()):
-        about = torch.cuda.get_device_properties(number)
-        room = f"{about.total_memory / 2**30:.0f} GB"
-        if free := _free_on_gpu(str(about.uuid)):
-            room = f"{free / 2**30:.0f} of {room} free"
-        gpus.append((f"GPU {number} · {about.name}, {room}", f"cuda:{number}"))
-    best = "the GPU" if gpus else "the CPU"
-    return [(f"Automatic: {best}", "auto"), *gpus, (cpu, "cpu")]
-
-
-def _free_memory() -> int:
-    """Bytes of main memory that programs can still have; 0 where the system doesn't say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return 0
-
-
-def _free_on_gpu(uuid: str) -> int:
-    """Bytes of a GPU that are free, asked of the driver's tool: to ask CUDA would take some of them. 0: unknown."""
-    query = ["nvidia-smi", "--query-gpu=uuid,memory.free", "--format=csv,noheader,nounits"]
-    try:
-        printed = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
-        rooms = dict(line.split(", ") for line in printed.strip().splitlines())
-        return next(int(free) * 2**20 for name, free in rooms.items() if name.removeprefix("GPU-") == uuid)
-    except (OSError, subprocess.SubprocessError, ValueError, StopIteration):
-        return 0

@@ -3,9 +3,7 @@ processes of their own that only share files with this page: it may be closed, a
 
 from __future__ import annotations
 
-import ipaddress
-import os
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -14,7 +12,7 @@ from .. import html
 from ..pictures import ASSETS
 from .form import FormPanel
 from .panels import Demo
-from .service import OFF, Policy, TrainService
+from .service import OFF, TrainService
 from .watch import Watch
 
 CSS = (ASSETS / "train.css").read_text("utf-8")
@@ -23,27 +21,11 @@ LEAD = """<p class="lead">Train a translation of your own. It runs in the backgr
 and goes on when this page is closed; come back at any time, and everything is here again.
 <a class="to-live" href="#train-live">See the trainings ↓</a></p>"""
 
+GUEST = """<p class="message hint">Others use this server too: one training runs at a time, your runs are yours alone to
+change, and are deleted a day after their end. Pictures come as a zip.</p>"""
+
 TINY = """<p class="message hint">Others use this server too: only small try-outs are allowed here, and only their
 weights, learning rates and seed can be changed. Run the app on your own computer for real ones.</p>"""
-
-
-def policy(public: bool) -> Policy:
-    """Which trainings this server allows: DTN_TRAINING in the environment, else all on a private address and
-    none on a public one. Raises UserError for another word."""
-    word = os.environ.get("DTN_TRAINING", "").strip()
-    if word and word not in get_args(Policy):
-        raise UserError(f"DTN_TRAINING={word}: write all, tiny or off.")
-    return word or ("off" if public else "all")  # type: ignore[return-value]
-
-
-def is_public(host: str | None, share: bool = False) -> bool:
-    """Whether others than the people at this computer can reach the app."""
-    if share or os.environ.get("SPACE_ID"):
-        return True
-    try:
-        return not ipaddress.ip_address(host or "127.0.0.1").is_loopback
-    except ValueError:
-        return host != "localhost"
 
 
 def explain() -> None:
@@ -73,20 +55,32 @@ def fill(service: TrainService, page: gr.Blocks, remembered: Memory, tabs: gr.Ta
     if service.policy == "off":
         explain()
         return
-    gr.HTML(LEAD + TINY * service.tiny, apply_default_css=False)
-    with gr.Row(equal_height=False, elem_id="train"):
-        with gr.Column(scale=5, min_width=320, elem_id="train-form"):
-            form = FormPanel(service, remembered.form)
-        with gr.Column(scale=8, min_width=320, elem_id="train-live"):
-            watch = Watch(service, remembered.run)
+    with gr.Column(visible=False) as closed:
+        explain()
+    with gr.Column() as opened:
+        gr.HTML(LEAD + TINY * service.tiny, apply_default_css=False)
+        guest = gr.HTML(GUEST, visible=False, apply_default_css=False)
+        with gr.Row(equal_height=False, elem_id="train"):
+            with gr.Column(scale=5, min_width=320, elem_id="train-form"):
+                form = FormPanel(service, remembered.form)
+            with gr.Column(scale=8, min_width=320, elem_id="train-live"):
+                watch = Watch(service, remembered.run)
     form.wire(watch)
     watch.wire(form.beside, tabs, demo)
 
     def open_page(saved: dict[str, Any], *viewer: Any) -> dict[Any, Any]:
+        try:
+            who = service.allow()
+        except UserError:  # allowed to others
+            return {
+                closed: gr.update(visible=True),
+                opened: gr.update(visible=False),
+                watch.pace: gr.Timer(active=False),
+            }
         looked = watch.look(*viewer[:-1], {})
-        return form.restore(saved) | looked
+        return form.restore(saved) | looked | {guest: gr.update(visible=not (who.home or service.tiny))}
 
+    outputs = [closed, opened, guest, *form.outputs, *watch.all_outputs()]
     page.load(
-        open_page, [remembered.form, *watch.viewer], [*form.outputs, *watch.all_outputs()], api_visibility="private",
-        show_progress="hidden",
+        open_page, [remembered.form, *watch.viewer], outputs, api_visibility="private", show_progress="hidden"
     )  # fmt: skip

@@ -3,6 +3,7 @@ zips (`domains.folders` reads them where they lie), and go with the last run tha
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shutil
@@ -45,12 +46,12 @@ def _leads_outside(entry: zipfile.ZipInfo) -> bool:
     return path.is_absolute() or ".." in path.parts or stat.S_ISLNK(entry.external_attr >> 16)
 
 
-def keep(file: Path, runs: Path) -> Path:
-    """Check an uploaded zip and move it to where runs may use it; returns where. Raises UserError; a file that is
-    refused is deleted."""
+def keep(file: Path, runs: Path, before: str = "") -> Path:
+    """Check an uploaded zip and move it to where runs may use it; returns where. before: what its folder's
+    name begins with. Raises UserError; a file that is refused is deleted."""
     try:
         check(file)
-        folder = runs.absolute() / "uploads" / secrets.token_hex(8)
+        folder = runs.absolute() / "uploads" / f"{before}{secrets.token_hex(8)}"
         folder.mkdir(parents=True, mode=0o700)
         name = re.sub(r"[^\w.-]+", "-", file.stem).strip(".-") or "pictures"
         return Path(shutil.move(file, folder / f"{name}.zip"))
@@ -67,3 +68,12 @@ def forget(runs: Path, used: Iterable[str], gone: Iterable[str] = (), now: float
         old = (time.time() if now is None else now) - folder.stat().st_mtime > KEPT
         if folder not in used and (old or folder in gone):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_packs(runs: Path, since: float, until: float) -> None:
+    """Delete the packs of prepared pictures that were made while a run on own pictures went on: one holds those. What
+    else was made meanwhile is made anew when it is wanted."""
+    for pack in (runs / "feature-cache").glob("*.safetensors"):
+        with contextlib.suppress(OSError):
+            if since - 1 <= pack.stat().st_mtime <= until + 1:
+                pack.unlink()

@@ -76,7 +76,8 @@ class Watch:
         read, and a UserError raised."""
         found = self.service.list()
         run = pick(found, chosen or "")
-        view = View(found, run, next((r for r in found if r.name == other and r is not run), None), pinned)
+        beside = next((r for r in found if r.name == other and r is not run), None)
+        view = View(found, run, beside, pinned, run is None or self.service.owns(run))
         keys = {panel: hash(repr(panel.key(view))) for panel in (self, self.runs, *(self.of_run if run else ()))}
         changed = [panel for panel, key in keys.items() if (seen or {}).get(type(panel).__name__) != key]
         return view, changed, {type(panel).__name__: key for panel, key in keys.items()}

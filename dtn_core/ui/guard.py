@@ -1,0 +1,207 @@
+"""The guard at the app's door: every request and every WebSocket passes it before anything else sees them. It tells who
+calls, and refuses other sites' pages, callers without a password where one is wanted, what the app doesn't serve, and
+too much at a time."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import secrets
+from collections import Counter
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from .doors import NOBODY, UNKNOWN, Doors, Viewer, digest, is_local
+from .gradio_internals import logged_in, request_of_call
+from .rates import BUSY, Rates
+
+LARGEST_BODY = 128 << 20
+"""Bytes of a request at most, uploads aside: a photo as base64, and what was edited on it."""
+
+SOCKETS = 8
+"""Live sessions and videos of one address at a time, of those who aren't at this computer."""
+
+COOKIE = "dtn-viewer"
+"""Whose the runs are that somebody starts without an account; pages can't read it."""
+
+_PUBLIC = r"config/?|login/?|logout|assets/.*|static/.*|svelte/.*|theme\.css|favicon\.ico|robots\.txt|manifest\.json"
+_API = r"info/?|openapi\.json|queue/\w+|(?:run|api|call)/.*|cancel|reset/?|upload|upload_progress|component_server/?"
+OPEN = re.compile(
+    rf"/(?:|{_PUBLIC}|live(?:/.*)?|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
+    r"|heartbeat/.*|stream/.*|file=(?!\w+:).*))"
+)
+"""What is served at all. gradio has more: pages of its own making that write sessions to the disk, fetch addresses for
+the caller, or tell how much the app is used."""
+
+BEFORE_LOGIN = re.compile(rf"/(?:|{_PUBLIC}|gradio_api/(?:user/?|login_check/?|app_id/?|startup-events|theme\.css))")
+"""What is served without a password where one is wanted: the page that asks for it."""
+
+_CALLER: ContextVar[Viewer] = ContextVar("caller", default=NOBODY)
+
+
+def caller() -> Viewer:
+    """Whose call is being answered: in a handler of gradio, a route or a WebSocket. Elsewhere, `NOBODY`."""
+    request, session = request_of_call()
+    if request is None:
+        return _CALLER.get()
+    viewer: Viewer = request.scope.get("dtn.viewer", NOBODY)
+    if viewer.id == UNKNOWN and session:  # a program without cookies; the name of its session is as good as a secret
+        return viewer._replace(id=f"session:{digest(session)}")
+    return viewer
+
+
+def is_own_page(connection: HTTPConnection) -> bool:
+    """Whether a request comes from a page of this app, or from a program: other sites' pages may not use it."""
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return True
+    hosts = {connection.headers.get(name, "") for name in ("host", "x-forwarded-host")}
+    return urlsplit(origin).netloc in hosts - {""}
+
+
+class RefusedError(Exception):
+    """status: of HTTP; the text is for people."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Guard:
+    """As ASGI middleware. largest: bytes of an upload of somebody who isn't at this computer, 0 for none."""
+
+    def __init__(self, app: ASGIApp, doors: Doors, rates: Rates, largest: int = 0) -> None:
+        self._app, self._doors, self._rates, self._largest = app, doors, rates, largest
+        self._sockets: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+        viewer, cookie = self._viewer(connection)
+        scope["dtn.viewer"] = viewer
+        _CALLER.set(viewer)
+        try:
+            self._check(connection, path, viewer)
+        except RefusedError as refused:
+            await _refuse(scope, receive, send, refused)
+            return
+        if scope["type"] == "websocket":
+            await self._socket(viewer, scope, receive, send)
+        else:
+            await self._app(scope, receive, _with_cookie(send, cookie) if cookie and path == "/" else send)
+
+    def _viewer(self, connection: HTTPConnection) -> tuple[Viewer, str]:
+        """Who calls, and the cookie to give them, or ""."""
+        peer, headers = connection.client.host if connection.client else "", connection.headers
+        local = is_local(peer, connection.scope.get("http_version", ""), headers)
+        who, cookie = UNKNOWN, ""
+        known = connection.cookies.get(COOKIE, "")
+        if self._doors.accounts:
+            user = logged_in(connection)
+            who = f"account:{digest(user)}" if user else UNKNOWN
+        elif re.fullmatch(r"[\w-]{22,64}", known):
+            who = f"session:{digest(known)}"
+        else:
+            cookie = secrets.token_urlsafe(24)
+        viewer = self._doors.viewer(local, who, _address(peer, headers))
+        return viewer, "" if viewer.home else cookie
+
+    def _check(self, connection: HTTPConnection, path: str, viewer: Viewer) -> None:
+        """Raise RefusedError for what may not pass."""
+        method = connection.scope.get("method", "GET")
+        if not is_own_page(connection):
+            raise RefusedError(403, "This comes from a page of another site. A proxy must pass the name on: Host.")
+        if not OPEN.fullmatch(path):
+            raise RefusedError(404, "Not found")
+        if self._doors.accounts and not logged_in(connection) and not BEFORE_LOGIN.fullmatch(path):
+            raise RefusedError(401, "Not authenticated")
+        if method == "POST" and path.startswith("/login") and not self._rates.take("login", viewer.address, 10, 60):
+            raise RefusedError(429, BUSY)
+        if method in ("POST", "PUT", "PATCH"):
+            self._check_body(connection, path, viewer)
+        if not viewer.home:
+            self._check_rate(path, method, viewer)
+
+    def _check_rate(self, path: str, method: str, viewer: Viewer) -> None:
+        """What costs work is counted for each address: the queue and what goes past it, sockets, and all calls."""
+        takes = self._rates.take
+        work = re.match(r"/(?:gradio_api/(?:queue/join|api|run|call|component_server|upload)|live/)", path)
+        if not takes("all", viewer.address, 600, 10) or (
+            work and method != "GET" and not takes("work", viewer.address, 300, 10)
+        ):
+            raise RefusedError(429, BUSY)
+
+    def _check_body(self, connection: HTTPConnection, path: str, viewer: Viewer) -> None:
+        length = connection.headers.get("content-length", "")
+        if "transfer-encoding" in connection.headers or not length.isdecimal():
+            raise RefusedError(411, "A request tells its length: Content-Length.")
+        if not path.startswith("/gradio_api/upload"):
+            if int(length) > LARGEST_BODY:
+                raise RefusedError(413, f"A request holds at most {LARGEST_BODY >> 20} MB.")
+            return
+        if viewer.training != "all":
+            raise RefusedError(403, "Uploads are not allowed here.")
+        if viewer.home:
+            return
+        if int(length) > self._largest + 65536:  # what is around the file
+            raise RefusedError(413, f"An upload holds at most {self._largest >> 20} MB.")
+        for who, share in ((viewer.address, 4), ("everybody", 16)):
+            if not self._rates.take("bytes", who, share * self._largest, 86400, int(length)):
+                raise RefusedError(429, BUSY)
+
+    async def _socket(self, viewer: Viewer, scope: Scope, receive: Receive, send: Send) -> None:
+        if not viewer.home and self._sockets[viewer.address] >= SOCKETS:
+            socket = WebSocket(scope, receive, send)
+            await socket.accept()
+            await socket.send_json({"error": BUSY.capitalize()})
+            await socket.close(1013)
+            return
+        self._sockets[viewer.address] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._sockets[viewer.address] -= 1
+            if not self._sockets[viewer.address]:
+                del self._sockets[viewer.address]
+
+
+def _address(peer: str, headers: MutableMapping[str, Any] | Any) -> str:
+    """Where a call comes from, of IPv6 the network. A proxy on this computer is looked through by the server (uvicorn);
+    on a Space all calls come by its proxy, which names the caller."""
+    if os.environ.get("SPACE_ID"):
+        peer = headers.get("x-forwarded-for", peer).split(",")[0].strip()
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer[:64]
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else peer
+
+
+def _with_cookie(send: Send, value: str) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            cookie = f"{COOKIE}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+            message["headers"] = [*message.get("headers", []), (b"set-cookie", cookie.encode())]
+        await send(message)
+
+    return sending
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, refused: RefusedError) -> None:
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).close(1008)
+        return
+    # gradio's page reads "detail" or "error", programs either
+    answer = JSONResponse({"detail": str(refused), "error": str(refused)}, refused.status)
+    await answer(scope, receive, send)
