@@ -21,6 +21,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from dtn_core.training import launcher, status
+from dtn_core.ui import app as application
 from dtn_core.ui import doors, guard
 from dtn_core.ui.doors import Doors, Viewer, is_local, is_local_name
 from dtn_core.ui.rates import Rates
@@ -622,6 +623,30 @@ def test_another_word_is_refused(monkeypatch, capsys):
     assert script.main([]) == 2
     assert capsys.readouterr().err == "app.py: DTN_TRAINING=yes: write all, tiny or off.\n"
     assert doors.training_word("tiny") == "tiny"
+
+
+def test_security_md_says_what_holds():
+    text = " ".join((ROOT / "SECURITY.md").read_text("utf-8").split())
+    for words in (
+        f"{strangers.EACH} runs each and {strangers.ALL} in all, {strangers.STEPS:,} steps",
+        f"{strangers.PICTURES:,} pictures a set",
+        f"{strangers.LARGEST >> 20} MB an upload and {strangers.UPLOADED >> 30} GB of all",
+        f"{application.QUEUE} tasks wait at most; a request holds {guard.LARGEST_BODY >> 20} MB",
+    ):
+        assert words in text
+    assert (strangers.SECONDS, strangers.GRACE, strangers.KEPT, guard.SOCKETS) == (3600, 600, 24 * 3600, 8)
+    flags = {flag for action in add_doors_to_parser() for flag in action.option_strings} - {"-h", "--help"}
+    assert {flag for flag in flags if flag not in text} == set()
+
+
+def add_doors_to_parser():
+    import argparse
+
+    import app as script
+
+    parser = argparse.ArgumentParser()
+    script.add_doors(parser)
+    return parser._actions
 
 
 def test_every_setting_that_is_a_path_is_known():

@@ -200,7 +200,7 @@ def read_status(path: Path, before: RunStatus | None = None) -> RunStatus:
         path, path.name, config, status, why, fold.step, fold.steps or (config.steps if config else 0), fold.device,
         fold.started, fold.updated, fold.seconds, fold.rate, _eta(fold) if status == "running" else None, fold.memory,
         fold.curves, tuple((step, path / name) for step, name in fold.samples), exports,
-        fold.bests[-1] if fold.bests else None, tuple(fold.messages), _text(path / "notes.txt"), _owner(path),
+        fold.bests[-1] if fold.bests else None, tuple(fold.messages), _text(path / "notes.txt"), owner_of(path),
         fold,
     )  # fmt: skip
 
@@ -379,7 +379,8 @@ def _exports(path: Path, step: int) -> tuple[tuple[int, Path], ...]:
     return tuple(found)
 
 
-def _owner(path: Path) -> str:
+def owner_of(path: Path) -> str:
+    """See `RunStatus.owner`. Raises nothing."""
     try:
         return str(json.loads(_text(path / "run.json")).get("owner") or "")
     except (ValueError, AttributeError):

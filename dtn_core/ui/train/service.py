@@ -138,7 +138,7 @@ class TrainService:
         viewer = self.allow()
         if self.tiny or not file:
             raise UserError("uploads are not allowed here." if self.tiny else "no file came. Upload it again.")
-        uploads.forget(self.runs, self._used())
+        self.forget_uploads()
         if viewer.home:
             return uploads.keep(Path(file), self.runs)
         try:
@@ -148,6 +148,12 @@ class TrainService:
             raise
         path = uploads.keep(Path(file), self.runs, f"{strangers.tag(viewer)}-")
         return path.relative_to(self.runs.absolute())
+
+    def forget_uploads(self) -> None:
+        """Delete uploads that no run uses and that have waited long enough."""
+        self.allow_any()
+        if any((self.runs / "uploads").glob("*/")):
+            uploads.forget(self.runs, self._used())
 
     def _used(self) -> list[str]:
         return [path for run in self.everything() for path in _sources(run)]

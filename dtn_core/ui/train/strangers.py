@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ...checkpoint import SHIPPED
 from ...config import PRESETS, Config
 from ...errors import UserError
-from ...training import launcher
-from ...training.status import RunStatus, holder
-from ..doors import UNKNOWN, Viewer, digest
+from ...training import launcher, status
+from ...training.status import RunStatus
+from ..doors import UNKNOWN, Viewer, at_home, digest
 from ..rates import BUSY, Rates
 
 if TYPE_CHECKING:
@@ -165,22 +165,25 @@ def without_folders(text: str, runs: Path) -> str:
 def tidy(service: TrainService, now: float | None = None) -> None:
     """Stop strangers' runs that train for too long, and delete those that are over for long."""
     now = time.time() if now is None else now
-    for run in service.everything():
-        if not run.owner:
+    for path in status.runs_in(service.runs):
+        if not status.owner_of(path):  # of whoever uses this computer: not even read
             continue
+        run = status.read_status(path)
         with contextlib.suppress(UserError):  # it has ended meanwhile, or cannot be had: the next look tells
             if run.status in _ALIVE:
-                since = holder(run.path)[1] or now
+                since = status.holder(run.path)[1] or now
                 if now - since > SECONDS + GRACE:
                     launcher.force_stop(run.path)
                 elif now - since > SECONDS and run.status != "stopping":
                     launcher.ask(run.path, "stop")
             elif now - max(run.updated or 0, (run.path / "config.json").stat().st_mtime) > KEPT:
                 service.remove(run.path)
+    service.forget_uploads()
 
 
 def keep_tidy(service: TrainService) -> None:
-    """`tidy` for as long as the app runs, where others than the person at this computer may train."""
+    """`tidy` for as long as the app runs, also where training has been switched off since."""
+    service = replace(service, policy="all", who=at_home)
 
     def look() -> None:
         while True:
@@ -188,5 +191,4 @@ def keep_tidy(service: TrainService) -> None:
                 tidy(service)
             time.sleep(PACE)
 
-    if service.policy != "off":
-        threading.Thread(target=look, name="tidy", daemon=True).start()
+    threading.Thread(target=look, name="tidy", daemon=True).start()
