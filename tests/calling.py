@@ -13,11 +13,13 @@ from dtn_core.ui.train.fields import FIELDS
 
 
 class Caller:
-    """Somebody with a session and cookies of their own. headers: sent with every call."""
+    """Somebody with a session and cookies of their own. account: (user, password); headers: sent with every call."""
 
-    def __init__(self, url, **headers):
+    def __init__(self, url, account=None, **headers):
         self.http = httpx.Client(base_url=url, headers=headers, timeout=60)
         self.session = secrets.token_hex(6)
+        if account:
+            self.http.post("/login", data=dict(zip(("username", "password"), account))).raise_for_status()
         self.http.get("/")  # whose cookie stays
         config = self.http.get("/config").json()
         self.parts = {part["id"]: part["props"] for part in config.get("components", [])}

@@ -20,7 +20,8 @@ from tiny_digits import write_digits, write_judge
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from dtn_core.training import launcher, status
+from dtn_core.config import PRESETS
+from dtn_core.training import dry_run, launcher, status
 from dtn_core.ui import app as application
 from dtn_core.ui import doors, guard
 from dtn_core.ui.doors import Doors, Viewer, is_local, is_local_name
@@ -63,6 +64,11 @@ local = fixture(DTN_DATA="/my/data")
 tiny = fixture("--host", "0.0.0.0", "--training", "tiny")
 everything = fixture("--host", "0.0.0.0", "--training", "all", calm=False)
 closed = fixture("--host", "0.0.0.0", auth=("ann", "se:cret"), DTN_AUTH="ann:se:cret")
+
+
+trusted = fixture(
+    "--host", "0.0.0.0", "--training", "all", "--server-paths", auth=("ann", "a"), DTN_AUTH="ann:a\nbob:b"
+)
 
 
 def runs_of(server):
@@ -378,6 +384,28 @@ def test_http_1_0_is_a_proxy():
     assert not is_local("127.0.0.1", "1.1", {})
 
 
+def test_a_proxy_without_headers_shows_by_its_version(local):
+    """What nginx does where it is told nothing: HTTP/1.0, and this computer's name."""
+    (handler,) = Caller(local.url).find("Save the note", "click")
+    body = json.dumps({"fn_index": handler["id"], "data": [OWN["n"], "hacked"], "session_hash": "x"})
+    answers = []
+    for version in (10, 11):
+        connection = http.client.HTTPConnection(local.url.removeprefix("http://"), timeout=20)
+        connection._http_vsn, connection._http_vsn_str = version, f"HTTP/1.{version % 10}"
+        connection.request("POST", "/gradio_api/run/predict", body, {"Content-Type": "application/json"})
+        answers.append(connection.getresponse().read().decode())
+        if version == 10:
+            assert "hacked" not in (runs_of(local) / OWN["n"] / "notes.txt").read_text()
+    assert "turned off" in answers[0]
+    assert "Saved" in answers[1]
+    Caller(local.url).press("note", OWN["n"], "Not for others.")
+
+
+def test_a_check_that_takes_too_long_is_given_up(tmp_path):
+    with pytest.raises(ValueError, match="took longer than"):
+        dry_run.run_isolated(PRESETS["digits-tiny"], None, tmp_path, 0.05)
+
+
 @pytest.mark.parametrize(
     ("host", "own"),
     [
@@ -473,6 +501,18 @@ def test_accounts(tmp_path, monkeypatch):
         assert "secret" not in str(error.value)
     with pytest.raises(ValueError, match="cannot be read"):
         doors.accounts([], str(tmp_path / "none"))
+
+
+def test_accounts_own_runs_and_name_paths_where_that_is_switched_on(trusted):
+    ann, bob = (Caller(trusted.url, account=account) for account in (("ann", "a"), ("bob", "b")))
+    name = started(ann.form("start", preset="digits-tiny"))
+    assert ended(trusted, name) == "done"
+    assert "somebody else" in deed(bob, "note", name)
+    assert "somebody else" in deed(ann, "note", OWN["n"])
+    assert OWN["private"] in bob.page()
+    assert "/no/such/path" in bob.form("check", **folders(s="/no/such/path", t="/no"))
+    assert "is deleted" in deed(Caller(trusted.url, account=("ann", "a")), "delete", name)
+    assert "--server-paths" in trusted.log()
 
 
 def test_runs_belong_to_the_account():

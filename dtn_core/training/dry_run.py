@@ -60,16 +60,20 @@ class DryRun:
     problems: tuple[str, ...]
 
 
-def run_isolated(config: configs.Config, data: str | None, runs: Path) -> DryRun:
-    """Look in a process of its own, whose memory can be measured and which leaves nothing behind. Raises UserError as
-    the training itself would for bad input."""
+def run_isolated(config: configs.Config, data: str | None, runs: Path, seconds: float | None = None) -> DryRun:
+    """Look in a process of its own, whose memory can be measured and which leaves nothing behind. seconds: the longest
+    that may take, None for any. Raises UserError as the training itself would for bad input."""
     command = [sys.executable, "-m", "dtn_core", "train", "-", "--dry-run", "--json", "--runs", str(runs)]
     command += ["--data", data] if data else []
     package = str(PACKAGE.parent)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
-    done = subprocess.run(
-        command, input=json.dumps(configs.to_dict(config)), capture_output=True, text=True, env=environment
-    )
+    values = json.dumps(configs.to_dict(config))
+    try:
+        done = subprocess.run(
+            command, input=values, capture_output=True, text=True, env=environment, timeout=seconds
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise UserError(f"the check took longer than {seconds:.0f} s. Give fewer pictures.") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it was killed, perhaps for lack of memory"])[-1]
         raise UserError(last.removeprefix("error: "))

@@ -129,7 +129,7 @@ def training_word(flag: str | None) -> Policy | None:
 def accounts(flags: Sequence[str] = (), file: str | None = None) -> tuple[tuple[str, str], ...]:
     """USER:PASSWORD of --auth, of the lines of a file, and of DTN_AUTH in the environment, where a list of processes
     doesn't show them. Raises UserError for what is none, without repeating it."""
-    lines = [*flags, os.environ.pop("DTN_AUTH", "")]  # trainings have no use for it
+    lines = [*flags, *os.environ.pop("DTN_AUTH", "").splitlines()]  # trainings have no use for it
     if file:
         try:
             lines += Path(file).read_text("utf-8").splitlines()

@@ -116,7 +116,7 @@ class TrainService:
             return dry_run.run_isolated(config, self.data(form), self.runs)
         self.rates.must("checks", viewer.address, 6, 60)
         try:
-            found = dry_run.run_isolated(config, self.data(form), self.runs)
+            found = dry_run.run_isolated(config, self.data(form), self.runs, strangers.CHECK)
         except UserError as error:
             raise UserError(strangers.without_folders(str(error), self.runs)) from None
         return replace(found, problems=tuple(strangers.without_folders(text, self.runs) for text in found.problems))

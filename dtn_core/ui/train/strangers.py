@@ -40,6 +40,9 @@ LARGEST, UPLOADED = 256 << 20, 4 << 30
 SECONDS, GRACE = 3600, 600
 """So long a run may train at a time until it is stopped, and so much later it is ended by force."""
 
+CHECK = 120
+"""Seconds that a look before a start may take; others wait for it."""
+
 KEPT = 24 * 3600
 """Seconds after its end that a run is kept."""
 
