@@ -32,7 +32,7 @@ from .avatars.choose import Decisions
 from .avatars.parameters import SPECS
 from .drawer import Drawer
 from .errors import UserError
-from .files import shipped
+from .files import parse_json, shipped
 from .networks import encoders
 from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
@@ -286,13 +286,20 @@ def _kept(tensor: Tensor, half: bool) -> Tensor:
     return tensor.half() if half and tensor.is_floating_point() else tensor
 
 
+_RECORDS = ("encoder", "generator", "upscaler", "avatar", "shared", "trained", "avatar_trained", "upscaler_trained")
+"""Entries of config.json that are objects, where they are there."""
+
+
 def read_config(directory: Path) -> dict[str, Any]:
     """config.json of a checkpoint directory, checked. Raises UserError if damaged or of a newer format."""
     try:
-        info = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-        version = info["format"]
+        info = parse_json((directory / "config.json").read_text(encoding="utf-8"))
+        version = dict(info)["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{directory}: config.json is damaged ({error}). Get the checkpoint again.") from None
+    for key in _RECORDS:
+        if not isinstance(info.get(key) or {}, dict):
+            raise UserError(f"{directory}: config.json's '{key}' is damaged (no object). Get the checkpoint again.")
     if version != FORMAT:
         raise UserError(f"{directory}: checkpoint format {version}, this version reads {FORMAT}. Update DTN Studio.")
     return info

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .files import parse_json
 
 try:
     from orjson import loads  # comes with gradio, and reads logs several times as fast
@@ -97,7 +99,7 @@ def encode(stamped: Stamped) -> str:
 
 def decode(line: str) -> Stamped:
     """The inverse of `encode`; unknown fields are ignored. Raises UserError on anything else."""
-    return from_entry(json.loads(line))
+    return from_entry(parse_json(line))
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[Stamped], int]:
@@ -126,7 +128,7 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
             entry = loads(line)
         except ValueError:
             try:
-                entry = json.loads(line.decode())  # knows NaN, which isn't JSON, but what a loss may become
+                entry = parse_json(line)  # knows NaN, which isn't JSON, but what a loss may become
             except ValueError:
                 continue
         if isinstance(entry, dict):
@@ -136,11 +138,50 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
 def from_entry(entry: Any) -> Stamped:
     """One object of `parse` → the event and its time. Raises UserError if it is none that this version knows."""
     try:
-        kind = _KINDS[entry["event"]]
+        kind = _KINDS[str(entry["event"])]
         values = {name: entry[name] for name in kind.__dataclass_fields__ if name in entry}
+        for name, value in values.items():
+            if not _FITS[kind.__dataclass_fields__[name].type](value):
+                raise TypeError(f"{name}={value!r:.40}")
+        if not is_number(entry["time"]):
+            raise TypeError("no time")
         return Stamped(kind(**values), float(entry["time"]))
     except (KeyError, TypeError) as error:
         raise UserError(f"not an event: {str(entry)[:80]!r} ({error})") from None
+
+
+def is_count(value: Any) -> bool:
+    """Whether it is a whole number from 0 on, of a size that means something."""
+    return type(value) is int and 0 <= value < 1 << 53
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number, and finite."""
+    return is_count(value) or (type(value) is float and math.isfinite(value))
+
+
+def is_figures(values: Any) -> bool:
+    """Whether these are losses: names and numbers, which may have become NaN or infinite."""
+    return isinstance(values, dict) and all(type(value) is float or is_number(value) for value in values.values())
+
+
+def check_figures(entries: Sequence[Mapping[str, Any]], losses: Iterable[list[Any]]) -> None:
+    """Raises ValueError unless these are `Stepped`, many at once. losses: the values of each."""
+    told = {name: [entry.get(name, 0) for entry in entries] for name in ("step", "rate", "memory", "time")}
+    good = all(map(is_count, told["step"] + told["memory"])) and all(map(is_number, told["rate"] + told["time"]))
+    others = (values for values in losses if set(map(type, values)) != {float})
+    if not good or not all(is_figures(dict(enumerate(values))) for values in others):
+        raise ValueError("no figures")
+
+
+_FITS = {
+    "int": is_count,
+    "float": is_number,
+    "str": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+    "dict[str, float]": is_figures,
+}
+"""The type of an event's field → whether a value is of it."""
 
 
 def is_known(entry: dict[str, Any]) -> bool:

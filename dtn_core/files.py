@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from .errors import UserError
 
@@ -17,6 +19,24 @@ def shipped(folder: str) -> Path:
     """A folder that comes with the package: beside it in a checkout, in it once installed (pyproject.toml)."""
     beside = PACKAGE.parent / folder
     return beside if (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / folder
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says. Raises ValueError if it is none, nested too deep to be read, or holds half a character, which
+    nothing could write again."""
+    try:
+        found = json.loads(text)
+        if (b"\\ud" if isinstance(text, bytes) else "\\ud") in text.lower():
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return found
+
+
+def lies_inside(name: str) -> bool:
+    """Whether a path stays in the directory it begins at."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def check_file(path: Path, what: str) -> Path:

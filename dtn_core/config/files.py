@@ -52,9 +52,11 @@ def to_dict(config: Config) -> dict[str, Any]:
 def from_dict(values: Mapping[str, Any]) -> Config:
     """The inverse of `to_dict`; takes files of earlier versions too. Raises UserError with one line for an unknown
     kind or setting, a wrong type, or a value out of bounds."""
+    if not isinstance(values, Mapping):
+        raise UserError("a configuration is an object of settings and their values.")
     values = upgrade(values)
     kind = values.pop("kind", None)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise UserError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     cls = KINDS[kind]
     _check_known(cls, values)
@@ -116,7 +118,8 @@ def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
             del values["domain"]
     else:
         return values
-    own = {f.name for f in fields(family[values["kind"]])} if values["kind"] in family else set()
+    known = family.get(values["kind"]) if isinstance(values["kind"], str) else None
+    own = {f.name for f in fields(known)} if known else set()
     of_others = {f.name: f.default for cls in family.values() for f in fields(cls) if f.name not in own}
     return {name: value for name, value in values.items() if value != of_others.get(name, MISSING)}
 

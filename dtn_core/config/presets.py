@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import parse_json
 from . import files
 from .files import Config
 from .schema import (
@@ -142,7 +142,7 @@ def find(name: str) -> tuple[Config, str]:
     if path.suffix != ".json":
         raise UserError(f"unknown preset '{name}'; known: {', '.join(PRESETS)}; or give a .json file.")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{name}: no configuration can be read from it ({error}).") from None
     if not isinstance(values, dict):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..evaluation import style_transfer
 from ..experiments import report as digit_report
-from ..files import shipped
+from ..files import parse_json, shipped
 from .tables import Source, Table, of_json, parse, words
 
 RESULTS = shipped("results")
@@ -50,7 +49,7 @@ TITLES = {
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object; None where there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

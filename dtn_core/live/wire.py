@@ -15,6 +15,7 @@ from PIL import Image as PILImage
 
 from ..avatars.rig import rig
 from ..errors import UserError
+from ..images import check_scans
 from ..types import Image
 from .session import SeenFace, Session
 
@@ -102,6 +103,7 @@ def decode(jpeg: bytes) -> Image:
         raise UserError(f"a frame has at most {LARGEST >> 20} MB.")
     try:
         with PILImage.open(io.BytesIO(jpeg), formats=("JPEG",)) as header:  # reads the size alone
+            check_scans(header)
             sides = header.size
     except (OSError, ValueError, SyntaxError):
         raise UserError("a frame must be a JPEG.") from None

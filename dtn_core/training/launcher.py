@@ -128,7 +128,7 @@ def write_notes(path: Path, text: str) -> None:
         raise UserError(f"notes of {len(text)} characters: {NOTES} at most. Shorten them.")
     if not (path / "config.json").exists():
         raise UserError(f"{path}: not a run directory.")
-    _write(path / "notes.txt", text)
+    _write(path / "notes.txt", text.encode("utf-8", "replace").decode())  # half a character can't be written
 
 
 def command(config: configs.Config, preset: str, runs: Path, data: str | None) -> str:

@@ -44,6 +44,7 @@ from .. import config as configs
 from .. import images
 from ..errors import UserError
 from ..events import Event, Noted, Stamped, encode, is_known, parse
+from ..files import parse_json
 from ..types import Image
 from . import states
 
@@ -125,7 +126,7 @@ class Run:
     def config_of(path: Path) -> configs.Config:
         """The settings of a run. Raises UserError if it isn't one, or is of another version."""
         try:
-            values = json.loads((path / "config.json").read_text(encoding="utf-8"))
+            values = parse_json((path / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: not a run directory ({error}).") from None
         try:
@@ -315,7 +316,7 @@ def _inherited(path: Path) -> BinaryIO | None:
 def _facts(path: Path) -> dict[str, Any]:
     """run.json's content; {} for runs that are older than it."""
     try:
-        facts = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        facts = parse_json((path / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import UserError
+from ..files import parse_json
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
@@ -32,7 +33,7 @@ def read(path: Path) -> dict[str, Any]:
     """The inverse of `write`. Raises UserError with one line if the file is damaged."""
     try:
         with safe_open(path, "pt") as file:
-            return _unflatten(json.loads(file.metadata()["plain"]), file)
+            return _unflatten(parse_json(file.metadata()["plain"]), file)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UserError(f"{path}: damaged ({reason.splitlines()[0]}).") from None

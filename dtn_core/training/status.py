@@ -4,7 +4,6 @@ trainings through this alone, whichever process does them."""
 from __future__ import annotations
 
 import fcntl
-import json
 import math
 import re
 import time
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import config as configs
-from ..events import Failed, Finished, Noted, Sampled, Saved, Started, from_entry, parse
+from ..events import Failed, Finished, Noted, Sampled, Saved, Started, check_figures, from_entry, is_count, parse
+from ..files import lies_inside, parse_json
 
 Status = Literal["starting", "running", "stopping", "done", "stopped", "early", "failed", "died", "unreadable"]
 Curves = dict[str, tuple[list[int], list[float]]]
@@ -134,7 +134,8 @@ class _Fold:
         try:
             marks = [(entry["step"], entry["time"]) for entry in block]
             columns = {name: [entry["losses"][name] for entry in block] for name in block[0]["losses"]}
-        except KeyError:  # they don't have the same names, or one has no step or time
+            check_figures(block, columns.values())
+        except (KeyError, ValueError):  # they don't have the same names, or one isn't what it should be
             if len(block) > 1:
                 for entry in block:
                     self._take_figures([entry])
@@ -159,7 +160,7 @@ class _Fold:
         self.updated = time
         if isinstance(event, Started | Finished | Failed):
             self.last, self.last_time = event, time
-        elif isinstance(event, Sampled):
+        elif isinstance(event, Sampled) and lies_inside(event.path):
             self.samples.append((event.step, event.path))
         elif isinstance(event, Saved) and event.best:
             self.bests.append(event.step)
@@ -365,15 +366,15 @@ def _settings(path: Path) -> tuple[configs.Config | None, str]:
 
 @lru_cache(256)
 def _parse_settings(text: str) -> configs.Config:
-    return configs.from_dict(json.loads(text))
+    return configs.from_dict(parse_json(text))
 
 
 def _exports(path: Path, step: int) -> tuple[tuple[int, Path], ...]:
     on_the_way = [config.parent for config in (path / "exports").glob("[0-9]*/config.json")]
     found = sorted((int(directory.name), directory) for directory in on_the_way if directory.name.isdecimal())
     try:
-        trained = json.loads((path / "export" / "config.json").read_text(encoding="utf-8")).get("trained") or {}
-        found.append((trained.get("step", step), path / "export"))
+        trained = parse_json((path / "export" / "config.json").read_text(encoding="utf-8")).get("trained") or {}
+        found.append((trained["step"] if is_count(trained.get("step")) else step, path / "export"))
     except (OSError, ValueError, AttributeError):
         pass  # there is none yet
     return tuple(found)

@@ -65,7 +65,7 @@ class Edit:
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.parameters = Parameters.from_dict(values.get("parameters"))
-        self.edited = [str(name) for name in values.get("edited", [])]
+        self.edited = _names(values.get("edited"))
         self.box = Box(*(float(v) for v in values.get("box") or (0, 0, 0, 0)))
 
     def face(self) -> Face:
@@ -77,7 +77,7 @@ def edits(value: str | None) -> list[Edit]:
     """The faces that a page has in its editor; those of a damaged value are none."""
     try:
         return [Edit(face) for face in json.loads(value or "{}").get("faces", [])]
-    except (ValueError, TypeError, AttributeError, UserError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return []
 
 
@@ -127,7 +127,7 @@ def draw(values: dict[str, Any]) -> dict[str, Any]:
 def more(values: dict[str, Any]) -> dict[str, Any]:
     """parameters, likely, keep, seed → avatars, see `likely.another`."""
     parameters = Parameters.from_dict(values.get("parameters"))
-    keep, seed = [str(name) for name in values.get("keep") or ()], values.get("seed", 0)
+    keep, seed = _names(values.get("keep")), values.get("seed", 0)
     if not isinstance(seed, int) or not 0 <= seed < 2**31:
         raise UserError("seed must be a whole number from 0 on.")
     return {"avatars": [drawn(one) for one in another(parameters, values.get("likely"), keep, seed=seed)]}
@@ -137,7 +137,7 @@ def more(values: dict[str, Any]) -> dict[str, Any]:
 def carry_over(values: dict[str, Any]) -> dict[str, Any]:
     """edited, source, target → parameters and svg of the target with the edits, and edited, see `roles.carry`."""
     source, target = (Parameters.from_dict(values.get(name)) for name in ("source", "target"))
-    parameters, carried = carry([str(name) for name in values.get("edited") or ()], source, target)
+    parameters, carried = carry(_names(values.get("edited")), source, target)
     return {**drawn(parameters), "edited": carried}
 
 
@@ -164,6 +164,12 @@ def pack(values: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"1 to {MOST} avatars are wanted.")
     avatars = [(str(one.get("name", "emoji")), Parameters.from_dict(one.get("parameters"))) for one in given]
     return {"url": data_url(archive(avatars, size=values.get("size", 512)), "application/zip")}
+
+
+def _names(values: Any) -> list[str]:
+    if not isinstance(values, list | tuple | None):
+        raise UserError("a list of names is wanted.")
+    return [str(name) for name in values or ()]
 
 
 def drawn(parameters: Parameters) -> dict[str, Any]:

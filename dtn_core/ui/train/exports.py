@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import secrets
 import shutil
 import time
@@ -14,6 +13,7 @@ from typing import Any
 from ... import checkpoint
 from ...config import TransferTraining, to_dict
 from ...errors import UserError
+from ...files import parse_json
 from ...training.status import RunStatus
 
 KEPT = 3600
@@ -102,7 +102,7 @@ def _figures(run: RunStatus) -> list[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

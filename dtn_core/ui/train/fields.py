@@ -3,7 +3,6 @@ way from what the fields hold to a configuration."""
 
 from __future__ import annotations
 
-import json
 import os
 import types
 import typing
@@ -28,6 +27,7 @@ from ...config import (
 from ...domains import digits
 from ...domains.styles import PACKS
 from ...errors import UserError
+from ...files import parse_json
 from ...training import NEEDS
 
 TASKS = {
@@ -266,7 +266,7 @@ def _with_extra(config: Config, text: str) -> Config:
         except UserError as error:
             raise UserError(str(error).removeprefix("--set ")) from None
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except ValueError as error:
         raise UserError(f"all settings: not JSON ({error}). Write key=value, one a line, or a JSON object.") from None
     return from_dict({**to_dict(config), **values})
