@@ -383,7 +383,7 @@ def _exports(path: Path, step: int) -> tuple[tuple[int, Path], ...]:
 def owner_of(path: Path) -> str:
     """See `RunStatus.owner`. Raises nothing."""
     try:
-        return str(json.loads(_text(path / "run.json")).get("owner") or "")
+        return str(parse_json(_text(path / "run.json")).get("owner") or "")
     except (ValueError, AttributeError):
         return ""
 
