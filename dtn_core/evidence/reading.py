@@ -17,6 +17,7 @@ from ..evaluation import schema as face_schema
 from ..experiments import report as digit_report
 from ..experiments.paper import PAPER
 from ..training.status import read_status
+from .computed import checked
 from .results import COMMANDS, FORMAT, RESULTS, about_of, read_json, suite_tables
 from .tables import Source, Table, of_json, parse, words
 
@@ -102,6 +103,8 @@ def read_computed(directory: Path, digest: str, results: Path = RESULTS) -> tupl
         return None, f"{path.name} is damaged or written by hand. Compute it again: {again}"
     if found.get("format") != FORMAT:
         return None, f"{path.name} is of another version (format {found.get('format')}). Compute it again: {again}"
+    if checked(found) is None:
+        return None, f"{path.name} is damaged or written by hand. Compute it again: {again}"
     if found.get("hash") != digest:
         return None, f"{path.name} is of {found.get('hash')}, not of {digest}. Compute it again: {again}"
     return found, ""

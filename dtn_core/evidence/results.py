@@ -9,6 +9,7 @@ from typing import Any
 from ..evaluation import style_transfer
 from ..experiments import report as digit_report
 from ..files import parse_json, shipped
+from .computed import checked
 from .tables import Source, Table, of_json, parse, words
 
 RESULTS = shipped("results")
@@ -86,7 +87,7 @@ def suites(results: Path = RESULTS) -> dict[str, list[Table] | str]:
             if report is None:
                 raise ValueError
             found[title] = suite_tables(path.stem, report)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
             found[title] = f"results/{path.name} is damaged, of another version, or by hand. Measure again: `{again}`"
     return found
 
@@ -95,7 +96,7 @@ def overview(results: Path = RESULTS) -> Table:
     """What was computed of the shipped checkpoints, a row each."""
     rows = []
     for path in sorted((results / "evidence").glob("*.json")):
-        found = read_json(path) or {}
+        found = checked(read_json(path)) or {}
         questions = (found.get("reliability") or {}).get("questions") or {}
         errors = {name: row["ece"] for name, row in questions.items() if row.get("ece") is not None}
         if found.get("format") != FORMAT:

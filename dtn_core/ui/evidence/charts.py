@@ -145,7 +145,7 @@ def chart_of_f(computed: Mapping[str, Any], name: str) -> str:
             paths.append(f'<path class="{kind} mark-{part}" d="{d}"/>')
             keys.append(f'<b class="{kind}">{escape(label)}</b> {len(points[part])}')
     shares = " and ".join(f"{100 * v:.0f}%" for v in found["explained"])
-    about = f"{found['method']} of the standardised features; the axes hold {shares} of their variance"
+    about = f"{escape(found['method'])} of the standardised features; the axes hold {shares} of their variance"
     return (
         f'<figure class="chart map" data-name="Map of f, {escape(name)}"><figcaption><span>{escape(name)}</span>'
         f"<i>{' · '.join(keys)}</i></figcaption>"
