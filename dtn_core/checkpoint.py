@@ -33,7 +33,7 @@ from .avatars.parameters import SPECS
 from .drawer import Drawer
 from .errors import UserError
 from .files import parse_json, shipped
-from .networks import encoders
+from .networks import bounds, encoders
 from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
 from .networks.generator import FromPicture, untruncated
@@ -159,7 +159,14 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     drawer = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
     if drawer and drawer.reader != "f" and not paints:
         raise UserError(f"{directory}: its c reads what a generator paints. Join it to a translation first.")
-    return Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer)
+    made = Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer)
+    side = 32 if sees(info) == "digits" else 64
+    with bounds.reading(directory, "encoder"), torch.no_grad():  # its parts may not go together
+        x = torch.zeros(1, 3, side, side, device=device)
+        y = bounds.check_picture(made.transfer(x)) if g else None
+        if drawer:
+            drawer(x, None if drawer.reader == "f" else y[:, :3])
+    return made
 
 
 def load_encoder(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> nn.Module:
@@ -179,22 +186,29 @@ def load_drawer(name_or_dir: str | os.PathLike[str], device: str | torch.device 
 
 def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device) -> Drawer:
     config = _entry(directory, info, "avatar")
-    try:
+    with bounds.reading(directory, "avatar"):
         if config.get("encoder"):
-            f = fill(encoders.build(config["encoder"]), directory, "avatar-encoder")
-        head = AvatarHead(**config["head"]) if config["head"] else None
-        picture = PictureHead(**config["picture"]) if config["picture"] else None
-        parts = {"standardise": Standardise(torch.zeros(f.dim), torch.ones(f.dim)), "head": head, "picture": picture}
-        nets = nn.ModuleDict({name: net for name, net in parts.items() if net is not None})
+            own = bounds.build(encoders.build, config["encoder"], _stored(directory, "avatar-encoder"))
+            f = fill(own, directory, "avatar-encoder")
         if config["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
             raise UserError(f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again.")
+        heads = {name: config[name] for name in ("head", "picture")}
+        nets = bounds.build(lambda heads: _avatar_nets(f, **heads), heads, _stored(directory, "avatar"))
         decisions = Decisions.from_dict(config["decisions"])
-    except (TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{directory}: config.json's 'avatar' is damaged ({error}). Get it again.") from None
     fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
     f = f.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     mark = weights_hash(directory, "avatar*.safetensors")
-    return Drawer(config["style"], f, nets["standardise"], head, picture, decisions, mark)
+    parts = dict(nets.items())
+    return Drawer(config["style"], f, parts["standardise"], parts.get("head"), parts.get("picture"), decisions, mark)
+
+
+def _avatar_nets(f: nn.Module, head: dict[str, Any] | None, picture: dict[str, Any] | None) -> nn.ModuleDict:
+    nets = nn.ModuleDict({"standardise": Standardise(torch.zeros(f.dim), torch.ones(f.dim))})
+    if head:
+        nets["head"] = AvatarHead(**head)
+    if picture:
+        nets["picture"] = PictureHead(**picture)
+    return nets
 
 
 def save(
@@ -235,52 +249,6 @@ def save(
     return directory
 
 
-def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:
-    """Write a translation together with what was trained apart, as one checkpoint: an upscaler (kind "upscaler"), c
-    (kind "avatar"), or f (kind "encoder"), which is the translation's own and is then shared, not copied."""
-    source, other = find(translation), find(part)
-    info, config = read_config(source), read_config(other)
-    parts = ("upscaler", "avatar", "encoder") if info.get("kind") == "transfer" else ("encoder",)
-    if info.get("kind") not in TRANSLATIONS or config.get("kind") not in parts:
-        raise UserError(
-            "a translation and an upscaler, an avatar or an encoder are wanted, "
-            f"not {info.get('kind')} and {config.get('kind')}."
-        )
-    tensors = {path.stem: read_tensors(source, path.stem) for path in source.glob("*.safetensors")}
-    shared = dict(info.get("shared", {}))
-    if config["kind"] == "upscaler":
-        tensors["upscaler"] = read_tensors(other, "upscaler")
-        info |= {"upscaler": config["upscaler"], "upscaler_trained": config["trained"]}
-    elif config["kind"] == "avatar":
-        f = read_tensors(other, "encoder")
-        tensors.pop("avatar-encoder", None)
-        shared.pop("avatar-encoder", None)
-        tensors["avatar"] = read_tensors(other, "avatar")
-        info |= {"avatar": config["avatar"], "avatar_trained": config["trained"]}
-        if config["encoder"] != info["encoder"] or not _same(f, read_tensors(source, "encoder")):
-            tensors["avatar-encoder"] = f
-            info["avatar"] = {**config["avatar"], "encoder": config["encoder"]}
-    else:
-        if other.resolve().parent != SHIPPED.resolve():  # it will be found by its name
-            raise UserError(f"{other}: only an encoder in {SHIPPED} can be shared. Copy it there first.")
-        f = read_tensors(other, "encoder")
-        same = [stem for stem in ("encoder", "avatar-encoder") if stem in tensors and _same(f, tensors[stem])]
-        if not same:
-            raise UserError(f"{translation} has another f than {part}, or shares it already.")
-        for stem in same:
-            del tensors[stem]
-            shared[stem] = {"checkpoint": other.name, "hash": weights_hash(other)}
-    info.pop("format")
-    target = save(directory, info | ({"shared": shared} if shared else {}), tensors)
-    for stem in {"encoder", "avatar-encoder"} - tensors.keys():
-        (target / f"{stem}.safetensors").unlink(missing_ok=True)
-    return target
-
-
-def _same(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
-
 def _kept(tensor: Tensor, half: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if half and tensor.is_floating_point() else tensor
@@ -310,12 +278,21 @@ def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
     missing, damaged or another than config.json says."""
     path = _file(directory, stem)
     try:
-        tensors = load_tensors(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{directory}: {path.name} is missing. Get the checkpoint again.") from None
-    except (OSError, SafetensorError) as error:
+        tensors = load_tensors(_stored(directory, stem).read_bytes())
+        bounds.check_finite(tensors)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:  # KeyError: a type that torch hasn't
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"{path}: damaged or cut short ({error}). Get the checkpoint again.") from None
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+
+
+def _stored(directory: Path, stem: str) -> Path:
+    """As `_file`. Raises UserError if it is missing."""
+    path = _file(directory, stem)
+    if not path.is_file():
+        raise UserError(f"{directory}: {path.name} is missing. Get the checkpoint again.")
+    return path
 
 
 def _file(directory: Path, stem: str) -> Path:
@@ -360,16 +337,18 @@ def _from_package(module: nn.Module, key: str) -> bool:
 
 
 def _encoder(directory: Path, info: dict[str, Any]) -> nn.Module:
-    f = encoders.build(_entry(directory, info, "encoder"))
-    if _file(directory, "encoder").exists():
-        fill(f, directory, "encoder")
-    elif any(part["name"] not in ("dlib", "facenet") for part in _parts(info["encoder"])):
-        raise UserError(f"{directory}: encoder.safetensors is missing. Get the checkpoint again.")
-    return f
+    config, path = _entry(directory, info, "encoder"), _file(directory, "encoder")
+    with bounds.reading(directory, "encoder"):
+        bounds.check(config)
+        own = [part for part in _parts(config) if part.get("name") not in ("dlib", "facenet")]
+        if own:
+            bounds.build(lambda _: nn.ModuleList(map(encoders.build, own)), config, _stored(directory, "encoder"))
+        f = encoders.build(config)
+    return fill(f, directory, "encoder") if path.exists() else f
 
 
 def _parts(config: dict[str, Any]) -> list[dict[str, Any]]:
-    return config["parts"] if config["name"] == "side-by-side" else [config]
+    return config["parts"] if config.get("name") == "side-by-side" else [config]
 
 
 def _entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
@@ -379,10 +358,8 @@ def _entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _make(build: Callable[[dict[str, Any]], nn.Module], directory: Path, info: dict[str, Any], stem: str) -> Any:
-    try:
-        module = build(_entry(directory, info, stem))
-    except (TypeError, KeyError, RuntimeError) as error:  # RuntimeError: impossible sizes
-        raise UserError(f"{directory}: config.json's '{stem}' is damaged ({error}). Get it again.") from None
+    with bounds.reading(directory, stem):
+        module = bounds.build(build, _entry(directory, info, stem), _stored(directory, stem))
     return fill(module, directory, stem)
 
 

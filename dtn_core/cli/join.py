@@ -22,10 +22,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from .. import checkpoint
+    from .. import joining
 
     try:
-        made = checkpoint.join(arguments.translation, arguments.part, arguments.output)
+        made = joining.join(arguments.translation, arguments.part, arguments.output)
     except OSError as error:
         raise UserError(f"{arguments.output}: cannot be written ({error.strerror}). Choose another.") from None
     runner.log(f"{made}: written")

@@ -2,7 +2,7 @@
 
 import torch
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, joining
 from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, Decisions
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
@@ -38,4 +38,4 @@ def write_drawing_checkpoint(translation, directory, style="avataaars", reader="
     info = {"kind": "avatar", "encoder": drawer.f.config, "avatar": drawer.describe(), "trained": {}}
     tensors = {"encoder": drawer.f.state_dict(), "avatar": drawer.tensors()}
     part = checkpoint.save(directory.parent / f"{directory.name}-c", info, tensors)
-    return checkpoint.join(translation, part, directory)
+    return joining.join(translation, part, directory)

@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from made_photos import write_photos
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, joining
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS
 from dtn_core.domains.styles import sample_parameters
@@ -61,7 +61,7 @@ def test_c_trains_resumes_and_joins_a_translation(data, encoder, translation, tm
     (avatar,) = drawer(torch.rand(1, 3, 64, 64))
     assert avatar.parameters.style == "avataaars"
     assert all(0 <= p <= 1 for p in avatar.sure.values())
-    joined = checkpoint.load(checkpoint.join(translation, made, tmp_path / "joined"))
+    joined = checkpoint.load(joining.join(translation, made, tmp_path / "joined"))
     assert joined.drawer is not None
     assert joined.drawer.f is joined.f  # the same f isn't stored or computed twice
     assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
@@ -75,11 +75,11 @@ def test_another_f_comes_along(data, encoder, translation, tmp_path):
         tmp_path / "f", {"kind": "encoder", "encoder": other.config}, {"encoder": other.state_dict()}
     )
     _, made = run_training(replace(TINY, encoder=str(path), steps=2), "avatar", tmp_path, str(data))
-    joined = checkpoint.load(checkpoint.join(translation, made, tmp_path / "joined"))
+    joined = checkpoint.load(joining.join(translation, made, tmp_path / "joined"))
     assert joined.drawer.f is not joined.f
     assert torch.allclose(next(joined.drawer.f.parameters()), next(other.parameters()), atol=1e-3)
     _, again = run_training(replace(TINY, encoder=encoder, steps=2), "avatar", tmp_path, str(data))
-    checkpoint.join(tmp_path / "joined", again, tmp_path / "joined")
+    joining.join(tmp_path / "joined", again, tmp_path / "joined")
     assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
 
 
