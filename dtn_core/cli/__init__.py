@@ -7,6 +7,7 @@ does it."""
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -37,13 +38,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        return arguments.run(arguments)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise UserError(f"{error.filename}: name too long. Use a shorter one.") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code. With --json an error is one JSON object, too."""
     argv = sys.argv[1:] if argv is None else argv
     code, problem = 0, None
     try:
         arguments = build_parser().parse_args(argv)
-        code = arguments.run(arguments)
+        code = _run(arguments)
     except UserError as error:
         log(f"error: {error}")
         code, problem = 2, str(error)

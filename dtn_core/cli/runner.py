@@ -124,7 +124,7 @@ def pair(
         error, (source, target) = job.error, job[:2]
         if target is None:
             pass
-        elif target.resolve() == source.resolve():
+        elif job.fetch is None and target.resolve() == source.resolve():
             error = f"{source}: the output would overwrite it. Choose another output."
         elif (first := taken.setdefault(target, source)) != source:
             error = f"{source}: would overwrite the output of {first}. Use another output folder."

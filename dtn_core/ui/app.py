@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
@@ -21,7 +22,7 @@ from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
 from .evidence.suites import SuiteRunner
 from .gradio_internals import show_when_opened, sleep_when_free
-from .guard import Guard, caller
+from .guard import Guard, caller, malformed
 from .live_socket import Live
 from .rates import Rates
 from .train import strangers
@@ -135,7 +136,10 @@ def launch(
             auth=list(doors.accounts) or None, enable_monitoring=False, mcp_server=False, strict_cors=True,
             # one file that anybody may see, since an empty list would leave it to the environment
             allowed_paths=[str(theme.ASSETS / "favicon.svg")],
-            app_kwargs={"routes": list(routes), "middleware": [guard]},
+            app_kwargs={
+                "routes": list(routes), "middleware": [guard],
+                "exception_handlers": {RequestValidationError: malformed},
+            },
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None

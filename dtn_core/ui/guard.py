@@ -14,8 +14,8 @@ from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -43,6 +43,8 @@ the caller, or tell how much the app is used."""
 
 BEFORE_LOGIN = re.compile(rf"/(?:|{_PUBLIC}|gradio_api/(?:user/?|login_check/?|app_id/?|startup-events|theme\.css))")
 """What is served without a password where one is wanted: the page that asks for it."""
+
+MALFORMED = "The request isn't what this address takes. See docs/api.md."
 
 _CALLER: ContextVar[Viewer] = ContextVar("caller", default=NOBODY)
 
@@ -174,6 +176,11 @@ class Guard:
             self._sockets[viewer.address] -= 1
             if not self._sockets[viewer.address]:
                 del self._sockets[viewer.address]
+
+
+async def malformed(request: Request, error: Exception) -> Response:
+    """What gradio's routes can't take. FastAPI's own answer repeats the body, and fails where that isn't text."""
+    return JSONResponse({"detail": MALFORMED, "error": MALFORMED}, 422)
 
 
 def _address(peer: str, headers: MutableMapping[str, Any] | Any) -> str:

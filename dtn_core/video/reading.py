@@ -66,7 +66,9 @@ class Reader:
             why = "its codec is unknown" if pictures else "there are no pictures in it"
             raise UserError(f"{self.name}: {why}. Give a video, as MP4, MOV or WebM.")
         self.video = max(known, key=lambda s: s.width * s.height)
-        if self.video.width * self.video.height > MAX_PIXELS:
+        aspect = float(self.video.sample_aspect_ratio or 1)
+        self._aspect = aspect if 0.1 < aspect < 10 else 1.0
+        if self.video.width * self.video.height * max(1, self._aspect) > MAX_PIXELS:
             raise UserError(f"{self.name}: too large. Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most.")
         self.video.thread_type = "AUTO"
         self.video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
@@ -141,9 +143,9 @@ class Reader:
         unsaid = frame.colorspace == UNSPECIFIED and frame.height >= HD
         matrix = {"src_colorspace": "ITU709"} if unsaid and "yuv" in frame.format.name else {}
         picture = frame.reformat(format="rgb24", **matrix).to_ndarray()
-        aspect = float(self.video.sample_aspect_ratio or 1)
-        if aspect != 1 and 0.1 < aspect < 10:
-            size = max(1, round(picture.shape[1] * aspect)), picture.shape[0]
+        if self._aspect != 1:
+            height, width = picture.shape[:2]
+            size = max(1, min(round(width * self._aspect), MAX_PIXELS // height)), height
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
         picture = upright(picture, _matrix(frame))
         self.height = self.height or picture.shape[0]

@@ -113,7 +113,7 @@ def value(random: Random) -> Any:
     """One of `HOSTILE`, or something deep or long."""
     rare = random.randrange(40)
     if rare == 0:
-        return nested(random.choice((10, 500)))
+        return nested(random.choice((10, 200)))
     if rare == 1:
         return list(range(random.choice((10, 3000))))
     return random.choice(HOSTILE)
