@@ -113,7 +113,7 @@ class Reader:
             try:
                 for frame in self.video.decode(packet):
                     yield Frame(self._picture(frame), self._time(frame))
-            except (av.error.InvalidDataError, av.error.EOFError):
+            except av.error.FFmpegError:
                 self.damaged += packet is not None
 
     def _packets(self) -> Iterator[Packet | None]:
@@ -122,7 +122,7 @@ class Reader:
             for packet in self.container.demux([s for s in (self.video, self.sound) if s]):
                 if packet.size:  # else the end of a stream
                     yield packet
-        except (av.error.InvalidDataError, av.error.EOFError):
+        except av.error.FFmpegError:
             self.damaged += 1
         yield None
 

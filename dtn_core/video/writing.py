@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -133,7 +134,8 @@ class _Encoded:
         rate = next((rate for rate in RATES if rate <= (code.rate or RATES[0])), RATES[-1])
         layout = "mono" if code.channels == 1 else "stereo"
         self._stream = container.add_stream("aac", rate=rate, layout=layout)
-        self._resampler = AudioResampler("fltp", layout, rate, 1024)
+        self._resampled = partial(AudioResampler, "fltp", layout, rate, 1024)
+        self._resampler = self._resampled()
         self._start: Fraction | None = None
         self._samples = 0
 
@@ -141,7 +143,7 @@ class _Encoded:
         """Decode a packet, None at the end, and encode what it holds."""
         try:
             frames = self._reader.sound.decode(packet)
-        except (av.error.InvalidDataError, av.error.EOFError):
+        except av.error.FFmpegError:
             self._reader.damaged += packet is not None
             return
         for frame in frames:
@@ -153,7 +155,12 @@ class _Encoded:
             self._encode(frame)
 
     def _encode(self, frame: av.AudioFrame | None) -> None:
-        for piece in self._resampler.resample(frame):
+        try:
+            pieces = self._resampler.resample(frame)
+        except ValueError:  # the sound changes its form on the way
+            self._resampler = self._resampled()
+            pieces = self._resampler.resample(frame)
+        for piece in pieces:
             piece.pts = round((self._start or 0) * piece.sample_rate) + self._samples
             piece.time_base = Fraction(1, piece.sample_rate)
             self._samples += piece.samples

@@ -116,7 +116,7 @@ def value(random: Random) -> Any:
         return nested(random.choice((10, 200)))
     if rare == 1:
         return list(range(random.choice((10, 3000))))
-    return random.choice(HOSTILE)
+    return _copied(random.choice(HOSTILE))
 
 
 def nested(depth: int) -> Any:
