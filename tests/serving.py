@@ -46,10 +46,10 @@ def environment(home, **more):
 
 
 class Server:
-    """A running app: its url, and what it wrote."""
+    """A running app: its url, its process, and what it wrote."""
 
-    def __init__(self, url, home):
-        self.url, self.home = url, home
+    def __init__(self, url, home, pid):
+        self.url, self.home, self.pid = url, home, pid
 
     def writes(self):
         """Lines so far: what was opened for writing, made or renamed, in order."""
@@ -86,7 +86,7 @@ def serve(checkpoint, home, *more, auth=None, calm=True, **environ):
         Client(found[1], verbose=False, auth=auth).predict(
             BLANK, False, api_name="/emojify"
         )  # whatever loads late, now
-        yield Server(found[1], home)
+        yield Server(found[1], home, process.pid)
     finally:
         process.terminate()
         process.wait(20)

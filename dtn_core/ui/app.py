@@ -11,6 +11,7 @@ from pathlib import Path
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from .. import checkpoint
@@ -138,7 +139,7 @@ def launch(
             allowed_paths=[str(theme.ASSETS / "favicon.svg")],
             app_kwargs={
                 "routes": list(routes), "middleware": [guard],
-                "exception_handlers": {RequestValidationError: malformed},
+                "exception_handlers": dict.fromkeys((RequestValidationError, ClientDisconnect), malformed),
             },
         )  # fmt: skip
     except (OSError, OverflowError):

@@ -179,7 +179,8 @@ class Guard:
 
 
 async def malformed(request: Request, error: Exception) -> Response:
-    """What gradio's routes can't take. FastAPI's own answer repeats the body, and fails where that isn't text."""
+    """What gradio's routes can't take, or what didn't arrive whole. FastAPI's own answer repeats the body, and fails
+    where that isn't text."""
     return JSONResponse({"detail": MALFORMED, "error": MALFORMED}, 422)
 
 

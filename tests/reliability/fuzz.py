@@ -50,9 +50,9 @@ def work(name: str, numbers: range) -> None:
     print(json.dumps({"memory": limit_memory()}), file=told)
     for number in numbers:
         print(json.dumps({"number": number}), file=told)
-        start = time.monotonic()
+        case, start = door.case(number), time.monotonic()
         try:
-            outcome, what = attempt(door, door.case(number)), ""
+            outcome, what = attempt(door, case), ""
         except Exception as error:
             outcome, what = "harm", f"{type(error).__name__}: {str(error)[:300]}"
         print(json.dumps({"outcome": outcome, "what": what, "seconds": time.monotonic() - start}), file=told)

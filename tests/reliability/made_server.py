@@ -37,8 +37,8 @@ def server() -> Server:
     return made
 
 
-def check() -> None:
-    """Raises Harm where the app raised an error of its own, kept a file, or grew."""
+def check() -> str:
+    """Raises Harm where the app raised an error of its own, kept a file, or grew; returns what it printed since."""
     app = server()
     said = app.log()
     new, app.seen = said[app.seen :], len(said)
@@ -50,6 +50,9 @@ def check() -> None:
     left, app.before = now - app.before, now
     if left:
         raise Harm(f"keeps {', '.join(sorted(map(str, left))[:3])}")
-    pid = next(iter(re.findall(r"^pid (\d+)", said, re.M)), None)
-    if pid and (rss(pid) or 0) > MOST_MEMORY:
-        raise Harm(f"holds {rss(pid):.0f} MB")
+    held = rss(app.pid)
+    if held is None:
+        raise Harm("it has ended")
+    if held > MOST_MEMORY:
+        raise Harm(f"holds {held:.0f} MB")
+    return new

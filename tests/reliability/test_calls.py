@@ -16,7 +16,7 @@ from dtn_core.ui.evidence.suites import TINY
 
 from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import attacks, seeds
-from .made_server import check, server
+from .made_server import GRADIOS, check, server
 from .mutate import FEW, HOSTILE, disturbed, mutated, text, value
 from .test_avatars import asked, good
 
@@ -87,6 +87,8 @@ def enter(case: Case, place: Path) -> object:
             handler = next(h for h in me.handlers if h["api_name"] == case.name)
             answer = me.run(handler, *_list(case.data))
     except httpx.TransportError as error:
+        if GRADIOS in check():
+            return "no answer"
         raise Harm(f"no answer: {type(error).__name__}: {error}") from None
     finally:
         check()

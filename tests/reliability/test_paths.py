@@ -129,6 +129,9 @@ def cases() -> dict[str, tuple[bytes, str]]:
         "result",
     )
     made["a path without end"] = request("GET", "/" + "a" * 60_000), "result"
+    made["a frame that ends too soon"] = request("POST", "/live/frame?session=abcdefgh", b"abc", length=900), "result"
+    made["a call that ends too soon"] = request("POST", "/gradio_api/queue/join", JSON, length=900), "result"
+    made["a call that is no text"] = request("POST", "/gradio_api/queue/join", b"\x80\xff"), "result"
     made["deep JSON"] = request("POST", "/gradio_api/run/draw", b"[" * 100_000), "result"
     made["a deep call"] = request("POST", "/gradio_api/queue/join", b'{"data":' + b"[" * 100_000), "result"
     return made
