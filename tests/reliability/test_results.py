@@ -9,7 +9,8 @@ from random import Random
 from typing import NamedTuple
 
 from dtn_core.evidence import results
-from dtn_core.ui.evidence import views
+from dtn_core.evidence.computed import checked
+from dtn_core.ui.evidence import charts, views
 
 from .doors import Door, Harm, at_random, by_hand
 from .mutate import FEW, HOSTILE, json_bytes, text
@@ -37,6 +38,11 @@ def enter(case: Case, place: Path) -> object:
     (folder / "evidence").mkdir(parents=True)
     (folder / case.name).write_bytes(case.data)
     shown = views.suites(results.suites(folder)) + views.table(results.overview(folder))
+    if case.name.startswith("evidence") and (found := checked(results.read_json(folder / case.name))):
+        shown += charts.reliability(found, found, ["a", "b"]) + charts.by_group(found) + charts.chart_of_f(found, "a")
+        shown += str(charts.errors(found))
+        if near := found.get("neighbours"):
+            shown += views.table(views.copying_table(near))
     if "<script" in shown or "<svg onload" in shown:
         raise Harm("isn't escaped")
     return len(shown)
@@ -54,6 +60,14 @@ def cases() -> dict[str, tuple[Case, str]]:
         made[f"another: {i}"] = Case("other.json", text({"a": bad, "b": {"c": {"d": bad}, "e": {"d": 1}}})), "result"
     made["too deep"] = Case("live.json", b'{"a":' * 100_000), "result"
     made["deep"] = Case("live.json", b'{"a":' * 400 + b"1" + b"}" * 400), "result"
+    emoji = json.loads(good()["evidence/emoji.json"])
+    points = {"explained": [0.5, 0.2], "points": {"t": [[0, 0]], "s": []}}
+    for i, bad in enumerate(FEW):
+        for key in ("method", "explained", "points"):
+            one = text(emoji | {"map": {"method": "PCA", **points, key: bad}})
+            made[f"map, {key}: {i}"] = Case("evidence/emoji.json", one), "result"
+    no_points = text(emoji | {"map": {"method": "PCA", "explained": [0.5], "points": {}}})
+    made["a map of nothing"] = Case("evidence/emoji.json", no_points), "result"
     made["a name that is a tag"] = Case("<script>.json", b'{"<script>": {"a": {"b": 1}, "c": {"b": 2}}}'), "result"
     return made
 

@@ -107,6 +107,7 @@ def stretched(data: bytes, across: int, down: int) -> bytes:
 def cases() -> dict[str, tuple[bytes, str]]:
     good = seeds()
     mp4, large = good["mp4"], video(frames(1, 4000, 3000), sound=None)
+    mono, stereo = (video(frames(), "mpegts", "mpeg2video", sound="mp2", channels=n) for n in (1, 2))
     made = {f"good {name}": (data, "result") for name, data in good.items()}
     made |= {
         "nothing": (b"", "error"),
@@ -120,6 +121,8 @@ def cases() -> dict[str, tuple[bytes, str]]:
         "pixels without a size": (stretched(good["wide pixels"], 0, 0), ""),
         "pixels without height": (stretched(good["wide pixels"], 5, 0), ""),
         "pixels as wide as can be": (stretched(good["wide pixels"], 2**31 - 1, 1), ""),
+        "a codec that can't be opened": (good["mjpeg"].replace(b"MJPG", bytes(4)), "error"),
+        "sound that changes its form": (mono + stereo, "result"),
         "a playlist": (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "error"),
         "a list of files": (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "error"),
         "a picture": (pictures()["jpeg"], "error"),

@@ -126,7 +126,7 @@ MARKS = (("t", "line-2", "f(t)"), ("s", "line-1", "f(s)"), ("g", "line-0", "f(G(
 def chart_of_f(computed: Mapping[str, Any], name: str) -> str:
     """The map of f: a dot for each f(t), a square for each f(s), a cross for each f(G(s))."""
     found = computed.get("map")
-    if not found:
+    if not found or not any(found["points"].values()):
         return ""
     points, (width, height) = found["points"], MAP
     every = [spot for some in points.values() for spot in some]
