@@ -292,7 +292,8 @@ def _age(seconds: float) -> str:
 
 
 _CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f]")
-_BAR = re.compile(r"\d%\|.*\||\d+\w* \[\d+:\d\d")
+# bounded, or a long line of digits would take hours
+_BAR = re.compile(r"\d%\|[^|]{0,500}\||\w \[\d{1,9}:\d\d")
 # faulthandler's lists of threads and modules, below the line that tells what happened
 _LISTS = re.compile(r"\s|Current thread |Thread 0x|Extension modules:|<")
 

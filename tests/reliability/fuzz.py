@@ -165,11 +165,15 @@ def main(argv: list[str] | None = None) -> int:
 
         print(attempt(door, door.case(flags.case)))
         return 0
-    whole = sum(SHARES[name] for name in names)
     report: dict[str, Any] = {"seed": flags.seed, "python": platform.python_version(), "doors": {}}
+    if flags.output and flags.output.exists():  # doors that aren't tried now keep their figures
+        before = json.loads(flags.output.read_text("utf-8"))
+        report["doors"] |= before["doors"] if before["seed"] == flags.seed else {}
     for name in names:
         first = flags.seed * 10_000_000
-        report["doors"][name] = tried(name, range(first, first + -(-flags.cases * SHARES[name] // whole)))
+        report["doors"][name] = tried(
+            name, range(first, first + -(-flags.cases * SHARES[name] // sum(SHARES.values())))
+        )
         print(table({"doors": {name: report["doors"][name]}}).splitlines()[2], flush=True)
         for harm in report["doors"][name]["harms"]:
             print(f"  case {harm['case']}: {harm['what']}", flush=True)

@@ -151,6 +151,8 @@ def cases() -> dict[str, tuple[Case, str]]:
     secret = {**kinds["Sampled"], "path": "../../../secret.txt"}
     long = {**kinds["Noted"], "message": "x" * 20_000_000}
     wide = {**kinds["Stepped"], "losses": {f"l{i}": 0.1 for i in range(3000)}}
+    grid = good()["samples/000060.png"]
+    tall = grid[:20] + (4 * 34 * 30_000_000 + 2).to_bytes(4, "big") + grid[24:]
     made |= {
         "a sample outside": ({"events.jsonl": text(secret) + b"\n"}, "result"),
         "a line of 20 MB": ({"events.jsonl": b"\n".join([*lines, text(long), b""])}, "result"),
@@ -160,6 +162,9 @@ def cases() -> dict[str, tuple[Case, str]]:
         "deep settings": ({"config.json": b'{"a":' * 100_000}, "result"),
         "deep exports": ({"export/config.json": b"[" * 100_000, "run.json": b"[" * 100_000}, "result"),
         "other settings": ({"config.json": text(to_dict(PRESETS["upscaler"]))}, "result"),
+        "a log of digits": ({"log.txt": b"9" * 200_000, "events.jsonl": lines[0] + b"\n"}, "result"),
+        "a log of bars": ({"log.txt": b"1%|" * 80_000, "events.jsonl": lines[0] + b"\n"}, "result"),
+        "a sample of four billion rows": ({"samples/000060.png": tall}, "result"),
         "a long log": ({"log.txt": b"\x1b[31m\r" * 3_000_000}, "result"),
         "a lock of numbers": ({"lock": b"9" * 6000 + b"\n" + b"1e999\n"}, "result"),
         "a note without end": ({"": "x" * 1_000_000}, "result"),
