@@ -30,7 +30,7 @@ def test_a_table_end_to_end_with_drawn_digits(command, tmp_path):
     arguments = ("--suite", "table2", "--seeds", "0", "--limit", "20", "-o", output)
     code, out, err = command(*arguments)
     assert code == 0
-    assert "| DTN, nearest neighbours among G(s) |" in out
+    assert "| DTN, nearest neighbours among G(s), in pixels |" in out
     assert "s: drawn, n = 20 held out" in out
     assert sorted(path.name for path in (tmp_path / "runs").glob("0*")) == ["00001-digits-dtn", "00002-digits-adapted"]
     written = sorted(path.name for path in output.parent.iterdir() if not path.name.startswith("."))
@@ -52,7 +52,7 @@ def test_without_an_output_the_figures_lie_with_the_runs(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--suite", "table4"], "Choose one of all, table1, table2, table3, swap"),
+        (["--suite", "table4"], "Choose one of all, table1, table2, table3, amounts"),
         (["--seeds", "0,x"], "whole numbers"),
         (["--seeds", ""], "whole numbers"),
         (["--seeds", "0,-1"], "whole numbers from 0 up"),

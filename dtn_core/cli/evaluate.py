@@ -115,10 +115,13 @@ def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
         checkpoint.find(arguments.checkpoint)  # a name that is mistyped would mean hours of training
     data, runs = runner.digits_folder(arguments.data, arguments.download), Path(arguments.runs)
     tiny = "-tiny" * arguments.preset.endswith("-tiny")
-    taught = replace(configs.PRESETS["digits-f-tiny"], unlabelled=1.0) if tiny else configs.PRESETS["digits-f-adapted"]
+    small, presets = configs.PRESETS["digits-f-tiny"], configs.PRESETS
     setup = digits.Setup(
-        config, replace(configs.PRESETS[f"digits-f{tiny}"], absent=paper.ABSENT, steps=8 if tiny else 3000),
-        taught, configs.PRESETS[f"digits-adapted{tiny}"], arguments.judge, data, runs,
+        config, replace(presets[f"digits-f{tiny}"], absent=paper.ABSENT, steps=8 if tiny else 3000),
+        replace(small, unlabelled=1.0) if tiny else presets["digits-f-adapted"],
+        replace(small, contrastive=True) if tiny else presets["digits-f-contrastive"],
+        presets[f"digits-adapted{tiny}"], replace(small, seed=1) if tiny else presets["digits-judge-street"],
+        arguments.judge, data, runs,
         arguments.checkpoint or "digits", runner.log, arguments.limit,
     )  # fmt: skip
     output = Path(arguments.output or runs / "digits.json")

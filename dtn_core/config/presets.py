@@ -45,6 +45,13 @@ PRESETS: dict[str, Config] = {
         steps=2000, batch=64, lr=1e-3, start="digits-f", drawn=0.45, stylise=0.35, unlabelled=1.0, weight_decay=0.1,
         save_every=500, sample_every=1000,
     ),
+    "digits-f-contrastive": ClassifierTraining(
+        steps=3500, batch=96, lr=1.5e-3, contrastive=True, drawn=0.45, stylise=0.5, save_every=500, sample_every=1000
+    ),
+    "digits-judge-street": ClassifierTraining(
+        steps=3000, batch=96, lr=3e-3, seed=1, width=24, drawn=0.45, weight_decay=0.1, save_every=500,
+        sample_every=1000,
+    ),
     "digits-f-paper": ClassifierTraining(steps=4000, batch=128, net="paper", smoothing=0.0, save_every=500),
     "digits-adapted-tiny": ClassifierTraining(steps=8, batch=8, width=8, limit=64, through="digits", **_TINY),
     "digits-adapted": ClassifierTraining(

@@ -117,6 +117,7 @@ class _Classifier(Training):
     net: ClassVar[str] = "residual"
     drawn: ClassVar[float] = 0.0
     unlabelled: ClassVar[float] = 0.0
+    contrastive: ClassVar[bool] = False
     absent: ClassVar[int | None] = None
     through: ClassVar[str | None] = None
 
@@ -148,6 +149,11 @@ class ClassifierTraining(_Classifier):
     """Share of drawn street numbers in a batch of svhn."""
     unlabelled: Weight = 0.0
     """Pictures of MNIST without labels for each picture of svhn, pseudo-labelled by f's moving average."""
+    contrastive: bool = False
+    """Learn f without labels: two augmented views of a picture are to be nearer to each other than to the others'
+    (SimCLR). Labels train a linear probe of it only, which is no part of f's representation."""
+    temperature: Annotated[float, Field(gt=0, le=10)] = 0.2
+    """Of the contrastive loss."""
     balanced: bool = True
     """Correct the pseudo-labels under the assumption that all digits are equally frequent."""
     absent: Digit = None
@@ -159,6 +165,8 @@ class ClassifierTraining(_Classifier):
     def _check_domain(self) -> ClassifierTraining:
         if self.unlabelled and self.domain != "svhn":
             raise ValueError("unlabelled goes with domain=svhn.")
+        if self.contrastive and (self.unlabelled or self.through or self.net == "paper"):
+            raise ValueError("contrastive goes with net=residual, unlabelled=0 and through=none.")
         if self.through and (self.domain != "svhn" or self.drawn):
             raise ValueError("through goes with domain=svhn and drawn=0.")
         return self
@@ -277,6 +285,10 @@ class DigitsTransfer(TransferTraining):
     """D tells only G(s) from t, as in the baseline of Sec. 3."""
     swap: bool = False
     """The transfer from t to s instead."""
+    limit_s: Limit = None
+    """At most so many pictures of s to learn from; those held out stay as they are."""
+    limit_t: Limit = None
+    """At most so many pictures of t to learn from."""
     absent_s: Digit = None
     """A digit left out of s."""
     absent_t: Digit = None

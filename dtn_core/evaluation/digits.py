@@ -8,7 +8,6 @@ from typing import TypedDict
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..checkpoint import Checkpoint
 from ..domains.digits import Digits
@@ -61,34 +60,6 @@ def accuracy(net: nn.Module, x: Tensor, y: np.ndarray) -> float:
 def logits_of(net: nn.Module, x: Tensor) -> Tensor:
     """(N, 1|3, 32, 32) uint8, or float in [-1, 1] → (N, 10)."""
     return _batched(lambda part: net.logits(net(to_rgb(part))), x)
-
-
-@torch.no_grad()
-def nearest_neighbours(x: Tensor, y: Tensor, queries: Tensor, k: int = 5) -> Tensor:
-    """Labels of (Q, 32, 32) queries by majority of the k nearest (N, 32, 32) pictures, in pixels; float."""
-    flat, labels = x.flatten(1), []
-    for part in queries.flatten(1).split(500):
-        nearest = torch.cdist(part, flat).topk(k, largest=False).indices
-        labels.append(torch.mode(y[nearest], 1).values)
-    return torch.cat(labels)
-
-
-def deskew(x: Tensor) -> Tensor:
-    """Handwritten digits upright, centred and of one height, by their moments (LeCun et al., 1998, compare nearest
-    neighbours so too); (N, 32, 32) light on black in [-1, 1] → the same. A blank picture stays blank."""
-    n, side = x.shape[0], x.shape[-1]
-    ink = (x + 1) / 2 * (x > -0.6)
-    ink = ink / ink.sum((1, 2), keepdim=True).clamp_min(1e-6)
-    at = torch.linspace(-1 + 1 / side, 1 - 1 / side, side)
-    across, down = ink.sum(1), ink.sum(2)  # (N, side)
-    cx, cy = across @ at, down @ at
-    dy = at - cy[:, None]
-    variance = (down * dy.square()).sum(1).clamp_min(1e-4)
-    slant = (ink * dy[:, :, None] * (at - cx[:, None])[:, None, :]).sum((1, 2)) / variance
-    height = variance.sqrt() / 0.42  # of MNIST's digits, about: their size changes little
-    rows = [height, slant * height, cx, torch.zeros(n), height, cy]
-    spots = F.affine_grid(torch.stack(rows, 1).view(n, 2, 3), [n, 1, side, side], align_corners=False)
-    return F.grid_sample(x[:, None], spots, padding_mode="border", align_corners=False)[:, 0]
 
 
 def rgb(part: Digits) -> Tensor:

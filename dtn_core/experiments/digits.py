@@ -13,37 +13,40 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import augment, checkpoint, events
+from .. import checkpoint, events
 from ..checkpoint import Checkpoint
 from ..config import ClassifierTraining, Config, DigitsTransfer, upgrade
 from ..domains import digits
 from ..errors import UserError
-from ..evaluation.digits import accuracy, deskew, logits_of, measure, nearest_neighbours, rgb, transfer
+from ..evaluation.adaptation import Neighbours, choose
+from ..evaluation.digits import accuracy, logits_of, measure, rgb, transfer
 from ..images import to_float
 from ..training import run_training
 from ..training.status import read_status
 from .figures import FORMAT, Adaptation, EncoderFigures, Figures, Record, read_figures, updating
-from .paper import ADAPTED, ROWS, TRANSLATIONS, Row
+from .paper import ADAPTED, ROWS, TABLES, TRANSLATIONS, Row
 
 SHIPPED_TAUGHT = "digits-f-adapted"
 """The checkpoint of the shipped f (`ClassifierTraining.start` of its preset) taught further."""
 
-
-COPIES = 3
-"""Slanted and bent copies of each G(s) among which the deskewed neighbours are sought."""
+CHOOSING = 2000
+"""Pictures of t's training part by which the way of nearest neighbours is chosen, without their labels."""
 
 
 @dataclass(frozen=True)
 class Setup:
     """What a suite works with. config: the DTN's settings, of which a row changes some; f_absent: settings of the f
-    trained without the digit; f_taught: of the one self-taught on t; adapted: of Table 2's classifier; judge:
-    checkpoint; data: folder, or None for drawn digits; shipped: translation used for the row and seed it was made by;
-    limit: at most so many pictures of a part are measured."""
+    trained without the digit; f_taught: of the one self-taught on t; f_unlabelled: of the one that learns s without
+    labels; adapted: of Table 2's classifier; judge_s: of the judge of street numbers; judge: checkpoint; data: folder,
+    or None for drawn digits; shipped: translation used for the row and seed it was made by; limit: at most so many
+    pictures of a part are measured."""
 
     config: DigitsTransfer
     f_absent: ClassifierTraining
     f_taught: ClassifierTraining
+    f_unlabelled: ClassifierTraining
     adapted: ClassifierTraining
+    judge_s: ClassifierTraining
     judge: str
     data: Path | None
     runs: Path
@@ -91,7 +94,7 @@ class Suite:
         with updating(self.output) as figures:
             figures["f"] = self.encoder_figures(self.setup.config.encoder)
         for seed, row in ((seed, row) for seed in seeds for row in ROWS):
-            if suite in ("all", row.table, row.key) or (row.key == "dtn" and suite.startswith("table")):
+            if suite in ("all", row.table, row.key) or (row.key == "dtn" and suite in TABLES):
                 self.measure_row(row, seed)
             if (row.key, suite) in (("dtn", "table2"), *((key, suite) for key in ADAPTED for suite in (key, "all"))):
                 self.measure_adaptation(row, seed)
@@ -115,8 +118,15 @@ class Suite:
                     raise UserError(f"{self.output}: holds figures of {what}. Choose another output with -o.")
             figures |= {"format": FORMAT, "data": data, "settings": settings}
             figures["judge"] = {"hash": judge_hash, "mnist_accuracy": accuracy(self.judge, rgb(written), written.y)}
+            figures["n_train"] = self._n_train()
             figures["original"] = accuracy(self.judge, rgb(test), test.y)
             figures.setdefault("rows", {})
+
+    def _n_train(self) -> dict[str, int]:
+        """How many pictures of s and t a DTN learns, those of s without labels too."""
+        data, limit = self.setup.data, self.setup.config.limit
+        s = (len(digits.svhn(data, part, limit).x) for part in ("train", "unlabelled"))
+        return {"s": sum(s), "t": len(digits.mnist(data, "train", limit).x)}
 
     def measure_row(self, row: Row, seed: int) -> None:
         """Train a row for a seed if need be, and write its record."""
@@ -124,11 +134,9 @@ class Suite:
         f = config.encoder
         self.check_encoder(f)
         known = read_figures(self.output)["rows"].get(row.key, {}).get(str(seed))
-        if known and (known["f_hash"], upgrade(known["changes"]), known["steps"]) == (
-            hash_of(f),
-            row.changes,
-            config.steps,
-        ):
+        made_by = (hash_of(f), row.changes, config.steps)
+        whole = known and (row.key != "swap" or "by_f" in known)  # earlier versions had f as the only judge of s
+        if whole and (known["f_hash"], upgrade(known["changes"]), known["steps"]) == made_by:
             return
         directory, run = self.translation(row, config)
         loaded = checkpoint.load(directory)
@@ -139,8 +147,8 @@ class Suite:
         record |= {"kept_step": loaded.info["trained"]["step"]}
         record |= timing(run) if run else loaded.info["trained"].get("timing", {})
         with updating(self.output) as figures:
-            if row.f == "taught":
-                figures["f_taught"] = self.encoder_figures(f)
+            if row.f in ("taught", "unlabelled"):
+                figures[f"f_{row.f}"] = self.encoder_figures(f)
             figures["rows"].setdefault(row.key, {})[str(seed)] = Record(**record)
         self.setup.log(f"{row.title}, seed {seed}: accuracy {100 * record['accuracy']:.2f}%")
 
@@ -152,16 +160,19 @@ class Suite:
         directory, _ = self.translation(row, self.config_of(row, seed))
         source = digits.svhn(self.setup.data, "train", self.setup.limit)
         made = transfer(checkpoint.load(directory).plain(), rgb(source))
-        x, y, labels = to_float(torch.from_numpy(self.written.x)), self.written.y, torch.from_numpy(source.y)
-        plain = nearest_neighbours(made[:, 0], labels, x)
-        random = torch.Generator().manual_seed(seed)
-        bent = torch.cat([made, *(augment.sketch(made, random, 1.0) for _ in range(COPIES))])[:, 0]
-        deskewed = nearest_neighbours(deskew(bent), labels.repeat(1 + COPIES), deskew(x))
         run = self.train(replace(self.setup.adapted, through=str(directory), seed=seed), "digits-adapted")
-        record = {
-            "nearest_neighbours": round(float((plain.numpy() == y).mean()), 4),
-            "nearest_deskewed": round(float((deskewed.numpy() == y).mean()), 4),
-            "classifier": accuracy(checkpoint.load_encoder(run / "export"), rgb(self.written), y),
+        classifier = checkpoint.load_encoder(run / "export")
+        neighbours = Neighbours(made, torch.from_numpy(source.y), seed)
+        unlabelled = digits.mnist(self.setup.data, "train", CHOOSING)
+        chosen, agreement = choose(
+            neighbours, grey(unlabelled), logits_of(classifier, rgb(unlabelled)).argmax(1).numpy()
+        )
+        x, y = grey(self.written), self.written.y
+        record: Adaptation = {
+            "neighbours": {way: round(float((neighbours.guess(way, x) == y).mean()), 4) for way in agreement},
+            "agreement": agreement,
+            "chosen": chosen,
+            "classifier": accuracy(classifier, rgb(self.written), y),
             "n_train": len(made),
         }
         with updating(self.output) as figures:
@@ -175,6 +186,8 @@ class Suite:
             f = str(self.train(self.setup.f_absent, "digits-f-without-3") / "export")
         elif row.f == "taught":
             f = self.taught()
+        elif row.f == "unlabelled":
+            f = str(self.train(self.setup.f_unlabelled, "digits-f-contrastive") / "export")
         return replace(self.setup.config, **{**row.changes, "seed": seed, "encoder": f})
 
     def taught(self) -> str:
@@ -235,13 +248,16 @@ class Suite:
         return measure(loaded, self.judge, self.test)
 
     def _swapped(self, loaded: Checkpoint) -> Mapping[str, Any]:
-        """t → s, which the paper calls bad. f reads the street numbers: it is the only judge of them there is, and G is
-        trained towards it, so the figure flatters."""
+        """t → s, which the paper calls bad: read by a judge of street numbers that no G was trained towards, and by f,
+        which flatters."""
         written = digits.mnist(self.setup.data, "test", min(3000, self.setup.limit or 3000))
         held_out = slice(len(written.y) // 3, None)  # the first 1,000 chose the step
-        predictions = logits_of(loaded.f, transfer(loaded, rgb(written)[held_out])).argmax(1).numpy()
-        right = predictions == written.y[held_out]
-        return {"n": len(right), "accuracy": round(float(right.mean()), 4), "judged_by": "f"}
+        made, y = transfer(loaded, rgb(written)[held_out]), written.y[held_out]
+        judge = str(self.train(self.setup.judge_s, "digits-judge-street") / "export")
+        with updating(self.output) as figures:
+            figures["judge_s"] = self.encoder_figures(judge)
+        by_judge, by_f = (accuracy(net, made, y) for net in (checkpoint.load_encoder(judge), loaded.f))
+        return {"n": len(y), "accuracy": by_judge, "by_f": by_f}
 
     def _sources(self) -> Iterator[str]:
         yield digits.svhn(self.setup.data, "val", 1).source
@@ -277,3 +293,8 @@ def timing(run: Path) -> dict[str, Any]:
     stamped, _ = events.read(run / "events.jsonl")
     rates = [s.event.rate for s in stamped if isinstance(s.event, events.Stepped) and s.event.rate]
     return {"seconds": round(read_status(run).seconds), "samples_per_s": round(float(np.median(rates)), 1)}
+
+
+def grey(part: digits.Digits) -> torch.Tensor:
+    """(N, 32, 32) handwritten digits, float in [-1, 1]."""
+    return to_float(torch.from_numpy(part.x))

@@ -27,21 +27,24 @@ class EncoderFigures(TypedDict):
 
 
 class Adaptation(TypedDict):
-    """Table 2: accuracies on t after learning from n_train G(s) with the labels of s; nearest_deskewed: of nearest
-    neighbours among G(s) and slanted and bent copies of them, all pictures deskewed (`evaluation.digits.deskew`)."""
+    """Table 2: accuracies on t after learning from n_train G(s) with the labels of s. neighbours: of nearest neighbours
+    by `evaluation.adaptation.WAYS`; agreement: of each way with the classifier, on training pictures of t without their
+    labels, which chose one."""
 
-    nearest_neighbours: float
-    nearest_deskewed: float
+    neighbours: dict[str, float]
+    agreement: dict[str, float]
+    chosen: str
     classifier: float
     n_train: int
 
 
 class Record(TypedDict):
-    """A row's figures for one seed: `evaluation.digits.Measures`, or of a swap n, accuracy and judged_by; and what they
-    are of. kept_step: the step that was exported; seconds, samples_per_s: of the training."""
+    """A row's figures for one seed: `evaluation.digits.Measures`, or of a swap n, accuracy and, read by f, by_f; and
+    what they are of. kept_step: the step that was exported; seconds, samples_per_s: of the training."""
 
     n: int
     accuracy: float
+    by_f: NotRequired[float]
     digits: NotRequired[list[float | None]]
     hash: str
     f_hash: str
@@ -54,28 +57,40 @@ class Record(TypedDict):
 
 
 class Figures(TypedDict):
-    """The whole file. data: sources and sizes; settings: of the DTN; original: the judge's accuracy on s itself; rows:
-    row's key → seed → record."""
+    """The whole file. data: sources and sizes; n_train: pictures of s and t that a DTN learns; settings: of the DTN;
+    original: the judge's accuracy on s itself; rows: row's key → seed → record."""
 
     format: int
     data: dict[str, Any]
     settings: dict[str, Any]
     judge: dict[str, Any]
+    n_train: dict[str, int]
     original: float
     f: EncoderFigures
     f_taught: NotRequired[EncoderFigures]
+    f_unlabelled: NotRequired[EncoderFigures]
+    judge_s: NotRequired[EncoderFigures]
     rows: dict[str, dict[str, Record]]
 
 
 def read_figures(path: Path) -> Figures:
-    """Raises UserError if the file is damaged, or of another format."""
+    """Raises UserError if the file is damaged, written by hand, or of another format."""
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: can't be read ({error}). Move it away, or choose another output with -o.") from None
-    if not isinstance(figures, dict) or figures.get("format") != FORMAT:
+    if not isinstance(figures, dict) or figures.get("format") != FORMAT or not _has_records(figures.get("rows", {})):
         raise UserError(f"{path}: holds no digit figures of this version. Choose another output with -o.")
     return figures
+
+
+def _has_records(rows: Any) -> bool:
+    """Whether rows are rows of seeds of records."""
+    if not isinstance(rows, dict) or not all(isinstance(seeds, dict) for seeds in rows.values()):
+        return False
+    records = (record for seeds in rows.values() for record in seeds.values())
+    wanted = {"accuracy", "hash", "f_hash", "changes", "steps"}
+    return all(isinstance(record, dict) and wanted <= record.keys() for record in records)
 
 
 @contextmanager

@@ -10,15 +10,16 @@ ABSENT = 3
 
 class Row(NamedTuple):
     """One row. key: its name in files; table: the suite it belongs to; changes: of the DTN's settings; paper: the
-    paper's figure in %; f: the one given, one trained without the digit too, or one self-taught on t; of: the row
-    whose translations it measures without truncation and shifts, with no training of its own."""
+    paper's figure in %; f: the one given, one trained without the digit too, one self-taught on t, or one that learnt
+    s without labels; of: the row whose translations it measures without truncation and shifts, with no training of its
+    own."""
 
     key: str
     table: str
     title: str
     changes: dict[str, Any]
     paper: float | None
-    f: Literal["given", "absent", "taught"] = "given"
+    f: Literal["given", "absent", "taught", "unlabelled"] = "given"
     of: str = ""
 
 
@@ -43,8 +44,11 @@ ROWS = (
         "no_3_stf", "table3", "3 not in s, t or f's training", {"absent_s": ABSENT, "absent_t": ABSENT}, 4.52, "absent"
     ),
     Row("swap", "swap", "t → s, handwritten → street", {"swap": True}, None),
+    Row("no_labels", "no_labels", "DTN, f learnt s without labels", {}, None, "unlabelled"),
+    *(Row(f"s_{n}", "amounts", f"{n:,} pictures of s", {"limit_s": n}, None) for n in (100, 500, 2000)),
+    *(Row(f"t_{n}", "amounts", f"{n:,} pictures of t", {"limit_t": n}, None) for n in (100, 1000, 10000)),
 )  # fmt: skip
-"""In the paper's order."""
+"""In the paper's order; then what it leaves open."""
 
 TRANSLATIONS = ("dtn", "best")
 """The rows that may be shipped."""
@@ -52,7 +56,10 @@ TRANSLATIONS = ("dtn", "best")
 ADAPTED = ("dtn", "untruncated")
 """The rows that Table 2 uses: learning wants all of G's variety."""
 
-SUITES = tuple(dict.fromkeys(["all", "table1", "table2", "table3", "swap", *(row.key for row in ROWS)]))
+TABLES = ("table1", "table2", "table3", "amounts")
+"""Suites of several rows, the DTN itself among them."""
+
+SUITES = ("all", *TABLES, *(row.key for row in ROWS))
 """What can be run: a table, or one row."""
 
 PAPER = {"original": 40.06, "digit_3": 94.67, "adaptation": 84.44, "svhn_error": 4.95, "mnist_accuracy": 76.08}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ..domains import drawn_digits
 from ..images import to_float, to_rgb
 from ..types import Image
 from .figures import mean_and_std
-from .paper import ABSENT, ADAPTED, PAPER, ROWS, TRANSLATIONS
+from .paper import ABSENT, ADAPTED, PAPER, ROWS, TRANSLATIONS, Row
 
 
 def markdown(figures: Mapping[str, Any]) -> str:
@@ -39,13 +39,10 @@ def markdown(figures: Mapping[str, Any]) -> str:
         _table("Table 1: G(s) judged right, %", _table1(figures)),
         _table("Table 2: domain adaptation, accuracy on t, %", _table2(rows)),
         _table(f"Table 3: the digit {ABSENT}, judged right, %", _table3(rows)),
+        _table("How much data: G(s) judged right, %", _amounts(figures)),
+        _without_labels(figures),
+        _swap(figures),
     ]
-    if swap := rows.get("swap"):
-        ours = mean_and_std(swap, _accuracy)
-        parts.append(
-            f"t → s: {ours}% of handwritten digits keep their class as street numbers, read by f itself, towards which "
-            "that G was trained; the paper gives no figure and calls the result bad."
-        )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -82,24 +79,88 @@ def _table1(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _table2(rows: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     lines = []
     for row in (row for row in ROWS if row.key in ADAPTED):
-        adapted = {seed: one["adaptation"] for seed, one in rows.get(row.key, {}).items() if "adaptation" in one}
+        adapted = {
+            seed: one["adaptation"]
+            for seed, one in rows.get(row.key, {}).items()
+            if "chosen" in one.get("adaptation", ())
+        }
         if adapted:
-            for name, key in (
-                ("nearest neighbours among G(s)", "nearest_neighbours"),
-                ("nearest neighbours among G(s) and bent copies, deskewed", "nearest_deskewed"),
-                ("classifier trained on G(s)", "classifier"),
+            for name, read in (
+                ("nearest neighbours among G(s), in pixels", lambda one: one["neighbours"]["pixels"]),
+                ("nearest neighbours, in a way chosen without labels", lambda one: one["neighbours"][one["chosen"]]),
+                ("classifier trained on G(s)", itemgetter("classifier")),
             ):
-                if any(key not in one for one in adapted.values()):  # of an earlier version
-                    continue
-                paper = f"{PAPER['adaptation']:.2f}" if row.key == "dtn" and key.startswith("nearest") else ""
-                ours = mean_and_std(adapted, itemgetter(key))
-                lines.append((f"{row.title}, {name}", ours, paper))
+                paper = f"{PAPER['adaptation']:.2f}" if row.key == "dtn" and name.startswith("nearest") else ""
+                lines.append((f"{row.title}, {name}", mean_and_std(adapted, read), paper))
     return lines
 
 
 def _table3(rows: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     lines = [("DTN", "dtn", PAPER["digit_3"])] + [(r.title, r.key, r.paper) for r in ROWS if r.table == "table3"]
     return [(name, mean_and_std(rows[key], _digit), f"{paper:.2f}") for name, key, paper in lines if key in rows]
+
+
+def _amounts(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    rows = figures["rows"]
+    found = [(row.title, mean_and_std(rows[row.key], _accuracy), "") for row in _open("amounts") if row.key in rows]
+    if not found or "dtn" not in rows:
+        return found
+    amounts = figures["n_train"]
+    return [*found, (f"all: {amounts['s']:,} of s, {amounts['t']:,} of t", mean_and_std(rows["dtn"], _accuracy), "")]
+
+
+def _without_labels(figures: Mapping[str, Any]) -> str:
+    row, f = figures["rows"].get("no_labels"), figures.get("f_unlabelled")
+    if not row or not f:
+        return ""
+    return (
+        f"f without labels: {mean_and_std(row, _accuracy)}% of G(s) judged right, where f learnt s by contrast of "
+        f"augmented views alone. A linear probe of that f, which no G sees, reads {100 * (1 - f['svhn_error']):.2f}% "
+        f"of s and {100 * f['mnist_accuracy']:.2f}% of t rightly."
+    )
+
+
+def _swap(figures: Mapping[str, Any]) -> str:
+    swap, judge = figures["rows"].get("swap"), figures.get("judge_s")
+    if not swap or not judge:
+        return ""
+    return (
+        f"t → s: {mean_and_std(swap, _accuracy)}% of handwritten digits keep their class as street numbers, read by a "
+        f"judge of street numbers that no G was trained towards ({100 * judge['svhn_error']:.2f}% wrong on s); f, "
+        f"towards which G was trained, reads {mean_and_std(swap, itemgetter('by_f'))}% rightly. The paper gives no "
+        "figure and calls the result bad."
+    )
+
+
+def _open(table: str) -> list[Row]:
+    return [row for row in ROWS if row.table == table]
+
+
+def curves(figures: Mapping[str, Any]) -> Image:
+    """Accuracy of the DTN over how many pictures of s, and of t, it learnt; dots: seeds; (H, W, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), dpi=100, layout="constrained")
+    canvas, rows = FigureCanvasAgg(figure), figures["rows"]
+    for axes, (domain, name) in zip(
+        figure.subplots(1, 2, sharey=True), (("s", "street numbers"), ("t", "handwritten digits"))
+    ):
+        keys = [
+            (row.changes[f"limit_{domain}"], row.key) for row in _open("amounts") if f"limit_{domain}" in row.changes
+        ]
+        keys = [*((n, key) for n, key in keys if key in rows), (figures["n_train"][domain], "dtn")]
+        values = [[100 * _accuracy(one) for one in rows[key].values()] for _, key in keys]
+        axes.plot([n for n, _ in keys], [np.mean(v) for v in values], color="#e11d48")
+        for (n, _), dots in zip(keys, values):
+            axes.plot([n] * len(dots), dots, "o", ms=4, color="#1d1a22")
+        axes.set_xscale("log")
+        axes.set_ylim(0, 100)
+        axes.set_xlabel(f"{name} learnt ({domain})")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("G(s) judged right, %")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def chart(figures: Mapping[str, Any]) -> Image:
@@ -135,11 +196,11 @@ def chart(figures: Mapping[str, Any]) -> Image:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def panel(columns: Mapping[str, Checkpoint], n: int = 6, seed: int = 5) -> Image:
+def panel(columns: Mapping[str, Checkpoint], digits: Sequence[int] = (ABSENT,) * 6, seed: int = 5) -> Image:
     """The paper's figure of an unseen digit: drawn street numbers of it, then what each translation makes of them;
-    columns: caption → translation; (H, W, 3)."""
+    columns: caption → translation; digits: of each line; (H, W, 3)."""
     rng = np.random.default_rng(seed)
-    x = np.stack([drawn_digits.street(rng, ABSENT) for _ in range(n)])
+    x = np.stack([drawn_digits.street(rng, digit) for digit in digits])
     return _captioned({"drawn": x} | {name: _made(loaded, x) for name, loaded in columns.items()})
 
 
@@ -198,6 +259,10 @@ def write(figures: Mapping[str, Any], found: Mapping[str, Checkpoint], output: P
     if absent and {"dtn", *(row.key for row in absent)} <= found.keys():
         captions = {"DTN": found["dtn"]} | {row.title: found[row.key] for row in absent}
         pictures["unseen"] = panel(captions)
+    if any(row.key in figures["rows"] for row in _open("amounts")) and "dtn" in figures["rows"]:
+        pictures["amounts"] = curves(figures)
+    if {"dtn", "no_labels"} <= found.keys():
+        pictures["labels"] = panel({"f with labels": found["dtn"], "f without": found["no_labels"]}, range(10))
     if "swap" in found:
         pictures["swap"] = backwards(found["swap"])
     paths = []
@@ -208,6 +273,8 @@ def write(figures: Mapping[str, Any], found: Mapping[str, Checkpoint], output: P
         "chart": "Bars: means; dots: seeds.",
         "pairs": "Drawn street numbers over G(x), not picked.",
         "unseen": f"The digit {ABSENT}, drawn, by translations that did or didn't see it in training.",
+        "amounts": "How many pictures of s and of t the DTN needs, f being given; dots: seeds.",
+        "labels": "Drawn street numbers, and G(x) where f learnt s with labels and without.",
         "swap": "t → s: drawn handwritten digits over the street numbers made of them.",
     }
     shown = "\n\n".join(

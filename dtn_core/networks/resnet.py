@@ -84,12 +84,28 @@ class ResNetEncoder(nn.Module):
 
 
 class ClassEncoder(ResNetEncoder):
-    """Our f of digits, of their judge, and of the user's labelled folders."""
+    """Our f of digits, of their judge, and of the user's labelled folders.
 
-    def __init__(self, width: int = 32, hidden: int = 128, outputs: int = 10, size: int = 32) -> None:
+    probe: the logits are a linear probe of the representation, and no part of it: dim = hidden.
+    """
+
+    def __init__(
+        self, width: int = 32, hidden: int = 128, outputs: int = 10, size: int = 32, probe: bool = False
+    ) -> None:
         config = {"name": "digits", "width": width, "hidden": hidden, "outputs": outputs}
-        config |= {"size": size} if size != 32 else {}
+        config |= {k: v for k, v in (("size", size), ("probe", probe)) if v not in (False, 32)}
         super().__init__(config, 1, [(1, 2), (1, 1), (2, 2), (2, 1), (4, 2)], size)
+        self.probe = probe
+        self.dim = hidden if probe else hidden + outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, S, S) in [-1, 1] → (B, dim)."""
+        features = super().forward(x)
+        return features[:, : self.hidden] if self.probe else features
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(B, dim) of `forward` → (B, outputs)."""
+        return self.classify(F.relu(features)) if self.probe else super().logits(features)
 
 
 class AttributeEncoder(ResNetEncoder):

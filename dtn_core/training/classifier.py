@@ -1,4 +1,5 @@
-"""Stage: pretrain f on classes: of SVHN (or its judge on MNIST; paper, Sec. 5.1), or of your own labelled folder."""
+"""Stage: pretrain f on classes: of SVHN (or its judge on MNIST; paper, Sec. 5.1), or of your own labelled folder; or,
+on SVHN, without labels."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from ..images import to_float, to_rgb
 from ..networks.digits import PaperDigitEncoder
 from ..networks.resnet import ClassEncoder
 from ..types import Image
+from .contrastive import nt_xent, projection
 from .optim import adamw, flat_cosine, layout, load_states, optimizer_step, part, prepare, set_lr, states, update_ema
 
 DRAWN = 60_000
@@ -59,7 +61,8 @@ class Guessed(NamedTuple):
 
 
 class ClassifierStage:
-    """Cross-entropy over classes on jittered pictures; with `unlabelled`, self-training on MNIST's beside them."""
+    """Cross-entropy over classes on jittered pictures; with `unlabelled`, self-training on MNIST's beside them; with
+    `contrastive`, features without labels, and cross-entropy for a linear probe of them alone."""
 
     def __init__(
         self, config: ClassifierTraining | FolderClassifierTraining, data: Path | None, accelerator: Accelerator
@@ -72,7 +75,7 @@ class ClassifierStage:
         if config.net == "paper":
             net: nn.Module = PaperDigitEncoder()
         else:
-            net = ClassEncoder(config.width, outputs=len(self.classes), size=config.size)
+            net = ClassEncoder(config.width, outputs=len(self.classes), size=config.size, probe=config.contrastive)
         if config.start:
             start = checkpoint.load_encoder(config.start)
             if start.config != net.config:
@@ -80,7 +83,11 @@ class ClassifierStage:
             net.load_state_dict(start.state_dict())
         self.ema = copy.deepcopy(net).to(accelerator.device).eval().requires_grad_(False)
         self.net = prepare(net, accelerator, config.compile)
-        self.optimizer = adamw(self.net, config.lr, config.weight_decay, accelerator)
+        learnt = self.net
+        if config.contrastive:
+            self.project = prepare(projection(net.hidden), accelerator)
+            learnt = nn.ModuleList([self.net, self.project])
+        self.optimizer = adamw(learnt, config.lr, config.weight_decay, accelerator)
         self.real = self.drawn = self._tensors(train)
         self.val = self._tensors(held)
         if config.through:
@@ -114,10 +121,16 @@ class ClassifierStage:
         return channels_first(x).to(self.device), y.to(self.device)
 
     def step(self, step: int) -> dict[str, Tensor]:
-        x, y = self._batch(step)
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, warm=200, flat=0.0, low=0.0))
-        guessed = self._guessed(step) if self.config.unlabelled else None
         self.net.train()
+        loss, scalars = self._contrast(step) if self.config.contrastive else self._classify(step)
+        optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
+        update_ema(self.ema, self.net, self.config.ema, step)
+        return {"loss": loss, **scalars}
+
+    def _classify(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x, y = self._batch(step)
+        guessed = self._guessed(step) if self.config.unlabelled else None
         with self.accelerator.autocast():
             logits = self.net.logits(self.net(x if guessed is None else torch.cat([x, guessed.x]))).float()
         scalars = {"accuracy": (logits[: len(x)].argmax(1) == y).float().mean()}
@@ -126,9 +139,16 @@ class ClassifierStage:
             each = F.cross_entropy(logits[len(x) :], guessed.y, reduction="none", label_smoothing=self.config.smoothing)
             loss = loss + (each * guessed.sure).mean()
             scalars["sure"] = guessed.sure.mean()
-        optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
-        update_ema(self.ema, self.net, self.config.ema, step)
-        return {"loss": loss, **scalars}
+        return loss, scalars
+
+    def _contrast(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        (a, y), (b, _) = self._batch(step), self._batch(step, view=1)
+        with self.accelerator.autocast():
+            features = self.net(torch.cat([a, b]))
+            contrast = nt_xent(*self.project(features).chunk(2), self.config.temperature)
+            logits = self.net.logits(features[: len(a)].detach()).float()  # no label reaches the features
+        loss = contrast + F.cross_entropy(logits, y)
+        return loss, {"contrast": contrast, "accuracy": (logits.argmax(1) == y).float().mean()}
 
     @torch.no_grad()
     def _guessed(self, step: int) -> Guessed:
@@ -152,7 +172,8 @@ class ClassifierStage:
         hard = hard[mine].contiguous(memory_format=layout(self.net, self.device))
         return Guessed(hard, y[mine], (share[mine] >= CONFIDENT).float())
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def _batch(self, step: int, view: int = 0) -> tuple[Tensor, Tensor]:
+        """Augmented pictures and their labels; another view: the same pictures, augmented otherwise."""
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         n = self.batch
         drawn = round(n * self.config.drawn) if self.config.domain == "svhn" else 0
@@ -162,6 +183,8 @@ class ClassifierStage:
             parts.append((x[index], y[index]))
         x, y = (torch.cat(part) for part in zip(*parts))
         x = to_float(x)
+        if view:
+            random.manual_seed(self.config.seed * 1_000_003 + step + 500_000 * (view + 1))
         street = self.config.domain != "mnist" and not self.config.through
         x = (
             augment.random_affine(x, random)
@@ -188,7 +211,7 @@ class ClassifierStage:
         return {"accuracy": float((guesses == y).float().mean())}
 
     def state(self) -> dict[str, Any]:
-        kept = states(self, ("net", "ema", "optimizer"))
+        kept = states(self, ("net", "ema", "optimizer") + ("project",) * self.config.contrastive)
         return {**kept, "shares": {"of": self.shares}} if self.config.unlabelled else kept
 
     def load_state(self, state: dict[str, Any]) -> None:

@@ -37,6 +37,9 @@ VAL = 1000
 VAL_T = 200
 """At most so many of t."""
 
+PARTIAL = ("absent_s", "absent_t", "limit_s", "limit_t")
+"""Settings of digits that leave out a part of a pack."""
+
 FORMAT = 5
 """Part of a kept cache's name: other caches are made anew."""
 
@@ -161,7 +164,7 @@ def cache_path(config: TransferTraining, f: nn.Module, data: Path | None, folder
         settings = [config.views, config.limit, config.size, config.heads]
         settings += [_fingerprint(path) for path in (config.s, config.t)]
     else:
-        # A digit that is to be absent is taken out of the whole pack, so it has no part in the name.
+        # What is to be absent is taken out of the whole pack, so it has no part in the name.
         settings = [config.views, config.limit, config.swap, _contents(config, data)]
     name = hashlib.sha256(json.dumps([FORMAT, kind_of(config), identity(f), settings]).encode()).hexdigest()
     return folder / f"{name[:12]}.safetensors"
@@ -309,7 +312,7 @@ def batches(x: Image, n: int) -> list[Image]:
 
 def get_cache(config: TransferTraining, f: nn.Module, data: Path | None, device: str, folder: Path) -> FeatureCache:
     """The pack of these settings; made and kept in the folder if it isn't there yet."""
-    whole = replace(config, absent_s=None, absent_t=None) if isinstance(config, DigitsTransfer) else config
+    whole = replace(config, **dict.fromkeys(PARTIAL)) if isinstance(config, DigitsTransfer) else config
     path = cache_path(whole, f, data, folder)
     if not path.exists():
         build_cache(whole, f, data, device).write(path)
@@ -344,9 +347,9 @@ def _digits(config: DigitsTransfer, f: nn.Module, data: Path | None, device: str
 
 
 def _without(pack: FeatureCache, config: DigitsTransfer, data: Path | None) -> FeatureCache:
-    """The pack without the digits that the settings want absent. Unlabelled pictures of s go too, where a digit is to
-    be absent there: nobody can tell it among them."""
-    if config.absent_s is None and config.absent_t is None:
+    """The pack without the digits that the settings want absent, and of so many pictures. Unlabelled pictures of s go
+    too, where a digit is to be absent there: nobody can tell it among them."""
+    if all(getattr(config, name) is None for name in PARTIAL):
         return pack
     s, t = digits.svhn(data, "train", config.limit).y, digits.mnist(data, "train", config.limit).y
     if config.swap:
@@ -359,7 +362,8 @@ def _without(pack: FeatureCache, config: DigitsTransfer, data: Path | None) -> F
     if config.absent_t is not None:
         here = torch.from_numpy(np.flatnonzero(t != config.absent_t))
         pack = replace(pack, t=pack.t[here], f_t=pack.f_t[here])
-    return pack
+    few_s, few_t = slice(config.limit_s), slice(config.limit_t)
+    return replace(pack, f_s=pack.f_s[few_s], x_s=pack.x_s[few_s], t=pack.t[few_t], f_t=pack.f_t[few_t])
 
 
 def _augmented(x: Tensor, random: torch.Generator, grey: bool, **how: float) -> Tensor:

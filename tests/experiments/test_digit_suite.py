@@ -10,6 +10,7 @@ from tiny_digits import write_judge
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits as data
+from dtn_core.evaluation.adaptation import WAYS
 from dtn_core.events import Finished, Started, read
 from dtn_core.experiments import digits, paper, report
 from dtn_core.experiments.figures import mean_and_std
@@ -39,7 +40,9 @@ class Suite:
             config,
             replace(PRESETS["digits-f-tiny"], **TINY, absent=paper.ABSENT),
             replace(PRESETS["digits-f-tiny"], **TINY, unlabelled=1.0),
+            replace(PRESETS["digits-f-tiny"], **TINY, contrastive=True),
             replace(PRESETS["digits-adapted-tiny"], **TINY),
+            replace(PRESETS["digits-f-tiny"], **TINY, seed=1),
             str(folder / "judge"),
             None,
             folder / "runs",
@@ -72,8 +75,12 @@ def record(config, name, runs, data, resume):
 
 @pytest.fixture(scope="module", autouse=True)
 def short():
-    """The best row trains longer than the others: here one step longer."""
-    rows = [row._replace(changes={**row.changes, "steps": 3}) if "steps" in row.changes else row for row in paper.ROWS]
+    """The best row trains longer than the others: here one step longer; and amounts are of fewer pictures."""
+    few = {"steps": lambda _: 3, "limit_s": lambda n: n // 100 + 4, "limit_t": lambda n: n // 1000 + 5}
+    rows = [
+        row._replace(changes={name: few.get(name, lambda v: v)(value) for name, value in row.changes.items()})
+        for row in paper.ROWS
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digits, "run_training", record)
         for module in (paper, digits, report):
@@ -96,7 +103,7 @@ def whole(short, few_digits, tmp_path_factory):
 def test_all_rows_are_trained_once_and_measured(whole, few_digits):
     _, figures, trained = whole
     names = [f"digits-{row.key}" for row in paper.ROWS if not row.of] + ["digits-f-without-3", "digits-f-adapted"]
-    names += ["digits-adapted"] * 2
+    names += ["digits-adapted"] * 2 + ["digits-f-contrastive", "digits-judge-street"]
     assert sorted(trained) == sorted((name, False) for name in names)
     assert list(figures["rows"]) == [row.key for row in paper.ROWS]
     assert figures["data"] == {
@@ -118,7 +125,12 @@ def test_all_rows_are_trained_once_and_measured(whole, few_digits):
     for key in paper.ADAPTED:
         adaptation = figures["rows"][key]["0"]["adaptation"]
         assert adaptation["n_train"] == few_digits["train"]
-        assert {"nearest_neighbours", "nearest_deskewed", "classifier"} < adaptation.keys()
+        assert adaptation["neighbours"].keys() == adaptation["agreement"].keys() == WAYS.keys()
+        assert adaptation["agreement"][adaptation["chosen"]] == max(adaptation["agreement"].values())
+        assert 0 <= adaptation["classifier"] <= 1
+    assert figures["n_train"] == {"s": 40, "t": 40}
+    assert 0 <= figures["rows"]["swap"]["0"]["by_f"] <= 1
+    assert figures["judge_s"]["hash"] != figures["f"]["hash"]
 
 
 def test_a_row_of_another_measures_its_translation_untruncated(whole):
@@ -151,9 +163,11 @@ def test_the_f_that_never_saw_the_digit_is_another_f(whole):
     assert (settings["start"], settings["unlabelled"]) == (suite.setup.config.encoder, 1.0)
     assert hashes["best"] == hashes["self_taught"] == digits.hash_of(taught / "export")
     assert figures["f_taught"]["hash"] == hashes["best"]
-    assert {hashes[key] for key in hashes.keys() - {"no_3_stf", "best", "untruncated", "self_taught"}} == {
-        figures["f"]["hash"]
-    }
+    (unlabelled,) = suite.setup.runs.glob("*-digits-f-contrastive")
+    assert figures["f_unlabelled"]["hash"] == hashes["no_labels"] == digits.hash_of(unlabelled / "export")
+    assert checkpoint.load_encoder(unlabelled / "export").dim == 128  # labels only reach a probe beside it
+    of_others = {"no_3_stf", "best", "untruncated", "self_taught", "no_labels"}
+    assert {hashes[key] for key in hashes.keys() - of_others} == {figures["f"]["hash"]}
 
 
 def test_the_adapted_classifier_learns_what_the_dtn_made(whole):
@@ -185,11 +199,11 @@ def test_pages_and_pictures_are_written_for_what_was_measured(whole, tmp_path):
     assert set(found) == {row.key for row in paper.ROWS if not row.of}
     assert all(loaded.hash == figures["rows"][key]["0"]["hash"] for key, loaded in found.items())
     written = report.write(figures, found, tmp_path / "page" / "digits.json")
-    names = ["digits.md", *(f"digits-{name}.png" for name in ("chart", "pairs", "unseen", "swap"))]
+    names = ["digits.md", *(f"digits-{name}.png" for name in ("chart", "pairs", "unseen", "amounts", "labels", "swap"))]
     assert [path.name for path in written] == names
     text = written[0].read_text()
     for row in paper.ROWS:
-        assert row.title in text or row.key == "swap"
+        assert row.title in text or row.key in ("swap", "no_labels")
         if row.paper is not None:
             assert f"| {row.paper:.2f} |" in text
     ours = mean_and_std(figures["rows"]["no_tid"], lambda record: record["accuracy"])
@@ -224,10 +238,17 @@ def test_two_seeds_are_two_runs_and_stand_side_by_side(suite):
     assert digits.trained(suite.setup, figures)["dtn"].hash == one["hash"]
     _, trained = suite("table2", [1, 2])
     assert trained == [("digits-dtn", False), ("digits-adapted", False)]
-    for key in ("swap", "no_tid"):  # a row alone
+    for key, more in (("swap", [("digits-judge-street", False)]), ("no_tid", [])):  # a row alone
         figures, trained = suite(key)
-        assert trained == [(f"digits-{key}", False)]
+        assert trained == [(f"digits-{key}", False), *more]
     assert set(figures["rows"]) == {"dtn", "swap", "no_tid"}
+
+
+@pytest.mark.parametrize("rows", ["[]", '{"dtn": 5}', '{"dtn": {"0": 5}}', '{"dtn": {"0": {"accuracy": 1}}}'])
+def test_results_by_hand_are_refused_and_stay(suite, rows):
+    suite.output.parent.mkdir()
+    suite.output.write_text(f'{{"format": 1, "rows": {rows}}}')
+    assert "no digit figures of this version" in suite.refusal()
 
 
 def ends(run):

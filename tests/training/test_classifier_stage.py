@@ -1,5 +1,6 @@
 """f and the judge of digits: they learn, an absent digit is absent, and what they are shown is repeatable."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ from dtn_core.training.classifier import (
     channels_first,
     transferred,
 )
+from dtn_core.training.contrastive import nt_xent
 from dtn_core.training.runs import Run
 
 CONFIG = replace(PRESETS["digits-f-tiny"], batch=4, steps=4, log_every=1, sample_every=4, save_every=2)
@@ -48,6 +50,29 @@ def test_the_loss_falls_in_a_few_dozen_steps(domain):
     stage = make_stage(domain=domain, steps=24, batch=32, lr=8e-3, limit=8, ema=0.8, smoothing=0.0)
     losses = [stage.step(step)["loss"].item() for step in range(1, 25)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+def test_without_labels_the_views_of_a_picture_meet_and_labels_reach_the_probe_alone():
+    stage = make_stage(contrastive=True)
+    loss, scalars = stage._contrast(1)
+    (loss - scalars["contrast"]).backward()  # what is left is the probe's
+    assert stage.net.classify.weight.grad.abs().sum() > 0
+    assert not any(w.grad.any() for w in (*stage.net.body.parameters(), *stage.net.feature.parameters()))
+    assert stage.net.dim == stage.net.hidden
+    (a, y), (b, y_b) = stage._batch(1), stage._batch(1, view=1)
+    assert torch.equal(y, y_b)
+    assert not torch.equal(a, b)
+    first = float(scalars["contrast"])
+    for step in range(1, 40):
+        last = stage.step(step)
+    assert float(last["contrast"]) < first
+
+
+def test_contrast_is_least_where_views_meet_and_pictures_part():
+    a = torch.eye(4)
+    near, far, same = (float(nt_xent(a, b, 0.5)) for b in (a, a.roll(1, 0), torch.ones(4, 4)))
+    assert near < same < far
+    assert math.isclose(near, math.log(1 + 6 * math.exp(-2)), rel_tol=1e-5)
 
 
 def test_the_papers_net_learns_too():

@@ -99,6 +99,12 @@ def test_an_absent_digit_is_gone_and_nothing_else(pack, f, switches):
         assert torch.equal(getattr(made, name), getattr(pack, name)[here]), name
 
 
+def test_a_pack_of_few_pictures_keeps_those_held_out(pack, f):
+    made = build_cache(replace(CONFIG, limit_s=7, limit_t=5), f, None, "cpu")
+    for name, few in (("f_s", 7), ("x_s", 7), ("t", 5), ("f_t", 5), ("f_val", None), ("val", None), ("t_val", None)):
+        assert torch.equal(getattr(made, name), getattr(pack, name)[:few]), name
+
+
 @pytest.mark.parametrize(
     ("switches", "n_s", "n_t"),
     [

@@ -89,6 +89,8 @@ ABOUT = {
     "digits-f-tiny": "f of digits, a try-out: seconds.",
     "digits-f": "f of digits, on street numbers: about 40 minutes on one CPU core.",
     "digits-f-adapted": "f of digits, fine-tuned with unlabelled handwriting as well.",
+    "digits-f-contrastive": "f of digits without labels (SimCLR): about 20 minutes on one CPU core.",
+    "digits-judge-street": "The judge of street numbers, for t → s: about 15 minutes on one CPU core.",
     "digits-f-paper": "f of digits with the paper’s four convolutions.",
     "digits-adapted-tiny": "A classifier of handwriting trained on G(s) alone, a try-out: seconds.",
     "digits-adapted": "A classifier of handwriting trained on G(s) alone: the paper’s Table 2.",
