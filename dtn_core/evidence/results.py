@@ -25,6 +25,7 @@ COMMANDS = {
     "digits": "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
     "editor": "python -m benchmarks.editor -o results/editor.json",
     "encoders": "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
+    "fuzz": "python -m tests.reliability.fuzz -o results/fuzz.json",
     "gatys": "python -m benchmarks.gatys -o results/gatys.jpg",
     "latency": "python -m benchmarks.latency -o results/latency.json",
     "live": "python -m benchmarks.live -o results/live.json",
@@ -40,7 +41,8 @@ COMMANDS = {
 
 TITLES = {
     "avatars": "Ablations of c", "batch": "Many portraits", "confidence": "Confidence", "digits": "The paper's digits",
-    "editor": "Editor", "encoders": "Encoders, AUC", "gatys": "Neural style transfer on faces", "latency": "Latency",
+    "editor": "Editor", "encoders": "Encoders, AUC", "fuzz": "Hostile input", "gatys": "Neural style transfer on faces",
+    "latency": "Latency",
     "live": "Live video", "motion": "Motion", "runtimes": "Runtimes of the nets", "serve": "Several viewers",
     "style": "Style transfer", "training": "Speed of training", "upscaling": "Super-resolution",
     "video": "Video files",

@@ -105,7 +105,7 @@ def decode(jpeg: bytes) -> Image:
         with PILImage.open(io.BytesIO(jpeg), formats=("JPEG",)) as header:  # reads the size alone
             check_scans(header)
             sides = header.size
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):
         raise UserError("a frame must be a JPEG.") from None
     if not all(SIDES[0] <= side <= SIDES[1] for side in sides):
         raise UserError(f"a frame must be {SIDES[0]} to {SIDES[1]} pixels wide and high, not {sides[0]}×{sides[1]}.")

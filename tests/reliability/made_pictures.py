@@ -89,6 +89,12 @@ def png(
     return b"\x89PNG\r\n\x1a\n" + head + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+def claiming(jpeg: bytes, width: int, height: int) -> bytes:
+    """A JPEG whose header tells another size."""
+    at = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:at] + struct.pack(">HH", height, width) + jpeg[at + 4 :]
+
+
 def scans(side: int, count: int) -> bytes:
     """A progressive JPEG of side × side pixels whose last scan comes so many times: little to send, long to decode."""
     data = saved(Image.new("RGB", (side, side)), "JPEG", progressive=True)
@@ -110,6 +116,7 @@ def attacks() -> dict[str, tuple[bytes, str]]:
         "zeros": (bytes(5000), "error"),
         "a claim of 30,000 × 30,000": (png(30_000, 30_000, data=b"x"), "error"),
         "a claim of 2³¹ × 2³¹": (png(2**31 - 1, 2**31 - 1, data=b"x"), "error"),
+        "a JPEG that claims 65,500 × 65,500": (claiming(jpeg, 65_500, 65_500), "error"),
         "no width": (png(0, 10), "error"),
         "no height": (png(10, 0), "error"),
         "just too many pixels": (png(7072, 7072, colour=0), "error"),
