@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from made_videos import moved, video
+from reliability import fuzz
 from serving import serve
 
 from benchmarks import batch, confidence, gatys, latency, live, motion_report
@@ -103,6 +104,16 @@ def test_figures_of_live_video():
 
 def test_table_of_video_files():
     assert video_files.table(read("results/video.json")) in DOCS["live.md"]
+
+
+def test_table_of_hostile_input():
+    report, text = read("results/fuzz.json"), DOCS["reliability.md"]
+    assert fuzz.table(report) in text
+    cases = sum(door["cases"] for door in report["doors"].values())
+    assert cases >= 50_000
+    assert f"{cases:,}; {fuzz.harms(report)} crashed" in text
+    assert report["doors"].keys() == fuzz.SHARES.keys()
+    assert all((ROOT / "tests" / "reliability" / f"test_{name}.py").exists() for name in fuzz.SHARES)
 
 
 def test_table_of_runtimes():
