@@ -1,4 +1,5 @@
-"""The real app as a process of its own, in a home where every opening of a file for writing is noted."""
+"""The real app as a process of its own, in a home where every opening of a file for writing is noted, and every call to
+another machine."""
 
 from __future__ import annotations
 
@@ -25,6 +26,10 @@ def spy(event, args):
     writes = event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and args[0] != os.devnull
     if writes or event in ("os.rename", "os.link", "os.symlink", "os.mkdir"):
         os.write(log, f"{event} {args[0]}\\n".encode())
+    if event == "socket.connect" and isinstance(args[1], tuple) and args[1][0] not in ("127.0.0.1", "::1", "localhost"):
+        os.write(log, f"{event} {args[1][0]}\\n".encode())
+        if "ALONE" in os.environ:
+            raise ConnectionRefusedError(args[1][0])
 sys.addaudithook(spy)
 """
 
@@ -66,8 +71,9 @@ class Server:
 
 @contextmanager
 def serve(checkpoint, home, *more, auth=None, calm=True, **environ):
-    """Start ``app.py`` on a free port, with more flags and variables; yields a Server; stops it at the end. auth: an
-    account that may use it; calm: that it printed no traceback, as gradio does of calls that no page makes."""
+    """Start ``app.py`` on a free port, with more flags and variables (ALONE: no other machine answers); yields a
+    Server; stops it at the end. auth: an account that may use it; calm: that it printed no traceback, as gradio does of
+    calls that no page makes."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
