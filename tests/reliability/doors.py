@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from dtn_core.errors import UserError
 
-SLOWEST = 30.0
-"""Seconds after which a case counts as one that hangs. None takes a tenth of that where nobody else computes."""
+SLOWEST = 60.0
+"""Seconds after which a case counts as one that hangs. None takes a quarter of that where nobody else computes."""
 
 MOST_MEMORY = 1500
 """Megabytes that a case may take at its peak; a picture of 50 megapixels, the largest that is taken, needs some 700."""
@@ -172,13 +172,16 @@ def check_line(text: str) -> None:
         raise Harm(f"no clear line: {text[:300]!r} ({len(text)} characters)")
 
 
-def by_hand(door: Door):
-    """A test of all cases that were made by hand."""
+def by_hand(door: Door, every: int = 1):
+    """A test of all cases that were made by hand. every: of those that only put another value into a place, whose names
+    end in its number, one of so many; the long form tries them all."""
 
     @pytest.mark.reliability
     def test():
         wrong = {}
         for name, (case, ends) in door.cases().items():
+            if (number := re.search(r": (\d+)$", name)) and int(number[1]) % every:
+                continue
             try:
                 outcome = attempt(door, case)
             except Exception as error:

@@ -27,7 +27,7 @@ SHARES = {
 }  # fmt: skip
 """Door → its part of all cases, in percent."""
 
-PATIENCE = 90.0
+PATIENCE = 120.0
 """Seconds without a word after which a process hangs."""
 
 KEPT = 20

@@ -140,5 +140,5 @@ def cases() -> dict[str, tuple[Case, str]]:
 
 DOOR = Door("avatars", make, enter, cases)
 
-test_by_hand = by_hand(DOOR)
+test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 200)

@@ -119,5 +119,5 @@ def cases() -> dict[str, tuple[Case, str]]:
 
 DOOR = Door("calls", make, enter, cases)
 
-test_by_hand = by_hand(DOOR)
+test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 40)

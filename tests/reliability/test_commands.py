@@ -143,5 +143,5 @@ def cases() -> dict[str, tuple[Case, str]]:
 
 DOOR = Door("commands", make, enter, cases, paths=True)
 
-test_by_hand = by_hand(DOOR)
+test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 120)

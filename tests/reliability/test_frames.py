@@ -131,5 +131,5 @@ def cases() -> dict[str, tuple[Case, str]]:
 
 DOOR = Door("frames", make, enter, cases)
 
-test_by_hand = by_hand(DOOR)
+test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 30)

@@ -174,5 +174,5 @@ def cases() -> dict[str, tuple[Case, str]]:
 
 DOOR = Door("runs", make, enter, cases)
 
-test_by_hand = by_hand(DOOR)
+test_by_hand = by_hand(DOOR, every=2)
 test_at_random = at_random(DOOR, 150)
