@@ -103,7 +103,9 @@ def enter(data: bytes, place: Path) -> object:
             answer = b""
             while len(answer) < 1 << 20 and (piece := line.recv(65536)):
                 answer += piece
-    except (ConnectionResetError, BrokenPipeError):  # it may hang up on what is no HTTP
+    except TimeoutError:
+        raise
+    except OSError:  # it may hang up on what is no HTTP, even before all was sent
         answer = b""
     finally:
         check()
