@@ -1,4 +1,5 @@
-"""What several tests need: real portraits that ship inside packages, and tiny random checkpoints."""
+"""What several tests need: real portraits that ship inside packages, tiny random checkpoints, and a
+real browser."""
 
 from __future__ import annotations
 
@@ -10,9 +11,13 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import browsing
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PILImage
+from serving import serve
+from tiny_digits import write_digits, write_judge
 from torch.nn import functional as F
 
 from dtn_core import checkpoint, cli
@@ -179,6 +184,34 @@ def few_digits():
         for module in (digits, drawn_digits):
             patch.setattr(module, "draw_many", lambda *call: tuple(array.copy() for array in _drawn(*call)))
         yield counts
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if browsing.CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright, astronaut, tmp_path_factory):
+    """A Chromium whose webcam shows Eileen Collins; a red edge on the left tells whether a picture is mirrored."""
+    frame = np.full((480, 640, 3), 90, np.uint8)
+    frame[:, :80] = (220, 0, 0)
+    frame[:, 80:560] = np.asarray(PILImage.fromarray(astronaut).resize((480, 480)))
+    with browsing.chromium(playwright, [browsing.jpeg(frame)] * 30, tmp_path_factory.mktemp("webcam")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(browser, drawing_checkpoint, tmp_path_factory):
+    """The app with tiny random weights, for the browser."""
+    folder = tmp_path_factory.mktemp("digits")
+    flags = "--digits", write_digits(folder / "tiny-digits"), "--judge", write_judge(folder / "tiny-judge")
+    with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), *flags) as running:
+        yield running
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import cv2
 from playwright.sync_api import sync_playwright
 
 sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])  # tests/ and the repository
+from browsing import CHROMIUM, FLAGS  # noqa: E402
 from serving import ROOT, serve  # noqa: E402
-from test_browser import CHROMIUM, FLAGS  # noqa: E402
 
 from benchmarks import acting  # noqa: E402
 from benchmarks.scripts import Script  # noqa: E402

@@ -13,8 +13,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])  # tests/ and the repository
+from browsing import CHROMIUM  # noqa: E402
 from serving import ROOT, serve  # noqa: E402
-from test_browser import CHROMIUM  # noqa: E402
 
 
 def main():

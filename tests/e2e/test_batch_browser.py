@@ -9,8 +9,9 @@ import zlib
 
 import numpy as np
 import pytest
+from browsing import jpeg
 from PIL import Image as PILImage
-from test_browser import browser, jpeg, open_page, playwright, server  # noqa: F401
+from test_browser import open_page
 
 from dtn_core.ui.batch import MAX_PICTURES
 
@@ -33,7 +34,7 @@ def zipped(entries, name="photos.zip", method=zipfile.ZIP_DEFLATED):
 
 
 @pytest.fixture
-def page(browser, server):  # noqa: F811
+def page(browser, server):
     with open_page(browser, server) as opened:
         opened.get_by_role("tab", name="Many photos").click()
         opened.wait_for_selector(".batch-stage", state="visible")

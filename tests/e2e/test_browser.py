@@ -6,16 +6,14 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
 import time
 from contextlib import contextmanager
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from browsing import SCRIPTS_RUN, SECONDS, chromium, jpeg, watched
 from PIL import Image as PILImage
-from serving import serve
-from tiny_digits import write_digits, write_judge
 
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import SPECS, Parameters
@@ -24,85 +22,17 @@ from dtn_core.ui import html
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --use-fake-device-for-media-stream "
-    "--use-fake-ui-for-media-stream --use-file-for-fake-video-capture="
-)
-SECONDS = 1000
-
-
-def jpeg(picture):
-    buffer = io.BytesIO()
-    PILImage.fromarray(picture).save(buffer, "jpeg", quality=92)
-    return buffer.getvalue()
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as running:
-        yield running
-
-
-@contextmanager
-def chromium(playwright, frame, folder):
-    """A browser whose webcam shows a (480, 640, 3) picture for ever."""
-    video = folder / "webcam.mjpeg"
-    video.write_bytes(jpeg(frame) * 30)
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=(FLAGS + str(video)).split())
-    try:
-        yield browser
-    finally:
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(playwright, drawing_checkpoint, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("digits")
-    flags = "--digits", write_digits(folder / "tiny-digits"), "--judge", write_judge(folder / "tiny-judge")
-    with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), *flags) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(playwright, astronaut, tmp_path_factory):
-    frame = np.full((480, 640, 3), 90, np.uint8)
-    frame[:, :80] = (220, 0, 0)  # a red edge on the left tells whether a picture is mirrored
-    frame[:, 80:560] = np.asarray(PILImage.fromarray(astronaut).resize((480, 480)))
-    with chromium(playwright, frame, tmp_path_factory.mktemp("webcam")) as running:
-        yield running
-
-
-SCRIPTS_RUN = """() => {
-    const data = new DataTransfer();
-    data.items.add(new File([], "empty"));
-    return !window.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, cancelable: true }));
-}"""
-"""assets/tabs.js, which runs last, takes files that are dragged over the page."""
-
 
 @contextmanager
 def open_page(browser, server, width=1280, **options):
     """The app in a fresh tab; at the end: no error, no request to elsewhere, nothing written."""
-    wrong = []
-    context = browser.new_context(viewport={"width": width, "height": 900}, permissions=["camera"], **options)
-    page = context.new_page()
-    page.set_default_timeout(30 * SECONDS)
-    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
-    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
-    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
-    page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
-    page.goto(server.url)
-    page.wait_for_selector(".photo-stage")
-    page.wait_for_function(SCRIPTS_RUN)
-    files, writes = server.files(), server.writes()
-    yield page
-    context.close()
+    with watched(browser, server, width, 900, permissions=["camera"], **options) as page:
+        page.set_default_timeout(30 * SECONDS)
+        page.wait_for_selector(".photo-stage")
+        page.wait_for_function(SCRIPTS_RUN)
+        files, writes = server.files(), server.writes()
+        yield page
     time.sleep(0.3)
-    assert wrong == []
     assert server.files() == files
     assert [line for line in server.writes()[len(writes) :] if not line.startswith("os.mkdir")] == []
 
@@ -644,7 +574,7 @@ def test_the_painted_stream(page):
 
 def test_the_stream_goes_on_without_a_face(playwright, server, tmp_path):
     grey = np.full((480, 640, 3), 90, np.uint8)
-    with chromium(playwright, grey, tmp_path) as browser, open_page(browser, server) as page:
+    with chromium(playwright, [jpeg(grey)] * 30, tmp_path) as browser, open_page(browser, server) as page:
         start_stream(page)
         page.locator("#live-note .message", has_text="No face in view").wait_for()
         page.wait_for_selector("#shown img[src^='data:image/jpeg']")

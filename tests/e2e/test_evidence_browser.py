@@ -10,12 +10,10 @@ import re
 import pytest
 from PIL import Image as PILImage
 from serving import serve
-from test_train_browser import browser as shared_browser
 from test_train_browser import open_page
 from tiny_digits import write_digits, write_judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-browser = shared_browser
 
 
 @pytest.fixture(scope="module")

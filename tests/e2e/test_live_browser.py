@@ -11,9 +11,10 @@ import time
 import cv2
 import numpy as np
 import pytest
+from browsing import chromium
 from PIL import Image as PILImage
 from serving import ROOT, serve
-from test_browser import CHROMIUM, DRAWN, FLAGS, STREAMS, eventually, open_page, playwright  # noqa: F401
+from test_browser import DRAWN, STREAMS, eventually, open_page
 
 from benchmarks import acting
 from benchmarks.scripts import Script
@@ -57,16 +58,13 @@ def film():
 
 
 @pytest.fixture(scope="module")
-def browser(playwright, film, tmp_path_factory):  # noqa: F811
-    path = tmp_path_factory.mktemp("webcam") / "film.mjpeg"
-    path.write_bytes(b"".join(data for data, _ in film))
-    running = playwright.chromium.launch(executable_path=CHROMIUM, args=(FLAGS + str(path)).split())
-    yield running
-    running.close()
+def browser(playwright, film, tmp_path_factory):
+    with chromium(playwright, (data for data, _ in film), tmp_path_factory.mktemp("webcam")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def server(playwright, tmp_path_factory):  # noqa: F811
+def server(browser, tmp_path_factory):
     with serve("emoji", tmp_path_factory.mktemp("home")) as running:
         yield running
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import zipfile
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from browsing import SECONDS, watched
 from made_runs import make_run
 from PIL import Image as PILImage
 from PIL import ImageDraw
@@ -20,9 +20,6 @@ from tiny_digits import write_digits, write_judge
 from dtn_core.training import launcher, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
-
-CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
-SECONDS = 1000
 
 
 def draw_shapes(folder, kind, n=24):
@@ -45,17 +42,6 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
 def server(browser, tiny_checkpoint, home):
     flags = "--digits", write_digits(home / "tiny-digits"), "--judge", write_judge(home / "tiny-judge")
     with serve(tiny_checkpoint, home, *flags, "--runs", home / "runs") as running:
@@ -67,21 +53,10 @@ def server(browser, tiny_checkpoint, home):
 
 @contextmanager
 def open_page(browser, server, width=1280, opened=lambda page: at_train(page)):
-    """The tab Train in a fresh browser, or another that `opened` opens; at the end: no error, and no request to
-    elsewhere."""
-    wrong = []
-    context = browser.new_context(viewport={"width": width, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(120 * SECONDS)
-    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
-    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
-    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
-    page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
-    page.goto(server.url)
-    opened(page)
-    yield page
-    context.close()
-    assert wrong == []
+    """The tab Train in a fresh session, or another that `opened` opens."""
+    with watched(browser, server, width) as page:
+        opened(page)
+        yield page
 
 
 def at_train(page):

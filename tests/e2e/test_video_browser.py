@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from made_videos import moved, video, watched
-from test_browser import browser, open_page, playwright, server  # noqa: F401
+from test_browser import open_page
 
 pytestmark = pytest.mark.e2e
 
@@ -15,7 +15,7 @@ def clip(hopper):
 
 
 @pytest.fixture(params=[1280, 390])
-def page(request, browser, server):  # noqa: F811
+def page(request, browser, server):
     with open_page(browser, server, request.param) as opened:
         opened.get_by_role("tab", name="Video", exact=True).click()
         opened.wait_for_selector(".video-stage", state="visible")

@@ -13,11 +13,11 @@ import zipfile
 
 import numpy as np
 import pytest
+from browsing import SCRIPTS_RUN, SECONDS, jpeg
 from made_videos import moved, video
 from serving import environment, serve
 
 from dtn_core.ui import theme
-from tests.e2e.test_browser import SCRIPTS_RUN, SECONDS, chromium, jpeg, playwright  # noqa: F401
 
 pytestmark = [pytest.mark.reliability, pytest.mark.e2e]
 
@@ -102,14 +102,6 @@ def downloaded(page, button):
     with page.expect_download() as download:
         page.locator(button).click()
     return download.value.path().read_bytes()
-
-
-@pytest.fixture
-def browser(playwright, astronaut, tmp_path):  # noqa: F811
-    frame = np.full((480, 640, 3), 90, np.uint8)
-    frame[:, 64:576] = astronaut[:480]
-    with chromium(playwright, frame, tmp_path) as running:
-        yield running
 
 
 def test_no_picture_stays_and_nothing_leaves(browser, hopper, tmp_path_factory):

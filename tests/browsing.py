@@ -1,0 +1,59 @@
+"""A real headless Chromium whose webcam plays a film, and pages of the app in it that are watched for errors."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from contextlib import contextmanager
+
+from PIL import Image as PILImage
+
+CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --use-fake-device-for-media-stream "
+    "--use-fake-ui-for-media-stream --use-file-for-fake-video-capture="
+)
+SECONDS = 1000
+
+SCRIPTS_RUN = """() => {
+    const data = new DataTransfer();
+    data.items.add(new File([], "empty"));
+    return !window.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, cancelable: true }));
+}"""
+"""assets/tabs.js, which runs last, takes files that are dragged over the page."""
+
+
+def jpeg(picture):
+    buffer = io.BytesIO()
+    PILImage.fromarray(picture).save(buffer, "jpeg", quality=92)
+    return buffer.getvalue()
+
+
+@contextmanager
+def chromium(playwright, film, folder):
+    """A browser whose webcam plays JPEGs, one after the other, for ever."""
+    video = folder / "webcam.mjpeg"
+    video.write_bytes(b"".join(film))
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=(FLAGS + str(video)).split())
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextmanager
+def watched(browser, server, width=1280, height=1000, allowed=(), **options):
+    """The app in a fresh session; at the end: no error, but for those whose words are allowed, and no request to
+    elsewhere."""
+    wrong = []
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    page.set_default_timeout(120 * SECONDS)
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
+    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
+    page.goto(server.url)
+    yield page
+    context.close()
+    assert [line for line in wrong if not any(words in line for words in allowed)] == []
