@@ -22,7 +22,7 @@ from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import status
 from dtn_core.training.dry_run import DryRun
-from dtn_core.ui.train import curves, exports, fields, form, hardware, panels, service, uploads, views, watch
+from dtn_core.ui.train import curves, exports, fields, form, hardware, known, panels, service, uploads, views, watch
 from dtn_core.ui.train import tab as train_tab
 from dtn_core.ui.train.service import OFF, Form, TrainService
 from dtn_core.ui.train.watch import Watch
@@ -220,17 +220,31 @@ def test_names_stay_in_the_folder_of_runs(made, name):
 def test_runs_that_ended_are_read_once(runs, monkeypatch):
     a_service, read = TrainService(runs, "all"), []
     whole = status.read_status
-    monkeypatch.setattr(status, "read_status", lambda path, before=None: read.append(path.name) or whole(path, before))
+    monkeypatch.setattr(status, "read_status", lambda path, *how: read.append(path.name) or whole(path, *how))
     assert len(a_service.list()) == 4
     read.clear()
     with alive(runs / "00004-digits-tiny"):
-        assert a_service.list()[0].status in service.ALIVE
+        assert a_service.list()[0].status in known.ALIVE
         a_service.list()
     assert read == ["00004-digits-tiny"] * 2
     a_service.list()
     (runs / "00001-folders-cpu" / "notes.txt").write_text("Second.")
     assert a_service.list()[-1].notes == "Second."
     assert read[3:] == ["00001-folders-cpu"]
+
+
+def test_the_list_keeps_no_curves(made):
+    a_service = TrainService(made, "all")
+    brief, whole = a_service.list()[-1], a_service.look("00001-folders-cpu")
+    assert brief.name == whole.name
+    assert max(len(steps) for steps, _ in brief.curves.values()) < 10 < max(len(s) for s, _ in whole.curves.values())
+
+
+def test_runs_that_are_gone_are_forgotten(runs):
+    a_service = TrainService(runs, "all")
+    assert len(a_service.list()) == len(a_service._known._brief) == 4
+    shutil.rmtree(runs / "00003-digits-f")
+    assert len(a_service.list()) == len(a_service._known._brief) == 3
 
 
 def test_notes_interval_and_delete(runs):

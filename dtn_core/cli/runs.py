@@ -21,11 +21,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..training.status import read_status, runs_in, table, to_json
+    from ..training.listing import table, to_json
+    from ..training.status import read_status, runs_in
 
     folder = Path(arguments.runs)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder. Give one with --runs.")
-    found = [read_status(path) for path in runs_in(folder)]
-    print(json.dumps({"runs": [to_json(run) for run in found]}) if arguments.json else table(found))
+    found = runs_in(folder)
+    if arguments.json:
+        print(json.dumps({"runs": [to_json(read_status(path)) for path in found]}))
+    else:
+        print(table([read_status(path, brief=True) for path in found]))
     return 0

@@ -13,7 +13,7 @@ from made_runs import make_run
 from dtn_core.config import PRESETS, to_dict
 from dtn_core.errors import UserError
 from dtn_core.evidence import reading
-from dtn_core.training import launcher, status
+from dtn_core.training import launcher, listing, status
 from dtn_core.training.runs import Run
 from dtn_core.ui.train import exports, views
 from dtn_core.ui.train.service import TrainService
@@ -78,6 +78,8 @@ def enter(case: Case, place: Path) -> object:
     (path / "control").mkdir()
     service = TrainService(place / "runs", "all")
     (run,) = service.list()
+    check(run, path, brief=True)
+    run = service.look(run.name)
     check(run, path)
     shown = [views.runs([run], run.name), views.status(run), views.drawn(run, run), json.dumps(views.samples(run))]
     shown += [views.log(service.log(run.name)), exports.card(run, path / "export")]
@@ -110,14 +112,14 @@ def service_name(run: status.RunStatus, path: Path) -> str:
     return export_name(run, path)
 
 
-def check(run: status.RunStatus, path: Path) -> None:
+def check(run: status.RunStatus, path: Path, brief: bool = False) -> None:
     """What the command `runs` prints, and what the tab counts on."""
-    json.dumps(status.to_json(run), allow_nan=False)
-    status.table([run])
+    json.dumps(listing.to_json(run), allow_nan=False)
+    listing.table([run])
     for step, sample in run.samples:
         if not isinstance(step, int) or not sample.resolve().is_relative_to(path.resolve()):
             raise Harm(f"a sample elsewhere: {sample}")
-    if status.read_status(path, run).step != run.step:
+    if status.read_status(path, run, brief).step != run.step:
         raise Harm("another status when it is read on")
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from dtn_core.config import PRESETS
 from dtn_core.events import Failed, Finished, Noted, Sampled, Saved, Stamped, Started, Stepped, encode
+from dtn_core.training.listing import table, to_json
 from dtn_core.training.runs import Run
-from dtn_core.training.status import log_tail, read_status, runs_in, table, to_json
+from dtn_core.training.status import log_tail, read_status, runs_in
 
 TINY = PRESETS["faces-tiny"]
 
@@ -226,6 +227,20 @@ def test_read_bit_by_bit_is_read_at_once(run, seed):
     assert before == read_status(run.path, before)
     for found, was in seen:
         assert repr(found) == was  # a snapshot doesn't change when the next is made
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_brief_reading_tells_the_same_without_curves(run, seed):
+    lines = story(random.Random(seed)).splitlines(keepends=True)
+    good = [line for line in lines if line.startswith(b'{"time"') and (b'"Stepped"' not in line or b'"step"' in line)]
+    (run.path / "events.jsonl").write_bytes(b"".join(good))
+    brief, whole = read_status(run.path, brief=True), read_status(run.path)
+    curves = ("curves", "rate", "memory", "eta", "_fold")
+    assert {k: v for k, v in vars(brief).items() if k not in curves} == {
+        k: v for k, v in vars(whole).items() if k not in curves
+    }
+    assert read_status(run.path, brief) == whole  # a brief one is no help to read the rest
+    assert read_status(run.path, whole, brief=True) == brief
 
 
 def test_a_log_that_shrank_or_was_replaced_is_read_anew(run):

@@ -17,7 +17,8 @@ from .. import html
 from ..pictures import ASSETS
 from ..translations import Translations, refresh
 from . import exports, views
-from .service import ALIVE, TrainService, export_name
+from .known import ALIVE
+from .service import TrainService, export_name
 
 Updates = dict[Any, Any]
 """Component → its new value, or a gr.update."""
@@ -93,7 +94,8 @@ class RunList:
         self.outputs = [self.html]
 
     def key(self, view: View) -> Any:
-        return [(run.name, run.status, run.step, run.notes) for run in view.found], view.name
+        """Steps by the hundredth: the list is long where there are many runs."""
+        return [(run.name, run.status, views.hundredth(run), run.notes) for run in view.found], view.name
 
     def update(self, view: View) -> Updates:
         return {self.html: views.runs(view.found, view.name)}
@@ -227,7 +229,7 @@ class Comparison:
         self.outputs = [self.other]
 
     def key(self, view: View) -> Any:
-        return [run.name for run in view.found if run is not view.run]
+        return [run.name for run in view.found if run.name != view.name]
 
     def update(self, view: View) -> Updates:
         return {self.other: gr.update(choices=[("nothing", ""), *self.key(view)])}

@@ -4,7 +4,6 @@ remembers what it read of them last."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from ..doors import Policy, Viewer, at_home
 from ..rates import Rates
 from . import fields, strangers, uploads
 from .exports import card, zipped
+from .known import Known
 
 OFF = (
     "Training is turned off on this server, for whoever isn't at its computer. Whoever runs it can turn it on: start "
@@ -28,9 +28,6 @@ OFF = (
 )
 
 OTHERS = "this run is somebody else's: only whoever started it can change it."
-
-ALIVE = ("starting", "running", "stopping")
-"""Statuses of a run whose process lives."""
 
 
 class Form(NamedTuple):
@@ -56,7 +53,7 @@ class TrainService:
     policy: Policy = "off"
     who: Callable[[], Viewer] = at_home
     rates: Rates = field(default_factory=Rates, repr=False)
-    _known: dict[Path, tuple[tuple[int, ...], RunStatus]] = field(default_factory=dict, repr=False)
+    _known: Known = field(default_factory=Known, repr=False)
 
     @property
     def tiny(self) -> bool:
@@ -175,8 +172,8 @@ class TrainService:
         """The directory of a run that this viewer may see; change: that is theirs to change. Raises UserError if there
         is none, or it isn't."""
         viewer = self.allow()
-        path = next((path for path in status.runs_in(self.runs) if path.name == name), None)
-        run = self._look(path) if path else None
+        path = status.run_named(self.runs, name)
+        run = self._known.brief(path) if path else None
         if run is None or not self._may_see(viewer, run):
             raise UserError(f"there is no run '{name}' here any more.")
         if change and not viewer.owns(run.owner):
@@ -185,17 +182,22 @@ class TrainService:
 
     def look(self, name: str) -> RunStatus:
         """A run as it stands. Raises UserError if there is none of this name."""
-        return self._shown(self.who(), self._look(self.path(name)))
+        return self.whole(self.path(name))
+
+    def whole(self, path: Path) -> RunStatus:
+        """A run that may be seen, with its curves."""
+        return self._shown(self.allow(), self._known.whole(path))
 
     def list(self) -> list[RunStatus]:
-        """All runs that may be seen, the newest first. Of runs that ended, only changed ones are read again."""
+        """All runs that may be seen, the newest first, briefly (see `status.read_status`). Of runs that ended, only
+        changed ones are read again."""
         viewer = self.allow()
         return [self._shown(viewer, run) for run in self.everything() if self._may_see(viewer, run)]
 
     def everything(self) -> list[RunStatus]:
         """All runs there are, whoever asks: for what the app does by itself."""
         self.allow_any()
-        return [self._look(path) for path in status.runs_in(self.runs)]
+        return self._known.all(self.runs)
 
     def allow_any(self) -> None:
         """Raise UserError if training is off for everybody."""
@@ -222,15 +224,6 @@ class TrainService:
     def _shown(self, viewer: Viewer, run: RunStatus) -> RunStatus:
         return run if viewer.paths else strangers.veiled(run, viewer.owns(run.owner), self.runs)
 
-    def _look(self, path: Path) -> RunStatus:
-        stamp = _stamp(path)
-        old, before = self._known.get(path, ((), None))
-        if before is not None and old == stamp and before.status not in ALIVE:
-            return before
-        now = status.read_status(path, before)
-        self._known[path] = stamp, now
-        return now
-
     def _is_tiny(self, run: RunStatus) -> bool:
         if run.config is None:
             return False
@@ -256,7 +249,7 @@ class TrainService:
         if not steps or steps < 1 or steps != int(steps):
             raise UserError("write the steps between two samples, a whole number.")
         if not self.who().home:
-            strangers.check_pace("sample_every", int(steps), self._look(path).steps)
+            strangers.check_pace("sample_every", int(steps), self._known.brief(path).steps)
         launcher.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
@@ -281,10 +274,9 @@ class TrainService:
     def remove(self, path: Path) -> None:
         """Delete a run's directory, and the uploads that only it used, whoever asks. Raises UserError."""
         self.allow_any()
-        run, made = self._look(path), (path / "config.json").stat().st_mtime
+        run, made = self._known.brief(path), (path / "config.json").stat().st_mtime
         own = _sources(run)
         launcher.delete(path)
-        self._known.pop(path, None)
         if own:
             uploads.forget_packs(self.runs, made, run.updated or time.time())
         uploads.forget(self.runs, self._used(), own)
@@ -340,18 +332,6 @@ def shipped_encoders(task: str) -> list[tuple[str, str]]:
 def _sources(run: RunStatus) -> list[str]:
     """Paths of the viewer's own pictures in a run's settings."""
     return [path for name in ("s", "t", "folder", "picture") if (path := getattr(run.config, name, None))]
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """What changes when a run's files do; three looks at the disk."""
-    found = []
-    for name in ("events.jsonl", "log.txt", "notes.txt", "config.json", "lock", "export"):
-        try:
-            status = os.stat(path / name)
-            found += [status.st_mtime_ns, status.st_size]
-        except OSError:
-            found += [0, 0]
-    return tuple(found)
 
 
 def _fits(path: Path, task: str) -> bool:

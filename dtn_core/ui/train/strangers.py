@@ -171,7 +171,7 @@ def tidy(service: TrainService, now: float | None = None) -> None:
     for path in status.runs_in(service.runs):
         if not status.owner_of(path):  # of whoever uses this computer: not even read
             continue
-        run = status.read_status(path)
+        run = status.read_status(path, brief=True)
         with contextlib.suppress(UserError):  # it has ended meanwhile, or cannot be had: the next look tells
             if run.status in _ALIVE:
                 since = status.holder(run.path)[1] or now

@@ -103,6 +103,11 @@ def runs(found: Sequence[RunStatus], chosen: str) -> str:
     return f'<div class="run-list" role="group" aria-label="Runs">{rows}</div>'
 
 
+def hundredth(run: RunStatus) -> int:
+    """How far a run is, in percent."""
+    return 100 * run.step // max(1, run.steps)
+
+
 def _row(run: RunStatus, chosen: bool) -> str:
     name = html.escape(run.name)
     number, _, rest = name.partition("-")

@@ -9,8 +9,9 @@ import gradio as gr
 
 from ...training.status import RunStatus
 from . import panels, views
+from .known import ALIVE
 from .panels import PLAIN, QUIET, Demo, Panel, Updates, View
-from .service import ALIVE, TrainService
+from .service import TrainService
 
 FAST, SLOW = 1.5, 12.0
 """Seconds between two looks at the runs' files: while one trains, and while none does."""
@@ -77,6 +78,7 @@ class Watch:
         found = self.service.list()
         run = pick(found, chosen or "")
         beside = next((r for r in found if r.name == other and r is not run), None)
+        run, beside = (one and self.service.whole(one.path) for one in (run, beside))
         view = View(found, run, beside, pinned, run is None or self.service.owns(run))
         keys = {panel: hash(repr(panel.key(view))) for panel in (self, self.runs, *(self.of_run if run else ()))}
         changed = [panel for panel, key in keys.items() if (seen or {}).get(type(panel).__name__) != key]

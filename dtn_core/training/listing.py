@@ -1,0 +1,49 @@
+"""Runs as text for a terminal, and as plain values for programs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .status import RunStatus
+
+
+def table(runs: Sequence[RunStatus]) -> str:
+    """Runs as lines of text, for a terminal."""
+    if not runs:
+        return "no runs"
+    lines = [("run", "status", "step", "images/s", "losses", "age")]
+    for run in runs:
+        losses = [f"{name} {values[-1]:.3g}" for name, (_, values) in run.curves.items() if not name.startswith("val/")]
+        age = "" if run.updated is None else _age(time.time() - run.updated)
+        rate = f"{run.rate:.0f}" if run.rate else ""
+        lines.append((run.name, run.status, f"{run.step}/{run.steps}", rate, " ".join(losses), age))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+
+
+def to_json(run: RunStatus) -> dict[str, Any]:
+    """A run in plain values; of each curve its last value, null where that isn't a number."""
+    plain = (
+        "name", "status", "why", "step", "steps", "device", "started", "updated", "seconds", "rate", "eta", "memory"
+    )  # fmt: skip
+    last = {name: values[-1] for name, (_, values) in run.curves.items()}
+    return {
+        "path": str(run.path),
+        **{name: getattr(run, name) for name in plain},
+        "losses": {name: value if math.isfinite(value) else None for name, value in last.items()},
+        "best": run.best,
+        "samples": [{"step": step, "path": str(path)} for step, path in run.samples],
+        "exports": [{"step": step, "path": str(path)} for step, path in run.exports],
+        "messages": [{"step": step, "message": message} for step, message in run.messages],
+        "notes": run.notes,
+    }
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
