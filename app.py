@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     add_doors(parser)
     flags = parser.parse_args(argv)
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
+    from dtn_core.training.listing import recently_died
     from dtn_core.transfer import DigitTransferrer, Transferrer
     from dtn_core.ui import doors
     from dtn_core.ui.app import build_app, launch
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         except UserError as error:
             numbers = error
         demo, routes = build_app(faces, numbers, Path(flags.runs), switched)
-        launch(demo, flags.host, flags.port, flags.share, switched, routes)
+        launch(demo, flags.host, flags.port, flags.share, switched, routes, recently_died(Path(flags.runs)))
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

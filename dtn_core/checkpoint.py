@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -32,7 +31,7 @@ from .avatars.choose import Decisions
 from .avatars.parameters import SPECS
 from .drawer import Drawer
 from .errors import UserError
-from .files import parse_json, shipped
+from .files import beside, parse_json, shipped
 from .networks import bounds, encoders
 from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
@@ -225,8 +224,7 @@ def save(
     """
     directory = Path(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}-"))
-    try:
+    with beside(directory, folder=True) as temporary:
         if directory.exists():
             shutil.copytree(directory, temporary, dirs_exist_ok=True)
         for stem, state in tensors.items():
@@ -236,16 +234,6 @@ def save(
             (temporary / name).write_text(text, encoding="utf-8")
         config = json.dumps({"format": FORMAT, **info}, indent=1, ensure_ascii=False)
         (temporary / "config.json").write_text(config + "\n", encoding="utf-8")
-        os.chmod(temporary, 0o755)
-        if directory.exists():
-            old = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}-old-"))
-            os.replace(directory, old / "was")
-            os.replace(temporary, directory)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return directory
 
 

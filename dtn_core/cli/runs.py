@@ -21,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..training.listing import table, to_json
+    from ..training.listing import died, table, to_json
     from ..training.status import read_status, runs_in
 
     folder = Path(arguments.runs)
@@ -31,5 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"runs": [to_json(read_status(path)) for path in found]}))
     else:
-        print(table([read_status(path, brief=True) for path in found]))
+        brief = [read_status(path, brief=True) for path in found]
+        print(table(brief), *died(brief), sep="\n")
     return 0

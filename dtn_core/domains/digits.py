@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..files import beside, workshop
 from .drawn_digits import draw_many
 
 Split = Literal["train", "val", "test", "unlabelled"]
@@ -247,9 +247,9 @@ def _fetch(urls: Sequence[str], target: Path, md5: str) -> None:
     for url in urls:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
+            with workshop(target) as folder:
                 utils.download_url(url, folder, target.name, md5)
-                os.replace(Path(folder, target.name), target)
+                os.replace(folder / target.name, target)
             return
         except (OSError, RuntimeError, HTTPException) as error:
             reason = _line(error)
@@ -261,10 +261,8 @@ def _fetch(urls: Sequence[str], target: Path, md5: str) -> None:
 
 def _unpack(archive: Path, target: Path) -> None:
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as folder:
-            unpacked = Path(folder, target.name)
-            unpacked.write_bytes(gzip.decompress(archive.read_bytes()))
-            os.replace(unpacked, target)
+        with beside(target) as temporary:
+            temporary.write_bytes(gzip.decompress(archive.read_bytes()))
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({_line(error)}). Choose another folder.") from None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransf
 from ..domains import avatars, digits, folders, portraits, screen_print, styles
 from ..domains.folders import Pictures
 from ..errors import UserError
+from ..files import workshop
 from ..images import to_float, to_rgb
 from ..networks import encoders
 from ..types import Image
@@ -78,8 +78,8 @@ class FeatureCache:
             halved[key] = torch.frombuffer(bytearray(squeezed), dtype=torch.uint8)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pack-") as folder:
-                temporary = Path(folder, path.name)
+            with workshop(path) as folder:  # save_file leaves files of its own where it is killed
+                temporary = folder / path.name
                 save_file(halved, temporary, metadata={"source": self.source, "f": self.made_by, **shapes})
                 temporary.replace(path)
         except (OSError, SafetensorError) as error:

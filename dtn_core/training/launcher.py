@@ -25,6 +25,9 @@ from ..files import PACKAGE
 from .runs import ASKED, INHERITED, Run, take_lock, write_whole
 from .status import LOG_MARK, holder, is_alive, runs_in
 
+DELETED = ".deleted"
+"""Ends the name of a run that is being deleted."""
+
 NOTES = 20_000
 """Characters of a run's notes at most."""
 
@@ -37,6 +40,7 @@ def start(
     or it can't be started."""
     runs = Path(runs).absolute()
     with _one_at_a_time(runs):
+        sweep(runs)
         if not beside:
             _check_device(config, runs)
         run = Run.create(runs, name, config, data, sign=False, owner=owner)
@@ -110,16 +114,24 @@ def delete(path: Path) -> None:
     parts = (path / "config.json", path / "lock", path / "control")
     if path.is_symlink() or not all(part.exists() for part in parts):
         raise UserError(f"{path}: not a run directory; nothing was deleted.")
-    hidden = path.with_name(f".{path.name}.{time.time_ns()}")
+    hidden = path.with_name(f".{path.name}.{time.time_ns()}{DELETED}")
     try:
         with (path / "lock").open("r+b") as lock:
             take_lock(lock)  # so that nobody resumes it meanwhile
             path.rename(hidden)
-        shutil.rmtree(hidden)
+        sweep(path.parent)
+        if hidden.exists():
+            shutil.rmtree(hidden)
     except BlockingIOError:
         raise UserError(f"{path}: is running. Stop it first.") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be deleted ({error.strerror}). Change its permissions.") from None
+
+
+def sweep(runs: Path) -> None:
+    """Remove what is left of runs whose deletion was killed."""
+    for half in Path(runs).glob(f".*{DELETED}"):
+        shutil.rmtree(half, ignore_errors=True)
 
 
 def write_notes(path: Path, text: str) -> None:
@@ -144,11 +156,6 @@ def command(config: configs.Config, preset: str, runs: Path, data: str | None) -
         value = getattr(config, name)
         words += ["--set", f"{name}={'none' if value is None else value}"]
     return shlex.join([*words, *(["--data", str(data)] if data else []), "--runs", str(runs)])
-
-
-def resume_command(path: Path) -> str:
-    """The line for a shell that goes on with a run."""
-    return shlex.join(["python", "-m", "dtn_core", "train", "--resume", str(path)])
 
 
 def _differing(config: configs.Config, base: configs.Config) -> list[str]:
@@ -207,7 +214,7 @@ def _spawn(run: Run) -> None:
         "PYTHONFAULTHANDLER": "1",  # a crash below Python leaves its name in the log
         "TQDM_MININTERVAL": "5",  # the log keeps every state of the bar
     }
-    since = time.time()
+    since, told = time.time(), run.told()
     try:
         with (run.path / "log.txt").open("a+b", buffering=0) as log:
             _write_line(log, f"{LOG_MARK}{time.strftime('%Y-%m-%d %H:%M:%S')} {shlex.join(words)}")
@@ -215,7 +222,7 @@ def _spawn(run: Run) -> None:
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock], start_new_session=True,
                 env=environment,
             )  # fmt: skip
-            run.sign(process.pid, since)
+            run.sign(process.pid, since, told)
     except OSError as error:
         raise UserError(f"the training can't be started ({error.strerror or error}).") from None
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay as a zombie

@@ -1,13 +1,40 @@
-"""Runs as text for a terminal, and as plain values for programs."""
+"""Runs in words and plain values: for a terminal, for programs, and for whoever comes back after a crash."""
 
 from __future__ import annotations
 
 import math
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from .status import RunStatus
+from .status import RunStatus, read_status, runs_in
+
+RECENT = 20
+"""The newest runs of a folder, of which the app tells at its start what happened to them."""
+
+
+def resume_command(path: Path) -> str:
+    """The line for a shell that goes on with a run."""
+    return shlex.join(["python", "-m", "dtn_core", "train", "--resume", str(path)])
+
+
+def how_it_died(run: RunStatus) -> str:
+    """One line: where a run stopped that nobody stopped, its last words, and from where it can go on."""
+    where = f"at step {run.step:,} of {run.steps:,}" if run.step else "before its first step"
+    on = f"It can go on from step {run.saved:,}." if run.saved else "Nothing was saved yet; it can start again."
+    return f"Stopped unexpectedly {where}. {run.why} {on}"
+
+
+def died(runs: Iterable[RunStatus]) -> list[str]:
+    """A line for each run that stopped unexpectedly, with the command that goes on."""
+    return [f"{run.name}: {how_it_died(run)} {resume_command(run.path)}" for run in runs if run.status == "died"]
+
+
+def recently_died(folder: Path) -> list[str]:
+    """`died` of the newest runs of a folder."""
+    return died(read_status(path, brief=True) for path in runs_in(folder)[:RECENT])
 
 
 def table(runs: Sequence[RunStatus]) -> str:

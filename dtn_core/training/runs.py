@@ -14,7 +14,8 @@ exports/000500/                         checkpoints to use, of steps on the way
 export/                                 the final one
 control/{stop,sample,save}              empty files: what the user asks for
 control/sample_every                    a number: steps between two sample grids from now on
-lock                                    locked (flock) while it trains; pid of the trainer, and since when it holds it
+lock                                    locked (flock) while it trains; pid of the trainer, since when it holds it, and
+                                        the length of events.jsonl then: what follows, it told
 ======================================  ================================================================
 
 The lock belongs to an open file, not to a process: whoever starts a trainer may lock the run first and let the child
@@ -32,7 +33,6 @@ import os
 import re
 import shutil
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,7 @@ from .. import config as configs
 from .. import images
 from ..errors import UserError
 from ..events import Event, Noted, Stamped, encode, is_known, parse
-from ..files import parse_json
+from ..files import beside, parse_json, workshop
 from ..types import Image
 from . import states
 
@@ -85,19 +85,24 @@ class Run:
         path = None
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            path = _next(runs, name)
-            for part in ("samples", "checkpoints", "exports", "control"):
-                (path / part).mkdir()
-            run = cls(path, config)
-            run._hold(sign)
-            made = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
-            made |= {"owner": owner} if owner else {}
-            write_whole(path / "run.json", json.dumps(made) + "\n")
-            # The last: what has a config.json is a run, and held from the first moment on.
-            write_whole(path / "config.json", json.dumps(configs.to_dict(config), indent=1) + "\n")
+            with workshop(runs / "new") as made:
+                for part in ("samples", "checkpoints", "exports", "control"):
+                    (made / part).mkdir()
+                run = cls(made, config)
+                run._hold(sign)
+                facts = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
+                facts |= {"owner": owner} if owner else {}
+                (made / "run.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
+                (made / "config.json").write_text(
+                    json.dumps(configs.to_dict(config), indent=1) + "\n", encoding="utf-8"
+                )
+                made.chmod(0o755)
+                run.path = path = _next(runs, name)
+                os.replace(made, path)  # whole, and held, from the first moment on
         except OSError as error:
             if path:
-                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    path.rmdir()
             raise UserError(f"{runs}: cannot be written ({_why(error)}). Choose another with --runs.") from None
         return run
 
@@ -113,9 +118,7 @@ class Run:
             else:
                 for name in ASKED:
                     run.answered(name)
-            _cut_half_a_line(path / "events.jsonl")
-            for left in (path / "checkpoints").glob("*.tmp"):
-                left.unlink()
+            _tidy(path)
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be written ({_why(error)}). Free some space, or change its permissions."
@@ -156,16 +159,22 @@ class Run:
         except BlockingIOError:
             self.release()
             raise UserError(f"{self.path}: is being trained by another process. Stop that first.") from None
+        _cut_half_a_line(self.path / "events.jsonl")
         if sign:
-            self.sign(os.getpid())
+            self.sign(os.getpid(), time.time(), self.told())
         return inherited
 
-    def sign(self, pid: int, since: float | None = None) -> None:
-        """Write into the lock who holds it, and since when (unix time, as that of events; None: now): what was told
-        before that is of another training."""
+    def sign(self, pid: int, since: float, told: int) -> None:
+        """Write into the lock who holds it, since when (unix time), and how many bytes of events there were then
+        (`told`): they are of another training. No clock can tell; it may be set back."""
         self._lock.seek(0)
-        self._lock.write(f"{pid}\n{round(since or time.time(), 3)}\n".encode())
-        self._lock.truncate()  # last, so that a reader finds two good lines at any time
+        self._lock.write(f"{pid}\n{round(since, 3)}\n{told}\n".encode())
+        self._lock.truncate()  # last, so that a reader finds good lines at any time
+
+    def told(self) -> int:
+        """Bytes of all events so far."""
+        path = self.path / "events.jsonl"
+        return path.stat().st_size if path.exists() else 0
 
     def release(self) -> None:
         """Close this process's hold on the lock; that of a child that inherited it stays."""
@@ -273,14 +282,8 @@ def take_lock(lock: BinaryIO) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a small file so that readers see the old one or the new one. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
+    with beside(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
 
 
 def _next(runs: Path, name: str) -> Path:
@@ -338,6 +341,13 @@ def _check_version(path: Path) -> None:
 def _other_version(error: object) -> str:
     reason = str(error).partition("; known")[0].rstrip(".")
     return f"made by another version of DTN Studio ({reason}). Use that one, or start a new run."
+
+
+def _tidy(path: Path) -> None:
+    """Remove what a kill left half written; not what others than the trainer write (notes, control/)."""
+    for pattern in ("checkpoints/*.tmp", "checkpoints/.*", "samples/.*", "exports/.*", ".export.*"):
+        for left in path.glob(pattern):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _cut_half_a_line(path: Path) -> None:

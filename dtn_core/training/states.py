@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -13,20 +12,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import UserError
-from ..files import parse_json
+from ..files import parse_json, workshop
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
     """Write a state, whole or not at all. Raises OSError or SafetensorError."""
     tensors: dict[str, Tensor] = {}
     plain = _flatten(state, "", tensors)
-    temporary = path.with_suffix(".tmp")
-    try:
-        save_file(tensors, temporary, metadata={"plain": json.dumps(plain)})
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with workshop(path) as folder:  # save_file leaves files of its own where it is killed
+        save_file(tensors, folder / path.name, metadata={"plain": json.dumps(plain)})
+        os.replace(folder / path.name, path)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class RunStatus:
     """(step, PNG), oldest first."""
     exports: tuple[tuple[int, Path], ...]
     """(step, directory) of the checkpoints that can be used now; the final one last."""
+    saved: int | None
+    """Step to go on from; None: nothing was saved yet."""
     best: int | None
     """Step of the best state so far."""
     messages: tuple[tuple[int, str], ...]
@@ -102,10 +104,12 @@ class _Fold:
     memory: int = 0
     curves: Curves = field(default_factory=dict)
     samples: list[tuple[int, str]] = field(default_factory=list)
+    saved: int | None = None
     bests: list[int] = field(default_factory=list)
     messages: list[tuple[int, str]] = field(default_factory=list)
     last: Started | Finished | Failed | None = None
-    last_time: float = 0.0
+    last_at: int = field(default=0, compare=False)  # a byte from which on it was told
+    begins: int = 0  # as `_begins` said
     marks: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=10))  # (step, time), to tell the speed
 
     def copy(self) -> _Fold:
@@ -167,15 +171,17 @@ class _Fold:
         if isinstance(event, Started):
             self._forget_after(event.step)
             self.step, self.steps, self.device = event.step, event.steps, event.device
+            self.saved = event.step or None
             self.trained, self.begun = self.seconds, time  # the pause between isn't counted
         self.started = time if self.started is None else self.started
         self.updated = time
         if isinstance(event, Started | Finished | Failed):
-            self.last, self.last_time = event, time
+            self.last, self.last_at = event, self.offset
         elif isinstance(event, Sampled) and lies_inside(event.path):
             self.samples.append((event.step, event.path))
-        elif isinstance(event, Saved) and event.best:
-            self.bests.append(event.step)
+        elif isinstance(event, Saved):
+            self.saved = event.step
+            self.bests += [event.step] * event.best
         elif isinstance(event, Noted):
             self.messages.append((event.step, event.message))
         if isinstance(event, Finished | Failed):
@@ -202,12 +208,13 @@ def read_status(path: Path, before: RunStatus | None = None, brief: bool = False
     path = Path(path)
     alive = is_alive(path)  # before the events: a run that ends in between mustn't look as if it died
     goes_on = before is not None and before.path == path and before._fold.brief == brief
-    fold = _read_on(path / "events.jsonl", before._fold if goes_on else _Fold(brief))
+    begins = _begins(path)
+    fold = _read_on(path / "events.jsonl", before._fold if goes_on else _Fold(brief), begins)
     config, unreadable = _settings(path)
     if config is None:
         status, why = "unreadable", unreadable
     else:
-        status, why = _status(path, fold, alive)
+        status, why = _status(path, fold, alive, begins)
         if status == "died" and is_alive(path):  # resumed in between
             status, why = "starting", ""
     exports = _exports(path, fold.step)
@@ -215,8 +222,8 @@ def read_status(path: Path, before: RunStatus | None = None, brief: bool = False
         path, path.name, config, status, why, fold.step, fold.steps or (config.steps if config else 0), fold.device,
         fold.started, fold.updated, fold.seconds, fold.rate, _eta(fold) if status == "running" else None, fold.memory,
         fold.curves, tuple((step, path / name) for step, name in fold.samples), exports,
-        fold.bests[-1] if fold.bests else None, tuple(fold.messages), _text(path / "notes.txt"), owner_of(path),
-        fold,
+        fold.saved, fold.bests[-1] if fold.bests else None, tuple(fold.messages), _text(path / "notes.txt"),
+        owner_of(path), fold,
     )  # fmt: skip
 
 
@@ -239,6 +246,12 @@ def holder(path: Path) -> tuple[int | None, float]:
         return int(pid), float(since)
     except ValueError:
         return None, 0.0
+
+
+def _begins(path: Path) -> int:
+    """Byte of events.jsonl from which on the process speaks that holds the run, or held it last."""
+    told = "".join(_text(path / "lock").splitlines()[2:3])
+    return int(told) if re.fullmatch("[0-9]{1,15}", told) else 0
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -296,9 +309,8 @@ def _last_words(path: Path) -> str:
     return "The process ended without a word: killed, or out of memory."
 
 
-def _status(path: Path, fold: _Fold, alive: bool) -> tuple[Status, str]:
-    # What was told before the lock was taken is of the process before.
-    spoken = fold.last is not None and fold.last_time >= holder(path)[1]
+def _status(path: Path, fold: _Fold, alive: bool, begins: int) -> tuple[Status, str]:
+    spoken = fold.last is not None and fold.last_at >= begins  # else it is of the process before
     if alive:
         if (path / "control" / "stop").exists() or (spoken and not isinstance(fold.last, Started)):
             return "stopping", ""
@@ -310,13 +322,13 @@ def _status(path: Path, fold: _Fold, alive: bool) -> tuple[Status, str]:
     return "died", _last_words(path)
 
 
-def _read_on(path: Path, fold: _Fold) -> _Fold:
-    """Fold in what was appended; from the start if it is another file."""
+def _read_on(path: Path, fold: _Fold, begins: int) -> _Fold:
+    """Fold in what was appended, what is of earlier processes apart; from the start if it is another file."""
     try:
         with path.open("rb") as file:
             file.seek(fold.offset - len(fold.tail))
             data = file.read()
-            if not data.startswith(fold.tail):
+            if not data.startswith(fold.tail) or fold.begins != begins < fold.offset:
                 fold = _Fold(fold.brief)
                 file.seek(0)
                 data = file.read()
@@ -326,8 +338,11 @@ def _read_on(path: Path, fold: _Fold) -> _Fold:
     if not new:
         return fold
     fold = fold.copy()  # the status before keeps its own
-    fold.take(parse(without_figures(new) if fold.brief else new))
-    fold.offset, fold.tail = fold.offset + len(new), (fold.tail + new)[-100:]
+    fold.tail, fold.begins = (fold.tail + new)[-100:], begins
+    earlier = max(0, begins - fold.offset)
+    for part in (new[:earlier], new[earlier:]):
+        fold.take(parse(without_figures(part) if fold.brief else part))
+        fold.offset += len(part)
     return fold
 
 

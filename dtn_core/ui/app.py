@@ -118,9 +118,10 @@ def launch(
     share: bool = False,
     doors: Doors = CLOSED,
     routes: Sequence[BaseRoute] = (),
+    news: Sequence[str] = (),
 ) -> None:
     """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. doors: who
-    may do what; routes: what is served beside the page.
+    may do what; routes: what is served beside the page; news: lines to print at the start.
 
     Raises UserError with one line if the port is taken or may not be used.
     """
@@ -144,7 +145,7 @@ def launch(
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
-    print(f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *doors.told(), sep="\n", flush=True)
+    print(f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *doors.told(), *news, sep="\n", flush=True)
     demo.block_thread()
 
 

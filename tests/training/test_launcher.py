@@ -16,6 +16,7 @@ from dtn_core import config as configs
 from dtn_core.config import PRESETS
 from dtn_core.events import Finished, Stamped, Started, encode
 from dtn_core.training import launcher
+from dtn_core.training.listing import resume_command
 from dtn_core.training.runs import Run
 from dtn_core.training.status import holder, is_alive, log_tail, read_status, runs_in
 
@@ -98,6 +99,7 @@ def test_a_lock_is_handed_down_without_a_gap_and_a_stop_is_not_lost(runs, monkey
 import os, sys, time
 from pathlib import Path
 from dtn_core.events import Finished, Noted, Started
+from dtn_core.training.listing import resume_command
 from dtn_core.training.runs import Run
 run = Run.reopen(Path(sys.argv[-1]))
 run.write(Started(0, 8, "cpu"))
@@ -292,7 +294,7 @@ def test_force_spares_whoever_is_not_certainly_the_trainer(runs):
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)", "dtn_core"])
     try:
         for pid in (os.getpid(), bystander.pid, os.getppid()):
-            run.sign(pid)
+            run.sign(pid, 0.0, 0)
             with pytest.raises(ValueError, match="isn't certain"):
                 launcher.force_stop(run.path)
         (run.path / "lock").write_text("")
@@ -379,7 +381,7 @@ def test_the_command_of_a_run_of_ones_own_starts_from_the_nearest_preset():
 
 
 def test_the_command_that_goes_on():
-    assert launcher.resume_command(Path("my runs/x")) == "python -m dtn_core train --resume 'my runs/x'"
+    assert resume_command(Path("my runs/x")) == "python -m dtn_core train --resume 'my runs/x'"
 
 
 # --- a real one ---------------------------------------------------------------------------------------------

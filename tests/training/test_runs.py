@@ -320,10 +320,15 @@ def test_reopening_removes_what_a_kill_left_half_written(run):
     with (run.path / "events.jsonl").open("a") as file:
         file.write('{"time": 1.0, "event": "Stepp')
     (run.path / "checkpoints" / "last.tmp").write_bytes(b"half")
+    for left in ("checkpoints/.last.part0.safetensors", "exports/.000004.part0", ".export.part0"):
+        (run.path / left).mkdir()
+        (run.path / left / "half").write_bytes(b"half")
+    (run.path / "samples" / ".000004.part0.png").write_bytes(b"half")
     run = again(run)
     run.write(Finished(8, "done"))
     assert told(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
-    assert not list((run.path / "checkpoints").iterdir())
+    assert not any(list((run.path / part).iterdir()) for part in ("checkpoints", "exports", "samples"))
+    assert not list(run.path.glob(".*"))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 from ...config import TransferTraining, descriptions, to_dict
 from ...training import diagnostics
 from ...training.dry_run import DryRun
+from ...training.listing import how_it_died
 from ...training.status import RunStatus
 from .. import pictures
 from . import curves, fields
@@ -35,7 +36,6 @@ MEANING = {
     "stopping": "It saves, then stops.",
     "early": "It stopped by itself: nothing better came for a while.",
     "stopped": "It was saved, and can go on.",
-    "died": "Its process ended without a word. It can go on from where it was saved last.",
 }
 
 NOTHING = """<div class="train-empty"><svg viewBox="0 0 120 60" aria-hidden="true">
@@ -149,7 +149,7 @@ def _messages(run: RunStatus) -> str:
     parts = []
     meaning = MEANING.get(run.status, "")
     if run.status in ("failed", "died", "unreadable"):
-        text = " ".join(filter(None, [run.why, meaning]))
+        text = how_it_died(run) if run.status == "died" else run.why
         parts.append(f'<p class="message error">{html.escape(text)}</p>')
     elif meaning:
         parts.append(quiet(meaning))
