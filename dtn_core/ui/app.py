@@ -22,7 +22,7 @@ from .doors import Doors
 from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
 from .evidence.suites import SuiteRunner
-from .gradio_internals import show_when_opened, sleep_when_free
+from .gradio_internals import keep_no_pages, say_busy, show_when_opened, sleep_when_free
 from .guard import Guard, caller, malformed
 from .live_socket import Live
 from .rates import Rates
@@ -43,6 +43,9 @@ WORDS = {"audio.record": "Start"}
 
 QUEUE = 100
 """Calls that wait at most, of all viewers; more are told that the app is busy."""
+
+SESSIONS = 1000
+"""Callers of whom gradio remembers what they have looked at; whoever was here longest ago is forgotten first."""
 
 PASSING, A_WHILE = 3600, 600
 """Seconds that gradio's copies of files (zips on their way to or from a viewer) are kept, and between two looks."""
@@ -94,6 +97,8 @@ def build_app(
         demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
     demo.queue(max_size=QUEUE, api_open=False)  # nobody gets past the queue
     sleep_when_free(demo)
+    say_busy(demo)
+    keep_no_pages()
     strangers.keep_tidy(service)
     return demo, [*Live(people).routes(), *Videos(people).routes()]
 
@@ -136,6 +141,7 @@ def launch(
             theme=theme.theme(), css=theme.CSS + train.CSS + evidence.CSS, favicon_path=theme.ASSETS / "favicon.svg",
             footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS), max_file_size=largest,
             auth=list(doors.accounts) or None, enable_monitoring=False, mcp_server=False, strict_cors=True,
+            state_session_capacity=SESSIONS,
             # one file that anybody may see, since an empty list would leave it to the environment
             allowed_paths=[str(theme.ASSETS / "favicon.svg")],
             app_kwargs={

@@ -3,16 +3,19 @@ The CSS in assets/ names gradio's own classes too."""
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import gradio as gr
 from gradio.components.image import ImageData
 from gradio.context import LocalContext
+from gradio.state_holder import SessionState
 from starlette.requests import HTTPConnection
 
 from ..errors import UserError
 from ..types import Image
 from .pictures import decode, encode
+from .rates import BUSY
 
 
 def image(**options: Any) -> gr.Image:
@@ -54,6 +57,36 @@ def sleep_when_free(demo: gr.Blocks, seconds: float = 0.01) -> None:
     """How long gradio's queue sleeps while nothing is asked; its own millisecond takes a tenth of a core from those who
     train."""
     demo._queue.sleep_when_free = seconds
+
+
+def keep_no_pages() -> None:
+    """gradio keeps of every caller, ten thousand of them, a copy of the whole page with what it holds, photos too, for
+    links into pages that this app doesn't offer: half a megabyte and a tenth of a second each, never given back."""
+
+    def begin(state: SessionState, blocks: gr.Blocks) -> None:
+        state.blocks_config = copy(blocks.default_config)
+        state.config_values, state.state_data, state._state_ttl = {}, {}, {}
+        state.is_closed, state.STATE_TTL_WHEN_CLOSED = False, 3600
+
+    def put(state: SessionState, key: int, value: Any) -> None:
+        put_and_copy(state, key, value)
+        state.config_values.clear()
+
+    if SessionState.__init__.__module__ != __name__:
+        put_and_copy = SessionState.__setitem__
+        SessionState.__init__, SessionState.__setitem__ = begin, put
+        SessionState._update_config = SessionState._update_value_in_config = lambda *_: None
+
+
+def say_busy(demo: gr.Blocks) -> None:
+    """What a caller is told where the queue is full; gradio's own words are for whoever runs it."""
+    push = demo._queue.push
+
+    async def pushing(*arguments: Any, **named: Any) -> tuple[bool, Any, str]:
+        done, said, how = await push(*arguments, **named)
+        return done, BUSY if how == "queue_full" else said, how
+
+    demo._queue.push = pushing
 
 
 def request_of_call() -> tuple[HTTPConnection | None, str]:

@@ -1,0 +1,224 @@
+"""Many people at once: ``python -m tests.reliability.load --minutes 10 --viewers 8 -o results/load.json``.
+
+The app in a process of its own; beside it, in this one, viewers who are live with a portrait that moves, at the page's
+rate and by its protocol, others who send photos, and some who watch a training that the app has started. Some viewers
+leave and come again, some vanish without a goodbye, some fall silent. What the app holds is counted before, meanwhile,
+and a minute after everybody has gone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import numpy as np
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS)] * (str(TESTS) not in sys.path)
+
+from calling import Caller  # noqa: E402
+from serving import Server, serve  # noqa: E402
+
+from .crowd import Crowd, Told, busy_and_errors, fairness, is_busy  # noqa: E402
+
+EVERY = 2.0
+"""Seconds between two counts."""
+
+QUIET = 75.0
+"""Seconds after which all is to be as before: pings that nobody answers take 40."""
+
+GROWS = 2.0
+"""Megabytes a minute by which memory may grow once it is warm: what a straight line through a few minutes can tell."""
+
+
+class Held(NamedTuple):
+    """What a process holds. rss: megabytes; children: processes that it has started, zombies too."""
+
+    rss: float
+    threads: int
+    children: int
+    files: int
+    sockets: int
+
+
+def held(pid: int) -> Held:
+    place = Path(f"/proc/{pid}")
+    status = (place / "status").read_text()
+    children = " ".join(path.read_text() for path in place.glob("task/*/children")).split()
+    links = [link for name in os.listdir(place / "fd") if (link := _link(place / "fd", name))]
+    sockets = sum(link.startswith("socket:") for link in links)
+    rss, threads = (int(re.search(rf"{name}:\s+(\d+)", status)[1]) for name in ("VmRSS", "Threads"))
+    return Held(round(rss / 1024, 1), threads, len(children), len(links) - sockets, sockets)
+
+
+def _link(folder: Path, name: str) -> str:
+    try:
+        return os.readlink(folder / name)
+    except OSError:  # closed meanwhile
+        return ""
+
+
+def pictures(seconds: float) -> tuple[list[bytes], bytes]:
+    """A camera's frames, and a photo."""
+    from PIL import Image
+
+    from benchmarks.live import jpegs
+    from dtn_core.domains import portraits
+
+    photo = io.BytesIO()
+    Image.fromarray(portraits.free()["Grace Hopper"]).save(photo, "JPEG", quality=92)
+    return jpegs(1, seconds), photo.getvalue()
+
+
+def start_training(url: str) -> tuple[Caller, str]:
+    """By the page's form, one that doesn't end by itself; who started it, and its run."""
+    caller = Caller(url)
+    more = "log_every=20"
+    answer = caller.form("start", preset="digits-tiny", steps=10_000_000, sample_every=500, save_every=500, extra=more)
+    if "is starting" not in answer:
+        raise RuntimeError(f"no training: {answer[-400:]}")
+    return caller, answer.split(" is starting")[0].rpartition(">")[2]
+
+
+async def _counted(server: Server, crowd: Crowd, start: float) -> list[tuple[float, Held]]:
+    found = []
+    while not crowd.over():
+        found.append((time.monotonic() - start, held(server.pid)))
+        await asyncio.sleep(EVERY)
+    return found
+
+
+async def _together(
+    server: Server, crowd: Crowd, people: dict[str, int]
+) -> tuple[list[Told], list[tuple[float, Held]]]:
+    told, counted = await asyncio.gather(crowd.all(**people), _counted(server, crowd, time.monotonic()))
+    return told, counted
+
+
+def settle(server: Server, seconds: float, like: Held | None = None) -> Held:
+    """What the app holds after so many seconds, or as soon as it holds no more than then (like). A glance makes it let
+    go of threads that have nothing to do."""
+    end = time.monotonic() + seconds
+    while True:
+        time.sleep(min(2.0, max(0.0, end - time.monotonic())))
+        httpx.get(f"{server.url}/favicon.ico")
+        now = held(server.pid)
+        if time.monotonic() >= end or (like and all(a <= b for a, b in zip(now[1:], like[1:]))):
+            return now
+
+
+def measure(
+    server: Server, minutes: float, people: dict[str, int], quiet: float = QUIET, **habits: Any
+) -> dict[str, Any]:
+    """All figures of a crowd on a running app."""
+    frames, photo = pictures(min(10, 10 * minutes))
+    warm = Crowd(server.url, frames, photo, time.monotonic() + 4, stay=2)
+    asyncio.run(_together(server, warm, dict.fromkeys(people, 2)))
+    before = settle(server, quiet / 3)
+    trainer, run = start_training(server.url)
+    crowd = Crowd(server.url, frames, photo, time.monotonic() + 60 * minutes, **habits)
+    told, counted = asyncio.run(_together(server, crowd, people))
+    trainer.press("stop", run)
+    after = settle(server, quiet, before)
+    return {"minutes": minutes, "people": people, **figures(told, counted), "before": before._asdict(),
+            "after": after._asdict()}  # fmt: skip
+
+
+def figures(told: Sequence[Told], counted: Sequence[tuple[float, Held]]) -> dict[str, Any]:
+    """What the people saw, and what the app held meanwhile."""
+    busy, errors = busy_and_errors(told)
+    live = [one for one in told if one.kind.startswith("live")]
+    kinds = {"live": live, **{kind: [one for one in told if one.kind == kind] for kind in ("photos", "watches")}}
+    rates = [len(one.waits) / one.seconds for one in live if one.seconds]
+    warm = [(seconds, now.rss) for seconds, now in counted if seconds >= counted[-1][0] / 4]
+    slope = 60 * float(np.polyfit(*zip(*warm), 1)[0]) if len(warm) > 2 else 0.0
+    most = Held(*(max(now[i] for _, now in counted) for i in range(len(Held._fields))))
+    return {
+        "viewers": [viewer(one) for one in live],
+        "rate": {"each": round(float(np.mean(rates)), 2), "all": round(sum(rates), 1)},
+        "fairness": round(fairness(rates), 4),
+        "waits": {kind: waits(people) for kind, people in kinds.items() if people},
+        "busy": busy,
+        "errors": dict(errors.most_common(20)),
+        "during": most._asdict(),
+        "grows_mb_a_minute": round(slope, 2),
+        "rss_mb": [[round(seconds), now.rss] for seconds, now in counted[:: max(1, len(counted) // 60)]],
+    }
+
+
+def viewer(told: Told) -> dict[str, Any]:
+    return {"kind": told.kind, "visits": told.visits, "rate": round(len(told.waits) / max(told.seconds, 1e-9), 2),
+            **waits([told])}  # fmt: skip
+
+
+def waits(people: Sequence[Told]) -> dict[str, Any]:
+    """Answers, and milliseconds until one came: the median and the 95th percentile."""
+    found = [ms for told in people for ms in told.waits]
+    median, p95 = np.percentile(found, (50, 95)) if found else (0, 0)
+    return {"answers": len(found), "median_ms": round(float(median), 1), "p95_ms": round(float(p95), 1)}
+
+
+def fill_queue(server: Server, calls: int) -> dict[str, int]:
+    """So many photos at once by people who don't wait for each other: how many were taken, told that the app is busy,
+    or met something else."""
+    _, photo = pictures(0.1)
+    crowd = Crowd(server.url, (), photo, 0)
+
+    async def join(http: httpx.AsyncClient) -> str:
+        answer = await http.post("/gradio_api/call/emojify", json={"data": [crowd.photo, False, "", "drawn", 256]})
+        return "taken" if answer.status_code == 200 else "busy" if is_busy(answer.text) else answer.text[:200]
+
+    async def all_() -> list[str]:
+        limits = httpx.Limits(max_connections=calls)
+        async with httpx.AsyncClient(base_url=server.url, timeout=120, limits=limits) as http:
+            return await asyncio.gather(*(join(http) for _ in range(calls)))
+
+    answers = asyncio.run(all_())
+    return {answer: answers.count(answer) for answer in sorted(set(answers))}
+
+
+def wrong(report: dict[str, Any]) -> list[str]:
+    """What isn't as it should be, a line each."""
+    said = [f"{count} × {error}" for error, count in report["errors"].items()]
+    for name in Held._fields[1:]:
+        if report["after"][name] > report["before"][name]:
+            said.append(f"{name}: {report['before'][name]} before, {report['after'][name]} after")
+    if report["grows_mb_a_minute"] > GROWS:
+        said.append(f"memory grows by {report['grows_mb_a_minute']} MB a minute")
+    return said
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 1 where something was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--minutes", type=float, default=10, help="how long (default 10)")
+    parser.add_argument("--viewers", type=int, default=8, help="who are live (default 8)")
+    parser.add_argument("--photos", type=int, default=2, help="who send photos (default 2)")
+    parser.add_argument("--watchers", type=int, default=3, help="who watch the training (default 3)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="write the figures there")
+    flags = parser.parse_args(argv)
+    people = {"live": flags.viewers, "photos": flags.photos, "watchers": flags.watchers}
+    with tempfile.TemporaryDirectory() as home, serve("emoji", Path(home), "--training", "all") as server:
+        report = {"cores": os.cpu_count(), "machine": platform.machine(), "load_before": os.getloadavg()[0]}
+        report |= measure(server, flags.minutes, people)
+    report["wrong"] = wrong(report)
+    print(json.dumps({key: value for key, value in report.items() if key not in ("rss_mb", "viewers")}, indent=1))
+    if flags.output:
+        flags.output.parent.mkdir(parents=True, exist_ok=True)
+        flags.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return int(bool(report["wrong"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
