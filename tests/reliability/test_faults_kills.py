@@ -1,10 +1,11 @@
-"""kill -9: of a training at random moments, of every writer at every step of its way."""
+"""kill -9: of a training and of a video's export at random moments, of every writer at every step of its way."""
 
 from __future__ import annotations
 
 import pytest
+from made_videos import moved, video
 
-from .faults import training, writes
+from .faults import training, videos, writes
 
 pytestmark = pytest.mark.reliability
 
@@ -18,3 +19,11 @@ def test_a_training_killed_at_random_loses_nothing_it_told(tmp_path):
 @pytest.mark.parametrize("name", writes.WRITERS)
 def test_a_writer_killed_anywhere_leaves_the_old_or_the_new(name, tmp_path):
     assert writes.tried(name, tmp_path, every=2)["kills"] >= 4
+
+
+def test_a_video_killed_at_random_is_whole_or_not_there(tmp_path, hopper):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(video(moved(hopper, 12)))
+    found = videos.tried(4, clip, tmp_path / "out")
+    assert found["kills"] == 4
+    assert found["over a file"] >= 1

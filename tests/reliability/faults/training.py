@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from PIL import Image
 
-from dtn_core import checkpoint, cli, events
+from dtn_core import checkpoint, events
 from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import launcher, listing, states
 from dtn_core.training.runs import Run
 from dtn_core.training.status import RunStatus, is_alive, read_status
+
+from . import processes
+from .processes import Lost, must, until
 
 CONFIG = replace(
     PRESETS["digits-tiny"], steps=60, limit=32, log_every=1, sample_every=2, save_every=1, keep="best", device="cpu"
@@ -32,33 +33,15 @@ WRITING = "checkpoints/*.tmp", "checkpoints/.*", "samples/.*", "exports/.*", ".e
 """What a kill in the midst of a write leaves."""
 
 
-class Lost(AssertionError):  # noqa: N818
-    """Something was lost, or half of something taken for whole."""
-
-
 class Forked:
-    """Trainers forked off a process that has imported everything, so that a life takes a second and not ten."""
-
-    def __init__(self) -> None:
-        self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(["dtn_core.cli", "dtn_core.training.loop", "dtn_core.training.transfer"])
+    """Trainers forked off a process that has imported everything."""
 
     def start(self, path: Path) -> int:
-        process = self._context.Process(target=_train, args=(path,), daemon=True)
-        process.start()
-        self._last = process
-        return process.pid
+        self._last = processes.command("train", "--resume", str(path))
+        return self._last.pid
 
     def alive(self, path: Path) -> bool:
         return self._last.is_alive()
-
-
-def _train(path: Path) -> None:
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (1, 2):
-        os.dup2(null, number)
-    raise SystemExit(cli.main(["train", "--resume", str(path)]))
 
 
 class Launched:
@@ -79,14 +62,6 @@ def new_run(folder: Path, **changes: Any) -> Path:
     return run.path
 
 
-def until(true: Any, seconds: float = 120) -> bool:
-    """Wait until something is true; False: it didn't come."""
-    end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
-        time.sleep(0.002)
-    return bool(found)
-
-
 def life(path: Path, trainers: Forked | Launched, random: Random, longest: float) -> bool:
     """One life of a trainer, ended at a random moment, one in six before it has begun to step; returns whether it was
     killed, and not done before."""
@@ -101,8 +76,7 @@ def life(path: Path, trainers: Forked | Launched, random: Random, longest: float
 
         until(speaks)
     time.sleep(random.uniform(0, longest / 4 if early else longest))
-    with suppress(ProcessLookupError):  # it has ended
-        os.kill(pid, signal.SIGKILL)
+    processes.kill(pid)
     until(lambda: not trainers.alive(path) and not is_alive(path))
     return read_status(path).status == "died"
 
@@ -137,11 +111,6 @@ def check_killed(path: Path) -> tuple[RunStatus, int]:
         must(line.startswith("Stopped unexpectedly ") and len(line.splitlines()) == 1, f"it says {line!r}")
         must(f"--resume {path}" in listing.died([run])[0], "it doesn't say how to go on")
     return run, step
-
-
-def must(true: bool, what: str) -> None:
-    if not true:
-        raise Lost(what)
 
 
 def check_resumed(path: Path, step: int, before: int) -> None:

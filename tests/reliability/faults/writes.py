@@ -9,7 +9,6 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ from dtn_core.training import feature_cache, launcher, states
 from dtn_core.training.runs import Run
 from dtn_core.training.status import read_status, runs_in
 
-from .training import must
+from .processes import fork, must
 
 CHANGES = {
     "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "fcntl.flock", "ctypes.dlsym",
@@ -160,12 +159,9 @@ WRITERS = {
 
 def _act(name: str, folder: Path, version: int, kill: tuple[str, int] | None) -> None:
     """In a process of its own."""
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 2)
     if kill and kill[0] == "byte":
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_FSIZE, (kill[1], kill[1]))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     elif kill:
         left = kill[1]
 
@@ -179,18 +175,14 @@ def _act(name: str, folder: Path, version: int, kill: tuple[str, int] | None) ->
 
         sys.addaudithook(die)
     WRITERS[name].make(folder, version)
-    os._exit(0)
 
 
 def tried(name: str, folder: Path, every: int = 1) -> dict[str, int]:
     """A writer, killed wherever it can be; every: only at one of so many places. Raises Lost."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
     writer, found = WRITERS[name], Counter()
 
     def act(place: Path, version: int, kill: tuple[str, int] | None = None) -> bool:
-        process = context.Process(target=_act, args=(name, place, version, kill))
-        process.start()
+        process = fork(_act, name, place, version, kill)
         process.join()
         must(process.exitcode in (0, -signal.SIGKILL, -signal.SIGXFSZ), f"{name}: exit code {process.exitcode}")
         return process.exitcode != 0
