@@ -31,7 +31,7 @@ from .avatars.choose import Decisions
 from .avatars.parameters import SPECS
 from .drawer import Drawer
 from .errors import UserError
-from .files import beside, parse_json, shipped
+from .files import parse_json, replacing, shipped
 from .networks import bounds, encoders
 from .networks.avatar_head import AvatarHead, PictureHead
 from .networks.encoders import Standardise
@@ -220,11 +220,10 @@ def save(
 
     info: config.json's content without the format; tensors: file stem → state dict, kept as fp16 except
     "statistics"; texts: further files (README.md, metrics.json). Files of an older checkpoint in the same
-    place that are named in none of these (its model card, say) stay.
+    place that are named in none of these (its model card, say) stay. Raises UserError if it can't be written.
     """
     directory = Path(directory)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with beside(directory, folder=True) as temporary:
+    with replacing(directory, folder=True) as temporary:
         if directory.exists():
             shutil.copytree(directory, temporary, dirs_exist_ok=True)
         for stem, state in tensors.items():

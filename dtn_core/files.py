@@ -69,11 +69,11 @@ def check_file(path: Path, what: str) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, folder: bool = False) -> Iterator[Path]:
     """As `beside`; its folder is made. Raises UserError with one line if it can't be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside(path) as temporary:
+        with beside(path, folder) as temporary:
             yield temporary
     except OSError as error:
         remedy = "Free some space, or choose" if error.errno in FULL else "Choose"

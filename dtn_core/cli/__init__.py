@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..errors import UserError
+from ..files import FULL
 from . import digits, draw, emojify, evaluate, gallery, join, runs, train
 from .runner import log
 
@@ -42,9 +43,10 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         return arguments.run(arguments)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        remedy = dict.fromkeys(FULL, "Free some space.") | {errno.ENAMETOOLONG: "Use a shorter name."}
+        if error.errno not in remedy:
             raise
-        raise UserError(f"{error.filename}: name too long. Use a shorter one.") from None
+        raise UserError(f"{error.filename or 'writing'}: {error.strerror}. {remedy[error.errno]}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from ..errors import UserError
 from . import runner
 
 
@@ -24,9 +23,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from .. import joining
 
-    try:
-        made = joining.join(arguments.translation, arguments.part, arguments.output)
-    except OSError as error:
-        raise UserError(f"{arguments.output}: cannot be written ({error.strerror}). Choose another.") from None
+    made = joining.join(arguments.translation, arguments.part, arguments.output)
     runner.log(f"{made}: written")
     return 0

@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..config import Training
+from ..errors import UserError
 from ..events import Finished, Noted, Sampled, Saved, Started, Stepped
 from ..types import Image
 from .optim import means
@@ -61,7 +62,7 @@ def train(stage: Stage, run: Run | None, config: Training, accelerator: Accelera
     """Train from where the run stands to its last step. SIGINT, SIGTERM or a file control/stop saves and ends it well.
 
     run: None in all processes but the first, which alone writes. Returns the exported checkpoint's directory. Losses
-    that aren't finite raise a RuntimeError; the last good checkpoint stays. Without memory for a batch, half of it is
+    that aren't finite raise a UserError; the last good checkpoint stays. Without memory for a batch, half of it is
     tried; on a full disk training goes on, with a note.
     """
     checkpointer = Checkpointer(stage, run, config, accelerator)
@@ -123,7 +124,7 @@ def _step(stage: Stage, step: int, logger: MetricLogger, accelerator: Accelerato
             return stage.step(step)
         except torch.OutOfMemoryError:
             if stage.batch < 2 or accelerator.num_processes > 1:
-                raise RuntimeError(
+                raise UserError(
                     f"out of memory at a batch of {stage.batch}. Use a smaller --set batch=N or base=N."
                 ) from None
             stage.batch //= 2
@@ -182,7 +183,7 @@ class MetricLogger:
             self.bar.set_postfix({k: f"{v:.3f}" for k, v in found.items()}, refresh=False)
         self.accelerator.log({**found, "rate": rate}, step)
         if bad := [name for name, value in found.items() if not math.isfinite(value)]:
-            raise RuntimeError(f"{bad[0]} is not a number at step {step}; try a lower learning rate.")
+            raise UserError(f"{bad[0]} is not a number at step {step}; try a lower learning rate.")
         self.sums.clear()
         self.restart_clock()
 
@@ -233,7 +234,7 @@ class Checkpointer:
         return shared[0]
 
     def save(self, step: int, must: bool = False) -> None:
-        """Write the state, and a checkpoint to use. A full disk is noted; must: it is an OSError."""
+        """Write the state, and a checkpoint to use. A full disk is noted; must: it is a UserError."""
         if self.run:
             figures = self.stage.validate()
             better = self._better(figures, step)
@@ -241,7 +242,7 @@ class Checkpointer:
                 self._write(step, figures, better, must)
             except (OSError, SafetensorError, ValueError) as error:
                 if must:
-                    raise OSError(f"step {step} couldn't be saved ({error}). Free some space and resume.") from None
+                    raise _unsaved(step, error) from None
                 self.run.write(Noted(step, f"step {step} couldn't be saved ({error}); free some space"))
         if self.accelerator.num_processes > 1:
             shared = [(self.best, self.best_step, self.stale)]
@@ -290,10 +291,18 @@ class Checkpointer:
             step = kept["step"]
         exported = None
         if self.run:
-            exported = self.stage.export(self.run.path / "export", step)
+            try:
+                exported = self.stage.export(self.run.path / "export", step)
+            except (OSError, ValueError) as error:
+                raise _unsaved(step, error) from None
             self.run.write(Finished(step, why))
         self.accelerator.wait_for_everyone()
         return exported
+
+
+def _unsaved(step: int, error: Exception) -> UserError:
+    reason = str(error).partition(": cannot be written ")[2].partition("). ")[0].strip("(") or str(error)
+    return UserError(f"step {step} couldn't be saved ({reason}). Free some space and resume.")
 
 
 def memory(device: str) -> int:

@@ -44,7 +44,7 @@ from .. import config as configs
 from .. import images
 from ..errors import UserError
 from ..events import Event, Noted, Stamped, encode, is_known, parse
-from ..files import beside, parse_json, workshop
+from ..files import FULL, beside, parse_json, workshop
 from ..types import Image
 from . import states
 
@@ -103,7 +103,8 @@ class Run:
             if path:
                 with contextlib.suppress(OSError):
                     path.rmdir()
-            raise UserError(f"{runs}: cannot be written ({_why(error)}). Choose another with --runs.") from None
+            remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
+            raise UserError(f"{runs}: cannot be written ({_why(error)}). {remedy} another with --runs.") from None
         return run
 
     @classmethod

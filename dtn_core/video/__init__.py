@@ -12,7 +12,7 @@ import av
 
 from ..avatars.parameters import Parameters
 from ..errors import UserError
-from ..files import check_file, replacing
+from ..files import FULL, check_file, replacing
 from ..transfer import Transferrer
 from ..types import Image, Kind
 from .reading import Frame, Reader
@@ -87,6 +87,8 @@ def emojify_video(
         try:
             return _convert(reader, target, redraw, progress, cancelled)
         except av.error.FFmpegError as error:
+            if error.errno in FULL:
+                raise OSError(error.errno, error.strerror) from None
             raise UserError(f"{name}: can't be written as MP4 ({error.strerror}). Scale it down.") from None
 
 

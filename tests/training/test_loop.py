@@ -91,7 +91,7 @@ def test_without_memory_the_batch_is_halved_until_it_fits_and_stays_so(run):
 def test_no_memory_for_a_single_picture_is_one_line(run):
     stage = Counting()
     stage.step = lambda step: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory"))
-    with pytest.raises(RuntimeError, match="out of memory at a batch of 1. Use a smaller"):
+    with pytest.raises(ValueError, match="out of memory at a batch of 1. Use a smaller"):
         train_briefly(stage, run, 4, 4)
 
 
@@ -121,7 +121,7 @@ def test_a_full_disk_at_the_end_fails_and_what_was_saved_stays(run, monkeypatch)
         save(state, name)
 
     monkeypatch.setattr(run, "save_state", until_four)
-    with pytest.raises(OSError, match="step 6 couldn't be saved.*resume"):
+    with pytest.raises(ValueError, match="step 6 couldn't be saved.*resume"):
         train_briefly(Counting(), run, 6, 6)
     assert run.load_state()["step"] == 4
     assert told(run, Finished) == []
@@ -134,7 +134,7 @@ def test_losses_that_are_no_numbers_are_not_saved(run):
             return {"loss": torch.tensor(float("nan") if step == 4 else 1.0)}
 
     config = replace(run.config, steps=6, log_every=100, sample_every=100, save_every=2)
-    with pytest.raises(RuntimeError, match="loss is not a number at step 4; try a lower learning rate"):
+    with pytest.raises(ValueError, match="loss is not a number at step 4; try a lower learning rate"):
         train(Broken(), run, config, Accelerator(cpu=True))
     assert run.load_state()["step"] == 2
 

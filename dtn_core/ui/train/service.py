@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from ... import checkpoint
 from ...config import Config, upgrade
 from ...errors import UserError
+from ...files import replacing
 from ...training import dry_run, launcher, status
 from ...training.dry_run import DryRun
 from ...training.status import RunStatus
@@ -317,8 +318,8 @@ class TrainService:
         UserError."""
         source, run = self.export(name, chosen), self.look(name)
         path = folder / f"{name}-{source.name}.zip"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(zipped(source, card(run, source)))
+        with replacing(path) as temporary:
+            temporary.write_bytes(zipped(source, card(run, source)))
         return path
 
 

@@ -83,12 +83,22 @@ def life(path: Path, trainers: Forked | Launched, random: Random, longest: float
 
 def check_killed(path: Path) -> tuple[RunStatus, int]:
     """What holds after every kill; returns how the run stands, and the step of the state on the disk. Raises Lost."""
+    run, step = check_states(path)
+    must(run.status in ("died", "done"), f"it stands as {run.status}")
+    if run.status == "died":
+        line = listing.how_it_died(run)
+        must(line.startswith("Stopped unexpectedly ") and len(line.splitlines()) == 1, f"it says {line!r}")
+        must(f"--resume {path}" in listing.died([run])[0], "it doesn't say how to go on")
+    return run, step
+
+
+def check_states(path: Path) -> tuple[RunStatus, int]:
+    """What holds however a run ended: what it told is there, and all that is there is whole."""
     data = (path / "events.jsonl").read_bytes() if (path / "events.jsonl").exists() else b""
     whole = data.splitlines(keepends=True)[: data.count(b"\n")]
     told, _ = events.read(path / "events.jsonl")
     must(len(told) == len(whole), f"{len(whole) - len(told)} whole lines of events can't be read")
     run = read_status(path)
-    must(run.status in ("died", "done"), f"it stands as {run.status}")
     announced = max((one.event.step for one in told if isinstance(one.event, events.Saved)), default=0)
     last = path / "checkpoints" / "last.safetensors"
     step = states.read(last)["step"] if last.exists() else 0
@@ -106,10 +116,6 @@ def check_killed(path: Path) -> tuple[RunStatus, int]:
     for _, sample in run.samples:
         with Image.open(sample) as picture:
             picture.load()
-    if run.status == "died":
-        line = listing.how_it_died(run)
-        must(line.startswith("Stopped unexpectedly ") and len(line.splitlines()) == 1, f"it says {line!r}")
-        must(f"--resume {path}" in listing.died([run])[0], "it doesn't say how to go on")
     return run, step
 
 
@@ -162,7 +168,7 @@ def tried(kills: int, folder: Path, trainers: Forked | Launched, seed: int = 0, 
         while found["kills"] < kills:
             before = len(events.read(path / "events.jsonl")[0])
             if not life(path, trainers, random, max(0.3, whole / 8)):
-                found["runs"] += _same(path, unbroken)
+                found["runs"] += check_same(path, unbroken)
                 path, step = new_run(folder, **changes), 0
                 continue
             check_resumed(path, step, before)
@@ -177,11 +183,11 @@ def tried(kills: int, folder: Path, trainers: Forked | Launched, seed: int = 0, 
                 raise Lost(f"it can't go on: {error}") from None
             must(not left(path), f"{[one.name for one in left(path)]} stay")
         finish(path, trainers)
-        found["runs"] += _same(path, unbroken)
+        found["runs"] += check_same(path, unbroken)
     return dict(found)
 
 
-def _same(path: Path, unbroken: Path) -> bool:
+def check_same(path: Path, unbroken: Path) -> bool:
     """A run that is done, though it was killed: weights to the bit, and the last figures. Raises Lost."""
     must(read_status(path).status == "done", f"it stands as {read_status(path).status}")
     one, other = (checkpoint.weights_hash(run / "export") for run in (path, unbroken))
