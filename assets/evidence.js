@@ -24,7 +24,7 @@ const drawing = async (svg, width) => {
 };
 
 const cell = async (shown) => {
-  const svg = shown.querySelector("svg");
+  const svg = shown.querySelector("svg[role]");
   if (svg) {
     const words = [...shown.querySelectorAll("figcaption > *")].map((part) => part.textContent);
     return { ...await drawing(svg, shown.classList.contains("map") ? 600 : 230), words };

@@ -87,7 +87,7 @@ def test_a_view_of_two(known):
     tab.known = known
     links, figures, drawn = tab.show("encoder", "encoder-drawn")
     assert 'download="evidence-encoder-encoder-drawn.csv"' in links
-    assert figures.count("AUC by attribute") == 3  # side by side, and of each
+    assert figures.count("AUC by attribute<") == 3  # side by side, and of each
     assert "line-b" in drawn
     _, figures, _ = tab.show("digits-f", "judge")
     assert "no table of one is in the other" in figures

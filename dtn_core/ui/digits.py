@@ -113,7 +113,8 @@ def _tables() -> None:
         shown = (
             f'<img src="{pictures.encode(load(unseen), exact=True)}" alt="Drawn digits, and each translation of them">'
         )
-        text = f'<div class="digits-section">{words}</div><div class="unseen">{shown}</div>'
+        frame = '<div class="unseen" role="group" tabindex="0" aria-label="A digit never seen">'
+        text = f'<div class="digits-section">{words}</div>{frame}{shown}</div>'
         gr.HTML(text, apply_default_css=False)
 
 

@@ -17,9 +17,9 @@ from ..errors import UserError
 from ..faces.compose import beside
 from ..live import session
 from ..transfer import Transferrer
-from ..types import Image, Kind, Result
+from ..types import Kind, Result
 from . import batch, editor, endpoints, html, live, pictures, styles, video
-from .gradio_internals import image, show_when_opened
+from .gradio_internals import show_when_opened
 from .translations import Translations, dropdown, style_of
 
 KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
@@ -83,7 +83,6 @@ def credit(transferrer: Transferrer) -> str:
 
 
 def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
-    quiet = {"show_label": False, "interactive": False, "buttons": ["download", "fullscreen"]}
     script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
@@ -96,12 +95,12 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
                 with gr.Tab("Compare"):
                     compare = gr.HTML(elem_id="compare", apply_default_css=False)
                 with gr.Tab("In the photo"):
-                    pasted = image(elem_id="pasted", **quiet)
+                    pasted = gr.HTML(elem_id="pasted", apply_default_css=False)
                 with gr.Tab("Beside it"):
-                    pair = image(elem_id="beside", **quiet)
+                    pair = gr.HTML(elem_id="beside", apply_default_css=False)
 
     def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
-        nothing = gr.update(visible=False), "", None, None
+        nothing = gr.update(visible=False), "", "", ""
         if not url:
             return html.WAITING, editor.payload(), *nothing
         try:
@@ -120,7 +119,7 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
             frame = pictures.decode(url)
             return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known=known))
         except UserError as error:
-            return html.message(str(error)), None, None
+            return html.message(str(error)), "", ""
 
     shown = gr.on(
         [photo.submit, mirror.change, chosen.change, kind.input], show, [photo, mirror, chosen, kind],
@@ -136,7 +135,9 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
     styles.follow(shown, photo, mirror)
 
 
-def _views(result: Result) -> tuple[str, Image, Image]:
+def _views(result: Result) -> tuple[str, str, str]:
     """A result beside its photo: to compare, over the faces, beside them."""
     compared = html.compare(result.frame, result.composed)
-    return compared, result.composed, beside(result.frame, result.faces, result.refused)
+    pasted = html.view(result.composed, "The photo, with emoji over the faces")
+    pair = beside(result.frame, result.faces, result.refused)
+    return compared, pasted, html.view(pair, "The photo, and beside it the emoji")

@@ -108,6 +108,14 @@ def compare(before: Image, after: Image) -> str:
     )
 
 
+def view(picture: Image, alt: str) -> str:
+    """A large picture, and a link that saves what it shows."""
+    return (
+        f'<figure class="view"><img src="{encode(picture)}" alt="{alt}"><a class="quiet-button" href="#" '
+        'download="emoji.jpg" onclick="this.href = this.previousSibling.src">Download</a></figure>'
+    )
+
+
 def _gallery(faces: tuple[TransferredFace, ...]) -> str:
     buttons = "".join(
         f'<button type="button" data-pick="{n}" aria-pressed="{str(n == 1).lower()}">'

@@ -35,6 +35,8 @@ def theme() -> gr.themes.Base:
         body_background_fill_dark="#16141a",
         body_text_color="#1d1a22",
         body_text_color_dark="#f3f0ee",
+        body_text_color_subdued="#6b6470",
+        body_text_color_subdued_dark="#a79fae",
         block_background_fill="#ffffff",
         block_background_fill_dark="#201d26",
         background_fill_primary_dark="#201d26",

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from ...evidence.tables import words
+from ..train.curves import KEY
 
 SIDE, LEFT, TOP, RIGHT, BOTTOM = 150, 26, 6, 8, 20
 """Of a reliability plot, in units of its viewBox; the margins hold the ticks."""
@@ -75,7 +76,7 @@ def _error(row: Mapping[str, Any]) -> str:
 
 
 def _legend(labels: Sequence[str]) -> str:
-    return " ".join(f'<b class="{kind}">{escape(label)}</b>' for label, kind in zip(labels, KINDS))
+    return " ".join(f'<b class="{kind}">{KEY}{escape(label)}</b>' for label, kind in zip(labels, KINDS))
 
 
 def _plot(title: str, told: str, lines: Sequence[Line], kinds: Sequence[str], is_html: bool = False) -> str:
@@ -119,7 +120,7 @@ def _y(share: float) -> float:
     return TOP + (1 - share) * (SIDE - TOP - BOTTOM)
 
 
-MARKS = (("t", "line-2", "f(t)"), ("s", "line-1", "f(s)"), ("g", "line-0", "f(G(s))"))
+MARKS = (("t", "line-2", "● f(t)"), ("s", "line-1", "■ f(s)"), ("g", "line-0", "× f(G(s))"))
 """Part of the map, its colour, its name; drawn in this order, each in a shape of its own."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ...evidence.reading import Evidence
 from ...evidence.tables import Table, markdown, side_by_side, to_csv
 from ..html import message
+from ..train.curves import KEY
 from . import charts
 
 QUANTILES = ("5%", "25%", "median", "75%", "95%")
@@ -35,7 +36,8 @@ def table(found: Table, titled: bool = True) -> str:
     first = f'<th scope="col">{escape(found.title)}</th>' if titled else "<td></td>"
     named = f"<thead><tr>{first}{head}</tr></thead>" if any(found.columns) else ""
     note = f'<p class="quiet">{escape(found.note)}</p>' if found.note else ""
-    return f'<div class="figures"><table>{named}<tbody>{body}</tbody></table></div>{note}{_source(found)}'
+    frame = f'<div class="figures" role="group" tabindex="0" aria-label="{escape(found.title or "Figures")}">'
+    return f"{frame}<table>{named}<tbody>{body}</tbody></table></div>{note}{_source(found)}"
 
 
 def _mine(place: int, found: Table) -> str:
@@ -88,7 +90,7 @@ def reliability(found: Evidence, other: Evidence | None) -> str:
         "is how many; error: the mean distance from the line (ECE)."
     )
     if other and other.computed:
-        about += f' <b class="line-0">{escape(found.name)}</b> <b class="line-b">{escape(other.name)}</b>'
+        about += f' <b class="line-0">{KEY}{escape(found.name)}</b> <b class="line-b">{KEY}{escape(other.name)}</b>'
     groups = charts.by_group(found.computed)
     parts = [f'<h2>Reliability</h2><p class="quiet">{about}</p><div class="charts">{plots}</div>']
     if groups:

@@ -25,6 +25,9 @@ LEFT, TOP, RIGHT, BOTTOM = 36, 8, 8, 20
 """Of a panel, in units of its viewBox; the margins hold the ticks."""
 
 
+KEY = '<svg class="line-key" viewBox="0 0 24 6" aria-hidden="true"><line x2="24" y1="3" y2="3"/></svg>'
+"""How a line is drawn: lines differ in dashes as in colour."""
+
 SIDES = ("this", "other")
 """What two runs are called in one picture; the legend tells which is which."""
 
@@ -222,7 +225,7 @@ def _axes(x1: float, y0: float, y1: float) -> str:
 
 def _last(line: _Series, factor: float, unit: str) -> str:
     """The last value, with the line's colour, and its name where there are several of one run."""
-    label = f"{html.escape(line.label)} " if line.label not in ("", *SIDES) else ""
+    label = f"{KEY}{html.escape(line.label)} " if line.label not in ("", *SIDES) else ""
     value = float(line.values[-1]) * factor
     return f'<i class="{line.kind}" title="last value">{label}<b>{short(value)}{unit}</b></i>'
 

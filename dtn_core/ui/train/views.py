@@ -295,12 +295,14 @@ def all_settings(preset: str) -> str:
         f"<td>{html.escape(meaning)}</td></tr>"
         for name, meaning in descriptions(type(config)).items()
     )
-    return f'<div class="all-settings"><table><tbody>{rows}</tbody></table></div>'
+    frame = '<div class="all-settings" role="group" tabindex="0" aria-label="Every setting">'
+    return f"{frame}<table><tbody>{rows}</tbody></table></div>"
 
 
 def log(text: str) -> str:
     """The end of a log."""
-    return f'<pre class="log">{html.escape(text) or "Nothing printed yet."}</pre>'
+    frame = '<pre class="log" role="group" tabindex="0" aria-label="The end of the log">'
+    return f"{frame}{html.escape(text) or 'Nothing printed yet.'}</pre>"
 
 
 def exported(path: Path) -> str:
