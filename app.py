@@ -14,7 +14,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1; 0.0.0.0 on a Space)")
     parser.add_argument("--port", type=int, default=7860, help="port to listen on (default 7860)")
     parser.add_argument("--runs", default="runs", help="folder of training runs (default runs)")
-    parser.add_argument("--checkpoint", default="emoji", help="a checkpoint of faces, name or folder (default emoji)")
+    parser.add_argument(
+        "--checkpoint",
+        default="emoji",
+        help="a checkpoint of faces: name, folder or user/name of the Hub (default emoji)",
+    )
     parser.add_argument("--digits", default="digits", help="a checkpoint of digits, name or folder (default digits)")
     parser.add_argument("--judge", default="digits-judge", help="what reads the digits made (default digits-judge)")
     parser.add_argument("--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda or cuda:N")
@@ -31,9 +35,9 @@ def main(argv: list[str] | None = None) -> int:
         public = flags.behind_proxy or doors.is_public(flags.host, flags.share)
         accounts = doors.accounts(flags.auth, flags.auth_file)
         switched = doors.Doors(public, doors.training_word(flags.training), flags.server_paths, accounts)
-        faces = Transferrer.from_checkpoint(flags.checkpoint, flags.device)
+        faces = Transferrer.from_pretrained(flags.checkpoint, device=flags.device)
         try:
-            numbers = DigitTransferrer.from_checkpoint(flags.digits, flags.judge, flags.device)
+            numbers = DigitTransferrer.from_pretrained(flags.digits, device=flags.device, judge=flags.judge)
         except UserError as error:
             numbers = error
         demo, routes = build_app(faces, numbers, Path(flags.runs), switched)

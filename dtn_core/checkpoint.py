@@ -52,7 +52,7 @@ class Checkpoint:
     f: encoder, see `networks.encoders`; standardise_s, standardise_t: statistics of f on each domain;
     g: see `networks.generator.build`, or None; upscaler: SR, or None; emphasis: factor on g's input, what sets a
     face apart from the mean (1: as in training); drawer: c, which draws avatars, or None; info: content of
-    config.json; hash: 12 hex digits over all weights, quoted beside every measured figure.
+    config.json; hash: 12 hex digits over all weights, quoted beside every measured figure; directory: where it lies.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Checkpoint:
     info: dict[str, Any]
     hash: str
     drawer: Drawer | None = None
+    directory: Path = SHIPPED
 
     def generator_input(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         """(B, 3, S, S) pictures of s in [-1, 1] → the input of g: (B, dim) features, or the pictures themselves where G
@@ -158,7 +159,9 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     drawer = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
     if drawer and drawer.reader != "f" and not paints:
         raise UserError(f"{directory}: its c reads what a generator paints. Join it to a translation first.")
-    made = Checkpoint(directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer)
+    made = Checkpoint(
+        directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer, directory
+    )
     side = 32 if sees(info) == "digits" else 64
     with bounds.reading(directory, "encoder"), torch.no_grad():  # its parts may not go together
         x = torch.zeros(1, 3, side, side, device=device)
@@ -231,9 +234,13 @@ def save(
             (temporary / f"{stem}.safetensors").write_bytes(save_tensors(half))
         for name, text in (texts or {}).items():
             (temporary / name).write_text(text, encoding="utf-8")
-        config = json.dumps({"format": FORMAT, **info}, indent=1, ensure_ascii=False)
-        (temporary / "config.json").write_text(config + "\n", encoding="utf-8")
+        (temporary / "config.json").write_text(config_text(info), encoding="utf-8")
     return directory
+
+
+def config_text(info: Mapping[str, Any]) -> str:
+    """config.json, as it is written; info: its content, with or without the format."""
+    return json.dumps({"format": FORMAT, **info}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _kept(tensor: Tensor, half: bool) -> Tensor:
@@ -284,11 +291,11 @@ def _stored(directory: Path, stem: str) -> Path:
 
 def _file(directory: Path, stem: str) -> Path:
     path = directory / f"{stem}.safetensors"
-    return path if path.exists() else _shared(directory).get(path.name, path)
+    return path if path.exists() else shared_files(directory).get(path.name, path)
 
 
-def _shared(directory: Path) -> dict[str, Path]:
-    """File name → the file of another checkpoint that stands for it, checked by its hash."""
+def shared_files(directory: Path) -> dict[str, Path]:
+    """File name → the file of another checkpoint that stands for it, checked by its hash. Raises UserError."""
     found = {}
     try:
         for stem, source in read_config(directory).get("shared", {}).items():
@@ -354,7 +361,7 @@ def weights_hash(directory: Path, files: str = "*.safetensors") -> str:
     """12 hex digits of SHA-256 over every .safetensors file, by name, shared ones too; files: over these alone."""
     paths = {path.name: path for path in directory.glob(files)}
     if (directory / "config.json").exists():
-        paths = {name: path for name, path in _shared(directory).items() if fnmatch(name, files)} | paths
+        paths = {name: path for name, path in shared_files(directory).items() if fnmatch(name, files)} | paths
     digest = hashlib.sha256()
     for name in sorted(paths):
         digest.update(name.encode() + paths[name].read_bytes())

@@ -25,13 +25,14 @@ from .faces.compose import lay, stickers
 from .faces.detect import detect_upright
 from .faces.quality import judge
 from .faces.track import overlap, smooth
+from .hub import Pretrained
 from .images import to_images, to_rgb, to_tensor
 from .networks.digits import PaperDigitEncoder
 from .networks.resnet import ClassEncoder
 from .types import AlignedFace, Box, Drawing, Face, Image, Kind, RefusedFace, Result, TransferredFace
 
 
-class Transferrer:
+class Transferrer(Pretrained):
     """A checkpoint made callable. Keeps nothing of a frame, so one may serve many callers at once.
 
     checkpoint: the loaded `Checkpoint`; its name and hash belong beside every measured figure.
@@ -236,7 +237,7 @@ class DigitResult(NamedTuple):
     ms: dict[str, float]
 
 
-class DigitTransferrer:
+class DigitTransferrer(Pretrained):
     """A translation of street numbers made callable, and a judge that reads what it wrote: a net that knows
     handwritten digits only and took no part in the translation. Keeps nothing of a picture.
 

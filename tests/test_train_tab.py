@@ -21,6 +21,7 @@ from dtn_core import events, images
 from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import status
+from dtn_core.training.card import card as card_of
 from dtn_core.training.dry_run import DryRun
 from dtn_core.ui.train import curves, exports, fields, form, hardware, known, panels, service, uploads, views, watch
 from dtn_core.ui.train import tab as train_tab
@@ -591,7 +592,7 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
         assert "<img" not in text
         assert "<b>x" not in text
         assert "<b>y" not in text
-    assert NASTY in exports.card(run, path)  # plain text, not HTML
+    assert NASTY in card_of(run, path)  # plain text, not HTML
 
 
 def test_samples_follow_or_stay(made):

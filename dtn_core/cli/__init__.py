@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 
 from ..errors import UserError
 from ..files import FULL
-from . import digits, draw, emojify, evaluate, gallery, join, runs, train
+from . import digits, draw, emojify, evaluate, gallery, join, push, runs, train
 from .runner import log
 
-COMMANDS = (emojify, draw, digits, train, runs, join, evaluate, gallery)
+COMMANDS = (emojify, draw, digits, train, runs, join, push, evaluate, gallery)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -26,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="a picture, or a folder or zip of pictures")
     add("-o", "--output", required=True, metavar="OUT", help="a picture for one IN, else a folder")
-    add("--checkpoint", default="digits", metavar="NAME|DIR", help="which translation (default digits)")
+    add("--checkpoint", default="digits", metavar="NAME|DIR|USER/NAME", help="which translation (default digits)")
     add("--judge", default="digits-judge", metavar="NAME|DIR", help="what reads the result (default digits-judge)")
     sizes = "32 as g paints it (default), 128 with larger pixels"
     add("--size", type=int, choices=(32, 128), default=32, help=sizes)
@@ -42,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
         jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES, zips)
         from ..transfer import DigitTransferrer
 
-        transferrer = DigitTransferrer.from_checkpoint(arguments.checkpoint, arguments.judge, arguments.device)
+        transferrer = DigitTransferrer.from_pretrained(
+            arguments.checkpoint, device=arguments.device, judge=arguments.judge
+        )
         records = runner.convert_all(jobs, partial(convert, transferrer, arguments.size), BLANK)
     checkpoint = {"name": transferrer.checkpoint.name, "hash": transferrer.checkpoint.hash}
     return runner.finish(records, {"checkpoint": checkpoint, "size": arguments.size}, arguments.json, len(jobs))

@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="a picture or a video, a folder of them, or a zip of pictures")
     add("-o", "--output", required=True, metavar="OUT", help="a picture or OUT.mp4 for one IN, else a folder")
-    add("--checkpoint", default="emoji", metavar="NAME|DIR", help="which translation (default emoji)")
+    add("--checkpoint", default="emoji", metavar="NAME|DIR|USER/NAME", help="which translation (default emoji)")
     add(
         "--mode",
         choices=("alone", "beside", "paste"),
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             runner.make_folder(arguments.parameters.parent)
         from ..transfer import Transferrer
 
-        transferrer = Transferrer.from_checkpoint(arguments.checkpoint, arguments.device)
+        transferrer = Transferrer.from_pretrained(arguments.checkpoint, device=arguments.device)
         request = make_request(arguments, transferrer)
         stop = Event()
 

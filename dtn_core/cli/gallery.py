@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation import gallery
     from ..transfer import Transferrer
 
-    translations = [Transferrer.from_checkpoint(name, arguments.device) for name in arguments.checkpoint]
+    translations = [Transferrer.from_pretrained(name, device=arguments.device) for name in arguments.checkpoint]
     if arguments.data:
         heads = gallery.held_out(data_folder(arguments.data), arguments.n, arguments.seed)
     else:

@@ -14,8 +14,9 @@ from dtn_core.config import PRESETS, to_dict
 from dtn_core.errors import UserError
 from dtn_core.evidence import reading
 from dtn_core.training import launcher, listing, status
+from dtn_core.training.card import card
 from dtn_core.training.runs import Run
-from dtn_core.ui.train import exports, views
+from dtn_core.ui.train import views
 from dtn_core.ui.train.service import TrainService
 
 from .doors import SECRET, Door, Harm, at_random, by_hand, check_line
@@ -82,7 +83,7 @@ def enter(case: Case, place: Path) -> object:
     run = service.look(run.name)
     check(run, path)
     shown = [views.runs([run], run.name), views.status(run), views.drawn(run, run), json.dumps(views.samples(run))]
-    shown += [views.log(service.log(run.name)), exports.card(run, path / "export")]
+    shown += [views.log(service.log(run.name)), card(run, path / "export")]
     if SECRET in "".join(shown) or "dGhlIGNhbmFyeSBzaW5nc" in "".join(shown):
         raise Harm("shows a file outside of the run")
     wrong = [line for line in shown[:-1] if "<script" in line or "<svg onload" in line]

@@ -8,13 +8,8 @@ import shutil
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
 
-from ... import checkpoint
-from ...config import TransferTraining, to_dict
 from ...errors import UserError
-from ...files import parse_json
-from ...training.status import RunStatus
 
 KEPT = 3600
 """Seconds that a zip for download stays on the disk at least."""
@@ -48,61 +43,3 @@ def zipped(source: Path, readme: str) -> bytes:
     except OSError as error:
         raise UserError(f"{source}: cannot be read ({error.strerror}).") from None
     return buffer.getvalue()
-
-
-def card(run: RunStatus, source: Path) -> str:
-    """A short model card that claims no more than the files say."""
-    info = _read(source / "config.json")
-    trained = info.get("trained") if isinstance(info.get("trained"), dict) else {}
-    settings = to_dict(run.config) if run.config is not None else {k: v for k, v in trained.items() if k != "step"}
-    lines = [
-        f"# {run.name}",
-        "",
-        f"{_what(run)} Trained with DTN Studio; this is the state after step {trained.get('step', run.step)} of "
-        f"{run.steps}, in run `{run.name}`.",
-        "",
-        f"- **Data:** {trained.get('data') or _data(run)}. Who owns the rights to the pictures, and whether the people "
-        "in them agreed, is for whoever trained this to know.",
-        "- **Quality:** not measured. Figures of the training itself, on its own pictures, are below; they say little "
-        "about others.",
-        "- **Use:** `python app.py --checkpoint FOLDER`, or `python -m dtn_core emojify IN -o OUT --checkpoint FOLDER`."
-        if info.get("kind") in checkpoint.TRANSLATIONS
-        else "- **Use:** as `encoder=FOLDER`, or wherever DTN Studio asks for such a network.",
-        "- **Format:** safetensors (fp16) and JSON; nothing in here is a program.",
-        "",
-        "## Last figures",
-        "",
-        *(_figures(run) or ["None."]),
-        "",
-        "## Settings",
-        "",
-        *(f"- `{name}` = `{value}`" for name, value in settings.items()),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _what(run: RunStatus) -> str:
-    if isinstance(run.config, TransferTraining):
-        return (
-            "A Domain Transfer Network (Taigman, Polyak, Wolf, ICLR 2017): a frozen f, and a g that learned to redraw."
-        )
-    return "A network of DTN Studio."
-
-
-def _data(run: RunStatus) -> str:
-    paths = [getattr(run.config, name, None) for name in ("s", "t", "folder")]
-    return " and ".join(f"`{Path(path).name}`" for path in paths if path) or "see the settings"
-
-
-def _figures(run: RunStatus) -> list[str]:
-    found = sorted((name, steps, values) for name, (steps, values) in run.curves.items() if len(values))
-    return [f"- `{name}`: {values[-1]:.4g} at step {steps[-1]}" for name, steps, values in found]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -15,12 +15,13 @@ from ...config import Config, upgrade
 from ...errors import UserError
 from ...files import replacing
 from ...training import dry_run, launcher, status
+from ...training.card import card
 from ...training.dry_run import DryRun
 from ...training.status import RunStatus
 from ..doors import Policy, Viewer, at_home
 from ..rates import Rates
 from . import fields, strangers, uploads
-from .exports import card, zipped
+from .exports import zipped
 from .known import Known
 
 OFF = (
