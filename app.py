@@ -23,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--judge", default="digits-judge", help="what reads the digits made (default digits-judge)")
     parser.add_argument("--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda or cuda:N")
     parser.add_argument("--share", action="store_true", help="also serve at a public gradio.live address")
+    parser.add_argument("--mcp", action="store_true", help="also serve tools for agents at /mcp (docs/api.md)")
     add_doors(parser)
     flags = parser.parse_args(argv)
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
@@ -34,14 +35,16 @@ def main(argv: list[str] | None = None) -> int:
     try:
         public = flags.behind_proxy or doors.is_public(flags.host, flags.share)
         accounts = doors.accounts(flags.auth, flags.auth_file)
+        if flags.mcp and accounts:
+            raise UserError("--mcp knows no passwords. Leave out --auth, --auth-file and DTN_AUTH, or --mcp.")
         switched = doors.Doors(public, doors.training_word(flags.training), flags.server_paths, accounts)
         faces = Transferrer.from_pretrained(flags.checkpoint, device=flags.device)
         try:
             numbers = DigitTransferrer.from_pretrained(flags.digits, device=flags.device, judge=flags.judge)
         except UserError as error:
             numbers = error
-        demo, routes = build_app(faces, numbers, Path(flags.runs), switched)
-        launch(demo, flags.host, flags.port, flags.share, switched, routes, recently_died(Path(flags.runs)))
+        page = build_app(faces, numbers, Path(flags.runs), switched, flags.mcp)
+        launch(page, flags.host, flags.port, flags.share, switched, recently_died(Path(flags.runs)))
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

@@ -351,7 +351,7 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     if space:
         monkeypatch.setenv("SPACE_ID", space)
     demo = Recorder()
-    app.launch(demo, host=flag, port=7860)
+    app.launch(app.Page(demo, []), host=flag, port=7860)
     assert demo.options["server_name"] == expected
     assert demo.options["run_history"] is False
     assert demo.options["share"] is False
@@ -360,7 +360,7 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     assert (others[1] is None) == (expected == "127.0.0.1")
     assert others[1] not in ("0.0.0.0", "localhost", "127.0.0.1")
     assert demo.options["max_file_size"] == 1
-    app.launch(demo, doors=Doors())
+    app.launch(app.Page(demo, []), doors=Doors())
     assert demo.options["max_file_size"] == LARGEST
 
 
@@ -427,7 +427,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
 @pytest.mark.parametrize("training", ["off", "tiny", "all", None])
 def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training, monkeypatch, tmp_path):
     monkeypatch.setenv("DTN_DATA", str(tmp_path / "data"))
-    demo, _ = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training=training, paths=True))
+    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training=training, paths=True)).demo
     served = json.dumps([demo.get_config_file(), demo.get_api_info()], default=str)
     assert "emojify" in served
     assert str(tmp_path) not in served

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
@@ -17,7 +18,7 @@ from starlette.routing import BaseRoute
 from .. import checkpoint
 from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
-from . import digits, emojify, theme
+from . import digits, emojify, mcp_server, theme
 from .doors import Doors
 from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
@@ -51,13 +52,25 @@ PASSING, A_WHILE = 3600, 600
 """Seconds that gradio's copies of files (zips on their way to or from a viewer) are kept, and between two looks."""
 
 
+class Page(NamedTuple):
+    """The page; routes: what is served beside it; lifespan: what the tools of --mcp need."""
+
+    demo: gr.Blocks
+    routes: list[BaseRoute]
+    lifespan: Callable[..., Any] | None = None
+
+
 def build_app(
-    faces: Transferrer, numbers: DigitTransferrer | UserError, runs: Path = Path("runs"), doors: Doors = CLOSED
-) -> tuple[gr.Blocks, list[BaseRoute]]:
+    faces: Transferrer,
+    numbers: DigitTransferrer | UserError,
+    runs: Path = Path("runs"),
+    doors: Doors = CLOSED,
+    mcp: bool = False,
+) -> Page:
     """The whole page, and what is served beside it. The transferrers are shared by all viewers; they keep nothing of a
-    picture. numbers: where there is none, the error that says why; the tab then shows it. runs: folder of
-    training runs; doors: who may do what. The page is made for somebody who may see no run; it learns whose it is when
-    it is opened."""
+    picture. numbers: where there is none, the error that says why; the tab then shows it. runs: folder of training
+    runs; doors: who may do what; mcp: serve the tools of `mcp_server` too. The page is made for somebody who may see no
+    run; it learns whose it is when it is opened. Raises UserError if the tools can't be served."""
     service = TrainService(runs, doors.at_most, caller, Rates())
     seen = runs if doors.at_most == "all" else None
     people = Translations(
@@ -100,7 +113,8 @@ def build_app(
     say_busy(demo)
     keep_no_pages()
     strangers.keep_tidy(service)
-    return demo, [*Live(people).routes(), *Videos(people).routes()]
+    tools, lifespan = mcp_server.build(people, street) if mcp else ([], None)
+    return Page(demo, [*Live(people).routes(), *Videos(people).routes(), *tools], lifespan)
 
 
 def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
@@ -117,19 +131,19 @@ def _keep_fresh(tab: gr.Tab | gr.Blocks, translations: Translations, chosen: gr.
 
 
 def launch(
-    demo: gr.Blocks,
+    page: Page,
     host: str | None = None,
     port: int | None = None,
     share: bool = False,
     doors: Doors = CLOSED,
-    routes: Sequence[BaseRoute] = (),
     news: Sequence[str] = (),
 ) -> None:
     """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. doors: who
-    may do what; routes: what is served beside the page; news: lines to print at the start.
+    may do what; news: lines to print at the start.
 
     Raises UserError with one line if the port is taken or may not be used.
     """
+    demo = page.demo
     host = host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
     others = strangers.LARGEST if doors.training == "all" else 0
     guard = Middleware(Guard, doors=doors, rates=Rates(), largest=others)
@@ -145,13 +159,16 @@ def launch(
             # one file that anybody may see, since an empty list would leave it to the environment
             allowed_paths=[str(theme.ASSETS / "favicon.svg")],
             app_kwargs={
-                "routes": list(routes), "middleware": [guard],
+                "routes": page.routes, "middleware": [guard], "lifespan": page.lifespan,
                 "exception_handlers": dict.fromkeys((RequestValidationError, ClientDisconnect), malformed),
             },
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
-    print(f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *doors.told(), *news, sep="\n", flush=True)
+    lines = [f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *doors.told(), *news]
+    if page.lifespan:
+        lines.append(f"Tools for agents (MCP, streamable HTTP): {demo.local_url.rstrip('/')}{mcp_server.PATH}")
+    print(*lines, sep="\n", flush=True)
     demo.block_thread()
 
 

@@ -13,7 +13,7 @@ from ..avatars.parameters import SPECS, Parameters
 from ..checkpoint import Checkpoint
 from ..errors import UserError
 from ..transfer import DigitResult, DigitTransferrer, Transferrer
-from ..types import Kind, RefusedFace, Result, TransferredFace
+from ..types import Image, Kind, RefusedFace, Result, TransferredFace
 from . import pictures
 from .catalogue import StyleInfo, style_info
 from .translations import Translations
@@ -105,16 +105,8 @@ def emojify(translations: Translations[Transferrer]) -> None:
             milliseconds by stage. checkpoint: its name and hash.
         """
         try:
-            first, *others = (key for _, key in translations.choices())
-            names = {translations.first.checkpoint.name: first, **{key: key for key in others}}
-            if style and style not in list(names):
-                raise UserError(f"there is no such style. Choose one of {', '.join(names)}.")
-            if kind not in ("drawn", "painted"):
-                raise UserError("kind is drawn or painted.")
-            transferrer = translations.get(style and names[style])
-            check_size(size)
-            wanted: Kind | Literal["both"] = "both" if kind == "drawn" else kind
-            return emojified(transferrer(pictures.decode(photo), mirror=bool(mirror), kind=wanted), transferrer, size)
+            result, transferrer = redraw(translations, pictures.decode(photo), style, kind, size, bool(mirror))
+            return emojified(result, transferrer, size)
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -189,13 +181,29 @@ def digits(translations: Translations[DigitTransferrer]) -> None:
     gr.api(digits, api_name="digits", concurrency_limit=2, concurrency_id="digits")
 
 
+def redraw(
+    translations: Translations[Transferrer], photo: Image, style: str, kind: str, size: int, mirror: bool = False
+) -> tuple[Result, Transferrer]:
+    """What ``/emojify`` does; see there. Raises UserError with one line."""
+    first, *others = (key for _, key in translations.choices())
+    names = {translations.first.checkpoint.name: first, **{key: key for key in others}}
+    if style and style not in list(names):
+        raise UserError(f"there is no such style. Choose one of {', '.join(names)}.")
+    if kind not in ("drawn", "painted"):
+        raise UserError("kind is drawn or painted.")
+    transferrer = translations.get(style and names[style])
+    check_size(size)
+    wanted: Kind | Literal["both"] = "both" if kind == "drawn" else "painted"
+    return transferrer(photo, mirror=mirror, kind=wanted), transferrer
+
+
 def emojified(result: Result, transferrer: Transferrer, size: int = 512) -> Emojified:
     return {
         "width": result.frame.shape[1],
         "height": result.frame.shape[0],
         "turned": result.turned,
         "faces": [_made(face, size) for face in result.faces],
-        "refused": [_seen(face) for face in result.refused],
+        "refused": [seen(face) for face in result.refused],
         "pasted": pictures.encode(result.composed, max_side=None),
         "ms": _rounded(result.ms),
         "checkpoint": _version(transferrer.checkpoint),
@@ -206,10 +214,10 @@ def _made(face: TransferredFace, size: int) -> MadeFace:
     svg, drawn = (face.avatar.svg(), pictures.encode(face.picture(size))) if face.avatar else (None, None)
     painted = {"emoji_64": face.raw, "emoji_256": face.image}
     painted = {name: None if picture is None else pictures.encode(picture) for name, picture in painted.items()}
-    return {**_seen(face), **face.describe(), "svg": svg, "drawn": drawn, **painted}
+    return {**seen(face), **face.describe(), "svg": svg, "drawn": drawn, **painted}
 
 
-def _seen(face: TransferredFace | RefusedFace) -> SeenFace:
+def seen(face: TransferredFace | RefusedFace) -> SeenFace:
     box = [round(float(v), 1) for v in face.aligned.face.box]
     return {
         "box": box,

@@ -35,7 +35,7 @@ COOKIE = "dtn-viewer"
 _PUBLIC = r"config/?|login/?|logout|assets/.*|static/.*|svelte/.*|theme\.css|favicon\.ico|robots\.txt|manifest\.json"
 _API = r"info/?|openapi\.json|queue/\w+|(?:run|api|call)/.*|cancel|reset/?|upload|upload_progress|component_server/?"
 OPEN = re.compile(
-    rf"/(?:|{_PUBLIC}|live(?:/.*)?|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
+    rf"/(?:|{_PUBLIC}|live(?:/.*)?|mcp|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
     r"|heartbeat/.*|stream/.*|file=(?!\w+:).*))"
 )
 """What is served at all. gradio has more: pages of its own making that write sessions to the disk, fetch addresses for
@@ -138,7 +138,7 @@ class Guard:
     def _check_rate(self, path: str, method: str, viewer: Viewer) -> None:
         """What costs work is counted for each address: the queue and what goes past it, sockets, and all calls."""
         takes = self._rates.take
-        work = re.match(r"/(?:gradio_api/(?:queue/join|api|run|call|component_server|upload)|live/)", path)
+        work = re.match(r"/(?:gradio_api/(?:queue/join|api|run|call|component_server|upload)|live/|mcp$)", path)
         if not takes("all", viewer.address, 600, 10) or (
             work and method != "GET" and not takes("work", viewer.address, 300, 10)
         ):
