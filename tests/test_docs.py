@@ -2,8 +2,11 @@
 
 import ast
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -202,17 +205,33 @@ def test_the_live_pages_python_runs(desk):
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    with serve("emoji", tmp_path_factory.mktemp("home")) as running:
+    with serve("emoji", tmp_path_factory.mktemp("home"), "--mcp") as running:
         yield running
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_the_api_pages_python_runs(desk, number, request):
+@pytest.mark.parametrize(
+    ("number", "made"),
+    [(0, {"emoji.svg", "sticker.webp"}), (1, {"emoji.png"}), (2, {f"try-{n}.svg" for n in range(6)} | {"toon.png"})],
+)
+def test_the_api_pages_python_runs(desk, number, made, request):
     code = re.findall(r"```python\n(.*?)```", DOCS["api.md"], re.DOTALL)[number]
     names = {"URL": request.getfixturevalue("app").url} if "URL" in code else {}
     exec(compile(code, "api.md", "exec"), names)
-    made = {"emoji.svg", "sticker.webp"} if names.get("URL") else {f"try-{n}.svg" for n in range(6)} | {"toon.png"}
     assert made <= {path.name for path in desk.iterdir() if path.stat().st_size > 0}
+
+
+@pytest.mark.parametrize(
+    ("language", "program", "made"),
+    [("bash", ("bash", "-eu"), "faces.json"), ("js", ("node", "--input-type=module"), "emoji.svg")],
+)
+def test_the_api_pages_other_languages_run(desk, language, program, made, request):
+    if not shutil.which(program[0]):
+        pytest.skip(f"{program[0]} isn't installed")
+    (code,) = re.findall(rf"```{language}\n(.*?)```", DOCS["api.md"], re.DOTALL)
+    environment = {**os.environ, "URL": request.getfixturevalue("app").url}
+    subprocess.run(program, input=code, text=True, cwd=desk, env=environment, check=True, timeout=120)
+    text = (desk / made).read_text("utf-8")
+    assert text.startswith("<svg") if made.endswith("svg") else json.loads(text)[0]["faces"][0]["svg"]
 
 
 def test_the_api_page_names_every_field():
