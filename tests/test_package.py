@@ -1,13 +1,17 @@
 """`pip install .`: the installed package is whole, and works away from the checkout."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
 import pytest
+
+import dtn_core
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
@@ -55,8 +59,35 @@ def test_the_installed_command_makes_an_emoji(installed, tmp_path, hopper_path):
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 
+def test_three_lines_make_an_emoji_and_type_checkers_know_them(installed, tmp_path, hopper_path):
+    (code,) = re.findall(r"\n\n((?:    .*\n|\n)+)\nThe house", dtn_core.__doc__)
+    shutil.copy(hopper_path, tmp_path / "portrait.jpg")
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "emoji.png").stat().st_size > 1000
+    assert {"Transferrer", "DigitTransferrer", "UserError", "__version__"} == set(dtn_core.__all__)
+    for name in dtn_core.__all__:
+        assert getattr(dtn_core, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        dtn_core.nothing  # noqa: B018
+
+
+def test_the_version_is_one(installed):
+    (metadata,) = installed.glob("dtn_studio-*/METADATA")
+    version = dtn_core.__version__
+    assert f"\nVersion: {version}\n" in metadata.read_text()
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version
+
+
 def test_the_installed_app_has_its_parts(installed):
-    for part in ("assets/app.css", "checkpoints/emoji/config.json", "results/digits.json", "ui/train/views.py"):
+    for part in (
+        "py.typed",
+        "assets/app.css",
+        "checkpoints/emoji/config.json",
+        "results/digits.json",
+        "ui/train/views.py",
+    ):
         assert (installed / "dtn_core" / part).is_file()
     (metadata,) = installed.glob("dtn_studio-*/METADATA")
     assert "Requires-Dist: torch" in metadata.read_text()
