@@ -86,7 +86,11 @@ const draw = async (item) => {
   const [photo, small] = await shrink(blob);
   item.small = small;
   const [style, kind] = props.value;
-  return server.portray({ photo, style, kind });
+  for (let wait = 500; ; wait *= 1.5) {
+    const answer = await server.portray({ photo, style, kind });
+    if (cancelled || wait > 20000 || !/try again/i.test(answer?.error ?? "")) return answer;
+    await new Promise((resolve) => setTimeout(resolve, wait));  // others are many just now
+  }
 };
 
 const canvasOf = (bitmap, longest) => {

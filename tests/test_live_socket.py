@@ -1,10 +1,12 @@
 """The doors of live video: what is let in, what is answered, what is forgotten."""
 
+import asyncio
 import json
 import struct
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -112,6 +114,25 @@ def test_full_is_full_and_idle_sessions_make_room(client, live, monkeypatch, ast
         assert json.loads(socket.receive_text())["error"] == live_socket.BUSY
     monkeypatch.setattr(live_socket, "IDLE", 0.0)
     assert client.post(f"/live/frame?session={other}", content=body).status_code == 200
+
+
+def test_idle_sessions_are_forgotten_though_nobody_comes(live, monkeypatch, astronaut):
+    monkeypatch.setattr(live_socket, "IDLE", 0.2)
+    body = struct.pack("<I", 1) + jpeg(framed(astronaut))
+
+    async def come_and_go():
+        transport = httpx.ASGITransport(Starlette(routes=live.routes()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            assert (await client.post(f"/live/frame?session={NAME}", content=body)).status_code == 200
+        assert list(live._by_name) == [NAME]
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if not live._by_name:
+                return
+        raise AssertionError("it is remembered")
+
+    live._by_name.clear()
+    asyncio.run(come_and_go())
 
 
 def test_a_closed_socket_makes_room(client, live):

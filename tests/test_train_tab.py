@@ -241,6 +241,11 @@ def test_the_list_keeps_no_curves(made):
     assert max(len(steps) for steps, _ in brief.curves.values()) < 10 < max(len(s) for s, _ in whole.curves.values())
 
 
+def test_one_run_is_found_without_looking_at_all(made, monkeypatch):
+    monkeypatch.setattr(status, "runs_in", lambda *_: pytest.fail("it looked at all"))
+    assert TrainService(made, "all").sees("00001-folders-cpu")
+
+
 def test_runs_that_are_gone_are_forgotten(runs):
     a_service = TrainService(runs, "all")
     assert len(a_service.list()) == len(a_service._known._brief) == 4

@@ -17,13 +17,17 @@ from ..avatars.rig import rig
 from ..errors import UserError
 from ..images import check_scans
 from ..types import Image
-from .session import SeenFace, Session
+from .session import REMEMBERED, SeenFace, Session
+from .tracks import MOST
 
 LARGEST = 4 << 20
 """Bytes of a message."""
 
 SIDES = (32, 1920)
 """Smallest and largest side of a frame in pixels."""
+
+KEPT = 2 * (MOST + REMEMBERED)
+"""People whose avatars are known to be with the page."""
 
 _HEADER = struct.Struct("<I")
 
@@ -81,8 +85,10 @@ class Wire:
         if face.avatar is None:
             return False
         now = face.avatar.parameters.style, face.version
-        new = self._sent.get(face.id) != now
+        new = self._sent.pop(face.id, None) != now
         self._sent[face.id] = now
+        if len(self._sent) > KEPT:  # the session, too, has forgotten who was here longest ago
+            del self._sent[next(iter(self._sent))]
         return new
 
     def _avatar(self, face: SeenFace) -> dict[str, Any]:

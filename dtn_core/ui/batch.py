@@ -19,6 +19,7 @@ from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
 from .editor import answering, described
+from .rates import BUSY
 from .translations import Translations, style_of
 
 MAX_PICTURES = 200
@@ -29,6 +30,9 @@ MAX_PACKED = 1000
 
 AT_ONCE = 2
 """So many pictures are done at a time, of all viewers."""
+
+WAITING = 8
+"""So many pictures wait; more are told that the app is busy. Each holds a thread, and there are forty for all pages."""
 
 PAINTED_SIDE = 256
 """Longest side of a painted emoji in pixels."""
@@ -48,15 +52,20 @@ def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.
 
 def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
     """What the page calls for every picture."""
-    free = Semaphore(AT_ONCE)
+    free, places = Semaphore(AT_ONCE), Semaphore(AT_ONCE + WAITING)
 
     @answering
     def portray(request: dict[str, Any]) -> dict[str, Any]:
         """photo: a data URL, style: a translation's key, kind → faces, notes."""
         transferrer, frame = translations.get(request.get("style")), pictures.decode(request.get("photo"))
         wanted = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
-        with free:
-            result = transferrer(frame, kind=wanted, compose=False)
+        if not places.acquire(blocking=False):
+            raise UserError(BUSY)
+        try:
+            with free:
+                result = transferrer(frame, kind=wanted, compose=False)
+        finally:
+            places.release()
         seen = (*result.faces, *result.refused)
         notes = list(dict.fromkeys(face.note for face in seen if face.note)) if seen else [html.NO_FACE]
         return {"faces": [describe(face) for face in result.faces], "notes": notes}

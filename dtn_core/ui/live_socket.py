@@ -49,6 +49,7 @@ class Live:
         self._turns = CapacityLimiter(max(1, os.cpu_count() or 1))
         self._open = 0
         self._by_name: dict[str, tuple[Wire, float]] = {}
+        self._forgetting: asyncio.TimerHandle | None = None
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -67,9 +68,16 @@ class Live:
         first = self._translations.first
         return first if style == first.checkpoint.name else self._translations.get(style)
 
-    def _full(self) -> bool:
+    def _forget(self) -> None:
+        """Sessions over HTTP of those who are gone; again later while there are any."""
         now = time.monotonic()
         self._by_name = {name: one for name, one in self._by_name.items() if now - one[1] < IDLE}
+        if self._forgetting:
+            self._forgetting.cancel()
+        self._forgetting = asyncio.get_running_loop().call_later(IDLE, self._forget) if self._by_name else None
+
+    def _full(self) -> bool:
+        self._forget()
         return self._open + len(self._by_name) >= MOST
 
     async def socket(self, socket: WebSocket) -> None:
@@ -111,6 +119,8 @@ class Live:
                 return JSONResponse({"error": f"a frame has at most {LARGEST >> 20} MB."}, 413)
         wire = self._by_name[name][0] if name in self._by_name else await self._run(self._wire)
         self._by_name[name] = wire, time.monotonic()
+        if self._forgetting is None:
+            self._forget()
         if request.headers.get("content-type", "").startswith("application/json"):
             return JSONResponse(await self._run(partial(wire.options, body.decode("utf-8", "replace"))))
         return JSONResponse(await self._run(partial(wire.answer, body)))

@@ -1,4 +1,5 @@
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,4 +23,18 @@ def test_an_error_reaches_whoever_asked_and_the_next_runs():
     with pytest.raises(ZeroDivisionError):
         failed.result(10)
     assert background.submit(0, lambda: 3).result(10) == 3
+    background.close()
+
+
+def test_nobody_waits_for_ever(monkeypatch):
+    background, gate, done = Background(), threading.Event(), []
+    clock = iter([0.0, 1.0, 1.5, 3.0])
+    monkeypatch.setattr("dtn_core.live.background.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    background.submit(0, gate.wait)
+    background.submit(2, done.append, "patient")
+    background.submit(0, done.append, "urgent")
+    last = background.submit(1, done.append, "later")
+    gate.set()
+    last.result(20)
+    assert done == ["urgent", "patient", "later"]
     background.close()

@@ -11,7 +11,7 @@ from test_session import framed
 
 from dtn_core.errors import UserError
 from dtn_core.live.session import Session
-from dtn_core.live.wire import Wire, decode
+from dtn_core.live.wire import KEPT, Wire, decode
 
 
 def jpeg(frame, **options):
@@ -43,6 +43,15 @@ def test_an_avatar_is_sent_once_and_motion_always(wire, astronaut):
     assert {"id", "seen", "x", "y", "apart", "roll", "yaw", "pitch", "lids", "brows", "open", "wide", "smile"} == set(
         face
     )
+
+
+def test_of_many_people_the_last_are_remembered(wire, astronaut):
+    wire.answer(message(1, framed(astronaut)), 0.1)
+    (face,) = wire.session.see(framed(astronaut), 0.2).faces
+    for id in range(2, 500):
+        assert wire._is_news(face._replace(id=id))
+        assert not wire._is_news(face._replace(id=id))
+    assert len(wire._sent) <= KEPT
 
 
 def test_edits_are_sent_back_drawn(wire, astronaut):

@@ -149,12 +149,12 @@ class Crowd:
     async def photos(self, told: Told, number: int) -> None:
         """A photo after the other by the endpoint for programs; every fourth as the page's batch."""
         async with httpx.AsyncClient(base_url=self.url, timeout=3 * PATIENCE) as http:
-            sheet = self._sheet()
+            sheet = self.sheet()
             for turn in range(1 << 30):
                 if self.over():
                     return
                 start = time.monotonic()
-                error = await (self._batch(http, sheet) if turn % 4 == 3 else self._photo(http))
+                error = await (self.batch(http, sheet) if turn % 4 == 3 else self._photo(http))
                 if error:
                     once(told, error)
                 else:
@@ -174,11 +174,11 @@ class Crowd:
                     return "" if event == "complete" and json.loads(line[6:])[0]["faces"] else f"{event} {line}"
         return "no answer"
 
-    def _sheet(self) -> int:
+    def sheet(self) -> int:
         caller = Caller(self.url)
         return next(id for id, part in caller.parts.items() if part.get("elem_id") == "batch")
 
-    async def _batch(self, http: httpx.AsyncClient, sheet: int) -> str:
+    async def batch(self, http: httpx.AsyncClient, sheet: int) -> str:
         body = {"component_id": sheet, "fn_name": "portray", "session_hash": secrets.token_hex(6)}
         answer = await http.post("/gradio_api/component_server", json=body | {"data": {"photo": self.photo}})
         return "" if answer.status_code == 200 and answer.json().get("faces") else answer.text

@@ -17,7 +17,8 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,14 +82,21 @@ def pictures(seconds: float) -> tuple[list[bytes], bytes]:
     return jpegs(1, seconds), photo.getvalue()
 
 
-def start_training(url: str) -> tuple[Caller, str]:
-    """By the page's form, one that doesn't end by itself; who started it, and its run."""
+@contextmanager
+def training(url: str) -> Iterator[None]:
+    """While this lasts, the app trains what somebody has started by the page's form."""
     caller = Caller(url)
-    more = "log_every=20"
-    answer = caller.form("start", preset="digits-tiny", steps=10_000_000, sample_every=500, save_every=500, extra=more)
+    answer = caller.form(
+        "start", preset="digits-tiny", steps=10_000_000, sample_every=500, save_every=500, extra="log_every=20"
+    )
     if "is starting" not in answer:
         raise RuntimeError(f"no training: {answer[-400:]}")
-    return caller, answer.split(" is starting")[0].rpartition(">")[2]
+    run = answer.split(" is starting")[0].rpartition(">")[2]
+    try:
+        yield
+    finally:
+        caller.press("stop", run)
+        caller.http.close()
 
 
 async def _counted(server: Server, crowd: Crowd, start: float) -> list[tuple[float, Held]]:
@@ -126,10 +134,9 @@ def measure(
     warm = Crowd(server.url, frames, photo, time.monotonic() + 4, stay=2)
     asyncio.run(_together(server, warm, dict.fromkeys(people, 2)))
     before = settle(server, quiet / 3)
-    trainer, run = start_training(server.url)
-    crowd = Crowd(server.url, frames, photo, time.monotonic() + 60 * minutes, **habits)
-    told, counted = asyncio.run(_together(server, crowd, people))
-    trainer.press("stop", run)
+    with training(server.url):
+        crowd = Crowd(server.url, frames, photo, time.monotonic() + 60 * minutes, **habits)
+        told, counted = asyncio.run(_together(server, crowd, people))
     after = settle(server, quiet, before)
     return {"minutes": minutes, "people": people, **figures(told, counted), "before": before._asdict(),
             "after": after._asdict()}  # fmt: skip
@@ -185,6 +192,19 @@ def fill_queue(server: Server, calls: int) -> dict[str, int]:
             return await asyncio.gather(*(join(http) for _ in range(calls)))
 
     answers = asyncio.run(all_())
+    return {answer: answers.count(answer) for answer in sorted(set(answers))}
+
+
+def fill_batch(server: Server, calls: int) -> dict[str, int]:
+    """The same of photos as the page's mode for many sends them."""
+    crowd = Crowd(server.url, (), pictures(0.1)[1], 0)
+    sheet = crowd.sheet()
+
+    async def all_() -> list[str]:
+        async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
+            return await asyncio.gather(*(crowd.batch(http, sheet) for _ in range(calls)))
+
+    answers = ["taken" if not said else "busy" if is_busy(said) else said[:200] for said in asyncio.run(all_())]
     return {answer: answers.count(answer) for answer in sorted(set(answers))}
 
 

@@ -52,6 +52,11 @@ def test_a_full_queue_says_so(server):
     assert answers["taken"] >= 100
 
 
+def test_too_many_batches_are_told_so_and_hold_up_nobody(server):
+    answers = load.fill_batch(server, 40)
+    assert answers.keys() == {"taken", "busy"}
+
+
 def test_fairness_is_jains():
     assert fairness([3, 3, 3]) == pytest.approx(1)
     assert fairness([5, 0, 0, 0]) == pytest.approx(0.25)

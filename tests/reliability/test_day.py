@@ -1,0 +1,23 @@
+"""Live frames for long, in short: people come, go and come back, and memory is flat."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import day
+
+pytestmark = pytest.mark.reliability
+
+
+def test_many_frames_are_answered_and_leave_nothing(drawing):
+    report = day.feed(drawing, 300, longest=2.5, seconds=2, looks=2)
+    assert len(report["shown"]) == 5
+    assert [line for line in day.wrong(report) if "memory" not in line] == []
+    assert report["grows_mb"] < 100
+
+
+def test_what_grows_is_told():
+    good = {"errors": 0, "faces": 3, "avatars": 1, "left": 1, "grows_mb_an_hour": 0.0}
+    assert day.wrong(good) == []
+    for change in ({"errors": 1}, {"faces": 0}, {"left": 0}, {"grows_mb_an_hour": 5.0}):
+        assert len(day.wrong(good | change)) == 1
