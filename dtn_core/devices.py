@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from .errors import UserError
+
+_FAILED = (torch.OutOfMemoryError, *filter(None, [getattr(torch, "AcceleratorError", None)]))
+_SAYS = re.compile(r"(CUDA|HIP|CUBLAS|CUDNN|CUSOLVER|NCCL)\b|.*(cuBLAS|cuDNN|CUDNN_STATUS|CUBLAS_STATUS|CPUAllocator)")
 
 
 def pick_device(name: str) -> str:
@@ -29,3 +34,20 @@ def has_bf16(device: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     can = getattr(torch.cpu, "get_capabilities", dict)()  # newer than some torch we run on
     return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """An error of the device in this block, a GPU's or a lack of memory, becomes a UserError with the remedy. After
+    most of them, nothing can be computed on that GPU by this process any more."""
+    try:
+        yield
+    except RuntimeError as error:
+        first = (str(error).splitlines() or [""])[0]
+        if not isinstance(error, _FAILED) and not _SAYS.match(first):
+            raise
+        if isinstance(error, torch.OutOfMemoryError) or "out of memory" in first or "allocate memory" in first:
+            raise UserError(
+                "the device's memory is full. Try again, close what else uses it, or use the device cpu."
+            ) from error
+        raise UserError(f"the GPU failed ({first}). Start again; if it fails again, use the device cpu.") from error

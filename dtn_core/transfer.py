@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
-from .devices import pick_device
+from .devices import device_errors, pick_device
 from .drawer import Reading
 from .errors import UserError
 from .faces.align import CROP, align, warp
@@ -70,6 +70,7 @@ class Transferrer(Pretrained):
             )
         return cls(checkpoint, device)
 
+    @device_errors()
     def __call__(
         self,
         frame: Image,
@@ -156,6 +157,7 @@ class Transferrer(Pretrained):
         made = zip(heads, raw, large, seen, avatars)
         return tuple(TransferredFace(head, r, image, *quality, avatar) for head, r, image, quality, avatar in made)
 
+    @device_errors()
     @torch.no_grad()
     def read(self, x: Tensor, skin: bool = True) -> Reading:
         """What f and c read in (N, 3, S, S) head crops in [-1, 1], by a checkpoint that `draws`. skin: else its
@@ -268,6 +270,7 @@ class DigitTransferrer(Pretrained):
                 raise UserError(f"checkpoint '{name}' can't read digits. Give one trained on digits, such as digits.")
         return cls(checkpoint, net, device)
 
+    @device_errors()
     def __call__(self, image: Image) -> DigitResult:
         """Write the digit of an (H, W, 3) uint8 RGB picture by hand. Raises UserError as `fit` does."""
         clock = _Clock(self.device)

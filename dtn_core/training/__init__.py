@@ -34,6 +34,7 @@ def run_training(
     for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises UserError with one line for
     bad input.
     """
+    from ..devices import device_errors
     from .loop import train
     from .optim import make_accelerator, part
     from .runs import Run
@@ -52,14 +53,15 @@ def run_training(
     if run:
         run.write(Noted(0, "Reads the pictures, and computes f of them where that isn't kept yet."))
     try:
-        accelerator = make_accelerator(config, tracker, path)
-        part(config.batch, accelerator)
-        if tracker:
-            accelerator.init_trackers("dtn-studio", {k: v for k, v in asdict(config).items() if v is not None})
-        with accelerator.main_process_first():  # which makes the feature cache; the others read it
-            stage = make_stage(config, data, accelerator, path.parent if resume else runs, feature_cache)
-        exported = train(stage, run, config, accelerator)
-        accelerator.end_training()
+        with device_errors():
+            accelerator = make_accelerator(config, tracker, path)
+            part(config.batch, accelerator)
+            if tracker:
+                accelerator.init_trackers("dtn-studio", {k: v for k, v in asdict(config).items() if v is not None})
+            with accelerator.main_process_first():  # which makes the feature cache; the others read it
+                stage = make_stage(config, data, accelerator, path.parent if resume else runs, feature_cache)
+            exported = train(stage, run, config, accelerator)
+            accelerator.end_training()
     except Exception as error:
         if run:
             run.write(Failed(str(error).splitlines()[0] if str(error) else type(error).__name__))

@@ -122,7 +122,7 @@ def _step(stage: Stage, step: int, logger: MetricLogger, accelerator: Accelerato
     while True:
         try:
             return stage.step(step)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError:  # other errors of a GPU end the process: nothing can be computed on it any more
             if stage.batch < 2 or accelerator.num_processes > 1:
                 raise UserError(
                     f"out of memory at a batch of {stage.batch}. Use a smaller --set batch=N or base=N."
