@@ -159,7 +159,9 @@ class Run:
             take_lock(self._lock)
         except BlockingIOError:
             self.release()
-            raise UserError(f"{self.path}: is being trained by another process. Stop that first.") from None
+            pid = path.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+            who = f"process {pid}" if pid.isdecimal() else "another process"
+            raise UserError(f"{self.path}: is being trained by {who}. Stop that first.") from None
         _cut_half_a_line(self.path / "events.jsonl")
         if sign:
             self.sign(os.getpid(), time.time(), self.told())

@@ -117,7 +117,7 @@ run.write(Finished(1, "stopped"))
         time.sleep(0.01)
     assert seen <= {"starting", "running"}
     assert found.messages == ((0, "['save'] None"),)
-    with pytest.raises(ValueError, match="being trained by another process"):
+    with pytest.raises(ValueError, match="being trained by process"):
         Run.reopen(path)
     launcher.ask(path, "stop")
     until(lambda: not is_alive(path))
@@ -128,7 +128,7 @@ run.write(Finished(1, "stopped"))
 
 
 def test_a_run_is_resumed_where_it_stands(path, runs):
-    with pytest.raises(ValueError, match="being trained by another process"):
+    with pytest.raises(ValueError, match="being trained by process"):
         launcher.resume(path)
     with (path / "events.jsonl").open("a") as file:
         file.write(encode(Stamped(Started(0, 8, "cpu"), 1.0)) + "\n" + '{"half')
