@@ -27,10 +27,11 @@ def main(argv: list[str] | None = None) -> int:
     add_doors(parser)
     flags = parser.parse_args(argv)
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
-    from dtn_core.training.listing import recently_died
+    from dtn_core.training.listing import recently_died, unwritable
     from dtn_core.transfer import DigitTransferrer, Transferrer
     from dtn_core.ui import doors
     from dtn_core.ui.app import build_app, launch
+    from dtn_core.ui.scratch import scratch
 
     try:
         public = flags.behind_proxy or doors.is_public(flags.host, flags.share)
@@ -43,8 +44,10 @@ def main(argv: list[str] | None = None) -> int:
             numbers = DigitTransferrer.from_pretrained(flags.digits, device=flags.device, judge=flags.judge)
         except UserError as error:
             numbers = error
-        page = build_app(faces, numbers, Path(flags.runs), switched, flags.mcp)
-        launch(page, flags.host, flags.port, flags.share, switched, recently_died(Path(flags.runs)))
+        runs = Path(flags.runs)
+        with scratch():
+            page = build_app(faces, numbers, runs, switched, flags.mcp)
+            launch(page, flags.host, flags.port, flags.share, switched, [*unwritable(runs), *recently_died(runs)])
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import time
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,14 @@ def died(runs: Iterable[RunStatus]) -> list[str]:
 def recently_died(folder: Path) -> list[str]:
     """`died` of the newest runs of a folder."""
     return died(read_status(path, brief=True) for path in runs_in(folder)[:RECENT])
+
+
+def unwritable(folder: Path) -> list[str]:
+    """A line where a folder of runs can't be written, or made."""
+    there = next((path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()), folder)
+    if os.access(there, os.W_OK) and there.is_dir():
+        return []
+    return [f"{folder}: cannot be written. Trainings there can be looked at, not started; choose another with --runs."]
 
 
 def table(runs: Sequence[RunStatus]) -> str:

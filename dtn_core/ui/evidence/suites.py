@@ -23,6 +23,7 @@ from ...evidence.tables import Table
 from ...experiments.paper import ROWS
 from ...files import PACKAGE
 from ..doors import Policy, Viewer, at_home
+from ..scratch import PLACE
 from ..train.service import OFF
 
 TINY, DIGITS, OWN = "digits-tiny", "digits", "evidence"
@@ -114,7 +115,8 @@ class SuiteRunner:
 
     def _temporary(self) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="dtn-evidence-")
+            # in the app's own, which its next start clears
+            self._folder = tempfile.TemporaryDirectory(prefix="dtn-evidence-", dir=os.environ.get(PLACE))
         return Path(self._folder.name)
 
     def _command(self, key: str, directory: Path, folder: Path) -> tuple[list[str], Path]:
