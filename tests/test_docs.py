@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from made_videos import moved, video
-from reliability import fuzz
+from reliability import day, fuzz, load, many_runs
 from serving import serve
 
 from benchmarks import batch, confidence, gatys, latency, live, motion_report
@@ -118,6 +118,17 @@ def test_table_of_hostile_input():
     assert f"{cases:,}; {fuzz.harms(report)} crashed" in text
     assert report["doors"].keys() == fuzz.SHARES.keys()
     assert all((ROOT / "tests" / "reliability" / f"test_{name}.py").exists() for name in fuzz.SHARES)
+
+
+def test_figures_of_load_and_long_life():
+    crowd, frames, runs = (read(f"results/{name}.json") for name in ("load", "day", "many_runs"))
+    text = DOCS["reliability.md"]
+    assert load.table(crowd) in text
+    assert f"{crowd['minutes']:.0f} minutes | {load.sentence(crowd)} |" in text
+    assert f"| {day.sentence(frames)} |" in text
+    assert many_runs.table(runs) in text
+    assert load.wrong(crowd) == day.wrong(frames) == []
+    assert crowd["queue"].keys() == crowd["batch"].keys() == {"taken", "busy"}
 
 
 def test_table_of_runtimes():

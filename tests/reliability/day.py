@@ -33,7 +33,7 @@ RATE = 10
 
 DAY = 24 * 3600 * RATE
 SIZE = 320, 240
-GROWS = 1.0
+GROWS = 15.0
 """Megabytes by which memory may grow in an hour of frames, after the first tenth."""
 
 COUNTS = 100
@@ -122,6 +122,16 @@ def feed(transferrer: Transferrer, frames: int, **days: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def sentence(report: dict[str, Any]) -> str:
+    """The figures in a line."""
+    held = [now for _, now in report["rss_mb"]]
+    return (
+        f"{report['hours']:.1f} hours at {report['rate']} a second: {report['errors']} errors; memory "
+        f"{held[len(held) // 10]:.0f} MB after a tenth, {held[-1]:.0f} at the end, "
+        f"{report['grows_mb_an_hour']:+.1f} MB an hour"
+    )
+
+
 def wrong(report: dict[str, Any]) -> list[str]:
     """What isn't as it should be, a line each."""
     said = [f"{report['errors']} errors"] if report["errors"] else []
@@ -142,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = {"cores": os.cpu_count(), "machine": platform.machine(), "size": list(SIZE), "rate": RATE}
     report |= feed(Transferrer.from_checkpoint("emoji", "cpu"), flags.frames)
     report["wrong"] = wrong(report)
-    print(json.dumps({key: value for key, value in report.items() if key != "rss_mb"}, indent=1))
+    print(sentence(report), *report["wrong"], sep="\n")
     if flags.output:
         flags.output.parent.mkdir(parents=True, exist_ok=True)
         flags.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

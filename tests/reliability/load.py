@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import re
+import secrets
 import sys
 import tempfile
 import time
@@ -39,8 +40,12 @@ EVERY = 2.0
 QUIET = 75.0
 """Seconds after which all is to be as before: pings that nobody answers take 40."""
 
-GROWS = 2.0
-"""Megabytes a minute by which memory may grow once it is warm: what a straight line through a few minutes can tell."""
+GROWS = 5.0
+"""Megabytes a minute by which memory may grow once it is warm; the training that is watched grows too."""
+
+
+STEPS = 1, 4, 8, 16, 32, 64
+"""Viewers that are tried without anybody else."""
 
 
 class Held(NamedTuple):
@@ -142,6 +147,24 @@ def measure(
             "after": after._asdict()}  # fmt: skip
 
 
+def alone(server: Server, viewers: int, seconds: float = 15) -> dict[str, Any]:
+    """So many who are live, and nothing else."""
+    crowd = Crowd(server.url, pictures(3)[0], b"", time.monotonic() + seconds, habits=("stays",))
+    told = asyncio.run(crowd.all(viewers, 0, 0))
+    rates = [len(one.waits) / one.seconds for one in told]
+    return {"viewers": viewers, "rate": round(float(np.mean(rates)), 1), "fairness": round(fairness(rates), 3),
+            **waits(told), "errors": sum(len(one.errors) for one in told)}  # fmt: skip
+
+
+def greet(server: Server, callers: int) -> None:
+    """So many new callers. Of the last thousand gradio remembers something; it should not seem to grow by that."""
+    page = Crowd(server.url, (), b"", 0)
+    body = {"component_id": page.sheet(), "fn_name": "portray", "data": {}}
+    with httpx.Client(base_url=server.url) as http:
+        for _ in range(callers):
+            http.post("/gradio_api/component_server", json=body | {"session_hash": secrets.token_hex(6)})
+
+
 def figures(told: Sequence[Told], counted: Sequence[tuple[float, Held]]) -> dict[str, Any]:
     """What the people saw, and what the app held meanwhile."""
     busy, errors = busy_and_errors(told)
@@ -208,6 +231,43 @@ def fill_batch(server: Server, calls: int) -> dict[str, int]:
     return {answer: answers.count(answer) for answer in sorted(set(answers))}
 
 
+def table(report: dict[str, Any]) -> str:
+    """The report for docs/reliability.md."""
+    kinds = {"live": "live, frames", "photos": "photos", "watches": "watching, looks"}
+    lines = ["| together | people | answers | median | 95th percentile |", "|---|---|---|---|---|"]
+    for (kind, words), people in zip(kinds.items(), report["people"].values()):
+        seen = report["waits"][kind]
+        cells = words, str(people), f"{seen['answers']:,}", f"{seen['median_ms']:,.0f} ms", f"{seen['p95_ms']:,.0f} ms"
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| held by the app | memory, MB | threads | processes | files | sockets |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ("before", "during", "after"):
+        rss, *counts = report[name].values()
+        words = {"before": "before", "during": "most", "after": "after all have gone"}[name]
+        lines.append(f"| {words} | {rss:,.0f} | {' | '.join(map(str, counts))} |")
+    lines += [
+        "",
+        "| live, nobody else | frames/s each | median | 95th percentile | fairness |",
+        "|---|---|---|---|---|",
+    ]
+    for one in report["alone"]:
+        cells = str(one["viewers"]), f"{one['rate']:.1f}", f"{one['median_ms']:,.0f} ms", f"{one['p95_ms']:,.0f} ms"
+        lines.append(f"| {' | '.join(cells)} | {one['fairness']:.2f} |")
+    return "\n".join(lines)
+
+
+def sentence(report: dict[str, Any]) -> str:
+    """The figures in a line."""
+    left = [f"{max(0, report['after'][name] - report['before'][name])} {name}" for name in Held._fields[1:]]
+    return (
+        f"{sum(report['errors'].values())} errors; fairness {report['fairness']:.2f}; left behind: {', '.join(left)}; "
+        f"memory {report['grows_mb_a_minute']:+.1f} MB a minute"
+    )
+
+
 def wrong(report: dict[str, Any]) -> list[str]:
     """What isn't as it should be, a line each."""
     said = [f"{count} × {error}" for error, count in report["errors"].items()]
@@ -231,9 +291,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     people = {"live": flags.viewers, "photos": flags.photos, "watchers": flags.watchers}
     with tempfile.TemporaryDirectory() as home, serve("emoji", Path(home), "--training", "all") as server:
         report = {"cores": os.cpu_count(), "machine": platform.machine(), "load_before": os.getloadavg()[0]}
+        greet(server, 1000)
         report |= measure(server, flags.minutes, people)
+        report["alone"] = [alone(server, viewers) for viewers in STEPS]
+        report["queue"], report["batch"] = fill_queue(server, 130), fill_batch(server, 40)
     report["wrong"] = wrong(report)
-    print(json.dumps({key: value for key, value in report.items() if key not in ("rss_mb", "viewers")}, indent=1))
+    print(table(report), sentence(report), *report["wrong"], sep="\n")
     if flags.output:
         flags.output.parent.mkdir(parents=True, exist_ok=True)
         flags.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.reliability
 
 
 def test_many_frames_are_answered_and_leave_nothing(drawing):
-    report = day.feed(drawing, 300, longest=2.5, seconds=2, looks=2)
+    report = day.feed(drawing, 200, longest=2.5, seconds=2, looks=2)
     assert len(report["shown"]) == 5
     assert [line for line in day.wrong(report) if "memory" not in line] == []
     assert report["grows_mb"] < 100

@@ -3,9 +3,6 @@ told so."""
 
 from __future__ import annotations
 
-import secrets
-
-import httpx
 import pytest
 from serving import serve
 
@@ -36,13 +33,8 @@ def test_a_crowd_is_served_and_leaves_nothing_behind(server):
 
 
 def test_callers_are_not_remembered_with_the_whole_page(server):
-    page = httpx.get(f"{server.url}/config").json()
-    (sheet,) = (part["id"] for part in page["components"] if part["props"].get("elem_id") == "batch")
     before = rss(server.pid)
-    with httpx.Client(base_url=server.url) as http:
-        for _ in range(100):
-            body = {"component_id": sheet, "fn_name": "portray", "session_hash": secrets.token_hex(6), "data": {}}
-            assert "No picture" in http.post("/gradio_api/component_server", json=body).text
+    load.greet(server, 100)
     assert rss(server.pid) < before + 20
 
 
