@@ -169,6 +169,7 @@ const show = () => {
   find("progress").firstChild.max = Math.max(1, items.length);
   find("progress").firstChild.value = ready;
   find("progress").lastChild.textContent = ready + " of " + items.length + (busy ? "" : cancelled ? " · cancelled" : " · done");
+  find("progress").dataset.say = busy ? "" : find("progress").lastChild.textContent;
   find("cancel").hidden = !busy || cancelled;
   find("clear").hidden = busy || !items.length;
   find("download").hidden = busy || !emoji().length;

@@ -30,7 +30,7 @@ const submit = (url) => {
   trigger("submit");
 };
 
-const show = () => document.querySelector("#reading").scrollIntoView({ behavior: "smooth", block: "start" });
+const show = () => document.querySelector("#reading").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
 
 const send = (url) => {
   note("");

@@ -440,7 +440,9 @@ window.addEventListener("avatar:edit", async (event) => {
     if (photo) photo.click();
   }
   await load({ key: given.id, ...copy(given) });
-  element.scrollIntoView({ behavior: "smooth", block: place ? "nearest" : "center" });
+  const now = find(".editor-tabs [aria-selected=true]");
+  if (now) now.focus({ preventScroll: true });
+  element.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: place ? "nearest" : "center" });
 });
 
 watch("value", () => {

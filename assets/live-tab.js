@@ -63,8 +63,10 @@ function show() {
 }
 
 const closeEditor = () => {
+  const inside = find(".live-editor").contains(document.activeElement);
   if (!find(".live-editor").hidden) window.dispatchEvent(new CustomEvent("avatar:close"));
   find(".live-editor").hidden = true;
+  if (inside) (find(".live-edits button") || find('.live-row [data-do="toggle"]')).focus();
 };
 
 const arrange = () => {
@@ -177,7 +179,7 @@ const toggle = async () => {
   if (!element.offsetParent) return live.stop();  // another tab was opened meanwhile
   show();
   cameras();
-  if (live.running) root.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  if (live.running) root.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "nearest" });
 };
 
 const actions = {
@@ -192,6 +194,8 @@ root.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
   if (button && actions[button.dataset.do] && !button.closest(".editor")) actions[button.dataset.do]();
 });
+
+find(".live-editor").addEventListener("keydown", (event) => { if (event.key === "Escape") closeEditor(); });
 
 root.addEventListener("change", ({ target: { name, value, checked } }) => {
   if (name === "live-view") look.view = value;

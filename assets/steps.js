@@ -9,5 +9,5 @@ element.addEventListener("click", (event) => {
 
 // On a phone the result lies below the fold.
 watch("value", () => {
-  if (window.innerWidth < 700) element.scrollIntoView({ behavior: "smooth", block: "start" });
+  if (window.innerWidth < 700) element.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
 });

@@ -1,8 +1,40 @@
 // Runs once for the page. The opened tab stands in the address, so that a reload, which gradio also does by itself after a
-// restart of the app, comes back to it. A file that is dropped where nothing takes it doesn't replace the page.
+// restart of the app, comes back to it. A file that is dropped where nothing takes it doesn't replace the page. What appears with words in
+// data-say is said by screen readers, each once: a region that comes with its words often isn't.
 () => {
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => {
     if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+  });
+  const heard = Object.assign(document.createElement("div"), { className: "heard", role: "status" });
+  document.querySelector("main").append(heard);
+  const said = {};  // id of a part of the page → words
+  const say = (part) => {
+    const place = part.closest("[id]")?.id, words = part.dataset.say;
+    if (!words || said[place] === words || !part.offsetParent) return;
+    heard.textContent = said[place] = words;
+  };
+  new MutationObserver((changes) => {
+    for (const { type, target, addedNodes } of changes) {
+      if (type === "attributes") say(target);
+      for (const one of addedNodes) {
+        if (one.nodeType === 1) [one, ...one.querySelectorAll("[data-say]")].forEach(say);
+      }
+    }
+  }).observe(document.querySelector("main"), { subtree: true, childList: true, attributes: true, attributeFilter: ["data-say"] });
+  // Escape closes what asks, or lies over the page; the focus goes back to what opened it.
+  let asked = null;
+  document.addEventListener("keydown", ({ key }) => {
+    const over = document.querySelector(".api-docs .backdrop"), no = document.querySelector("#train-no");
+    if (key !== "Escape") return;
+    if (over) {
+      over.click();
+      document.querySelector(".show-api").focus();
+    } else if (no?.offsetParent) no.click();
+  });
+  document.addEventListener("click", ({ target }) => {
+    const ask = target.closest("#train-delete, #train-force");
+    if (ask) asked = ask;
+    if (target.closest("#train-no")) asked?.focus();
   });
   const tabs = () => [...document.querySelectorAll(".pages > .tab-wrapper [role='tab']")];
   const name = (tab) => "#" + tab.dataset.tabId;
@@ -11,5 +43,6 @@
     if (tab) history.replaceState(null, "", name(tab));
   });
   const wanted = tabs().find((tab) => name(tab) === location.hash);
+  window.dispatchEvent(new Event("resize"));  // gradio measured the tabs before they had their style
   if (wanted && wanted.getAttribute("aria-selected") !== "true") wanted.click();
 }

@@ -25,6 +25,7 @@ const show = () => {
   picture.hidden = !socket || !picture.src;
   player.hidden = !url || Boolean(socket);
   result.hidden = picture.hidden && player.hidden;
+  result.dataset.say = player.hidden ? "" : "The video is ready.";
 };
 
 const take = (files) => {

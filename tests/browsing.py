@@ -56,4 +56,5 @@ def watched(browser, server, width=1280, height=1000, allowed=(), **options):
     page.goto(server.url)
     yield page
     context.close()
-    assert [line for line in wrong if not any(words in line for words in allowed)] == []
+    left = [line for line in wrong if not any(words in line for words in allowed)]
+    assert left == [], left

@@ -49,7 +49,9 @@ def steps(result: Result, credit: str = "") -> str:
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
     turned = message("The photo lay on its side and was turned upright.", "hint") if result.turned else ""
     letters = LETTERS if any(face.raw is not None for face in result.faces) else ""
-    return f'{turned}{_left_alone(result)}<div class="steps">{found}{parts}</div>{gallery}{timing(result.ms)}{letters}'
+    say = f'data-say="{n} {"face" if n == 1 else "faces"} found: the emoji is ready."' if result.faces else ""
+    shown = f'<div class="steps" {say}>{found}{parts}</div>{gallery}'
+    return f"{turned}{_left_alone(result)}{shown}{timing(result.ms)}{letters}"
 
 
 def _left_alone(result: Result) -> str:

@@ -84,6 +84,194 @@ def at_run(page, name="00100-one"):
     page.wait_for_selector("#train-samples img")
 
 
+FOCUSED = """() => {
+    const here = document.activeElement;
+    if (here === document.body) return null;
+    const lit = (one) => one && getComputedStyle(one).outlineStyle !== "none" && getComputedStyle(one).opacity > 0;
+    const { width, bottom, top } = here.getBoundingClientRect();
+    return {
+        name: (here.ariaLabel || here.textContent || here.value || here.querySelector("img")?.alt || "").trim(),
+        role: here.role || here.tagName,
+        lit: Boolean(lit(here) || lit(here.nextElementSibling) || lit(here.parentElement)),
+        seen: width > 0 && bottom > 0 && top < innerHeight,
+    };
+}"""
+
+
+def walk(page, most=120):
+    """What the Tab key comes by, from the top of the page to its end."""
+    page.evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
+    page.mouse.click(2, 2)
+    stops, before = [], None
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        now = page.evaluate(FOCUSED)
+        if now is None and (before is None or before["role"] != "combobox"):  # gradio's lists need a second press
+            return stops
+        before = now
+        stops += [now] if now else []
+    raise AssertionError(f"no end after {most}: {stops[-5:]}")
+
+
+def reach(page, selector, key="Tab", most=90):
+    """Press a key until something has the focus, which can be seen."""
+    for _ in range(most):
+        page.keyboard.press(key)
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            stop = page.evaluate(FOCUSED)
+            assert stop["lit"], stop
+            assert stop["seen"], stop
+            return
+    raise AssertionError(f"{selector} can't be reached by {key}")
+
+
+@pytest.mark.parametrize("name", ["Emojify", "Digits", "Evidence", "Train"])
+def test_the_focus_is_seen_and_never_caught(page, name):
+    if name == "Train":
+        at_run(page)
+    elif name == "Evidence":
+        tab(page, name)
+        page.wait_for_selector("#evidence-gallery figure, #evidence-gallery .quiet")
+    elif name == "Emojify":
+        draw(page)
+    else:
+        tab(page, name)
+    stops = walk(page)
+    assert len(stops) > 15
+    assert [stop for stop in stops if not (stop["lit"] and stop["seen"])] == []
+    assert [stop for stop in stops if stop["name"] in ("", "Dropdown")] == []
+    assert (
+        page.evaluate("[...document.querySelectorAll('[tabindex]')].filter(({ tabIndex }) => tabIndex > 0).length") == 0
+    )
+
+
+def test_an_emoji_by_keys(page):
+    reach(page, ".photo-example")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(DRAWN)
+    page.wait_for_function("() => document.querySelector('.heard').textContent === '1 face found: the emoji is ready.'")
+    reach(page, ".editor-tabs [aria-selected=true]")
+    page.keyboard.press("Home")
+    page.wait_for_selector("[data-page=expression][aria-selected=true]")
+    reach(page, ".previews input")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("[data-do=undo]:not(:disabled)")
+    reach(page, "[data-do=png]")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "emoji-1.png"
+    reach(page, ".style", "Shift+Tab")
+    chosen = page.get_attribute(".style[aria-checked=true]", "data-key")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "chosen => document.activeElement.ariaChecked === 'true' && document.activeElement.dataset.key !== chosen",
+        arg=chosen,
+    )
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(f".style[aria-checked=true][data-key='{chosen}']")
+
+
+def test_live_by_keys(page):
+    reach(page, ".modes [role=tab]:nth-of-type(2)")
+    page.keyboard.press("Enter")
+    reach(page, ".live-invite [data-do=toggle]")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"{LIVE}.faces.length && {LIVE}.faces[0].avatar")
+    reach(page, ".live-edits button")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.matches('.live-editor .editor-tabs [aria-selected=true]')")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".live-editor", state="hidden")
+    assert page.evaluate("document.activeElement.matches('.live-edits button')")
+    reach(page, ".live-row [data-do=toggle]", "Shift+Tab")
+    page.keyboard.press("Space")
+    page.wait_for_function(f"!{LIVE}.running")
+    assert page.evaluate("document.activeElement.dataset.do") == "toggle"
+
+
+def test_a_training_by_keys(page):
+    tab(page, "Train")
+    page.wait_for_selector("[data-run]")
+    reach(page, "#train-task input")
+    page.keyboard.press("Space")
+    reach(page, "#train-preset input")
+    page.keyboard.type("digits-tiny")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "() => document.querySelector('#train-command textarea').value.includes('train digits-tiny')"
+    )
+    reach(page, "#train-start")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#train-status h3')?.textContent.endsWith('digits-tiny')")
+    page.wait_for_function(
+        "() => /digits-tiny: (Starting|Running|Done)/.test(document.querySelector('.heard').textContent)"
+    )
+    reach(page, "[data-run='00101-two']")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#train-status h3').textContent === '00101-two'")
+
+
+def test_escape_gives_the_focus_back(page):
+    at_run(page)
+    reach(page, "#train-delete")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#train-yes", state="visible")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#train-yes", state="hidden")
+    assert page.evaluate("document.activeElement.id") == "train-delete"
+
+
+def test_escape_closes_the_panel_of_the_interface(browser, server):
+    with watched(browser, server, allowed=("404",)) as page:  # it asks for an MCP server, which there is none of
+        page.wait_for_function(SCRIPTS_RUN)
+        page.focus(".show-api")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".api-docs")
+        page.keyboard.press("Escape")
+        page.wait_for_selector(".api-docs", state="detached")
+        assert page.evaluate("document.activeElement.matches('.show-api')")
+
+
+def test_pages_of_evidence_by_keys(page):
+    tab(page, "Evidence")
+    page.wait_for_selector("#evidence-gallery .quiet >> text=Page 1")
+    reach(page, "#evidence-forth")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('.heard').textContent === 'Page 2'")
+    assert page.evaluate("document.activeElement.id") == "evidence-forth"
+
+
+@pytest.mark.parametrize("width", [640, 320])
+def test_enlarged_two_and_four_times_nothing_leaves_the_page(page, width):
+    page.set_viewport_size({"width": width, "height": 450})
+    for name in ("Emojify", "Digits", "Evidence", "Train"):
+        shown = page.locator(".pages > .tab-wrapper").get_by_role("tab", name=name, exact=True)
+        if not shown.count():
+            page.locator(".pages > .tab-wrapper").get_by_label("More tabs").click()
+            page.locator(".pages > .tab-wrapper .overflow-dropdown button", has_text=name).click()
+        else:
+            shown.click()
+        page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_pictures_say_what_they_show(page):
+    draw(page)
+    silent = """() => [...document.querySelectorAll("img")].filter((one) => one.offsetParent && !one.alt)
+        .filter((one) => !one.closest("button, label")?.textContent.trim()).map((one) => one.outerHTML.slice(0, 80))"""
+    assert page.evaluate(silent) == []
+    at_run(page)
+    assert page.evaluate(silent) == []
+    assert page.locator("#train-curves svg[role=img]:not([aria-label])").count() == 0
+
+
+def test_motion_is_calm_where_that_is_asked_for(page):
+    at_run(page)
+    moving = """() => [...document.querySelectorAll("main *")].filter((one) => one.getAnimations().length
+        || parseFloat(getComputedStyle(one).transitionDuration) > 0).length"""
+    assert page.evaluate(moving) == 0
+
+
 def test_a_dark_page_is_what_the_theme_asks_for(browser, server):
     with watched(browser, server, color_scheme="dark") as page:
         page.wait_for_selector("body.dark")
@@ -92,7 +280,6 @@ def test_a_dark_page_is_what_the_theme_asks_for(browser, server):
 def test_axe_a_photo(page, audit):
     audit("waiting")
     draw(page)
-    audit("drawn")
     tab(page, "In the photo")
     page.click("[data-page=colours]")
     page.click("[data-do=more]")

@@ -59,8 +59,8 @@ class EvidenceTab:
         with gr.Row(elem_id="evidence-paging"):
             gr.HTML("<h2>Gallery, none picked</h2>", **PLAIN)
             self.photos = gr.Checkbox(label="Held-out photos", value=False, visible=False)
-            self.back = gr.Button("←", size="sm", elem_id="evidence-back", elem_classes="quiet-button")
-            self.forth = gr.Button("→", size="sm", elem_id="evidence-forth", elem_classes="quiet-button")
+            self.back = gr.Button("← Back", size="sm", elem_id="evidence-back", elem_classes="quiet-button")
+            self.forth = gr.Button("Next →", size="sm", elem_id="evidence-forth", elem_classes="quiet-button")
         self.gallery = gr.HTML("", elem_id="evidence-gallery", **PLAIN)
         self.near = gr.HTML("", elem_id="evidence-near", **PLAIN)
         self._suites()
@@ -70,7 +70,9 @@ class EvidenceTab:
         gr.HTML("<h2>Run a suite</h2>", elem_id="evidence-run-title", **PLAIN)
         with gr.Row(elem_id="evidence-suites"):
             listed = self.runner.choices()
-            self.suite = gr.Dropdown(listed, value=TINY, show_label=False, container=False, elem_id="evidence-suite")
+            self.suite = gr.Dropdown(
+                listed, value=TINY, label="Suite", show_label=False, container=False, elem_id="evidence-suite"
+            )
             self.run = gr.Button("Run", size="sm", elem_id="evidence-run", elem_classes="quiet-button")
             self.cancel = gr.Button("Cancel", size="sm", elem_id="evidence-cancel", elem_classes="quiet-button")
         self.progress = gr.HTML("", elem_id="evidence-progress", **PLAIN)
@@ -160,7 +162,7 @@ class EvidenceTab:
                 except UserError as error:
                     inside = html.message(str(error), "hint")
                 parts.append(f"<section><h3>{escape(key.removesuffix('/export'))}</h3>{inside}</section>")
-            return page, f'<p class="quiet">Page {page + 1}, seed {page}</p>{"".join(parts)}'
+            return page, f'<p class="quiet" data-say="Page {page + 1}">Page {page + 1}, seed {page}</p>{"".join(parts)}'
 
         return turn
 
@@ -202,7 +204,7 @@ def progress(now: Progress) -> str:
         f'aria-label="Progress"><i style="width:{100 * now.share:.1f}%"></i></div>'
     )
     kind = {"failed": "error", "done": "agree"}.get(now.state, "hint")
-    line = f'<p class="message {kind}" data-state="{now.state}">{escape(now.line)}</p>'
+    line = f'<p class="message {kind}" data-state="{now.state}" data-say="{now.state}">{escape(now.line)}</p>'
     return f'<p class="quiet">{escape(now.title)}</p>{bar}{line}{"".join(map(views.table, now.tables))}'
 
 

@@ -141,7 +141,8 @@ def status(run: RunStatus) -> str:
         f'<div class="progress {html.escape(run.status)}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share:.0f}" aria-label="Progress"><i style="width:{share:.2f}%"></i></div>'
     )
-    return f'<div class="run-card"><header>{head}</header>{bar}<dl>{cells}</dl>{_messages(run)}</div>'
+    say = f'data-say="{html.escape(run.name)}: {html.escape(WORDS.get(run.status, run.status))}"'
+    return f'<div class="run-card" {say}><header>{head}</header>{bar}<dl>{cells}</dl>{_messages(run)}</div>'
 
 
 def _messages(run: RunStatus) -> str:
