@@ -86,15 +86,19 @@ _KINDS = {kind.__name__: kind for kind in (Started, Stepped, Sampled, Saved, Not
 
 @dataclass(frozen=True)
 class Stamped:
-    """An event with its time, seconds since 1970."""
+    """An event with its time, seconds since 1970. clock: seconds of one that nobody sets, to measure between two events
+    of a process; None where an earlier version wrote it."""
 
     event: Event
-    time: float = field(default_factory=time.time)
+    time: float = field(default_factory=lambda: time.time())  # looked up late, for tests of clocks that jump
+    clock: float | None = None
 
 
 def encode(stamped: Stamped) -> str:
     """One line of JSON, without the newline."""
-    return json.dumps({"time": round(stamped.time, 3), "event": type(stamped.event).__name__, **asdict(stamped.event)})
+    clock = {} if stamped.clock is None else {"clock": round(stamped.clock, 3)}
+    values = {"event": type(stamped.event).__name__, **asdict(stamped.event), **clock}
+    return json.dumps({"time": round(stamped.time, 3), **values})
 
 
 def decode(line: str) -> Stamped:
@@ -152,7 +156,8 @@ def from_entry(entry: Any) -> Stamped:
                 raise TypeError(f"{name}={value!r:.40}")
         if not is_number(entry["time"]):
             raise TypeError("no time")
-        return Stamped(kind(**values), float(entry["time"]))
+        clock = entry.get("clock")
+        return Stamped(kind(**values), float(entry["time"]), float(clock) if is_number(clock) else None)
     except (KeyError, TypeError) as error:
         raise UserError(f"not an event: {str(entry)[:80]!r} ({error})") from None
 
@@ -174,8 +179,10 @@ def is_figures(values: Any) -> bool:
 
 def check_figures(entries: Sequence[Mapping[str, Any]], losses: Iterable[list[Any]]) -> None:
     """Raises ValueError unless these are `Stepped`, many at once. losses: the values of each."""
-    told = {name: [entry.get(name, 0) for entry in entries] for name in ("step", "rate", "memory", "time")}
-    good = all(map(is_count, told["step"] + told["memory"])) and all(map(is_number, told["rate"] + told["time"]))
+    told = {name: [entry.get(name, 0) for entry in entries] for name in ("step", "rate", "memory", "time", "clock")}
+    good = all(map(is_count, told["step"] + told["memory"])) and all(
+        map(is_number, told["rate"] + told["time"] + told["clock"])
+    )
     others = (values for values in losses if set(map(type, values)) != {float})
     if not good or not all(is_figures(dict(enumerate(values))) for values in others):
         raise ValueError("no figures")

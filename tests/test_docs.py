@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from made_videos import moved, video
 from reliability import day, fuzz, load, many_runs
+from reliability.faults.table import kills
+from reliability.faults.table import table as faults
 from serving import serve
 
 from benchmarks import batch, confidence, gatys, latency, live, motion_report
@@ -129,6 +131,13 @@ def test_figures_of_load_and_long_life():
     assert many_runs.table(runs) in text
     assert load.wrong(crowd) == day.wrong(frames) == []
     assert crowd["queue"].keys() == crowd["batch"].keys() == {"taken", "busy"}
+
+
+def test_table_of_faults():
+    report, text = read("results/faults.json"), DOCS["reliability.md"]
+    assert faults(report) in text
+    assert report["parts"]["training"]["kills"] >= 50
+    assert f"{kills(report)} kills, {report['parts']['together']['actions']:,} actions: 0 saved steps lost" in text
 
 
 def test_table_of_runtimes():

@@ -195,7 +195,7 @@ class Run:
     def write(self, event: Event) -> None:
         """Append an event, at once. Where the disk doesn't take it, it is lost; training goes on."""
         path = self.path / "events.jsonl"
-        line = (encode(Stamped(event)) + "\n").encode()
+        line = (encode(Stamped(event, clock=time.monotonic())) + "\n").encode()
         try:
             with path.open("ab", buffering=0) as file:
                 size = file.seek(0, os.SEEK_END)

@@ -99,7 +99,8 @@ class _Fold:
     started: float | None = None
     updated: float | None = None
     trained: float = 0.0  # seconds, up to the last end
-    begun: float | None = None  # time of the Started that no end has followed
+    begun: float | None = None  # by the clock, the Started that no end has followed
+    worked: float = 0.0  # by the clock, the last that a training did
     rate: float = 0.0
     memory: int = 0
     curves: Curves = field(default_factory=dict)
@@ -110,7 +111,7 @@ class _Fold:
     last: Started | Finished | Failed | None = None
     last_at: int = field(default=0, compare=False)  # a byte from which on it was told
     begins: int = 0  # as `_begins` said
-    marks: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=10))  # (step, time), to tell the speed
+    marks: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=10))  # (step, clock): the speed
 
     def copy(self) -> _Fold:
         return replace(
@@ -121,8 +122,8 @@ class _Fold:
 
     @property
     def seconds(self) -> float:
-        now = 0.0 if self.begun is None else self.updated - self.begun
-        return self.trained + max(0.0, now)  # a clock may be set back
+        now = 0.0 if self.begun is None else self.worked - self.begun
+        return self.trained + max(0.0, now)  # the time may be set back, where it has to do
 
     def take(self, entries: Iterable[dict[str, Any]]) -> None:
         """Fold in what follows."""
@@ -141,14 +142,14 @@ class _Fold:
                 stamped = from_entry(entry)
             except ValueError:
                 continue
-            self._take_event(stamped.event, stamped.time)
+            self._take_event(stamped.event, stamped.time, stamped.time if stamped.clock is None else stamped.clock)
         self._take_figures(block)
 
     def _take_figures(self, block: list[dict[str, Any]]) -> None:
         if not block:
             return
         try:
-            marks = [(entry["step"], entry["time"]) for entry in block]
+            marks = [(entry["step"], entry.get("clock", entry["time"])) for entry in block]
             columns = {name: [entry["losses"][name] for entry in block] for name in block[0]["losses"]}
             check_figures(block, columns.values())
         except (KeyError, ValueError):  # they don't have the same names, or one isn't what it should be
@@ -161,20 +162,21 @@ class _Fold:
             curve = self.curves.setdefault(name, ([], []))
             curve[0].extend(steps)
             curve[1].extend(values)
-        self.started = marks[0][1] if self.started is None else self.started
-        self.step, self.updated = max(self.step, *steps), marks[-1][1]
+        self.started = block[0]["time"] if self.started is None else self.started
+        self.step, self.updated, self.worked = max(self.step, *steps), block[-1]["time"], marks[-1][1]
         self.marks.extend(marks)
         self.rate = next((entry["rate"] for entry in reversed(block) if entry.get("rate")), self.rate)
         self.memory = next((entry["memory"] for entry in reversed(block) if entry.get("memory")), self.memory)
 
-    def _take_event(self, event: Any, time: float) -> None:
+    def _take_event(self, event: Any, time: float, clock: float) -> None:
         if isinstance(event, Started):
             self._forget_after(event.step)
             self.step, self.steps, self.device = event.step, event.steps, event.device
             self.saved = event.step or None
-            self.trained, self.begun = self.seconds, time  # the pause between isn't counted
+            self.trained, self.begun = self.seconds, clock  # the pause between isn't counted
         self.started = time if self.started is None else self.started
         self.updated = time
+        self.worked = self.worked if isinstance(event, Noted | Failed) else clock  # these may come after a pause
         if isinstance(event, Started | Finished | Failed):
             self.last, self.last_at = event, self.offset
         elif isinstance(event, Sampled) and lies_inside(event.path):

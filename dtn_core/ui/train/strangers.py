@@ -165,8 +165,9 @@ def without_folders(text: str, runs: Path) -> str:
 # ── what goes again ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tidy(service: TrainService, now: float | None = None) -> None:
-    """Stop strangers' runs that train for too long, and delete those that are over for long."""
+def tidy(service: TrainService, now: float | None = None, seen: dict[Any, float] | None = None) -> None:
+    """Stop strangers' runs that train for too long, and delete those that are over for long. seen: trainer → when it
+    was seen first, filled in; None: what the run says counts, by a clock that may have been set since."""
     now = time.time() if now is None else now
     for path in status.runs_in(service.runs):
         if not status.owner_of(path):  # of whoever uses this computer: not even read
@@ -174,7 +175,8 @@ def tidy(service: TrainService, now: float | None = None) -> None:
         run = status.read_status(path, brief=True)
         with contextlib.suppress(UserError):  # it has ended meanwhile, or cannot be had: the next look tells
             if run.status in _ALIVE:
-                since = status.holder(run.path)[1] or now
+                holder = status.holder(run.path)
+                since = (holder[1] or now) if seen is None else seen.setdefault(holder, now)
                 if now - since > SECONDS + GRACE:
                     launcher.force_stop(run.path)
                 elif now - since > SECONDS and run.status != "stopping":
@@ -187,11 +189,12 @@ def tidy(service: TrainService, now: float | None = None) -> None:
 def keep_tidy(service: TrainService) -> None:
     """`tidy` for as long as the app runs, also where training has been switched off since."""
     service = replace(service, policy="all", who=at_home)
+    seen, began = {}, time.time() - time.monotonic()  # whatever the time is set to meanwhile, nothing is deleted early
 
     def look() -> None:
         while True:
             with contextlib.suppress(OSError):
-                tidy(service)
+                tidy(service, began + time.monotonic(), seen)
             time.sleep(PACE)
 
     threading.Thread(target=look, name="tidy", daemon=True).start()

@@ -34,3 +34,8 @@ def table(report: dict[str, Any]) -> str:
     ]
     lines = ["| fault | tried | lost or half |", "|---|---|---|"]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def kills(report: dict[str, Any]) -> int:
+    """Of all parts together."""
+    return sum(part.get("kills", 0) for part in report["parts"].values())
