@@ -194,7 +194,8 @@ def test_old_and_long_runs_go(tmp_path, monkeypatch):
     now = time.time()
     with alive(tmp_path / "00001-digits-tiny"), alive(tmp_path / "00002-digits-tiny"):
         for path in tmp_path.glob("0*"):
-            (path / "lock").write_text(f"1\n{now}\n")  # since when it trains
+            told = (path / "events.jsonl").stat().st_size
+            (path / "lock").write_text(f"1\n{now}\n{told}\n")  # since when it trains
         strangers.tidy(service, now + strangers.SECONDS - 5)
         assert asked == []
         strangers.tidy(service, now + strangers.SECONDS + 5)
