@@ -415,7 +415,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
     else:
         translation = tiny_checkpoint
     served = []
-    monkeypatch.setattr(app, "launch", lambda demo, *_: served.append(demo))
+    monkeypatch.setattr(app, "launch", lambda page, *_: served.append(page.demo))
     flags = ("--checkpoint", tiny_checkpoint, "--digits", translation, "--judge", judge)
     assert script.main([str(flag) for flag in flags]) == 0
     (line,) = [words for words in words_of(served[0]) if "No digits here" in words]
