@@ -1,6 +1,8 @@
 """DTN Studio in the browser: ``python app.py``, then open the address it prints."""
 
 import argparse
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -25,6 +27,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--share", action="store_true", help="also serve at a public gradio.live address")
     parser.add_argument("--mcp", action="store_true", help="also serve tools for agents at /mcp (docs/api.md)")
     add_doors(parser)
+    if argv is None and not (argv := sys.argv[1:]):
+        try:
+            argv = shlex.split(os.environ.get("DTN_FLAGS", ""))  # a Space gives none
+        except ValueError as error:
+            parser.error(f"DTN_FLAGS: {error}")
     flags = parser.parse_args(argv)
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
     from dtn_core.training.listing import recently_died, unwritable

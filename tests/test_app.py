@@ -397,6 +397,16 @@ def test_a_bad_start_is_one_line_and_exit_code_2(tiny_checkpoint, numbers, tmp_p
             assert words in errors[0]
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"), [("--checkpoint nowhere", "checkpoint 'nowhere' not found"), ("'", "DTN_FLAGS: No closing")]
+)
+def test_flags_may_come_from_the_environment(tmp_path, flags, words):
+    env = environment(tmp_path, DTN_FLAGS=flags)
+    done = subprocess.run(command(), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 2
+    assert words in done.stderr.splitlines()[-1]
+
+
 def words_of(demo):
     return [str(part["props"].get("value", "")) for part in demo.get_config_file()["components"]]
 

@@ -11,13 +11,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import space
+from accelerate.commands.launch import launch_command_parser as launch_parser
 from made_videos import moved, video
 from reliability import day, fuzz, load, many_runs
 from reliability.faults.table import kills
 from reliability.faults.table import table as faults
 from serving import serve
 
-from benchmarks import batch, confidence, gatys, latency, live, motion_report
+from benchmarks import batch, confidence, gatys, latency, live, motion_report, scaling
 from benchmarks import video as video_files
 from benchmarks.serve import sentence
 from dtn_core import checkpoint, cli, config
@@ -41,7 +43,7 @@ def commands(text):
     return [line.split("#")[0].strip() for line in found]
 
 
-COMMANDS = sorted({line for text in DOCS.values() for line in commands(text)})
+COMMANDS = sorted({c for name, text in DOCS.items() if name != "tutorials.md" for c in commands(text)})  # those run
 
 
 def read(name):
@@ -79,6 +81,30 @@ def test_tables_of_many_portraits():
     report = read("results/batch.json")
     assert batch.table(report) in FACES
     assert report["sizes"]["250"]["ways"]["page, 2 at a time"]["seconds"] < 25
+
+
+def test_tables_of_spaces_and_scaling():
+    report, doc = read("results/space.json"), DOCS["spaces.md"]
+    assert space.table(report) in doc
+    assert report["errors"] == []
+    assert report["memory_mb"] < space.MOST_MEMORY
+    assert report["ready_s"] < 60
+    assert scaling.table(read("results/scaling.json")) in DOCS["scaling.md"]
+
+
+@pytest.mark.parametrize(
+    "line", sorted({c for text in DOCS.values() for c in re.findall(r"^accelerate launch .*$", text, re.MULTILINE)})
+)
+def test_commands_for_several_processes_parse(line):
+    launch, _, ours = line.partition(" -m dtn_core ")
+    launch_parser().parse_args([*shlex.split(launch)[2:], "script"])
+    assert cli.build_parser().parse_args(shlex.split(ours)).run
+
+
+def test_the_dockerfile_is_clean():
+    subprocess.run(["hadolint", ROOT / "Dockerfile"], check=True)
+    for source in re.findall(r"^COPY (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE):
+        assert (ROOT / source).exists()
 
 
 def test_tables_of_latency():
