@@ -11,8 +11,8 @@ pytestmark = pytest.mark.reliability
 
 
 def test_a_training_killed_at_random_loses_nothing_it_told(tmp_path):
-    found = training.tried(4, tmp_path, training.Forked(), steps=14)
-    assert found["kills"] == 4
+    found = training.tried(3, tmp_path, training.Forked(), steps=10)
+    assert found["kills"] == 3
     assert found["runs"] >= 1
 
 
@@ -23,7 +23,7 @@ def test_a_writer_killed_anywhere_leaves_the_old_or_the_new(name, tmp_path):
 
 def test_a_video_killed_at_random_is_whole_or_not_there(tmp_path, hopper):
     clip = tmp_path / "clip.mp4"
-    clip.write_bytes(video(moved(hopper, 12)))
-    found = videos.tried(4, clip, tmp_path / "out")
-    assert found["kills"] == 4
+    clip.write_bytes(video(moved(hopper, 6)))
+    found = videos.tried(3, clip, tmp_path / "out")
+    assert found["kills"] == 3
     assert found["over a file"] >= 1
