@@ -57,8 +57,8 @@ def test_fairness_is_jains():
 
 def test_what_is_kept_is_told():
     held = load.Held(500, 6, 0, 6, 5)._asdict()
-    good = {"errors": {}, "before": held, "after": held, "grows_mb_a_minute": 0.1}
+    good = {"errors": {}, "before": held, "after": held, "rss_mb": [[60 * i, 500 + i] for i in range(9)]}
     assert load.wrong(good) == []
     for name in load.Held._fields[1:]:
         assert load.wrong(good | {"after": held | {name: 9}}) == [f"{name}: {held[name]} before, 9 after"]
-    assert len(load.wrong(good | {"errors": {"x": 2}, "grows_mb_a_minute": 9.0})) == 2
+    assert len(load.wrong(good | {"errors": {"x": 2}, "rss_mb": [[60 * i, 500 + 9 * i] for i in range(9)]})) == 2
