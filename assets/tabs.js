@@ -21,6 +21,14 @@
       }
     }
   }).observe(document.querySelector("main"), { subtree: true, childList: true, attributes: true, attributeFilter: ["data-say"] });
+  // gradio opens a list at any key, and by Tab anew after it has closed it: it would stay open over the page. And Tab goes
+  // into what scrolls, such as a long list that is about to close.
+  document.addEventListener("keydown", (event) => {
+    if (!["Tab", "Shift"].includes(event.key) || !event.target.matches("[role=combobox]")) return;
+    event.stopImmediatePropagation();
+    const list = document.getElementById(event.target.getAttribute("aria-controls"));
+    if (list) list.tabIndex = list.parentElement.tabIndex = -1;
+  }, true);
   // Escape closes what asks, or lies over the page; the focus goes back to what opened it.
   let asked = null;
   document.addEventListener("keydown", ({ key }) => {

@@ -49,7 +49,7 @@ def watched(browser, server, width=1280, height=1000, allowed=(), **options):
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
     page.set_default_timeout(120 * SECONDS)
-    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error.stack}"))
     page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
     own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))

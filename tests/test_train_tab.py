@@ -732,7 +732,7 @@ def test_comparing(made):
     changed, _ = page.view("00001-folders-cpu", "00002-folders-cpu", None, seen)
     assert set(changed) == {"curves.html", "samples.grid"}
     assert "line-b" in changed["curves.html"]
-    assert "<th>alpha</th><td>5.0</td><td>9.0</td>" in changed["curves.html"]
+    assert '<th scope="row">alpha</th><td>5.0</td><td>9.0</td>' in changed["curves.html"]
     assert page.view("00001-folders-cpu", "00001-folders-cpu", None, seen)[0] == {}
 
 

@@ -224,8 +224,9 @@ def _axes(x1: float, y0: float, y1: float) -> str:
 
 
 def _last(line: _Series, factor: float, unit: str) -> str:
-    """The last value, with the line's colour, and its name where there are several of one run."""
-    label = f"{KEY}{html.escape(line.label)} " if line.label not in ("", *SIDES) else ""
+    """The last value, as its line is drawn, and its name where there are several of one run."""
+    label = f"{html.escape(line.label)} " if line.label not in SIDES else ""
+    label = KEY + label if line.label else ""
     value = float(line.values[-1]) * factor
     return f'<i class="{line.kind}" title="last value">{label}<b>{short(value)}{unit}</b></i>'
 

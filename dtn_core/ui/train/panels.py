@@ -125,7 +125,7 @@ class Controls:
 
     def __init__(self) -> None:
         with gr.Row(elem_id="train-buttons"):
-            self.stop = gr.Button("Stop and save", **SMALL)
+            self.stop = gr.Button("Stop and save", elem_id="train-stop", **SMALL)
             self.resume = gr.Button("Resume", **SMALL)
             self.sample = gr.Button("Sample now", **SMALL)
             self.save = gr.Button("Save now", **SMALL)

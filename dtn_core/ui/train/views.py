@@ -189,9 +189,12 @@ def _differences(run: RunStatus, other: RunStatus) -> str:
     if not keys:
         return '<p class="quiet">Their settings are the same.</p>'
     rows = "".join(
-        f"<tr><th>{html.escape(key)}</th><td>{_value(here, key)}</td><td>{_value(there, key)}</td></tr>" for key in keys
+        f'<tr><th scope="row">{html.escape(key)}</th><td>{_value(here, key)}</td><td>{_value(there, key)}</td></tr>'
+        for key in keys
     )
-    return f'<div class="differences"><table><tbody>{rows}</tbody></table></div>'
+    names = "".join(f'<th scope="col">{html.escape(r.name)}</th>' for r in (run, other))
+    head = f"<thead><tr><td></td>{names}</tr></thead>"
+    return f'<div class="differences"><table>{head}<tbody>{rows}</tbody></table></div>'
 
 
 def _value(settings: dict[str, Any], key: str) -> str:
