@@ -138,6 +138,6 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
 def _views(result: Result) -> tuple[str, str, str]:
     """A result beside its photo: to compare, over the faces, beside them."""
     compared = html.compare(result.frame, result.composed)
-    pasted = html.view(result.composed, "The photo, with emoji over the faces")
+    pasted = html.view(result.composed, "The photo, with the emoji laid over it")
     pair = beside(result.frame, result.faces, result.refused)
     return compared, pasted, html.view(pair, "The photo, and beside it the emoji")

@@ -42,14 +42,15 @@ def steps(result: Result, credit: str = "") -> str:
     if not n:
         return message(NO_FACE, "hint") + timing(result.ms)
     boxed = encode(draw_boxes(result.frame, result.faces, result.refused, bold=2.5), 900)
-    found = _figure(boxed, "Detected", "1 face" if n == 1 else f"{n} faces", "found")
+    count = "1 face" if n == 1 else f"{n} faces"
+    found, news = _figure(boxed, "Detected", count, "found"), f"{count} found: the emoji is ready."
     if result.faces and result.faces[0].confidence is None:  # no face was looked for
-        found = _figure(boxed, "Taken", "the middle square", "found")
+        found, news = _figure(boxed, "Taken", "the middle square", "found"), "The result is ready."
     parts = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
     turned = message("The photo lay on its side and was turned upright.", "hint") if result.turned else ""
     letters = LETTERS if any(face.raw is not None for face in result.faces) else ""
-    say = f'data-say="{n} {"face" if n == 1 else "faces"} found: the emoji is ready."' if result.faces else ""
+    say = f'data-say="{news}"' if result.faces else ""
     shown = f'<div class="steps" {say}>{found}{parts}</div>{gallery}'
     return f"{turned}{_left_alone(result)}{shown}{timing(result.ms)}{letters}"
 
