@@ -41,6 +41,29 @@ def chromium(playwright, film, folder):
         browser.close()
 
 
+LEAVING = "this page is being left"
+
+
+def watch_console(page, wrong):
+    """Append errors to `wrong`, but not those of a page that is being left: gradio then aborts its open streams, and
+    logs that as two errors."""
+    page.add_init_script(f"addEventListener('beforeunload', () => console.info('{LEAVING}'))")
+    leaving = False
+
+    def heard(message):
+        nonlocal leaving
+        leaving = leaving or message.text == LEAVING
+        if message.type == "error" and not leaving:
+            wrong.append(f"console: {message.text}")
+
+    def arrived(_):
+        nonlocal leaving
+        leaving = False
+
+    page.on("console", heard)
+    page.on("domcontentloaded", arrived)
+
+
 @contextmanager
 def watched(browser, server, width=1280, height=1000, allowed=(), **options):
     """The app in a fresh session; at the end: no error, but for those whose words are allowed, and no request to
@@ -50,7 +73,7 @@ def watched(browser, server, width=1280, height=1000, allowed=(), **options):
     page = context.new_page()
     page.set_default_timeout(120 * SECONDS)
     page.on("pageerror", lambda error: wrong.append(f"page error: {error.stack}"))
-    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
+    watch_console(page, wrong)
     own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))
     page.goto(server.url)
