@@ -40,6 +40,8 @@ GROWS = 15.0
 COUNTS = 100
 """How often memory is looked at."""
 
+SHARES = {"one": 3, "another": 3, "nobody": 2, "two": 1, "three": 1}
+"""How often each scene is shown: before a webcam there is mostly one person."""
 
 LOOKS = 12
 """Of every scene: mirrored, darker, in other light, so that f and the face recogniser meet more than two people."""
@@ -84,12 +86,12 @@ def _jpeg(frame: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", frame[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 70))[1].tobytes()
 
 
-def day(frames: int, longest: float = 60, **shown: Any) -> Iterator[tuple[str, bytes]]:
+def day(frames: int, longest: float = 60, seed: int = 0, **shown: Any) -> Iterator[tuple[str, bytes]]:
     """So many frames, each with what it shows: scene after scene, of seconds to so many (longest), to and fro. shown:
     see `scenes`."""
-    made, random = scenes(**shown), Random(0)
+    made, random = scenes(**shown), Random(seed)
     while frames > 0:
-        name = random.choice(list(made))
+        [name] = random.choices(list(SHARES), list(SHARES.values()))
         scene = random.choice(made[name])
         there_and_back = scene + scene[-2:0:-1]
         for i in range(min(frames, random.randint(2 * RATE, int(longest * RATE)))):
@@ -148,11 +150,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 1 where something was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--frames", type=int, default=DAY, help=f"how many (default {DAY}, a day at {RATE} a second)")
+    parser.add_argument("--seed", type=int, default=0, help="of the scenes' order (default 0)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="write the figures there")
     flags = parser.parse_args(argv)
     cv2.setNumThreads(1)
-    report = {"cores": os.cpu_count(), "machine": platform.machine(), "size": list(SIZE), "rate": RATE}
-    for so_far in feed(Transferrer.from_checkpoint("emoji", "cpu"), flags.frames):
+    report = {"cores": os.cpu_count(), "machine": platform.machine(), "seed": flags.seed}
+    report |= {"size": list(SIZE), "rate": RATE}
+    for so_far in feed(Transferrer.from_checkpoint("emoji", "cpu"), flags.frames, seed=flags.seed):
         report |= so_far | {"wrong": wrong(so_far)}
         if flags.output:
             save(report, flags.output)
