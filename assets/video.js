@@ -84,13 +84,18 @@ const start = () => {
     },
     error: (words) => end(sentence(words)),
   };
-  mine.onopen = () => mine.send(JSON.stringify({ ...JSON.parse(wanted), size: file.size }));
+  let opened = false;
+  mine.onopen = () => {
+    opened = true;
+    mine.send(JSON.stringify({ ...JSON.parse(wanted), size: file.size }));
+  };
   mine.onmessage = ({ data }) => {
     if (mine !== socket) return;
     if (data instanceof Blob) return parts.push(data);
     for (const [name, value] of Object.entries(JSON.parse(data))) answer[name]?.(value);
   };
-  mine.onclose = () => end("The connection was lost. Try again.");
+  mine.onclose = () => end(opened ? "The connection was lost. Try again." :
+    "No connection for videos. Is the app running? A proxy must let WebSockets through.");
   tell(null, "Reading the video");
   show();
 };
