@@ -43,8 +43,6 @@ def main(argv: list[str] | None = None) -> int:
     try:
         public = flags.behind_proxy or doors.is_public(flags.host, flags.share)
         accounts = doors.accounts(flags.auth, flags.auth_file)
-        if flags.mcp and accounts:
-            raise UserError("--mcp knows no passwords. Leave out --auth, --auth-file and DTN_AUTH, or --mcp.")
         switched = doors.Doors(public, doors.training_word(flags.training), flags.server_paths, accounts)
         faces = Transferrer.from_pretrained(flags.checkpoint, device=flags.device)
         try:

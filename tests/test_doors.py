@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import io
 import json
@@ -63,7 +64,7 @@ def fixture(*flags, **more):
 local = fixture(DTN_DATA="/my/data")
 tiny = fixture("--host", "0.0.0.0", "--training", "tiny")
 everything = fixture("--host", "0.0.0.0", "--training", "all", calm=False)
-closed = fixture("--host", "0.0.0.0", auth=("ann", "se:cret"), DTN_AUTH="ann:se:cret")
+closed = fixture("--host", "0.0.0.0", "--mcp", auth=("ann", "se:cret"), DTN_AUTH="ann:se:cret")
 
 
 trusted = fixture(
@@ -484,7 +485,30 @@ def test_with_the_password_all_is(closed):
     assert "turned off" in str(who.get("/config").json())  # a password alone doesn't switch training on
 
 
+def tools(url, *account, **headers):
+    """The answer to an agent that asks what there is."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    headers = {"Accept": "application/json, text/event-stream", **headers}
+    return httpx.post(f"{url}/mcp", json=body, headers=headers, auth=account or None)
+
+
+def test_agents_bring_the_password_along(closed):
+    for _ in range(15):  # the right one is no guess
+        assert '"emojify"' in tools(closed.url, "ann", "se:cret").text
+    for account in ((), ("ann", "wrong"), ("ann", ""), ("", "se:cret")):
+        assert tools(closed.url, *account).status_code == 401, account
+    for header in ("Basic", "Basic %%%", "Bearer se:cret", "Basic " + "A" * 5000):
+        assert tools(closed.url, Authorization=header).status_code == 401, header
+    opens = {"Authorization": "Basic " + base64.b64encode(b"ann:se:cret").decode()}
+    for path in ("/config", "/live", "/gradio_api/info"):  # it opens the tools alone
+        assert httpx.get(closed.url + path, headers=opens).status_code == 401
+    assert tools(closed.url, Origin="https://elsewhere.example", **opens).status_code == 403
+
+
 def test_passwords_are_not_guessed_by_the_thousand(closed):
+    refused = [tools(closed.url, "ann", f"guess-{n}").status_code for n in range(15)]
+    assert refused[-1] == 429
+    assert tools(closed.url, "ann", "se:cret").status_code == 429  # else the right one would still be found
     answers = [login(closed.url, f"guess-{n}")[1] for n in range(15)]
     assert answers[-1].status_code == 429
     assert "busy, try again" in answers[-1].text

@@ -5,12 +5,11 @@ import base64
 import builtins
 import io
 import json
-import subprocess
 
 import pytest
 from mcp import Client
 from PIL import Image
-from serving import BLANK, command, environment, serve
+from serving import BLANK, serve
 
 from dtn_core.errors import UserError
 from dtn_core.ui import mcp_server
@@ -111,7 +110,7 @@ def test_whoever_comes_by_a_proxy_names_no_files(server, hopper_path):
     assert answer.status_code == 403
 
 
-def test_without_mcp_or_with_passwords_the_app_says_so(monkeypatch, tmp_path):
+def test_without_mcp_the_app_says_so(monkeypatch):
     imported = builtins.__import__
 
     def without(name, *more):
@@ -122,8 +121,3 @@ def test_without_mcp_or_with_passwords_the_app_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match="pip install 'mcp"):
         mcp_server.build(None, None)
-    monkeypatch.undo()
-    line = command("--mcp", "--auth", "a:b")
-    done = subprocess.run(line, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=250)
-    assert done.returncode == 2
-    assert "--mcp knows no passwords" in done.stderr

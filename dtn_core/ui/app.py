@@ -24,7 +24,7 @@ from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
 from .evidence.suites import SuiteRunner
 from .gradio_internals import keep_no_pages, say_busy, show_when_opened, sleep_when_free
-from .guard import Guard, caller, malformed
+from .guard import TOOLS, Guard, caller, malformed
 from .live_socket import Live
 from .rates import Rates
 from .train import strangers
@@ -167,7 +167,7 @@ def launch(
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
     lines = [f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *doors.told(), *news]
     if page.lifespan:
-        lines.append(f"Tools for agents (MCP, streamable HTTP): {demo.local_url.rstrip('/')}{mcp_server.PATH}")
+        lines.append(f"Tools for agents (MCP, streamable HTTP): {demo.local_url.rstrip('/')}{TOOLS}")
     print(*lines, sep="\n", flush=True)
     demo.block_thread()
 

@@ -4,14 +4,13 @@ too much at a time."""
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import MutableMapping
 from contextvars import ContextVar
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
@@ -29,13 +28,19 @@ LARGEST_BODY = 128 << 20
 SOCKETS = 8
 """Live sessions and videos of one address at a time, of those who aren't at this computer."""
 
+GUESSES = 10, 60
+"""Passwords that an address may try, and in how many seconds as many again."""
+
+TOOLS = "/mcp"
+"""Where `mcp_server` serves."""
+
 COOKIE = "dtn-viewer"
 """Whose the runs are that somebody starts without an account; pages can't read it."""
 
 _PUBLIC = r"config/?|login/?|logout|assets/.*|static/.*|svelte/.*|theme\.css|favicon\.ico|robots\.txt|manifest\.json"
 _API = r"info/?|openapi\.json|queue/\w+|(?:run|api|call)/.*|cancel|reset/?|upload|upload_progress|component_server/?"
 OPEN = re.compile(
-    rf"/(?:|{_PUBLIC}|live(?:/.*)?|mcp|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
+    rf"/(?:|{_PUBLIC}|live(?:/.*)?|{TOOLS[1:]}|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
     r"|heartbeat/.*|stream/.*|file=(?!\w+:).*))"
 )
 """What is served at all. gradio has more: pages of its own making that write sessions to the disk, fetch addresses for
@@ -90,11 +95,12 @@ class Guard:
             return
         connection = HTTPConnection(scope)
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
-        viewer, cookie = self._viewer(connection)
-        scope["dtn.viewer"] = viewer
-        _CALLER.set(viewer)
         try:
-            self._check(connection, path, viewer)
+            user = self._user(connection, path)
+            viewer, cookie = self._viewer(connection, user)
+            scope["dtn.viewer"] = viewer
+            _CALLER.set(viewer)
+            self._check(connection, path, viewer, user)
         except RefusedError as refused:
             await _refuse(scope, receive, send, refused)
             return
@@ -103,32 +109,53 @@ class Guard:
         else:
             await self._app(scope, receive, _with_cookie(send, cookie) if cookie and path == "/" else send)
 
-    def _viewer(self, connection: HTTPConnection) -> tuple[Viewer, str]:
+    def _user(self, connection: HTTPConnection, path: str) -> str | None:
+        """Whose account calls: by the page's cookie; at `TOOLS` by a password that comes along (HTTP Basic), as agents
+        have no page to log in. Raises RefusedError for who guesses."""
+        if not self._doors.accounts:
+            return None
+        if path != TOOLS:
+            return logged_in(connection)
+        scheme, _, coded = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        address = _address(connection)
+        if not self._rates.take("login", address, *GUESSES):
+            raise RefusedError(429, BUSY)
+        try:
+            given = base64.b64decode(coded)
+        except ValueError:
+            return None
+        for user, password in self._doors.accounts:
+            if secrets.compare_digest(given, f"{user}:{password}".encode()):
+                self._rates.take("login", address, *GUESSES, cost=-1)  # it was no guess
+                return user
+        return None
+
+    def _viewer(self, connection: HTTPConnection, user: str | None) -> tuple[Viewer, str]:
         """Who calls, and the cookie to give them, or ""."""
-        peer, headers = connection.client.host if connection.client else "", connection.headers
-        local = is_local(peer, connection.scope.get("http_version", ""), headers)
+        local = is_local(_peer(connection), connection.scope.get("http_version", ""), connection.headers)
         who, cookie = UNKNOWN, ""
         known = connection.cookies.get(COOKIE, "")
         if self._doors.accounts:
-            user = logged_in(connection)
             who = f"account:{digest(user)}" if user else UNKNOWN
         elif re.fullmatch(r"[\w-]{22,64}", known):
             who = f"session:{digest(known)}"
         else:
             cookie = secrets.token_urlsafe(24)
-        viewer = self._doors.viewer(local, who, _address(peer, headers))
+        viewer = self._doors.viewer(local, who, _address(connection))
         return viewer, "" if viewer.home else cookie
 
-    def _check(self, connection: HTTPConnection, path: str, viewer: Viewer) -> None:
+    def _check(self, connection: HTTPConnection, path: str, viewer: Viewer, user: str | None) -> None:
         """Raise RefusedError for what may not pass."""
         method = connection.scope.get("method", "GET")
         if not is_own_page(connection):
             raise RefusedError(403, "This comes from a page of another site. A proxy must pass the name on: Host.")
         if not OPEN.fullmatch(path):
             raise RefusedError(404, "Not found")
-        if self._doors.accounts and not logged_in(connection) and not BEFORE_LOGIN.fullmatch(path):
+        if self._doors.accounts and not user and not BEFORE_LOGIN.fullmatch(path):
             raise RefusedError(401, "Not authenticated")
-        if method == "POST" and path.startswith("/login") and not self._rates.take("login", viewer.address, 10, 60):
+        if method == "POST" and path.startswith("/login") and not self._rates.take("login", viewer.address, *GUESSES):
             raise RefusedError(429, BUSY)
         if method in ("POST", "PUT", "PATCH"):
             self._check_body(connection, path, viewer)
@@ -184,11 +211,16 @@ async def malformed(request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": MALFORMED, "error": MALFORMED}, 422)
 
 
-def _address(peer: str, headers: MutableMapping[str, Any] | Any) -> str:
+def _peer(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
+
+
+def _address(connection: HTTPConnection) -> str:
     """Where a call comes from, of IPv6 the network. A proxy on this computer is looked through by the server (uvicorn);
     on a Space all calls come by its proxy, which names the caller."""
+    peer = _peer(connection)
     if os.environ.get("SPACE_ID"):
-        peer = headers.get("x-forwarded-for", peer).split(",")[0].strip()
+        peer = connection.headers.get("x-forwarded-for", peer).split(",")[0].strip()
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

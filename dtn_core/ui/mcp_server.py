@@ -18,10 +18,8 @@ from ..transfer import DigitTransferrer, Transferrer
 from ..types import Image
 from . import endpoints, pictures
 from .catalogue import style_info
-from .guard import LARGEST_BODY, caller
+from .guard import LARGEST_BODY, TOOLS, caller
 from .translations import Translations
-
-PATH = "/mcp"
 
 MISSING = "--mcp needs another package: pip install 'mcp>=2.3,<3'. Or start without it."
 
@@ -112,7 +110,7 @@ def build(
     # who may come in is for `guard` to say
     security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     served = server.streamable_http_app(
-        streamable_http_path=PATH, json_response=True, stateless_http=True, max_request_body_size=LARGEST_BODY,
+        streamable_http_path=TOOLS, json_response=True, stateless_http=True, max_request_body_size=LARGEST_BODY,
         transport_security=security,
     )  # fmt: skip
     return list(served.routes), lambda app: server.session_manager.run()
