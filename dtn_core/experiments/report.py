@@ -102,7 +102,7 @@ def _table3(rows: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _amounts(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = figures["rows"]
-    found = [(row.title, mean_and_std(rows[row.key], _accuracy), "") for row in _open("amounts") if row.key in rows]
+    found = [(row.title, mean_and_std(rows[row.key], _accuracy), "") for row in _rows_of("amounts") if row.key in rows]
     if not found or "dtn" not in rows:
         return found
     amounts = figures["n_train"]
@@ -132,7 +132,7 @@ def _swap(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _open(table: str) -> list[Row]:
+def _rows_of(table: str) -> list[Row]:
     return [row for row in ROWS if row.table == table]
 
 
@@ -147,7 +147,7 @@ def curves(figures: Mapping[str, Any]) -> Image:
         figure.subplots(1, 2, sharey=True), (("s", "street numbers"), ("t", "handwritten digits"))
     ):
         keys = [
-            (row.changes[f"limit_{domain}"], row.key) for row in _open("amounts") if f"limit_{domain}" in row.changes
+            (row.changes[f"limit_{domain}"], row.key) for row in _rows_of("amounts") if f"limit_{domain}" in row.changes
         ]
         keys = [*((n, key) for n, key in keys if key in rows), (figures["n_train"][domain], "dtn")]
         values = [[100 * _accuracy(one) for one in rows[key].values()] for _, key in keys]
@@ -259,7 +259,7 @@ def write(figures: Mapping[str, Any], found: Mapping[str, Checkpoint], output: P
     if absent and {"dtn", *(row.key for row in absent)} <= found.keys():
         captions = {"DTN": found["dtn"]} | {row.title: found[row.key] for row in absent}
         pictures["unseen"] = panel(captions)
-    if any(row.key in figures["rows"] for row in _open("amounts")) and "dtn" in figures["rows"]:
+    if any(row.key in figures["rows"] for row in _rows_of("amounts")) and "dtn" in figures["rows"]:
         pictures["amounts"] = curves(figures)
     if {"dtn", "no_labels"} <= found.keys():
         pictures["labels"] = panel({"f with labels": found["dtn"], "f without": found["no_labels"]}, range(10))

@@ -1,21 +1,24 @@
 """A day of live video: ``python -m tests.reliability.day -o results/day.json``.
 
-One viewer's session takes the frames that a day at ten a second has, as fast as it can: people who move, come, leave
-and come back, two and three at a time, an empty room, cuts. All that is done of a frame is done here in line, at the
-cadence that live video has. Memory must stay flat."""
+Sessions, each in a process of its own, take the frames that a day at ten a second has, as fast as they can: people who
+move, come, leave and come back, two and three at a time, an empty room, cuts. All that is done of a frame is done here
+in line, at the cadence that live video has. Memory must stay flat."""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import json
+import multiprocessing
 import os
 import platform
+import queue
 import struct
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from multiprocessing.queues import Queue
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,7 +41,7 @@ GROWS = 15.0
 """Megabytes by which memory may grow in an hour of frames, after the first quarter."""
 
 COUNTS = 100
-"""How often memory is looked at."""
+"""How often memory is looked at, in each session."""
 
 SHARES = {"one": 3, "another": 3, "nobody": 2, "two": 1, "three": 1}
 """How often each scene is shown: before a webcam there is mostly one person."""
@@ -120,7 +123,7 @@ def feed(transferrer: Transferrer, frames: int, **days: Any) -> Iterator[dict[st
             yield {
                 "frames": i, "hours": round(hours, 3), "shown": dict(shown), **told,
                 "cpu_seconds": round(time.process_time() - start),
-                "rss_mb": [[round(hours, 3), now] for hours, now in held],
+                "rss_mb": [now for _, now in held],
                 "grows_mb": round(warm[-1][1] - warm[0][1], 1),
                 "grows_mb_an_hour": round(float(np.polyfit(*zip(*warm), 1)[0]) if len(warm) > 2 else 0.0, 2),
             }  # fmt: skip
@@ -128,40 +131,72 @@ def feed(transferrer: Transferrer, frames: int, **days: Any) -> Iterator[dict[st
 
 def sentence(report: dict[str, Any]) -> str:
     """The figures in a line."""
-    held = [now for _, now in report["rss_mb"]]
-    return (
-        f"{report['hours']:.1f} hours at {report['rate']} a second: {report['errors']} errors; memory "
-        f"{held[len(held) // 4]:.0f} MB after a quarter, {held[-1]:.0f} at the end, "
-        f"{report['grows_mb_an_hour']:+.1f} MB an hour"
-    )
+    parts = []
+    for one in report["sessions"]:
+        held = one["rss_mb"]
+        parts.append(f"{held[len(held) // 4]:.0f} MB after a quarter, {held[-1]:.0f} at the end")
+    hours = sum(one["hours"] for one in report["sessions"])
+    errors = sum(one["errors"] for one in report["sessions"])
+    return f"{hours:.1f} hours at {report['rate']} a second: {errors} errors; memory of each {'; '.join(parts)}"
 
 
-def wrong(report: dict[str, Any]) -> list[str]:
+def wrong(session: dict[str, Any]) -> list[str]:
     """What isn't as it should be, a line each."""
-    said = [f"{report['errors']} errors"] if report["errors"] else []
-    if not (report["faces"] and report["avatars"] and report["left"]):
+    said = [f"{session['errors']} errors"] if session["errors"] else []
+    if not (session["faces"] and session["avatars"] and session["left"]):
         said.append("nobody was seen")
-    if report["grows_mb_an_hour"] > GROWS:
-        said.append(f"memory grows by {report['grows_mb_an_hour']} MB an hour")
+    if session["grows_mb_an_hour"] > GROWS:
+        said.append(f"memory grows by {session['grows_mb_an_hour']} MB an hour")
     return said
+
+
+def _session(seed: int, frames: int, told: Queue[Any]) -> None:
+    cv2.setNumThreads(1)
+    for so_far in feed(Transferrer.from_checkpoint("emoji", "cpu"), frames, seed=seed):
+        told.put((seed, {"seed": seed} | so_far | {"wrong": wrong(so_far)}))
+    told.put((seed, None))
+
+
+def run(frames: int, sessions: int) -> Iterator[dict[str, Any]]:
+    """So many sessions side by side, each with its share of the frames and its number as seed; again and again, how
+    they stand. Raises RuntimeError if one dies."""
+    context = multiprocessing.get_context("spawn")
+    told: Queue[Any] = context.Queue()
+    at_work = {
+        seed: context.Process(target=_session, args=(seed, frames // sessions, told), daemon=True)
+        for seed in range(sessions)
+    }
+    for process in at_work.values():
+        process.start()
+    report = {"cores": os.cpu_count(), "machine": platform.machine(), "size": list(SIZE), "rate": RATE}
+    standing: dict[int, dict[str, Any]] = {}
+    while at_work:
+        try:
+            seed, so_far = told.get(timeout=60)
+        except queue.Empty:
+            if any(not process.is_alive() for process in at_work.values()):
+                raise RuntimeError("a session died") from None
+            continue
+        if so_far is None:
+            at_work.pop(seed).join()
+            continue
+        standing[seed] = so_far
+        yield report | {"sessions": [standing[seed] for seed in sorted(standing)]}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 1 where something was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--frames", type=int, default=DAY, help=f"how many (default {DAY}, a day at {RATE} a second)")
-    parser.add_argument("--seed", type=int, default=0, help="of the scenes' order (default 0)")
+    parser.add_argument("--sessions", type=int, default=1, help="side by side, each with its share (default 1)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="write the figures there")
     flags = parser.parse_args(argv)
-    cv2.setNumThreads(1)
-    report = {"cores": os.cpu_count(), "machine": platform.machine(), "seed": flags.seed}
-    report |= {"size": list(SIZE), "rate": RATE}
-    for so_far in feed(Transferrer.from_checkpoint("emoji", "cpu"), flags.frames, seed=flags.seed):
-        report |= so_far | {"wrong": wrong(so_far)}
+    for report in run(flags.frames, flags.sessions):
         if flags.output:
             save(report, flags.output)
-    print(sentence(report), *report["wrong"], sep="\n")
-    return int(bool(report["wrong"]))
+    lines = [line for one in report["sessions"] for line in one["wrong"]]
+    print(sentence(report), *lines, sep="\n")
+    return int(bool(lines))
 
 
 if __name__ == "__main__":
