@@ -18,3 +18,31 @@ setInterval(() => {
     if (when.dataset.at > 0) when.textContent = ago(Date.now() / 1000 - when.dataset.at);
   }
 }, 20000);
+
+// Many runs are searched: by words of their names, notes and states.
+const MANY = 8;
+const search = document.createElement("input");
+search.type = "search";
+search.className = "run-search";
+search.placeholder = "Search the runs";
+search.setAttribute("aria-label", search.placeholder);
+const nothing = document.createElement("p");
+nothing.className = "run-nothing";
+nothing.setAttribute("role", "status");
+
+const filter = () => {
+  const rows = [...element.querySelectorAll("[data-run]")];
+  search.hidden = rows.length < MANY;
+  const words = search.hidden ? [] : search.value.toLowerCase().split(/\s+/);
+  for (const row of rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => text.includes(word));
+  }
+  nothing.textContent = rows.length && rows.every((row) => row.hidden) ? "No run has these words." : "";
+};
+
+search.addEventListener("input", filter);
+element.before(search);
+element.after(nothing);
+new MutationObserver(filter).observe(element, { childList: true, subtree: true });
+filter();

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 from contextlib import contextmanager
 
@@ -283,6 +284,26 @@ def test_texts_stay_texts(page):
     watch(page, "00102-<b>three")
     assert "onerror" in page.inner_text("#train-status")
     assert page.locator("#train-run img[src='x'], #train-runs img").count() == 0
+
+
+def test_many_runs_are_searched(page, home):
+    search, rows = page.get_by_role("searchbox", name="Search the runs"), page.locator("[data-run]:visible")
+    for number in range(104, 112):
+        notes = "The good one." if number == 106 else ""
+        make_run(home / "runs", f"00{number}-many", "digits-tiny", step=8, steps=8, every=2, notes=notes)
+    search.wait_for()
+    search.fill("good MANY")
+    assert rows.evaluate_all("all => all.map((row) => row.dataset.run)") == ["00106-many"]
+    make_run(home / "runs", "00112-many", "digits-tiny", step=8, steps=8, every=2, notes="Good, too.")
+    page.wait_for_selector("[data-run='00112-many']:visible")  # what comes later is searched as well
+    assert rows.count() == 2
+    search.fill("elsewhere")
+    page.locator(".run-nothing", has_text="No run has these words").wait_for()
+    search.fill("")
+    assert rows.count() > 8
+    for path in (home / "runs").glob("*-many"):
+        shutil.rmtree(path)
+    search.wait_for(state="hidden")
 
 
 def test_delete_asks_first(page, home):
