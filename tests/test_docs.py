@@ -155,7 +155,8 @@ def test_figures_of_load_and_long_life():
     assert f"{crowd['minutes']:.0f} minutes | {load.sentence(crowd)} |" in text
     assert f"| {day.sentence(frames)} |" in text
     assert many_runs.table(runs) in text
-    assert load.wrong(crowd) == day.wrong(frames) == []
+    assert load.wrong(crowd) == [line for one in frames["sessions"] for line in day.wrong(one)] == []
+    assert sum(one["frames"] for one in frames["sessions"]) == day.DAY
     assert crowd["queue"].keys() == crowd["batch"].keys() == {"taken", "busy"}
 
 

@@ -15,14 +15,13 @@ from .tables import Source, Table, of_json, parse, words
 RESULTS = shipped("results")
 
 FORMAT = 1
-
 """Of what `compute` writes."""
 
 COMMANDS = {
     "avatars": "python -m benchmarks.avatars --data DATA -o results/avatars.json",
     "batch": "python -m benchmarks.batch --data DATA -o results/batch.json",
     "confidence": "python -m benchmarks.confidence --data DATA -o results/confidence.json",
-    "day": "python -m tests.reliability.day --frames 15000 -o results/day.json",
+    "day": "python -m tests.reliability.day --sessions 2 -o results/day.json",
     "digits": "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
     "editor": "python -m benchmarks.editor -o results/editor.json",
     "encoders": "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",

@@ -37,7 +37,7 @@ RATE = 10
 
 DAY = 24 * 3600 * RATE
 SIZE = 320, 240
-GROWS = 15.0
+GROWS = 1.0
 """Megabytes by which memory may grow in an hour of frames, after the first quarter."""
 
 COUNTS = 100
