@@ -13,6 +13,7 @@ from collections import Counter
 from contextvars import ContextVar
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +25,9 @@ from .rates import BUSY, Rates
 
 LARGEST_BODY = 128 << 20
 """Bytes of a request at most, uploads aside: a photo as base64, and what was edited on it."""
+
+PATIENCE = 30
+"""Seconds that the body of a refused request may take."""
 
 SOCKETS = 8
 """Live sessions and videos of one address at a time, of those who aren't at this computer."""
@@ -242,6 +246,18 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refused: RefusedEr
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).close(1008)
         return
+    await _read_out(receive)
     # gradio's page reads "detail" or "error", programs either
     answer = JSONResponse({"detail": str(refused), "error": str(refused)}, refused.status)
     await answer(scope, receive, send)
+
+
+async def _read_out(receive: Receive) -> None:
+    """Let a body arrive, up to what is allowed: a proxy that is still sending one takes an answer for a broken
+    connection, and tells its caller 502."""
+    left, more = LARGEST_BODY, True
+    with anyio.move_on_after(PATIENCE):
+        while more and left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            more = message.get("more_body", False)

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from browsing import SCRIPTS_RUN, SECONDS, watched
 from serving import ROOT, serve
@@ -91,6 +92,15 @@ def test_photo_and_live_video_by_what_is_printed(browser, server, tmp_path, hopp
     with nginx(PRINTED, server.url, tmp_path / "nginx") as address, opened(browser, address) as page:
         photo(page, hopper_path)
         goes_live(page, "socket")
+
+
+def test_what_the_app_refuses_is_not_a_bad_gateway(server, tmp_path):
+    large = b"{}" + b" " * (40 << 20)  # more than the sockets on the way hold
+    with nginx(PRINTED, server.url, tmp_path / "nginx") as address:
+        for _ in range(3):
+            answer = httpx.post(f"{address}/config", content=large, headers={"Origin": "https://elsewhere.example"})
+            assert answer.status_code == 403
+            assert "a page of another site" in answer.text
 
 
 def test_without_websockets_live_video_works_and_the_tab_video_says_why_it_does_not(
