@@ -246,7 +246,8 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refused: RefusedEr
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).close(1008)
         return
-    await _read_out(receive)
+    if refused.status not in (411, 413):  # whose bodies are not to be waited for
+        await _read_out(receive)
     # gradio's page reads "detail" or "error", programs either
     answer = JSONResponse({"detail": str(refused), "error": str(refused)}, refused.status)
     await answer(scope, receive, send)
