@@ -274,9 +274,9 @@ const load = async (given) => {
       Object.assign(now, answer);
     }
   }
+  await describe();
   section.hidden = false;
   find(".editor-open").hidden = true;
-  await describe();
   render();
   show();
   state.faces.forEach((now, i) => { if (now.edited.length || i === state.face) publish(i, !now.edited.length); });

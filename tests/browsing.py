@@ -41,6 +41,31 @@ def chromium(playwright, film, folder):
         browser.close()
 
 
+def pick(page, radio):
+    """Click a radio button of the editor, of which only the label is seen, once the page has stopped scrolling."""
+    page.locator("#editor .editor-panel label", has=page.locator(radio)).first.click()
+
+
+def comes_to_rest(page, do):
+    """Do something, and wait until the page has asked the app for nothing for two seconds; it fails after thirty."""
+    asked = []
+
+    def note(request):
+        if "/queue/join" in request.url:
+            asked.append(request)
+
+    page.on("request", note)
+    do()
+    for _ in range(15):
+        before = len(asked)
+        page.wait_for_timeout(2 * SECONDS)
+        if before == len(asked):
+            break
+    else:
+        raise AssertionError(f"the page goes on asking: {len(asked)} times in 30 s")
+    page.remove_listener("request", note)
+
+
 LEAVING = "this page is being left"
 
 

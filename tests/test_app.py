@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from html import escape
 
 import numpy as np
@@ -442,6 +443,14 @@ def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training,
     assert "emojify" in served
     assert str(tmp_path) not in served
     assert str(ROOT) not in served
+
+
+def test_no_event_has_two_handlers_that_repeat_it(tiny, tiny_digits, tmp_path):
+    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training="all", paths=True)).demo
+    modes = [(target, fn.trigger_mode) for fn in demo.fns.values() for target in map(tuple, fn.targets)]
+    repeating = Counter(target for target, mode in modes if mode == "always_last" and target[0] is not None)
+    assert repeating.total() > 5
+    assert max(repeating.values()) == 1
 
 
 def test_the_tables_are_shown_where_they_are_measured(tiny, tiny_digits, monkeypatch, tmp_path, number):

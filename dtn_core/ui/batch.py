@@ -19,6 +19,7 @@ from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
 from .editor import answering, described
+from .gradio_internals import ALONGSIDE
 from .rates import BUSY
 from .translations import Translations, style_of
 
@@ -46,8 +47,7 @@ def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.
         ["", "drawn"], html_template=template, js_on_load=script, apply_default_css=False, elem_id="batch",
         server_functions=[portrayer(translations), packer(translations)],
     )  # fmt: skip
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **quiet)
+    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **ALONGSIDE)
 
 
 def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:

@@ -16,6 +16,7 @@ from ..files import shipped
 from ..images import load, to_images, to_tensor
 from ..transfer import DigitResult, DigitTransferrer
 from . import endpoints, html, pictures
+from .gradio_internals import ALONGSIDE
 from .translations import Translations, dropdown
 
 RESULTS = shipped("results")
@@ -98,10 +99,9 @@ def _pairs(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) ->
         except UserError as error:
             return html.message(str(error))
 
-    gr.on(
-        [new.click, chosen.change], show, chosen, pairs, api_visibility="private", show_progress="minimal",
-        concurrency_limit=2, concurrency_id="digits",
-    )  # fmt: skip
+    drawing = {**ALONGSIDE, "show_progress": "minimal"}
+    chosen.change(show, chosen, pairs, **drawing)
+    new.click(show, chosen, pairs, **drawing | {"trigger_mode": "once"})
 
 
 def _tables() -> None:

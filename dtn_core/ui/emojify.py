@@ -19,7 +19,7 @@ from ..live import session
 from ..transfer import Transferrer
 from ..types import Kind, Result
 from . import batch, editor, endpoints, html, live, pictures, styles, video
-from .gradio_internals import show_when_opened
+from .gradio_internals import ALONGSIDE, show_when_opened
 from .translations import Translations, dropdown, style_of
 
 KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
@@ -64,7 +64,7 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
         except UserError:  # is said where a picture is asked for
             return gr.update()
 
-    chosen.change(offer, [chosen, kind], kind, api_visibility="private", show_progress="hidden")
+    chosen.change(offer, [chosen, kind], kind, **ALONGSIDE)
     return chosen, camera
 
 

@@ -17,6 +17,11 @@ from ..types import Image
 from .pictures import decode, encode
 from .rates import BUSY
 
+ALONGSIDE: dict[str, Any] = {"trigger_mode": "multiple", "api_visibility": "private", "show_progress": "hidden"}
+"""Options of a handler beside another of the same event. Of "always_last", the mode of "change" unless told otherwise,
+an event may have one only: to run one such handler once more, gradio's page raises the whole event again, and two of
+them call each other for ever."""
+
 
 def image(**options: Any) -> gr.Image:
     """A gr.Image that takes and gives data URLs only: gradio's own writes every picture into a folder on the disk.

@@ -22,6 +22,7 @@ from ..faces.quality import judge
 from ..transfer import Transferrer
 from ..types import Image
 from . import pictures
+from .gradio_internals import ALONGSIDE
 from .translations import EXPERIMENTAL, Translations, style_of
 
 SIDE = 128
@@ -64,9 +65,8 @@ def picker(translations: Translations[Transferrer], chosen: gr.Dropdown) -> gr.H
         "", html_template=template, js_on_load=script, server_functions=[thumbnails], apply_default_css=False,
         elem_id="styles",
     )  # fmt: skip
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    group.select(None, group, chosen, js="(key) => key", **quiet)
-    chosen.change(None, chosen, None, js=_tell("styles:chosen", "key", "key"), **quiet)
+    group.select(None, group, chosen, js="(key) => key", api_visibility="private", show_progress="hidden")
+    chosen.change(None, chosen, None, js=_tell("styles:chosen", "key", "key"), **ALONGSIDE)
     return group
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from . import pictures
+from .gradio_internals import ALONGSIDE
 
 
 def fill(chosen: gr.Dropdown, kind: gr.Radio) -> None:
@@ -13,5 +14,4 @@ def fill(chosen: gr.Dropdown, kind: gr.Radio) -> None:
         ["", "drawn"], html_template=(pictures.ASSETS / "video.html").read_text("utf-8"),
         js_on_load=pictures.scripts("files", "video"), apply_default_css=False, elem_id="video",
     )  # fmt: skip
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], stage, **quiet)
+    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], stage, **ALONGSIDE)

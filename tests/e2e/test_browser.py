@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from browsing import SCRIPTS_RUN, SECONDS, chromium, jpeg, watched
+from browsing import SCRIPTS_RUN, SECONDS, chromium, comes_to_rest, jpeg, pick, watched
 from PIL import Image as PILImage
 
 from dtn_core.avatars import engine
@@ -157,7 +157,7 @@ def test_an_avatar_is_edited_saved_and_opened_again(page, hopper_path, tmp_path)
     page.set_input_files(".photo-file", hopper_path)
     page.wait_for_selector(DRAWN)
     page.click("#editor [data-page=top]")
-    redrawn(page, lambda: page.locator("input[name='slot:top'][value=bob]").check(force=True))
+    redrawn(page, lambda: pick(page, "input[name='slot:top'][value=bob]"))
     chosen = avatar_of(page)
     page.wait_for_timeout(1500)  # until the other views follow
     compared = page.get_attribute("#compare img >> nth=1", "src")
@@ -277,7 +277,7 @@ def test_an_avatar_of_someone_else_is_opened_and_its_changes_told(page):
     page.evaluate("d => window.dispatchEvent(new CustomEvent('avatar:edit', { detail: d }))", detail)
     page.wait_for_selector(DRAWN)
     page.click("#editor [data-page=hair]")
-    redrawn(page, lambda: page.locator("input[name='slot:hair'][value=bun]").check(force=True))
+    redrawn(page, lambda: pick(page, "input[name='slot:hair'][value=bun]"))
     told = page.evaluate("window.told")
     assert (told["id"], told["face"]) == ("batch-1", 0)
     assert told["parameters"]["variants"]["hair"] == "bun"
@@ -345,6 +345,27 @@ def test_styles_are_picked_by_ones_own_face_and_by_keyboard(page, hopper_path):
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(DRAWN)
     assert page.evaluate("document.activeElement.innerText") == "drawing"
+
+
+def test_after_many_choices_at_once_the_last_one_stays(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+
+    def choose():
+        for key in ("emoji", "lorelei", "", "toon-head", "lorelei"):
+            page.click(f".style[data-key='{key}']")
+
+    comes_to_rest(page, choose)
+    assert page.get_attribute(".style[aria-checked=true]", "data-key") == "lorelei"
+    assert "Lisa Wischofsky" in page.inner_text("#editor .credit")
+
+    def switch():
+        for kind in ("Painted", "Drawn", "Painted"):
+            page.get_by_label(kind, exact=True).check()
+
+    page.click(".style[data-key='']")
+    comes_to_rest(page, switch)
+    assert page.locator(PAINTED).count() == 1
 
 
 def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
@@ -530,7 +551,7 @@ def test_bad_files_get_a_message_and_the_next_photo_works(page, hopper_path):
     emoji_of(page)
     assert page.locator("#steps .message").count() == 0
     page.click("#editor [data-page=mouth]")
-    redrawn(page, lambda: page.locator("input[name='slot:mouth'][value=tongue]").check(force=True))
+    redrawn(page, lambda: pick(page, "input[name='slot:mouth'][value=tongue]"))
     page.set_input_files(".photo-file", {"name": "a.png", "mimeType": "image/png", "buffer": b"text"})
     page.locator("#steps .message", has_text="not a picture").wait_for()
     assert page.locator("#editor .editor").is_hidden()

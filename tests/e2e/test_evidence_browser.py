@@ -8,6 +8,7 @@ import io
 import re
 
 import pytest
+from browsing import comes_to_rest
 from PIL import Image as PILImage
 from serving import serve
 from test_train_browser import open_page
@@ -85,6 +86,22 @@ def test_two_side_by_side(page):
     page.wait_for_selector("#evidence-gallery h3 >> text=encoder-drawn")
     page.set_viewport_size({"width": 390, "height": 900})
     page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
+
+
+def test_what_is_asked_last_stays(page):
+    def ask():
+        for name in ("digits", "encoder", "digits"):
+            page.click("#evidence-chosen input")
+            page.get_by_role("option", name=name, exact=True).click()
+        page.click("#evidence-forth")
+
+    comes_to_rest(page, ask)
+    assert page.inner_text("#evidence-figures .evidence-heads h3") == "digits"
+    assert page.locator("#evidence-gallery h3").all_inner_texts() == ["digits"]
+    page.wait_for_selector("#evidence-gallery .numbers img")
+    turned = page.inner_text("#evidence-gallery .quiet")
+    comes_to_rest(page, lambda: page.click("#evidence-forth"))
+    assert page.inner_text("#evidence-gallery .quiet") != turned
 
 
 def test_a_tiny_suite_is_cancelled_and_goes_on(page):

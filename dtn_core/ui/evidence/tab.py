@@ -31,7 +31,11 @@ NONE = ("nothing", "")
 PLAIN: dict[str, Any] = {"apply_default_css": False}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 DRAWING: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-SHARED: dict[str, Any] = {"concurrency_limit": 2, "concurrency_id": "evidence", "trigger_mode": "always_last"}
+LAST_ASKED: dict[str, Any] = {"trigger_mode": "always_last", "concurrency_limit": 1}
+GALLERY: dict[str, Any] = {**DRAWING, **LAST_ASKED, "concurrency_id": "evidence-gallery"}
+NEAR: dict[str, Any] = {**DRAWING, **LAST_ASKED, "concurrency_id": "evidence-near"}
+SHOWN: dict[str, Any] = {**QUIET, **LAST_ASKED, "concurrency_id": "evidence"}
+"""Of each output: one answer at a time, so that what is asked last is what stays."""
 
 
 def data_folder(policy: Policy) -> Path | None:
@@ -86,16 +90,14 @@ class EvidenceTab:
         turned = [*view, self.page, self.photos]
         told = [self.progress, self.pace]
         opened = tab.select(self.lists, view, [*view, self.results, self.photos, self.suite], **QUIET)
-        opened.then(self.show, view, shown, **QUIET)
-        opened.then(self._turn(0), turned, paged, **DRAWING)
-        opened.then(self.neighbours, view, self.near, **DRAWING)
+        chosen = gr.on([self.chosen.select, self.beside.select], self.show, view, shown, **SHOWN)
+        for event in (opened.then(self.show, view, shown, **SHOWN), chosen):
+            event.then(self._turn(0), turned, paged, **GALLERY)
+            event.then(self.neighbours, view, self.near, **NEAR)
         opened.then(self.look, None, told, **QUIET)
-        chosen = [self.chosen.input, self.beside.input]
-        gr.on(chosen, self.show, view, shown, **QUIET, **SHARED)
-        gr.on(chosen, self.neighbours, view, self.near, **DRAWING, **SHARED)
-        gr.on([*chosen, self.photos.input], self._turn(0), turned, paged, **DRAWING, **SHARED)
+        self.photos.input(self._turn(0), turned, paged, **GALLERY)
         for button, step in ((self.back, -1), (self.forth, 1)):
-            button.click(self._turn(step), turned, paged, **DRAWING, **SHARED)
+            button.click(self._turn(step), turned, paged, **GALLERY)
         self.run.click(self.start, [self.suite, self.chosen], told, **QUIET)
         self.cancel.click(self.stop, None, told, **QUIET)
         self.pace.tick(self.look, None, told, **QUIET)
