@@ -68,6 +68,7 @@ const publish = (index, quiet = false) => {
 };
 
 const show = () => {
+  if (!state) return;
   const now = face(), focused = document.activeElement;
   find(".editor-avatar").src = svgUrl(now.svg);
   find(".editor-avatar").alt = `Avatar of face ${state.face + 1}, drawn`;
@@ -145,7 +146,7 @@ const describe = async () => {
     if (answer.error) return;
     known[style] = answer;
   }
-  info = known[style];
+  if (state && face().parameters.style === style) info = known[style];  // another may be edited by now
 };
 
 const make = (tag, attributes = {}, ...children) => {
@@ -261,7 +262,8 @@ const load = async (given) => {
   }
   const before = state && state.key && state.key === given.key ? [...state.faces] : [];
   if (before.length && given.mirror !== state.mirror) before.reverse();
-  state = { ...given, faces, face: Math.min(given.face || 0, faces.length - 1) };
+  const mine = { ...given, faces, face: Math.min(given.face || 0, faces.length - 1) };
+  state = mine;
   find(".editor-more").hidden = true;
   for (const [i, now] of faces.entries()) {  // the same photo again: what was edited stays
     const was = before.length === faces.length && before[i];
@@ -274,7 +276,8 @@ const load = async (given) => {
       Object.assign(now, answer);
     }
   }
-  await describe();
+  if (state === mine) await describe();
+  if (state !== mine) return;  // another came meanwhile
   section.hidden = false;
   find(".editor-open").hidden = true;
   render();
@@ -299,6 +302,11 @@ const blobOf = async (url) => {
   return new Blob([bytes], { type: head.slice(5).split(";")[0] });
 };
 
+const download = async (format, size) => {
+  const name = fileName(format), url = await written(format, size);  // meanwhile another may be edited
+  if (url) save(url, name);
+};
+
 const save = (url, name) => make("a", { href: url, download: name }).click();
 
 const actions = {
@@ -318,10 +326,10 @@ const actions = {
     row.hidden = false;
     say(answer.avatars.length ? `${answer.avatars.length} further avatars: choose one.` : "The network is sure: there is no other.");
   },
-  png: async () => { const url = await written("png"); if (url) save(url, fileName("png")); },
-  svg: async () => { const url = await written("svg"); if (url) save(url, fileName("svg")); },
-  webp: async () => { const url = await written("webp", 512); if (url) save(url, fileName("webp")); },
-  json: async () => { const url = await written("json"); if (url) save(url, fileName("json")); },
+  png: () => download("png"),
+  svg: () => download("svg"),
+  webp: () => download("webp", 512),
+  json: () => download("json"),
   copy: async () => {
     try {
       const picture = written("png").then(blobOf);
@@ -332,9 +340,9 @@ const actions = {
     }
   },
   share: async () => {
-    const url = await written("png");
+    const name = fileName("png"), url = await written("png");
     if (!url) return;
-    const file = new File([await blobOf(url)], fileName("png"), { type: "image/png" });
+    const file = new File([await blobOf(url)], name, { type: "image/png" });
     try { await navigator.share({ files: [file] }); } catch (error) { /* closed by the person */ }
   },
   zip: async () => {
@@ -408,7 +416,7 @@ window.addEventListener("avatar:pick", (event) => {
   if (!state || state.id !== "photo" || !state.faces[event.detail.face]) return;
   state.face = event.detail.face;
   find(".editor-more").hidden = true;
-  describe().then(() => { render(); show(); publish(state.face, true); });
+  describe().then(() => { render(); show(); if (state) publish(state.face, true); });
 });
 
 // Others borrow the editor: by a `place` in the page that they close again, or by opening the photo's.

@@ -1,6 +1,7 @@
 // Runs once for the photo input, after files.js: the webcam, the examples, and what can be done to a photo.
 const MAX_CANVAS = 16e6;  // pixels; phones hold no larger canvas
 let stream = null;
+let turn = 0;  // of what is asked for, the last counts
 
 const look = (name) => {
   for (const part of ["prompt", "preview", "video"]) find(part).hidden = part !== name;
@@ -9,8 +10,11 @@ const look = (name) => {
   find("rotate").hidden = name !== "preview";
 };
 
+const stop = (opened) => opened.getTracks().forEach((track) => track.stop());
+
 const stopCamera = () => {
-  if (stream) stream.getTracks().forEach((track) => track.stop());
+  turn++;
+  if (stream) stop(stream);
   stream = null;
 };
 
@@ -37,8 +41,9 @@ const clear = () => {
 };
 
 const rotate = async () => {
-  const shown = find("preview");
-  await shown.decode();
+  const shown = find("preview"), mine = turn;
+  try { await shown.decode(); } catch (error) { return; }  // no picture, or already another
+  if (mine !== turn) return;
   const { naturalWidth: width, naturalHeight: height } = shown;  // as the photo's EXIF turns it
   const scale = Math.min(1, Math.sqrt(MAX_CANVAS / (width * height)));
   const canvas = document.createElement("canvas");
@@ -56,14 +61,18 @@ const rotate = async () => {
 const take = ([file]) => read(file);
 
 const startCamera = async () => {
+  stopCamera();
   note("");
+  const mine = turn;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720, facingMode: "user" } });
-    if (!element.offsetParent) return stopCamera();  // another tab was opened meanwhile
+    const opened = await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720, facingMode: "user" } });
+    if (mine !== turn || !element.offsetParent) return stop(opened);  // another photo or tab was chosen meanwhile
+    stream = opened;
     find("video").srcObject = stream;
     await find("video").play();
     look("video");
   } catch (error) {
+    if (mine !== turn) return;
     stopCamera();
     note(navigator.mediaDevices
       ? "The webcam is not available: " + error.message + "."

@@ -14,6 +14,7 @@ import urllib.request
 from collections import Counter
 from html import escape
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image as PILImage
@@ -451,6 +452,12 @@ def test_no_event_has_two_handlers_that_repeat_it(tiny, tiny_digits, tmp_path):
     repeating = Counter(target for target, mode in modes if mode == "always_last" and target[0] is not None)
     assert repeating.total() > 5
     assert max(repeating.values()) == 1
+
+
+def test_no_timer_asks_before_somebody_may_be_answered(tiny, tiny_digits, tmp_path):
+    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training="all", paths=True)).demo
+    timers = [block for block in demo.blocks.values() if isinstance(block, gr.Timer)]
+    assert [timer.active for timer in timers] == [False, False]
 
 
 def test_the_tables_are_shown_where_they_are_measured(tiny, tiny_digits, monkeypatch, tmp_path, number):

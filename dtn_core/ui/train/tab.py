@@ -72,11 +72,7 @@ def fill(service: TrainService, page: gr.Blocks, remembered: Memory, tabs: gr.Ta
         try:
             who = service.allow()
         except UserError:  # allowed to others
-            return {
-                closed: gr.update(visible=True),
-                opened: gr.update(visible=False),
-                watch.pace: gr.Timer(active=False),
-            }
+            return {closed: gr.update(visible=True), opened: gr.update(visible=False)}
         looked = watch.look(*viewer[:-1], {})
         return form.restore(saved) | looked | {guest: gr.update(visible=not (who.home or service.tiny))}
 

@@ -39,7 +39,7 @@ class Watch:
         self.service, self.chosen = service, chosen
         self.pinned, self.seen = gr.State(None), gr.State({})
         self.poll = gr.HTML([0, 0], html_template="", js_on_load=panels.script("poll"), visible="hidden", **PLAIN)
-        self.pace = gr.Timer(FAST)
+        self.pace = gr.Timer(FAST, active=False)  # until the page is opened, by whoever may see it
         self.runs = panels.RunList()
         self.empty = gr.HTML(views.NOTHING, elem_id="train-empty", **PLAIN)
         with gr.Column(visible=False, elem_id="train-run") as self.detail:
@@ -59,7 +59,7 @@ class Watch:
         return view.name, self._pace(view)
 
     def update(self, view: View) -> Updates:
-        none, pace = view.run is None, gr.Timer(self._pace(view))
+        none, pace = view.run is None, gr.Timer(self._pace(view), active=True)
         return {
             self.chosen: view.name, self.pace: pace, self.empty: gr.update(visible=none),
             self.detail: gr.update(visible=not none),
