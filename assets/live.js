@@ -107,6 +107,7 @@ const goLive = ({ canvas, base, look, options, onchange = () => {}, onanswer = (
     if (turn !== starting) return release_();
     if (stream) stream.getTracks().forEach((track) => track.stop());
     stream = given;
+    given.elsewhere = true;  // than in a video of the page: see tabs.js
     given.getVideoTracks()[0].addEventListener("ended", () => {
       if (given !== stream) return;
       release();

@@ -44,6 +44,24 @@
     if (ask) asked = ask;
     if (target.closest("#train-no")) asked?.focus();
   });
+  // gradio's webcam forgets a camera that it asked for twice, or that comes once its part of the page has gone. What no
+  // video of the page shows is switched off; live.js shows its own elsewhere, and says so.
+  const media = navigator.mediaDevices, cameras = new Set();
+  if (media) {
+    const ask = media.getUserMedia.bind(media);
+    media.getUserMedia = async (wanted) => {
+      const stream = await ask(wanted);
+      cameras.add(stream);
+      return stream;
+    };
+    setInterval(() => {
+      const shown = [...document.querySelectorAll("video")].map((video) => video.srcObject);
+      for (const stream of cameras) {
+        if (!stream.elsewhere && !shown.includes(stream)) stream.getTracks().forEach((track) => track.stop());
+        if (!stream.active) cameras.delete(stream);
+      }
+    }, 1000);
+  }
   const tabs = () => [...document.querySelectorAll(".pages > .tab-wrapper [role='tab']")];
   const name = (tab) => "#" + tab.dataset.tabId;
   document.addEventListener("click", (event) => {

@@ -97,7 +97,7 @@ def watched(browser, server, width=1280, height=1000, allowed=(), **options):
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
     page.set_default_timeout(120 * SECONDS)
-    page.on("pageerror", lambda error: wrong.append(f"page error: {error.stack}"))
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error.name}: {error.message} {error.stack}"))
     watch_console(page, wrong)
     own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(f"request: {r.url}"))

@@ -528,6 +528,25 @@ def test_the_camera_is_released_when_the_stream_is_left(page, tab):
     page.get_by_text("Click to Access Webcam").wait_for()
 
 
+def test_a_camera_that_is_asked_for_twice_is_on_once(browser, server):
+    once = "streams.length === 2 && streams.filter((stream) => stream.active).length === 1"
+    interrupted = ("The play() request was interrupted",)  # gradio's webcam says so of the first
+    with open_page(browser, server, allowed=interrupted) as page:
+        page.evaluate(STREAMS)
+        page.get_by_label("Painted", exact=True).check()
+        page.get_by_role("tab", name="Live webcam").click()
+        page.get_by_text("Click to Access Webcam").dblclick()
+        page.wait_for_function(once)
+        page.get_by_role("tab", name="Photo", exact=True).click()
+        page.wait_for_function("streams.every((stream) => !stream.active)")
+        page.evaluate("streams.length = 0")
+        page.locator(".photo-webcam").dblclick()
+        page.wait_for_selector(".photo-video", state="visible")
+        page.wait_for_function(once)
+        page.click(".photo-example >> nth=0")
+        page.wait_for_function("streams.every((stream) => !stream.active)")
+
+
 def test_the_camera_is_released_when_the_snapshot_is_left(page):
     page.evaluate(STREAMS)
     page.click(".photo-webcam")

@@ -58,6 +58,9 @@ CONTROLS = """() => {
     (one.textContent || one.getAttribute("aria-label") || "").trim().slice(0, 30)]);
 }"""
 
+STICKS_OUT = """() => document.querySelector(".fullscreen") ? 0 : document.documentElement.scrollWidth - innerWidth"""
+"""Pixels. gradio's full screen lies over a page that doesn't matter then."""
+
 PLACE = """(i) => {
   const one = window.controls[i];
   if (!one || !one.isConnected) return null;
@@ -179,7 +182,7 @@ class Monkey:
                 self.wrong.append(f"the page goes on asking: {recent} times in the last 10 s")
             self.page.wait_for_timeout(100)
         self.rests.append(max(0.0, time.monotonic() - start - QUIET))
-        out = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        out = self.page.evaluate(STICKS_OUT)
         if out > 0:
             self.wrong.append(f"something sticks out by {out} pixels")
         if (cameras := self.page.evaluate("camerasOn()")) > 1:
