@@ -168,10 +168,18 @@ def test_what_is_only_drawn_is_shown_without_painting(drawn_only, hopper):
 
 
 def test_the_switch_says_what_only_paints_or_draws(tiny, drawing, drawn_only):
-    assert emojify.kinds(drawing, "drawn") == [("Drawn", "drawn"), ("Painted", "painted")]
-    for kind in ("drawn", "painted"):
-        assert emojify.kinds(tiny, kind) == [("Painted only", kind)]
-        assert emojify.kinds(drawn_only, kind) == [("Drawn only", kind)]
+    assert emojify.kinds(drawing) == [("Drawn", "drawn"), ("Painted", "painted")]
+    assert emojify.kinds(tiny) == [("Painted only", "drawn")]
+    assert emojify.kinds(drawn_only) == [("Drawn only", "drawn")]
+
+
+def test_the_switch_takes_either_kind_whatever_it_shows(tiny, tiny_digits):
+    demo = app.build_app(tiny, tiny_digits)[0]
+    (switch,) = (block for block in demo.blocks.values() if getattr(block, "elem_id", None) == "kind")
+    assert [value for _, value in switch.choices] == ["drawn"]
+    assert [switch.preprocess(value) for value in ("drawn", "painted", "else", None)] == [
+        "drawn", "painted", "drawn", "drawn",
+    ]  # fmt: skip
 
 
 def test_the_artist_is_named(drawing, tiny):

@@ -19,10 +19,14 @@ from ..live import session
 from ..transfer import Transferrer
 from ..types import Kind, Result
 from . import batch, editor, endpoints, html, live, pictures, styles, video
-from .gradio_internals import ALONGSIDE, show_when_opened
+from .gradio_internals import ALONGSIDE, radio, show_when_opened
 from .translations import Translations, dropdown, style_of
 
 KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
+
+OFFER = """(offered, kind) => (
+    { __type__: "update", ...offered && { choices: offered.length > 1 ? offered : [[offered[0][0], kind]] } })"""
+"""Where there is one choice, it stands for the value that there is."""
 
 
 def warm_up(transferrer: Transferrer) -> None:
@@ -39,10 +43,10 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
     with gr.Row(elem_id="choices"):
         chosen = dropdown(translations, "Checkpoint", always=False, elem_id="translation")
         styles.picker(translations, chosen)
-        offers = kinds(translations.first, "drawn")
-        kind = gr.Radio(
-            offers, value="drawn", label="Drawn or painted", show_label=False, container=False, elem_id="kind"
-        )
+        kind = radio(
+            [value for _, value in KINDS], choices=kinds(translations.first), value="drawn", label="Drawn or painted",
+            show_label=False, container=False, elem_id="kind",
+        )  # fmt: skip
     with gr.Tabs(elem_classes="modes"):
         with gr.Tab("Photo", id="photo") as photo:
             _photo(translations, chosen, kind)
@@ -58,22 +62,22 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
     endpoints.emojify(translations)
     endpoints.avatars()
 
-    def offer(translation: str | None, kind: str) -> dict:
+    def offer(translation: str | None) -> Any:
         try:
-            return gr.update(choices=kinds(translations.get(translation), kind))
+            return kinds(translations.get(translation))
         except UserError:  # is said where a picture is asked for
-            return gr.update()
+            return gr.skip()
 
-    chosen.change(offer, [chosen, kind], kind, **ALONGSIDE)
+    offered = gr.JSON(visible="hidden")
+    chosen.change(offer, chosen, offered, **ALONGSIDE).then(None, [offered, kind], kind, js=OFFER, **ALONGSIDE)
     return chosen, camera
 
 
-def kinds(transferrer: Transferrer, kind: str) -> list[tuple[str, str]]:
-    """What the switch offers: (words, value). Where a style can't be drawn, or painted, it says so, and the value
-    stays."""
+def kinds(transferrer: Transferrer) -> list[tuple[str, str]]:
+    """What the switch offers: (words, value). Where a style can't be drawn, or painted, it says so."""
     if transferrer.draws and transferrer.paints:
         return list(KINDS)
-    return [("Drawn only" if transferrer.draws else "Painted only", kind)]
+    return [("Drawn only" if transferrer.draws else "Painted only", "drawn")]
 
 
 def credit(transferrer: Transferrer) -> str:

@@ -3,6 +3,7 @@ The CSS in assets/ names gradio's own classes too."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -48,6 +49,14 @@ def _to_payload(picture: Image | None) -> ImageData | None:
     if picture is None:
         return None
     return ImageData(url=encode(picture), orig_name="emoji.png" if picture.shape[2] == 4 else "emoji.jpg")
+
+
+def radio(values: Sequence[str], **options: Any) -> gr.Radio:
+    """A gr.Radio that takes these values, whichever of them the page offers now; the page's choices change by `js`
+    alone. gradio's own refuses what isn't among the choices it sent last, even if it came on its way before them."""
+    component = gr.Radio(**options)
+    component.preprocess = lambda payload: payload if payload in values else values[0]
+    return component
 
 
 def show_when_opened(tab: gr.Tab, component: gr.components.Component, visible: bool = True) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import time
 from contextlib import contextmanager
 from urllib.parse import unquote
@@ -368,6 +369,25 @@ def test_after_many_choices_at_once_the_last_one_stays(page, hopper_path):
     assert page.locator(PAINTED).count() == 1
 
 
+def test_styles_and_the_switch_are_changed_at_once(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+
+    def change():
+        for pause in (0, 60, 120, 200, 300):
+            click_at_once(page, ".style[data-key=cartoon-set]")
+            page.wait_for_timeout(pause)
+            click_at_once(page, "#kind input[value=painted]")
+            page.wait_for_timeout(pause)
+            click_at_once(page, "#kind input:not(:checked)", ".style[data-key='']")
+        click_at_once(page, "#kind input[value=drawn]")
+
+    comes_to_rest(page, change)
+    assert page.locator(".toast-body").count() == 0
+    comes_to_rest(page, lambda: page.get_by_label("Drawn", exact=True).check())
+    assert page.locator(DRAWN).count() == 1
+
+
 def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
     with open_page(browser, server, width=390) as page:
         page.set_input_files(".photo-file", hopper_path)
@@ -458,6 +478,33 @@ def test_rotate_turns_the_photo_clockwise(page, hopper):
     wanted = np.rot90(np.rot90(hopper[:, :400], 2), -1)
     assert np.abs(shown - wanted).mean() < 5
     emoji_of(page)
+
+
+def click_at_once(page, *selectors):
+    page.evaluate("selectors => selectors.forEach((one) => document.querySelector(one)?.click())", selectors)
+
+
+def test_a_photo_that_is_cleared_while_it_turns_stays_away(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+    comes_to_rest(page, lambda: click_at_once(page, ".photo-rotate", ".photo-clear"))
+    assert page.is_visible(".photo-prompt")
+    assert page.locator("#editor .editor").is_hidden()
+
+
+def test_a_download_is_of_what_was_shown(page, hopper_path):
+    page.set_input_files(".photo-file", hopper_path)
+    page.wait_for_selector(DRAWN)
+    held = []
+    page.route(re.compile("component_server"), lambda route: held.append(route))
+    click_at_once(page, "#editor [data-do=webp]", ".style[data-key=cartoon-set]")
+    page.wait_for_selector(PAINTED)
+    page.locator("#editor .editor").wait_for(state="hidden")
+    with page.expect_download() as download:
+        for route in held:
+            route.continue_()
+    assert download.value.suggested_filename == "emoji-1.webp"
+    page.unroute(re.compile("component_server"))
 
 
 def test_paste(page, hopper_path):
