@@ -14,7 +14,7 @@ import pytest
 import space
 from accelerate.commands.launch import launch_command_parser as launch_parser
 from made_videos import moved, video
-from reliability import day, fuzz, load, many_runs
+from reliability import day, fuzz, load, many_runs, monkey
 from reliability.faults.table import kills
 from reliability.faults.table import table as faults
 from serving import serve
@@ -158,6 +158,12 @@ def test_figures_of_load_and_long_life():
     assert load.wrong(crowd) == [line for one in frames["sessions"] for line in day.wrong(one)] == []
     assert sum(one["frames"] for one in frames["sessions"]) == day.DAY
     assert crowd["queue"].keys() == crowd["batch"].keys() == {"taken", "busy"}
+
+
+def test_figures_of_random_hands():
+    report = read("results/monkey.json")
+    assert f"| {monkey.sentence(report)} |" in DOCS["reliability.md"]
+    assert monkey.wrong(report) == []
 
 
 def test_table_of_faults():

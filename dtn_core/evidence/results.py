@@ -32,7 +32,7 @@ COMMANDS = {
     "live": "python -m benchmarks.live -o results/live.json",
     "load": "python -m tests.reliability.load --minutes 10 --viewers 8 -o results/load.json",
     "many_runs": "python -m tests.reliability.many_runs -o results/many_runs.json",
-    "monkey": "python -m tests.reliability.monkey -o results/monkey.json",
+    "monkey": "python -m tests.reliability.monkey --actions 600 --sessions 3 --seed 70 -o results/monkey.json",
     "motion": "python -m benchmarks.motion --data DATA -o results/motion.json",
     "runtimes": "python -m benchmarks.runtimes -o results/runtimes.json",
     "scaling": "python -m benchmarks.scaling -o results/scaling.json",
