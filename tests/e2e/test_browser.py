@@ -497,8 +497,7 @@ def test_a_download_is_of_what_was_shown(page, hopper_path):
     page.wait_for_selector(DRAWN)
     held = []
     page.route(re.compile("component_server"), lambda route: held.append(route))
-    click_at_once(page, "#editor [data-do=webp]", ".style[data-key=cartoon-set]")
-    page.wait_for_selector(PAINTED)
+    click_at_once(page, "#editor [data-do=webp]", ".photo-clear")
     page.locator("#editor .editor").wait_for(state="hidden")
     with page.expect_download() as download:
         for route in held:
