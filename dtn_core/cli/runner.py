@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
@@ -19,6 +19,9 @@ from ..files import replacing
 
 if TYPE_CHECKING:
     from ..types import Image
+
+AWAKE = 0.5
+"""Seconds after which the main thread looks whether Ctrl-C came: it may sleep through that while others work."""
 
 Record = dict[str, Any]  # what the JSON report holds of one input
 
@@ -205,10 +208,13 @@ def convert_all(
         tqdm(total=len(jobs), unit="picture", leave=False, disable=quiet) as bar,
     ):
         futures = [pool.submit(one, job) for job in jobs]
+        left = set(futures)
         try:
-            for future in as_completed(futures):
-                future.result()
-                bar.update()
+            while left:
+                done, left = wait(left, timeout=AWAKE, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                    bar.update()
         except BaseException as error:
             stop()
             pool.shutdown(cancel_futures=True)

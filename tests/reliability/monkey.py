@@ -260,12 +260,17 @@ def wrong(report: dict[str, Any]) -> list[str]:
     return [one["wrong"] for one in report["sessions"] if one["wrong"]]
 
 
+def totals(sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of all sessions."""
+    actions, looks = (sum(one[key] for one in sessions) for key in ("actions", "looks"))
+    errors = sum(bool(one["wrong"]) for one in sessions)
+    return {"actions": actions, "looks": looks, "errors": errors, "longest_s": max(s["longest_s"] for s in sessions)}
+
+
 def sentence(report: dict[str, Any]) -> str:
     """The report for docs/reliability.md."""
-    sessions = report["sessions"]
-    actions, looks = (sum(one[key] for one in sessions) for key in ("actions", "looks"))
-    rest = max(one["longest_s"] for one in sessions)
-    return f"{actions:,} actions, {looks:,} looks: {len(wrong(report))} errors; at rest within {rest} s"
+    actions, looks, errors, rest = totals(report["sessions"]).values()
+    return f"{actions:,} actions, {looks:,} looks: {errors} errors; at rest within {rest} s"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -289,6 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 one = measure(server, browser, flags.actions // flags.sessions, flags.seed + i, files)
                 report["sessions"].append(one)
                 print(json.dumps(one), flush=True)
+    report |= totals(report["sessions"])
     print("\n\n".join([*wrong(report), sentence(report)]))
     if flags.output:
         flags.output.parent.mkdir(parents=True, exist_ok=True)
