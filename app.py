@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda or cuda:N")
     parser.add_argument("--share", action="store_true", help="also serve at a public gradio.live address")
     parser.add_argument("--mcp", action="store_true", help="also serve tools for agents at /mcp (docs/api.md)")
-    add_doors(parser)
+    add_access_flags(parser)
     if argv is None and not (argv := sys.argv[1:]):
         try:
             argv = shlex.split(os.environ.get("DTN_FLAGS", ""))  # a Space gives none
@@ -36,14 +36,14 @@ def main(argv: list[str] | None = None) -> int:
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
     from dtn_core.training.listing import recently_died, unwritable
     from dtn_core.transfer import DigitTransferrer, Transferrer
-    from dtn_core.ui import doors
+    from dtn_core.ui.access import policy as access
     from dtn_core.ui.app import build_app, launch
     from dtn_core.ui.scratch import scratch
 
     try:
-        public = flags.behind_proxy or doors.is_public(flags.host, flags.share)
-        accounts = doors.accounts(flags.auth, flags.auth_file)
-        switched = doors.Doors(public, doors.training_word(flags.training), flags.server_paths, accounts)
+        public = flags.behind_proxy or access.is_public(flags.host, flags.share)
+        accounts = access.accounts(flags.auth, flags.auth_file)
+        policy = access.AccessPolicy(public, access.parse_training(flags.training), flags.server_paths, accounts)
         faces = Transferrer.from_pretrained(flags.checkpoint, device=flags.device)
         try:
             numbers = DigitTransferrer.from_pretrained(flags.digits, device=flags.device, judge=flags.judge)
@@ -51,15 +51,15 @@ def main(argv: list[str] | None = None) -> int:
             numbers = error
         runs = Path(flags.runs)
         with scratch():
-            page = build_app(faces, numbers, runs, switched, flags.mcp)
-            launch(page, flags.host, flags.port, flags.share, switched, [*unwritable(runs), *recently_died(runs)])
+            page = build_app(faces, numbers, runs, policy, flags.mcp)
+            launch(page, flags.host, flags.port, flags.share, policy, [*unwritable(runs), *recently_died(runs)])
     except UserError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def add_doors(parser: argparse.ArgumentParser) -> None:
+def add_access_flags(parser: argparse.ArgumentParser) -> None:
     """The switches of who may do what; see SECURITY.md."""
     add = parser.add_argument
     add(

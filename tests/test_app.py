@@ -28,8 +28,8 @@ from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
 from dtn_core.ui import app, digits, emojify, endpoints, html, live, pictures, theme
-from dtn_core.ui.doors import Doors
-from dtn_core.ui.train.uploads import LARGEST
+from dtn_core.ui.access.policy import AccessPolicy
+from dtn_core.ui.access.uploads import LARGEST
 
 
 def as_url(data):
@@ -370,7 +370,7 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     assert (others[1] is None) == (expected == "127.0.0.1")
     assert others[1] not in ("0.0.0.0", "localhost", "127.0.0.1")
     assert demo.options["max_file_size"] == 1
-    app.launch(app.Page(demo, []), doors=Doors())
+    app.launch(app.Page(demo, []), policy=AccessPolicy())
     assert demo.options["max_file_size"] == LARGEST
 
 
@@ -447,7 +447,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
 @pytest.mark.parametrize("training", ["off", "tiny", "all", None])
 def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training, monkeypatch, tmp_path):
     monkeypatch.setenv("DTN_DATA", str(tmp_path / "data"))
-    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training=training, paths=True)).demo
+    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", AccessPolicy(training=training, paths=True)).demo
     served = json.dumps([demo.get_config_file(), demo.get_api_info()], default=str)
     assert "emojify" in served
     assert str(tmp_path) not in served
@@ -455,7 +455,7 @@ def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training,
 
 
 def test_no_event_has_two_handlers_that_repeat_it(tiny, tiny_digits, tmp_path):
-    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training="all", paths=True)).demo
+    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", AccessPolicy(training="all", paths=True)).demo
     modes = [(target, fn.trigger_mode) for fn in demo.fns.values() for target in map(tuple, fn.targets)]
     repeating = Counter(target for target, mode in modes if mode == "always_last" and target[0] is not None)
     assert repeating.total() > 5
@@ -463,7 +463,7 @@ def test_no_event_has_two_handlers_that_repeat_it(tiny, tiny_digits, tmp_path):
 
 
 def test_no_timer_asks_before_somebody_may_be_answered(tiny, tiny_digits, tmp_path):
-    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", Doors(training="all", paths=True)).demo
+    demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", AccessPolicy(training="all", paths=True)).demo
     timers = [block for block in demo.blocks.values() if isinstance(block, gr.Timer)]
     assert [timer.active for timer in timers] == [False, False]
 

@@ -40,7 +40,7 @@ def test_a_number_goes_through_every_stage(tiny, numbers):
     assert min(result.ms.values()) > 0
 
 
-def test_the_tensor_doors_are_the_pipeline(tiny, numbers):
+def test_the_tensor_methods_are_the_pipeline(tiny, numbers):
     x = to_tensor(numbers)
     y = tiny.transfer(x)
     assert y.shape == (6, 1, 32, 32)

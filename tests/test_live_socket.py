@@ -1,4 +1,4 @@
-"""The doors of live video: what is let in, what is answered, what is forgotten."""
+"""The entry points of live video: what is let in, what is answered, what is forgotten."""
 
 import asyncio
 import json

@@ -13,7 +13,7 @@ from serving import BLANK, serve
 
 from dtn_core.errors import UserError
 from dtn_core.ui import mcp_server
-from dtn_core.ui.doors import NOBODY, Viewer
+from dtn_core.ui.access.policy import ANONYMOUS, Viewer
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_said_in_a_line(use, tool, arguments, line):
     assert "\n" not in said.text
 
 
-@pytest.mark.parametrize(("viewer", "may"), [(Viewer(), True), (NOBODY, False), (Viewer("a", "all", False), False)])
+@pytest.mark.parametrize(("viewer", "may"), [(Viewer(), True), (ANONYMOUS, False), (Viewer("a", "all", False), False)])
 def test_only_programs_here_name_files(monkeypatch, hopper_path, viewer, may):
     monkeypatch.setattr(mcp_server, "caller", lambda: viewer)
     if may:

@@ -19,24 +19,24 @@ from .. import checkpoint
 from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from . import digits, emojify, mcp_server, theme
-from .doors import Doors
+from .access import guest_policy
+from .access.middleware import TOOLS, AccessMiddleware, caller, malformed
+from .access.policy import AccessPolicy
+from .access.rate_limits import RateLimiter
+from .access.uploads import LARGEST
 from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
 from .evidence.suites import SuiteRunner
 from .gradio_internals import keep_no_pages, say_busy, show_when_opened, sleep_when_free
-from .guard import TOOLS, Guard, caller, malformed
 from .live_socket import Live
-from .rates import Rates
-from .train import strangers
 from .train import tab as train
 from .train.service import TrainService
-from .train.uploads import LARGEST
 from .translations import Translations, refresh
 from .video_socket import Videos
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 
-CLOSED = Doors(training="off")
+CLOSED = AccessPolicy(training="off")
 
 WORDS = {"audio.record": "Start"}
 """gradio's webcam button says "Record"; nothing is recorded here."""
@@ -64,15 +64,15 @@ def build_app(
     faces: Transferrer,
     numbers: DigitTransferrer | UserError,
     runs: Path = Path("runs"),
-    doors: Doors = CLOSED,
+    policy: AccessPolicy = CLOSED,
     mcp: bool = False,
 ) -> Page:
     """The whole page, and what is served beside it. The transferrers are shared by all viewers; they keep nothing of a
     picture. numbers: where there is none, the error that says why; the tab then shows it. runs: folder of training
-    runs; doors: who may do what; mcp: serve the tools of `mcp_server` too. The page is made for somebody who may see no
-    run; it learns whose it is when it is opened. Raises UserError if the tools can't be served."""
-    service = TrainService(runs, doors.at_most, caller, Rates())
-    seen = runs if doors.at_most == "all" else None
+    runs; policy: who may do what; mcp: serve the tools of `mcp_server` too. The page is made for somebody who may see
+    no run; it learns whose it is when it is opened. Raises UserError if the tools can't be served."""
+    service = TrainService(runs, policy.at_most, caller, RateLimiter())
+    seen = runs if policy.at_most == "all" else None
     people = Translations(
         faces, ("heads", "pictures"), partial(Transferrer.from_checkpoint, device=str(faces.device)), seen, service.sees
     )
@@ -98,9 +98,9 @@ def build_app(
                     _keep_fresh(tab, *lists["digits"])
             with gr.Tab("Evidence", id="evidence") as tab:
                 show_when_opened(tab, camera, False)
-                data = evidence.data_folder(doors.at_most)
+                data = evidence.data_folder(policy.at_most)
                 known = Checkpoints(people, street, seen, data, caller, service.sees)
-                evidence.fill(tab, known, SuiteRunner(runs, doors.at_most, data, caller))
+                evidence.fill(tab, known, SuiteRunner(runs, policy.at_most, data, caller))
             with gr.Tab("Train", id="train") as tab:
                 show_when_opened(tab, camera, False)
                 train.fill(service, demo, remembered, tabs, lists)
@@ -112,7 +112,7 @@ def build_app(
     sleep_when_free(demo)
     say_busy(demo)
     keep_no_pages()
-    strangers.keep_tidy(service)
+    guest_policy.start_cleanup(service)
     tools, lifespan = mcp_server.build(people, street) if mcp else ([], None)
     return Page(demo, [*Live(people).routes(), *Videos(people).routes(), *tools], lifespan)
 
@@ -135,26 +135,26 @@ def launch(
     host: str | None = None,
     port: int | None = None,
     share: bool = False,
-    doors: Doors = CLOSED,
+    policy: AccessPolicy = CLOSED,
     news: Sequence[str] = (),
 ) -> None:
-    """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. doors: who
+    """Serve until interrupted. Without a host: everywhere on a Hugging Face Space, else this machine only. policy: who
     may do what; news: lines to print at the start.
 
     Raises UserError with one line if the port is taken or may not be used.
     """
     demo = page.demo
     host = host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
-    others = strangers.LARGEST if doors.training == "all" else 0
-    guard = Middleware(Guard, doors=doors, rates=Rates(), largest=others)
+    others = guest_policy.MAX_UPLOAD if policy.training == "all" else 0
+    guard = Middleware(AccessMiddleware, policy=policy, rates=RateLimiter(), largest=others)
     # pictures of the demo travel in memory: gradio must not take them into its folder
-    largest = (others if doors.public else LARGEST) if doors.at_most == "all" else 1
+    largest = (others if policy.public else LARGEST) if policy.at_most == "all" else 1
     try:
         demo.launch(
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,
             theme=theme.theme(), css=theme.CSS + train.CSS + evidence.CSS, favicon_path=theme.ASSETS / "favicon.svg",
             footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS), max_file_size=largest,
-            auth=list(doors.accounts) or None, enable_monitoring=False, mcp_server=False, strict_cors=True,
+            auth=list(policy.accounts) or None, enable_monitoring=False, mcp_server=False, strict_cors=True,
             state_session_capacity=SESSIONS,
             # one file that anybody may see, since an empty list would leave it to the environment
             allowed_paths=[str(theme.ASSETS / "favicon.svg")],
@@ -165,7 +165,7 @@ def launch(
         )  # fmt: skip
     except (OSError, OverflowError):
         raise UserError(f"{host}:{port} is in use or not allowed. Choose another --port (or --host).") from None
-    lines = [f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *doors.told(), *news]
+    lines = [f"DTN Studio listens on {', '.join(_addresses(demo, host))}", *policy.startup_lines(), *news]
     if page.lifespan:
         lines.append(f"Tools for agents (MCP, streamable HTTP): {demo.local_url.rstrip('/')}{TOOLS}")
     print(*lines, sep="\n", flush=True)

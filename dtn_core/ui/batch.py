@@ -18,9 +18,9 @@ from ..errors import UserError
 from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
+from .access.rate_limits import BUSY
 from .editor import answering, described
 from .gradio_internals import ALONGSIDE
-from .rates import BUSY
 from .translations import Translations, style_of
 
 MAX_PICTURES = 200

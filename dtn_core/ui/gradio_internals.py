@@ -15,8 +15,8 @@ from starlette.requests import HTTPConnection
 
 from ..errors import UserError
 from ..types import Image
+from .access.rate_limits import BUSY
 from .pictures import decode, encode
-from .rates import BUSY
 
 ALONGSIDE: dict[str, Any] = {"trigger_mode": "multiple", "api_visibility": "private", "show_progress": "hidden"}
 """Options of a handler beside another of the same event. Of "always_last", the mode of "change" unless told otherwise,

@@ -21,7 +21,7 @@ from ..live.background import Background
 from ..live.session import Session
 from ..live.wire import LARGEST, Wire
 from ..transfer import Transferrer
-from .guard import is_own_page
+from .access.middleware import is_own_page
 from .live import page
 from .translations import Translations
 

@@ -17,8 +17,8 @@ from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from ..types import Image
 from . import endpoints, pictures
+from .access.middleware import LARGEST_BODY, TOOLS, caller
 from .catalogue import style_info
-from .guard import LARGEST_BODY, TOOLS, caller
 from .translations import Translations
 
 MISSING = "--mcp needs another package: pip install 'mcp>=2.3,<3'. Or start without it."

@@ -22,7 +22,7 @@ from ..transfer import Transferrer
 from ..types import Kind
 from ..video import Cancelled, Mode, Progress, emojify_video
 from . import pictures
-from .guard import is_own_page
+from .access.middleware import is_own_page
 from .translations import Translations
 
 T = TypeVar("T")

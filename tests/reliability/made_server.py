@@ -26,7 +26,7 @@ answer. Others are served on."""
 
 @cache
 def server() -> Server:
-    """The app as it starts by itself, without trainings: what they may do is `tests/test_doors.py`'s. It keeps running
+    """The app as it starts by itself, without trainings: what they may do is `tests/test_access.py`'s. It keeps running
     until the process ends."""
     stack = ExitStack()
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doors-home-")))

@@ -14,8 +14,8 @@ from dtn_core.events import Finished, Noted, Stamped, Started, Stepped, encode
 from dtn_core.live.session import Session
 from dtn_core.training.runs import Run
 from dtn_core.training.status import is_alive, read_status
-from dtn_core.ui.rates import Rates
-from dtn_core.ui.train import strangers
+from dtn_core.ui.access import guest_policy
+from dtn_core.ui.access.rate_limits import RateLimiter
 from dtn_core.ui.train.service import TrainService
 
 from .faults import processes, training
@@ -113,17 +113,17 @@ def test_strangers_runs_are_neither_stopped_nor_deleted_by_a_jump(tmp_path, cloc
         def start(self):
             self.run()
 
-    monkeypatch.setattr(strangers.threading, "Thread", Now)
-    monkeypatch.setattr(strangers.time, "sleep", rest)
+    monkeypatch.setattr(guest_policy.threading, "Thread", Now)
+    monkeypatch.setattr(guest_policy.time, "sleep", rest)
     with pytest.raises(SystemExit):
-        strangers.keep_tidy(TrainService(tmp_path, "all"))
+        guest_policy.start_cleanup(TrainService(tmp_path, "all"))
     assert ended.exists()
     assert held.asked() == set()
     held.release()
 
 
 def test_rates_and_live_video_have_a_clock_of_their_own(clock, drawing, hopper):
-    rates, session = Rates(), Session(drawing)
+    rates, session = RateLimiter(), Session(drawing)
     answers = []
     for n, jump in enumerate((0.0, DAY, -DAY, 0.0)):
         clock(jump)

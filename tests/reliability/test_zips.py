@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dtn_core.cli import runner
 from dtn_core.domains import folders
 from dtn_core.images import PICTURE_SUFFIXES
-from dtn_core.ui.train import uploads
+from dtn_core.ui.access import uploads
 
 from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import saved, seeds, shapes

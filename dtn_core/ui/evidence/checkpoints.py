@@ -24,7 +24,7 @@ from ...evidence.reading import Evidence, read
 from ...images import over, to_images, to_tensor
 from ...transfer import DigitTransferrer, Transferrer
 from ...types import Image
-from ..doors import Viewer, at_home
+from ..access.policy import Viewer, local_viewer
 from ..pictures import encode
 from ..translations import Translations
 
@@ -53,7 +53,7 @@ class Checkpoints:
         street: Translations[DigitTransferrer] | None,
         runs: Path | None,
         data: Path | None,
-        who: Callable[[], Viewer] = at_home,
+        who: Callable[[], Viewer] = local_viewer,
         shown: Callable[[str], bool] = lambda run: True,
     ) -> None:
         self.people, self.street, self.runs, self._data, self._who, self._shown = people, street, runs, data, who, shown

@@ -22,7 +22,7 @@ from ...evidence.results import read_json, suite_tables
 from ...evidence.tables import Table
 from ...experiments.paper import ROWS
 from ...files import PACKAGE
-from ..doors import Policy, Viewer, at_home
+from ..access.policy import Policy, Viewer, local_viewer
 from ..scratch import PLACE
 from ..train.service import OFF
 
@@ -63,7 +63,7 @@ class SuiteRunner:
     runs: Path
     policy: Policy
     data: Path | None
-    who: Callable[[], Viewer] = at_home
+    who: Callable[[], Viewer] = local_viewer
     _owner: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _suite: str = ""

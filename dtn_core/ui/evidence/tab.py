@@ -16,7 +16,7 @@ from ...evidence.reading import Evidence
 from ...evidence.results import overview
 from ...evidence.results import suites as measured
 from .. import html
-from ..doors import Policy
+from ..access.policy import Policy
 from ..pictures import ASSETS
 from . import charts, views
 from .checkpoints import LAST, Checkpoints

@@ -18,9 +18,10 @@ from ...training import dry_run, launcher, status
 from ...training.card import card
 from ...training.dry_run import DryRun
 from ...training.status import RunStatus
-from ..doors import Policy, Viewer, at_home
-from ..rates import Rates
-from . import fields, strangers, uploads
+from ..access import guest_policy, uploads
+from ..access.policy import Policy, Viewer, local_viewer
+from ..access.rate_limits import RateLimiter
+from . import fields
 from .exports import zipped
 from .known import Known
 
@@ -53,8 +54,8 @@ class TrainService:
 
     runs: Path
     policy: Policy = "off"
-    who: Callable[[], Viewer] = at_home
-    rates: Rates = field(default_factory=Rates, repr=False)
+    who: Callable[[], Viewer] = local_viewer
+    rates: RateLimiter = field(default_factory=RateLimiter, repr=False)
     _known: Known = field(default_factory=Known, repr=False)
 
     @property
@@ -82,16 +83,16 @@ class TrainService:
         config = fields.to_config(form.preset, form.values, form.extra, form.device)
         if self.tiny:
             fields.check_tiny(config)
-        elif not viewer.home:
-            strangers.check_size(config)
+        elif not viewer.is_local:
+            guest_policy.check_size(config)
         if not (viewer.paths or self.tiny):
-            strangers.check_paths(config, viewer, [path for _, path in self.encoders(fields.task_of(config))])
+            guest_policy.check_paths(config, viewer, [path for _, path in self.encoders(fields.task_of(config))])
         return config
 
     def _whole(self, form: Form) -> Config:
         """As `config`, as it is trained."""
         config = self.config(form)
-        return config if self.tiny or self.who().home else strangers.whole(config, self.runs)
+        return config if self.tiny or self.who().is_local else guest_policy.resolve(config, self.runs)
 
     def data(self, form: Form) -> str | None:
         """The folder of data packs; None for the environment's, and wherever the server's paths are none of the
@@ -113,20 +114,20 @@ class TrainService:
         viewer = self.who()
         if viewer.paths:
             return dry_run.run_isolated(config, self.data(form), self.runs)
-        self.rates.must("checks", viewer.address, 6, 60)
+        self.rates.require("checks", viewer.address, 6, 60)
         try:
-            found = dry_run.run_isolated(config, self.data(form), self.runs, strangers.CHECK)
+            found = dry_run.run_isolated(config, self.data(form), self.runs, guest_policy.CHECK)
         except UserError as error:
-            raise UserError(strangers.without_folders(str(error), self.runs)) from None
-        return replace(found, problems=tuple(strangers.without_folders(text, self.runs) for text in found.problems))
+            raise UserError(guest_policy.remove_folders(str(error), self.runs)) from None
+        return replace(found, problems=tuple(guest_policy.remove_folders(text, self.runs) for text in found.problems))
 
     def start(self, form: Form) -> str:
         """Start a training; returns its run's name. Raises UserError."""
         config, viewer = self._whole(form), self.who()
         fields.check_sources(config, self.data(form))
-        if not viewer.home:
-            strangers.check_start(viewer, self.rates, self.everything())
-        named = viewer.home and not self.tiny
+        if not viewer.is_local:
+            guest_policy.check_start(viewer, self.rates, self.everything())
+        named = viewer.is_local and not self.tiny
         name = form.name.strip() or form.preset if named else form.preset
         beside = form.beside and named
         return launcher.start(config, name, self.runs, self.data(form), beside=beside, owner=viewer.id).name
@@ -138,14 +139,14 @@ class TrainService:
         if self.tiny or not file:
             raise UserError("uploads are not allowed here." if self.tiny else "no file came. Upload it again.")
         self.forget_uploads()
-        if viewer.home:
+        if viewer.is_local:
             return uploads.keep(Path(file), self.runs)
         try:
-            strangers.check_upload(Path(file).stat().st_size, self.runs)
+            guest_policy.check_upload(Path(file).stat().st_size, self.runs)
         except UserError:
             Path(file).unlink(missing_ok=True)
             raise
-        path = uploads.keep(Path(file), self.runs, f"{strangers.tag(viewer)}-")
+        path = uploads.keep(Path(file), self.runs, f"{guest_policy.tag(viewer)}-")
         return path.relative_to(self.runs.absolute())
 
     def forget_uploads(self) -> None:
@@ -224,7 +225,7 @@ class TrainService:
         return viewer.paths or viewer.owns(run.owner) or not (_sources(run) or run.config is None)
 
     def _shown(self, viewer: Viewer, run: RunStatus) -> RunStatus:
-        return run if viewer.paths else strangers.veiled(run, viewer.owns(run.owner), self.runs)
+        return run if viewer.paths else guest_policy.redact(run, viewer.owns(run.owner), self.runs)
 
     def _is_tiny(self, run: RunStatus) -> bool:
         if run.config is None:
@@ -250,17 +251,17 @@ class TrainService:
         path = self.path(name, change=True)
         if not steps or steps < 1 or steps != int(steps):
             raise UserError("write the steps between two samples, a whole number.")
-        if not self.who().home:
-            strangers.check_pace("sample_every", int(steps), self._known.brief(path).steps)
+        if not self.who().is_local:
+            guest_policy.check_interval("sample_every", int(steps), self._known.brief(path).steps)
         launcher.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
     def resume(self, name: str, beside: bool = False) -> str:
         """Go on with a run that stopped; beside: though another training runs. Raises UserError."""
         path, viewer = self.path(name, change=True), self.who()
-        if not viewer.home:
-            strangers.check_start(viewer, self.rates, self.everything(), new=False)
-        launcher.resume(path, beside=beside and viewer.home and not self.tiny)
+        if not viewer.is_local:
+            guest_policy.check_start(viewer, self.rates, self.everything(), new=False)
+        launcher.resume(path, beside=beside and viewer.is_local and not self.tiny)
         return "It goes on from its last checkpoint."
 
     def force_stop(self, name: str) -> str:
@@ -291,7 +292,7 @@ class TrainService:
     def log(self, name: str, lines: int = 40) -> str:
         """The end of what a run's process printed."""
         text = status.log_tail(self.path(name), lines)
-        return text if self.who().paths else strangers.without_folders(text, self.runs)
+        return text if self.who().paths else guest_policy.remove_folders(text, self.runs)
 
     # ── what a run made ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -74,7 +74,7 @@ def fill(service: TrainService, page: gr.Blocks, remembered: Memory, tabs: gr.Ta
         except UserError:  # allowed to others
             return {closed: gr.update(visible=True), opened: gr.update(visible=False)}
         looked = watch.look(*viewer[:-1], {})
-        return form.restore(saved) | looked | {guest: gr.update(visible=not (who.home or service.tiny))}
+        return form.restore(saved) | looked | {guest: gr.update(visible=not (who.is_local or service.tiny))}
 
     outputs = [closed, opened, guest, *form.outputs, *watch.all_outputs()]
     page.load(

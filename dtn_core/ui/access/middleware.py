@@ -19,9 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from .doors import NOBODY, UNKNOWN, Doors, Viewer, digest, is_local
-from .gradio_internals import logged_in, request_of_call
-from .rates import BUSY, Rates
+from ..gradio_internals import logged_in, request_of_call
+from .policy import ANONYMOUS, UNKNOWN, AccessPolicy, Viewer, digest, is_local_request
+from .rate_limits import BUSY, RateLimiter
 
 LARGEST_BODY = 128 << 20
 """Bytes of a request at most, uploads aside: a photo as base64, and what was edited on it."""
@@ -55,15 +55,15 @@ BEFORE_LOGIN = re.compile(rf"/(?:|{_PUBLIC}|gradio_api/(?:user/?|login_check/?|a
 
 MALFORMED = "The request isn't what this address takes. See docs/api.md."
 
-_CALLER: ContextVar[Viewer] = ContextVar("caller", default=NOBODY)
+_CALLER: ContextVar[Viewer] = ContextVar("caller", default=ANONYMOUS)
 
 
 def caller() -> Viewer:
-    """Whose call is being answered: in a handler of gradio, a route or a WebSocket. Elsewhere, `NOBODY`."""
+    """Whose call is being answered: in a handler of gradio, a route or a WebSocket. Elsewhere, `ANONYMOUS`."""
     request, session = request_of_call()
     if request is None:
         return _CALLER.get()
-    viewer: Viewer = request.scope.get("dtn.viewer", NOBODY)
+    viewer: Viewer = request.scope.get("dtn.viewer", ANONYMOUS)
     if viewer.id == UNKNOWN and session:  # a program without cookies; the name of its session is as good as a secret
         return viewer._replace(id=f"session:{digest(session)}")
     return viewer
@@ -86,11 +86,11 @@ class RefusedError(Exception):
         self.status = status
 
 
-class Guard:
+class AccessMiddleware:
     """As ASGI middleware. largest: bytes of an upload of somebody who isn't at this computer, 0 for none."""
 
-    def __init__(self, app: ASGIApp, doors: Doors, rates: Rates, largest: int = 0) -> None:
-        self._app, self._doors, self._rates, self._largest = app, doors, rates, largest
+    def __init__(self, app: ASGIApp, policy: AccessPolicy, rates: RateLimiter, largest: int = 0) -> None:
+        self._app, self._policy, self._rates, self._largest = app, policy, rates, largest
         self._sockets: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +116,7 @@ class Guard:
     def _user(self, connection: HTTPConnection, path: str) -> str | None:
         """Whose account calls: by the page's cookie; at `TOOLS` by a password that comes along (HTTP Basic), as agents
         have no page to log in. Raises RefusedError for who guesses."""
-        if not self._doors.accounts:
+        if not self._policy.accounts:
             return None
         if path != TOOLS:
             return logged_in(connection)
@@ -130,7 +130,7 @@ class Guard:
             given = base64.b64decode(coded)
         except ValueError:
             return None
-        for user, password in self._doors.accounts:
+        for user, password in self._policy.accounts:
             if secrets.compare_digest(given, f"{user}:{password}".encode()):
                 self._rates.take("login", address, *GUESSES, cost=-1)  # it was no guess
                 return user
@@ -138,17 +138,17 @@ class Guard:
 
     def _viewer(self, connection: HTTPConnection, user: str | None) -> tuple[Viewer, str]:
         """Who calls, and the cookie to give them, or ""."""
-        local = is_local(_peer(connection), connection.scope.get("http_version", ""), connection.headers)
+        local = is_local_request(_peer(connection), connection.scope.get("http_version", ""), connection.headers)
         who, cookie = UNKNOWN, ""
         known = connection.cookies.get(COOKIE, "")
-        if self._doors.accounts:
+        if self._policy.accounts:
             who = f"account:{digest(user)}" if user else UNKNOWN
         elif re.fullmatch(r"[\w-]{22,64}", known):
             who = f"session:{digest(known)}"
         else:
             cookie = secrets.token_urlsafe(24)
-        viewer = self._doors.viewer(local, who, _address(connection))
-        return viewer, "" if viewer.home else cookie
+        viewer = self._policy.viewer(local, who, _address(connection))
+        return viewer, "" if viewer.is_local else cookie
 
     def _check(self, connection: HTTPConnection, path: str, viewer: Viewer, user: str | None) -> None:
         """Raise RefusedError for what may not pass."""
@@ -157,13 +157,13 @@ class Guard:
             raise RefusedError(403, "This comes from a page of another site. A proxy must pass the name on: Host.")
         if not OPEN.fullmatch(path):
             raise RefusedError(404, "Not found")
-        if self._doors.accounts and not user and not BEFORE_LOGIN.fullmatch(path):
+        if self._policy.accounts and not user and not BEFORE_LOGIN.fullmatch(path):
             raise RefusedError(401, "Not authenticated")
         if method == "POST" and path.startswith("/login") and not self._rates.take("login", viewer.address, *GUESSES):
             raise RefusedError(429, BUSY)
         if method in ("POST", "PUT", "PATCH"):
             self._check_body(connection, path, viewer)
-        if not viewer.home:
+        if not viewer.is_local:
             self._check_rate(path, method, viewer)
 
     def _check_rate(self, path: str, method: str, viewer: Viewer) -> None:
@@ -185,7 +185,7 @@ class Guard:
             return
         if viewer.training != "all":
             raise RefusedError(403, "Uploads are not allowed here.")
-        if viewer.home:
+        if viewer.is_local:
             return
         if int(length) > self._largest + 65536:  # what is around the file
             raise RefusedError(413, f"An upload holds at most {self._largest >> 20} MB.")
@@ -194,7 +194,7 @@ class Guard:
                 raise RefusedError(429, BUSY)
 
     async def _socket(self, viewer: Viewer, scope: Scope, receive: Receive, send: Send) -> None:
-        if not viewer.home and self._sockets[viewer.address] >= SOCKETS:
+        if not viewer.is_local and self._sockets[viewer.address] >= SOCKETS:
             socket = WebSocket(scope, receive, send)
             await socket.accept()
             await socket.send_json({"error": BUSY.capitalize()})

@@ -18,13 +18,13 @@ from ...config import PRESETS, Config
 from ...errors import UserError
 from ...training import launcher, status
 from ...training.status import RunStatus
-from ..doors import UNKNOWN, Viewer, at_home, digest
-from ..rates import BUSY, Rates
+from .policy import UNKNOWN, Viewer, digest, local_viewer
+from .rate_limits import BUSY, RateLimiter
 
 if TYPE_CHECKING:
-    from .service import TrainService
+    from ..train.service import TrainService
 
-EACH, ALL = 5, 50
+MAX_RUNS_EACH, MAX_RUNS = 5, 50
 """Runs of one of them, and of all of them, that are kept at a time."""
 
 STEPS = 20_000
@@ -34,19 +34,19 @@ PICTURES = 20_000
 TIMES = 200
 """How often a run may save, and how often it may draw a sample."""
 
-LARGEST, UPLOADED = 256 << 20, 4 << 30
+MAX_UPLOAD, MAX_UPLOADS_TOTAL = 256 << 20, 4 << 30
 """Bytes of an upload, and of all uploads that wait or are used."""
 
-SECONDS, GRACE = 3600, 600
+MAX_SECONDS, GRACE = 3600, 600
 """So long a run may train at a time until it is stopped, and so much later it is ended by force."""
 
 CHECK = 120
 """Seconds that a look before a start may take; others wait for it."""
 
-KEPT = 24 * 3600
+RETENTION = 24 * 3600
 """Seconds after its end that a run is kept."""
 
-PACE = 60
+CLEANUP_INTERVAL = 60
 """Seconds between two looks at what is over."""
 
 _ALIVE = ("starting", "running", "stopping")
@@ -70,14 +70,14 @@ def check_size(config: Config) -> None:
         if type(value) is not int or name in ("seed", "limit"):
             continue
         if name.endswith("_every"):
-            check_pace(name, value, config.steps)
+            check_interval(name, value, config.steps)
             continue
         most = STEPS if name == "steps" else max(getattr(preset, name) or 0 for preset in kin)
         if value > most:
             raise UserError(f"{name}={value} is too much for this server: {most} at most.")
 
 
-def check_pace(name: str, every: int, steps: int) -> None:
+def check_interval(name: str, every: int, steps: int) -> None:
     """Raise UserError if something that is written is written too often."""
     if steps > TIMES * every:
         raise UserError(f"{name}={every} is too often for this server: {-(-steps // TIMES)} at least.")
@@ -107,7 +107,7 @@ def is_upload(value: Any, viewer: Viewer) -> bool:
     return found is not None and found["tag"] == tag(viewer)
 
 
-def whole(config: Config, runs: Path) -> Config:
+def resolve(config: Config, runs: Path) -> Config:
     """A checked configuration as it is trained: uploads where they lie, and at most so many pictures."""
     changes: dict[str, Any] = {
         name: str(runs.absolute() / value)
@@ -119,43 +119,43 @@ def whole(config: Config, runs: Path) -> Config:
     return replace(config, **changes)
 
 
-def check_start(viewer: Viewer, rates: Rates, found: Sequence[RunStatus], new: bool = True) -> None:
+def check_start(viewer: Viewer, rates: RateLimiter, found: Sequence[RunStatus], new: bool = True) -> None:
     """Raise UserError if a viewer may not start a run, or go on with one (new: False), now. found: all runs."""
     if viewer.id == UNKNOWN:
         raise UserError("this call shows no session. Open the page, or name a session.")
     if any(run.status in _ALIVE for run in found):
         raise UserError("another training is running on this server; only one does at a time. Try again later.")
     theirs = [run for run in found if run.owner]
-    if new and sum(run.owner == viewer.id for run in theirs) >= EACH:
-        raise UserError(f"you have {EACH} runs here, as many as are kept. Delete one.")
-    if new and len(theirs) >= ALL:
+    if new and sum(run.owner == viewer.id for run in theirs) >= MAX_RUNS_EACH:
+        raise UserError(f"you have {MAX_RUNS_EACH} runs here, as many as are kept. Delete one.")
+    if new and len(theirs) >= MAX_RUNS:
         raise UserError("this server keeps no more runs just now. Try again tomorrow.")
-    rates.must("starts", viewer.address, 10, 3600)
+    rates.require("starts", viewer.address, 10, 3600)
 
 
 def check_upload(size: int, runs: Path) -> None:
     """Raise UserError if an upload of so many bytes is too much, or all of them together are."""
-    if size > LARGEST:
-        raise UserError(f"the zip is larger than {LARGEST >> 20} MB. Upload fewer or smaller pictures.")
-    if size + sum(path.stat().st_size for path in (runs / "uploads").glob("*/*.zip")) > UPLOADED:
+    if size > MAX_UPLOAD:
+        raise UserError(f"the zip is larger than {MAX_UPLOAD >> 20} MB. Upload fewer or smaller pictures.")
+    if size + sum(path.stat().st_size for path in (runs / "uploads").glob("*/*.zip")) > MAX_UPLOADS_TOTAL:
         raise UserError(BUSY)
 
 
 # ── what they see ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def veiled(run: RunStatus, own: bool, runs: Path) -> RunStatus:
+def redact(run: RunStatus, own: bool, runs: Path) -> RunStatus:
     """A run as somebody else sees it: without folders of this computer, and without other people's notes."""
     config = run.config
     if config is not None:
-        changes = {name: without_folders(value, runs) for name in paths(config) if (value := getattr(config, name))}
+        changes = {name: remove_folders(value, runs) for name in paths(config) if (value := getattr(config, name))}
         config = replace(config, **changes) if changes else config
-    messages = tuple((step, without_folders(text, runs)) for step, text in run.messages)
-    why = without_folders(run.why, runs)
+    messages = tuple((step, remove_folders(text, runs)) for step, text in run.messages)
+    why = remove_folders(run.why, runs)
     return replace(run, config=config, messages=messages, why=why, notes=run.notes if own else "")
 
 
-def without_folders(text: str, runs: Path) -> str:
+def remove_folders(text: str, runs: Path) -> str:
     """A text without the folders that lead to the runs, the package and the interpreter; paths elsewhere are cut to
     their last part."""
     text = text.replace(f"{runs.absolute()}/", "")
@@ -165,7 +165,7 @@ def without_folders(text: str, runs: Path) -> str:
 # ── what goes again ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tidy(service: TrainService, now: float | None = None, seen: dict[Any, float] | None = None) -> None:
+def enforce_limits(service: TrainService, now: float | None = None, seen: dict[Any, float] | None = None) -> None:
     """Stop strangers' runs that train for too long, and delete those that are over for long. seen: trainer → when it
     was seen first, filled in; None: what the run says counts, by a clock that may have been set since."""
     now = time.time() if now is None else now
@@ -177,24 +177,24 @@ def tidy(service: TrainService, now: float | None = None, seen: dict[Any, float]
             if run.status in _ALIVE:
                 holder = status.holder(run.path)
                 since = (holder[1] or now) if seen is None else seen.setdefault(holder, now)
-                if now - since > SECONDS + GRACE:
+                if now - since > MAX_SECONDS + GRACE:
                     launcher.force_stop(run.path)
-                elif now - since > SECONDS and run.status != "stopping":
+                elif now - since > MAX_SECONDS and run.status != "stopping":
                     launcher.ask(run.path, "stop")
-            elif now - max(run.updated or 0, (run.path / "config.json").stat().st_mtime) > KEPT:
+            elif now - max(run.updated or 0, (run.path / "config.json").stat().st_mtime) > RETENTION:
                 service.remove(run.path)
     service.forget_uploads()
 
 
-def keep_tidy(service: TrainService) -> None:
-    """`tidy` for as long as the app runs, also where training has been switched off since."""
-    service = replace(service, policy="all", who=at_home)
+def start_cleanup(service: TrainService) -> None:
+    """`enforce_limits` for as long as the app runs, also where training has been switched off since."""
+    service = replace(service, policy="all", who=local_viewer)
     seen, began = {}, time.time() - time.monotonic()  # whatever the time is set to meanwhile, nothing is deleted early
 
     def look() -> None:
         while True:
             with contextlib.suppress(OSError):
-                tidy(service, began + time.monotonic(), seen)
-            time.sleep(PACE)
+                enforce_limits(service, began + time.monotonic(), seen)
+            time.sleep(CLEANUP_INTERVAL)
 
-    threading.Thread(target=look, name="tidy", daemon=True).start()
+    threading.Thread(target=look, name="enforce_limits", daemon=True).start()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from ..errors import UserError
+from ...errors import UserError
 
 Policy = Literal["all", "tiny", "off"]
 """Which trainings somebody may start and see: all; tiny presets without paths of the server's own; none."""
@@ -33,25 +33,25 @@ class Viewer(NamedTuple):
     address: str = ""
 
     @property
-    def home(self) -> bool:
+    def is_local(self) -> bool:
         """Whether this is the person at this computer."""
         return not self.id
 
     def owns(self, owner: str) -> bool:
         """Whether what belongs to somebody is this viewer's to change; owner: "" for the person at this computer."""
-        return self.home or (self.id == owner != UNKNOWN)
+        return self.is_local or (self.id == owner != UNKNOWN)
 
 
-def at_home() -> Viewer:
+def local_viewer() -> Viewer:
     """The person at this computer."""
     return Viewer()
 
 
-NOBODY = Viewer(UNKNOWN, "off", paths=False)
+ANONYMOUS = Viewer(UNKNOWN, "off", paths=False)
 
 
 @dataclass(frozen=True)
-class Doors:
+class AccessPolicy:
     """What was switched on at the start. public: others than the people at this computer can reach the app by its own
     address; training: as named, None where nothing was said; paths: others may name the server's folders; accounts:
     (user, password) of those who may use the app at all, () for everybody."""
@@ -67,13 +67,13 @@ class Doors:
         return self.training or ("off" if self.public else "all")
 
     def viewer(self, local: bool, who: str, address: str) -> Viewer:
-        """local: whether the call comes from this computer, by no proxy (`is_local`); who: see `Viewer.id`."""
+        """local: whether the call comes from this computer, by no proxy (`is_local_request`); who: see `Viewer.id`."""
         if local and not self.public:
             return Viewer("", self.at_most, True, address)
         training = self.training or "off"
         return Viewer(who, training, self.paths and training == "all", address)
 
-    def told(self) -> list[str]:
+    def startup_lines(self) -> list[str]:
         """For whoever starts the app: who can reach it, and what they may do; a line each."""
         who = "Whoever reaches it" if self.public else "Whoever reaches it through a proxy"
         if self.public:
@@ -110,7 +110,7 @@ def is_local_name(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def is_local(peer: str, http_version: str, headers: Mapping[str, str]) -> bool:
+def is_local_request(peer: str, http_version: str, headers: Mapping[str, str]) -> bool:
     """Whether a request comes from a program on this computer and through no proxy. Proxies give themselves away by
     their headers, by a name that isn't this computer's, or, without either, by HTTP/1.0 (nginx's default)."""
     if http_version == "1.0" or any(name in _FORWARDED or name.startswith("x-forwarded") for name in headers):
@@ -118,7 +118,7 @@ def is_local(peer: str, http_version: str, headers: Mapping[str, str]) -> bool:
     return is_local_name(peer) and is_local_name(headers.get("host", ""))
 
 
-def training_word(flag: str | None) -> Policy | None:
+def parse_training(flag: str | None) -> Policy | None:
     """What was named by --training, or DTN_TRAINING in the environment. Raises UserError for another word."""
     word = (flag or os.environ.get("DTN_TRAINING", "")).strip()
     if word and word not in get_args(Policy):

@@ -24,10 +24,9 @@ from websockets.sync.client import connect
 from dtn_core.config import PRESETS
 from dtn_core.training import dry_run, launcher, status
 from dtn_core.ui import app as application
-from dtn_core.ui import doors, guard
-from dtn_core.ui.doors import Doors, Viewer, is_local, is_local_name
-from dtn_core.ui.rates import Rates
-from dtn_core.ui.train import strangers
+from dtn_core.ui.access import guest_policy, middleware, policy
+from dtn_core.ui.access.policy import AccessPolicy, Viewer, is_local_name, is_local_request
+from dtn_core.ui.access.rate_limits import RateLimiter
 from dtn_core.ui.train.service import Form, TrainService
 
 OWN = {"n": "00001-digits-tiny", "private": "00002-folders-cpu"}
@@ -140,11 +139,11 @@ def test_what_others_see_of_a_run(tiny, anns):
 
 def test_the_owner_comes_back_with_the_cookie_alone(tiny, anns):
     ann, name = anns
-    later = Caller(tiny.url, Cookie=f"{guard.COOKIE}={ann.http.cookies[guard.COOKIE]}")
+    later = Caller(tiny.url, Cookie=f"{middleware.COOKIE}={ann.http.cookies[middleware.COOKIE]}")
     assert later.session != ann.session
     assert "Saved" in later.press("note", name, "Still mine")
     run = json.loads((runs_of(tiny) / name / "run.json").read_text())
-    assert ann.http.cookies[guard.COOKIE] not in run["owner"]
+    assert ann.http.cookies[middleware.COOKIE] not in run["owner"]
 
 
 def test_a_program_without_cookies_owns_by_its_session(tiny, anns):
@@ -172,17 +171,17 @@ def test_one_training_at_a_time_and_so_many_in_all(tiny, anns):
     with alive(runs_of(tiny) / OWN["n"]):
         assert "nother training is running" in bob.form("start", preset="digits-tiny", beside=True)
     service = TrainService(runs_of(tiny), "tiny", lambda: Viewer("session:x", "tiny", False, "a"))
-    some = [service.look(anns[1])] * strangers.EACH
+    some = [service.look(anns[1])] * guest_policy.MAX_RUNS_EACH
     owner = some[0].owner
     with pytest.raises(ValueError, match="as many as are kept"):
-        strangers.check_start(Viewer(owner, "tiny", False, "b"), Rates(), some)
+        guest_policy.check_start(Viewer(owner, "tiny", False, "b"), RateLimiter(), some)
     with pytest.raises(ValueError, match="keeps no more"):
-        strangers.check_start(Viewer("session:y", "tiny", False, "b"), Rates(), some * 10)
-    rates, newcomer = Rates(), Viewer("session:y", "tiny", False, "b")
+        guest_policy.check_start(Viewer("session:y", "tiny", False, "b"), RateLimiter(), some * 10)
+    rates, newcomer = RateLimiter(), Viewer("session:y", "tiny", False, "b")
     for _ in range(10):
-        strangers.check_start(newcomer, rates, [])
+        guest_policy.check_start(newcomer, rates, [])
     with pytest.raises(ValueError, match="busy, try again"):
-        strangers.check_start(newcomer._replace(id="session:z"), rates, [])
+        guest_policy.check_start(newcomer._replace(id="session:z"), rates, [])
 
 
 def test_old_and_long_runs_go(tmp_path, monkeypatch):
@@ -197,14 +196,14 @@ def test_old_and_long_runs_go(tmp_path, monkeypatch):
         for path in tmp_path.glob("0*"):
             told = (path / "events.jsonl").stat().st_size
             (path / "lock").write_text(f"1\n{now}\n{told}\n")  # since when it trains
-        strangers.tidy(service, now + strangers.SECONDS - 5)
+        guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS - 5)
         assert asked == []
-        strangers.tidy(service, now + strangers.SECONDS + 5)
-        strangers.tidy(service, now + strangers.SECONDS + strangers.GRACE + 5)
+        guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS + 5)
+        guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS + guest_policy.GRACE + 5)
     assert asked == [("stop", "00002-digits-tiny"), ("force", "00002-digits-tiny")]
-    strangers.tidy(service, now + strangers.KEPT - 60)
+    guest_policy.enforce_limits(service, now + guest_policy.RETENTION - 60)
     assert (tmp_path / "00002-digits-tiny").exists()
-    strangers.tidy(service, now + strangers.KEPT + 60)
+    guest_policy.enforce_limits(service, now + guest_policy.RETENTION + 60)
     assert [path.name for path in tmp_path.glob("0*")] == ["00001-digits-tiny"]
 
 
@@ -319,18 +318,18 @@ def test_checks_are_counted(everything):
     bob = Caller(everything.url, **{"X-Forwarded-For": "198.51.100.9"})
     service = TrainService(runs_of(everything), "all", lambda: Viewer("session:b", "all", False, "there"))
     for _ in range(6):
-        service.rates.must("checks", "there", 6, 60)
+        service.rates.require("checks", "there", 6, 60)
     with pytest.raises(ValueError, match="busy, try again"):
         service.check(Form("digits-tiny", {}))
     assert bob.http.get("/").status_code == 200
 
 
 def test_named_paths_are_allowed_where_they_were_switched_on():
-    named = Doors(True, "all", paths=True).viewer(False, "session:x", "a")
-    assert (named.training, named.paths, named.home) == ("all", True, False)
+    named = AccessPolicy(True, "all", paths=True).viewer(False, "session:x", "a")
+    assert (named.training, named.paths, named.is_local) == ("all", True, False)
     for training in (None, "tiny", "off"):
-        assert Doors(True, training, paths=True).viewer(False, "session:x", "a").paths is False
-    assert Doors(True, "all").viewer(False, "session:x", "a").paths is False
+        assert AccessPolicy(True, training, paths=True).viewer(False, "session:x", "a").paths is False
+    assert AccessPolicy(True, "all").viewer(False, "session:x", "a").paths is False
 
 
 def test_suites_of_the_servers_data_are_not_for_strangers(everything):
@@ -380,10 +379,10 @@ def test_through_a_proxy_training_is_off(local, headers):
 
 
 def test_http_1_0_is_a_proxy():
-    assert is_local("127.0.0.1", "1.1", {"host": "localhost:7860"})
-    assert not is_local("127.0.0.1", "1.0", {"host": "localhost:7860"})
-    assert not is_local("192.168.0.5", "1.1", {"host": "localhost:7860"})
-    assert not is_local("127.0.0.1", "1.1", {})
+    assert is_local_request("127.0.0.1", "1.1", {"host": "localhost:7860"})
+    assert not is_local_request("127.0.0.1", "1.0", {"host": "localhost:7860"})
+    assert not is_local_request("192.168.0.5", "1.1", {"host": "localhost:7860"})
+    assert not is_local_request("127.0.0.1", "1.1", {})
 
 
 def test_a_proxy_without_headers_shows_by_its_version(local):
@@ -517,15 +516,15 @@ def test_passwords_are_not_guessed_by_the_thousand(closed):
 def test_accounts(tmp_path, monkeypatch):
     (tmp_path / "accounts").write_text("ann: a:b\n\nbob:c\n")
     monkeypatch.setenv("DTN_AUTH", "eve:d")
-    found = doors.accounts(["dan:e"], str(tmp_path / "accounts"))
+    found = policy.accounts(["dan:e"], str(tmp_path / "accounts"))
     assert dict(found) == {"dan": "e", "eve": "d", "ann": " a:b", "bob": "c"}
-    assert doors.accounts() == ()  # it is taken out of the environment, which trainings inherit
+    assert policy.accounts() == ()  # it is taken out of the environment, which trainings inherit
     for wrong in ("secret", ":secret", "ann:"):
         with pytest.raises(ValueError, match="take USER:PASSWORD") as error:
-            doors.accounts([wrong])
+            policy.accounts([wrong])
         assert "secret" not in str(error.value)
     with pytest.raises(ValueError, match="cannot be read"):
-        doors.accounts([], str(tmp_path / "none"))
+        policy.accounts([], str(tmp_path / "none"))
 
 
 def test_accounts_own_runs_and_name_paths_where_that_is_switched_on(trusted):
@@ -541,7 +540,7 @@ def test_accounts_own_runs_and_name_paths_where_that_is_switched_on(trusted):
 
 
 def test_runs_belong_to_the_account():
-    mine, others = (Doors(True, "tiny").viewer(False, f"account:{name}", "a") for name in "ab")
+    mine, others = (AccessPolicy(True, "tiny").viewer(False, f"account:{name}", "a") for name in "ab")
     assert mine.owns("account:a")
     assert not others.owns("account:a")
     assert not mine.owns("")
@@ -583,10 +582,10 @@ def announced(url, path, length):
 
 def test_requests_have_a_size(local, everything):
     for server in (local, everything):
-        assert announced(server.url, "/gradio_api/queue/join", guard.LARGEST_BODY + 1) == 413
+        assert announced(server.url, "/gradio_api/queue/join", middleware.LARGEST_BODY + 1) == 413
         assert announced(server.url, "/gradio_api/queue/join", None) == 411
         assert announced(server.url, "/gradio_api/upload", None) == 411
-    assert announced(everything.url, "/gradio_api/upload", strangers.LARGEST + (1 << 20)) == 413
+    assert announced(everything.url, "/gradio_api/upload", guest_policy.MAX_UPLOAD + (1 << 20)) == 413
 
 
 def test_nothing_goes_past_the_queue(local):
@@ -611,7 +610,7 @@ def test_too_much_is_told_to_come_back(tiny):
 def test_sockets_of_one_address_are_counted(everything):
     url, opened = everything.url.replace("http", "ws") + "/live/ws", []
     try:
-        for _ in range(guard.SOCKETS):
+        for _ in range(middleware.SOCKETS):
             opened.append(connect(url))
         with connect(url) as socket:
             assert "busy, try again" in socket.recv().lower()
@@ -621,7 +620,7 @@ def test_sockets_of_one_address_are_counted(everything):
 
 
 def test_rates_fill_again(monkeypatch):
-    now, rates = [100.0], Rates()
+    now, rates = [100.0], RateLimiter()
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     assert [rates.take("x", "a", 2, 10) for _ in range(3)] == [True, True, False]
     assert rates.take("x", "b", 2, 10)
@@ -644,7 +643,7 @@ def test_the_start_says_who_can_reach_it(local, tiny, everything, closed):
     ]
     assert all("Warning" not in server.log() for server in (local, tiny, closed))
     assert "se:cret" not in closed.log()
-    (warning,) = [line for line in Doors(True, "all", True).told() if line.startswith("Warning:")]
+    (warning,) = [line for line in AccessPolicy(True, "all", True).startup_lines() if line.startswith("Warning:")]
     assert "--server-paths" in warning
 
 
@@ -661,7 +660,7 @@ def test_what_is_public(monkeypatch, host, share, space, public):
     monkeypatch.delenv("SPACE_ID", raising=False)
     if space:
         monkeypatch.setenv("SPACE_ID", space)
-    assert doors.is_public(host, share) == public
+    assert policy.is_public(host, share) == public
 
 
 @pytest.mark.parametrize(
@@ -675,10 +674,10 @@ def test_policy(monkeypatch, said, public, home, others):
     monkeypatch.delenv("DTN_TRAINING", raising=False)
     if said is not None:
         monkeypatch.setenv("DTN_TRAINING", said)
-    switched = Doors(public, doors.training_word(None))
+    switched = AccessPolicy(public, policy.parse_training(None))
     assert switched.viewer(True, "session:x", "a").training == home
     assert switched.viewer(False, "session:x", "a").training == others
-    assert switched.viewer(True, "session:x", "a").home is not public
+    assert switched.viewer(True, "session:x", "a").is_local is not public
 
 
 def test_another_word_is_refused(monkeypatch, capsys):
@@ -687,30 +686,35 @@ def test_another_word_is_refused(monkeypatch, capsys):
     monkeypatch.setenv("DTN_TRAINING", "yes")
     assert script.main([]) == 2
     assert capsys.readouterr().err == "app.py: DTN_TRAINING=yes: write all, tiny or off.\n"
-    assert doors.training_word("tiny") == "tiny"
+    assert policy.parse_training("tiny") == "tiny"
 
 
 def test_security_md_says_what_holds():
     text = " ".join((ROOT / "SECURITY.md").read_text("utf-8").split())
     for words in (
-        f"{strangers.EACH} runs each and {strangers.ALL} in all, {strangers.STEPS:,} steps",
-        f"{strangers.PICTURES:,} pictures a set",
-        f"{strangers.LARGEST >> 20} MB an upload and {strangers.UPLOADED >> 30} GB of all",
-        f"{application.QUEUE} tasks wait at most; a request holds {guard.LARGEST_BODY >> 20} MB",
+        f"{guest_policy.MAX_RUNS_EACH} runs each and {guest_policy.MAX_RUNS} in all, {guest_policy.STEPS:,} steps",
+        f"{guest_policy.PICTURES:,} pictures a set",
+        f"{guest_policy.MAX_UPLOAD >> 20} MB an upload and {guest_policy.MAX_UPLOADS_TOTAL >> 30} GB of all",
+        f"{application.QUEUE} tasks wait at most; a request holds {middleware.LARGEST_BODY >> 20} MB",
     ):
         assert words in text
-    assert (strangers.SECONDS, strangers.GRACE, strangers.KEPT, guard.SOCKETS) == (3600, 600, 24 * 3600, 8)
-    flags = {flag for action in add_doors_to_parser() for flag in action.option_strings} - {"-h", "--help"}
+    assert (guest_policy.MAX_SECONDS, guest_policy.GRACE, guest_policy.RETENTION, middleware.SOCKETS) == (
+        3600,
+        600,
+        24 * 3600,
+        8,
+    )
+    flags = {flag for action in access_flags() for flag in action.option_strings} - {"-h", "--help"}
     assert {flag for flag in flags if flag not in text} == set()
 
 
-def add_doors_to_parser():
+def access_flags():
     import argparse
 
     import app as script
 
     parser = argparse.ArgumentParser()
-    script.add_doors(parser)
+    script.add_access_flags(parser)
     return parser._actions
 
 
@@ -718,4 +722,4 @@ def test_every_setting_that_is_a_path_is_known():
     from dtn_core.config import KINDS
 
     known = {"start", "through", "folder", "encoder", "avatar", "picture", "s", "t"}
-    assert {name for kind in KINDS.values() for name in strangers.paths(kind())} == known
+    assert {name for kind in KINDS.values() for name in guest_policy.paths(kind())} == known

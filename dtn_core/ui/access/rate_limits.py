@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from threading import Lock
 
-from ..errors import UserError
+from ...errors import UserError
 
 BUSY = "busy, try again in a moment."
 
@@ -14,7 +14,7 @@ KNOWN = 10_000
 """So many callers are remembered; the one that was seen longest ago is forgotten first."""
 
 
-class Rates:
+class RateLimiter:
     """Token buckets: each fills at a steady pace up to a size, and what is asked for is taken from it."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Rates:
                 self._levels.popitem(last=False)
         return enough
 
-    def must(self, what: str, who: str, size: float, seconds: float) -> None:
+    def require(self, what: str, who: str, size: float, seconds: float) -> None:
         """Raise UserError where `take` says no."""
         if not self.take(what, who, size, seconds):
             raise UserError(BUSY)
