@@ -27,7 +27,7 @@ from .access.uploads import LARGEST
 from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
 from .evidence.suites import SuiteRunner
-from .gradio_internals import keep_no_pages, say_busy, show_when_opened, sleep_when_free
+from .gradio_internals import configure_server, keep_no_pages, say_busy, show_when_opened, sleep_when_free
 from .live_socket import Live
 from .train import tab as train
 from .train.service import TrainService
@@ -50,6 +50,9 @@ SESSIONS = 1000
 
 PASSING, A_WHILE = 3600, 600
 """Seconds that gradio's copies of files (zips on their way to or from a viewer) are kept, and between two looks."""
+
+MAX_MESSAGE = (4 << 20) + 1024
+"""Bytes of a WebSocket message at most: a frame of live video with its header. Videos come in smaller parts."""
 
 
 class Page(NamedTuple):
@@ -149,6 +152,8 @@ def launch(
     guard = Middleware(AccessMiddleware, policy=policy, rates=RateLimiter(), largest=others)
     # pictures of the demo travel in memory: gradio must not take them into its folder
     largest = (others if policy.public else LARGEST) if policy.at_most == "all" else 1
+    # a small compressed message may expand to hundreds of times its size
+    configure_server(ws_per_message_deflate=False, ws_max_size=MAX_MESSAGE)
     try:
         demo.launch(
             server_name=host, server_port=port, share=share, run_history=False, ssr_mode=False, quiet=True,

@@ -8,10 +8,13 @@ from copy import copy
 from typing import Any
 
 import gradio as gr
+from gradio import http_server
 from gradio.components.image import ImageData
 from gradio.context import LocalContext
+from gradio.route_utils import CustomCORSMiddleware
 from gradio.state_holder import SessionState
 from starlette.requests import HTTPConnection
+from uvicorn import Config
 
 from ..errors import UserError
 from ..types import Image
@@ -101,6 +104,30 @@ def say_busy(demo: gr.Blocks) -> None:
         return done, BUSY if how == "queue_full" else said, how
 
     demo._queue.push = pushing
+
+
+class _Server(http_server.Server):
+    """gradio's server without its CORS layer and with our settings of uvicorn."""
+
+    options: dict[str, Any] = {}
+
+    def __init__(self, config: Config, *arguments: Any, **named: Any) -> None:
+        app = config.app
+        app.user_middleware = [layer for layer in app.user_middleware if layer.cls is not CustomCORSMiddleware]
+        for name, value in self.options.items():
+            getattr(config, name)  # raises AttributeError for a setting that uvicorn doesn't have
+            setattr(config, name, value)
+        super().__init__(config, *arguments, **named)
+
+
+def configure_server(**options: Any) -> None:
+    """Set options of uvicorn, which `launch` doesn't pass on, and remove gradio's CORS layer.
+
+    The layer runs before any middleware of the app's own. It lets every site call an app that isn't on localhost, with
+    the cookies of the site's visitors.
+    """
+    _Server.options = options
+    http_server.Server = _Server
 
 
 def request_of_call() -> tuple[HTTPConnection | None, str]:

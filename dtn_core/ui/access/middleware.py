@@ -1,33 +1,30 @@
-"""The guard at the app's door: every request and every WebSocket passes it before anything else sees them. It tells who
-calls, and refuses other sites' pages, callers without a password where one is wanted, what the app doesn't serve, and
-too much at a time."""
+"""The middleware that every request and every WebSocket passes first.
+
+It identifies the caller, and refuses pages of other sites, callers without a password where one is required, paths that
+the app doesn't serve, and too many requests.
+"""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
-import os
 import re
 import secrets
 from collections import Counter
 from contextvars import ContextVar
-from urllib.parse import urlsplit
 
-import anyio
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ..gradio_internals import logged_in, request_of_call
+from .bodies import BodiesInFlight, TimedBody
+from .cookies import VIEWER_COOKIE as COOKIE
+from .cookies import protect_login, read_cookies, viewer_cookie
+from .origin import client_address, frame_headers, is_https, is_own_page, peer_address, route_path
 from .policy import ANONYMOUS, UNKNOWN, AccessPolicy, Viewer, digest, is_local_request
 from .rate_limits import BUSY, RateLimiter
-
-LARGEST_BODY = 128 << 20
-"""Bytes of a request at most, uploads aside: a photo as base64, and what was edited on it."""
-
-PATIENCE = 30
-"""Seconds that the body of a refused request may take."""
+from .refusals import LARGEST_BODY, RefusedError, refuse
 
 SOCKETS = 8
 """Live sessions and videos of one address at a time, of those who aren't at this computer."""
@@ -38,8 +35,8 @@ GUESSES = 10, 60
 TOOLS = "/mcp"
 """Where `mcp_server` serves."""
 
-COOKIE = "dtn-viewer"
-"""Whose the runs are that somebody starts without an account; pages can't read it."""
+UPLOADS = "/gradio_api/upload"
+"""Where gradio takes files, which it writes to the disk as they arrive."""
 
 _PUBLIC = r"config/?|login/?|logout|assets/.*|static/.*|svelte/.*|theme\.css|favicon\.ico|robots\.txt|manifest\.json"
 _API = r"info/?|openapi\.json|queue/\w+|(?:run|api|call)/.*|cancel|reset/?|upload|upload_progress|component_server/?"
@@ -52,6 +49,8 @@ the caller, or tell how much the app is used."""
 
 BEFORE_LOGIN = re.compile(rf"/(?:|{_PUBLIC}|gradio_api/(?:user/?|login_check/?|app_id/?|startup-events|theme\.css))")
 """What is served without a password where one is wanted: the page that asks for it."""
+
+BODY_METHODS = "POST", "PUT", "PATCH"
 
 MALFORMED = "The request isn't what this address takes. See docs/api.md."
 
@@ -69,49 +68,47 @@ def caller() -> Viewer:
     return viewer
 
 
-def is_own_page(connection: HTTPConnection) -> bool:
-    """Whether a request comes from a page of this app, or from a program: other sites' pages may not use it."""
-    origin = connection.headers.get("origin")
-    if origin is None:
-        return True
-    hosts = {connection.headers.get(name, "") for name in ("host", "x-forwarded-host")}
-    return urlsplit(origin).netloc in hosts - {""}
-
-
-class RefusedError(Exception):
-    """status: of HTTP; the text is for people."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
 class AccessMiddleware:
-    """As ASGI middleware. largest: bytes of an upload of somebody who isn't at this computer, 0 for none."""
+    """ASGI middleware that lets only permitted requests through.
+
+    Args:
+        app: The app behind it.
+        policy: Who may do what.
+        rates: Counts the requests of each address.
+        largest: Bytes of an upload of a remote user, 0 for none.
+    """
 
     def __init__(self, app: ASGIApp, policy: AccessPolicy, rates: RateLimiter, largest: int = 0) -> None:
         self._app, self._policy, self._rates, self._largest = app, policy, rates, largest
         self._sockets: Counter[str] = Counter()
+        self._bodies = BodiesInFlight()
+        self._frame_headers = frame_headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        https = is_https(scope)
+        if https:
+            scope["headers"] = read_cookies(scope["headers"])
         connection = HTTPConnection(scope)
-        path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+        path = route_path(scope)
+        added = [*self._frame_headers]
+        send = _with_headers(send, added, https)
         try:
             user = self._user(connection, path)
-            viewer, cookie = self._viewer(connection, user)
+            viewer, new = self._viewer(connection, user)
             scope["dtn.viewer"] = viewer
             _CALLER.set(viewer)
             self._check(connection, path, viewer, user)
+            if new and path == "/":
+                added.append(viewer_cookie(new, https))
+            if scope["type"] == "websocket":
+                await self._socket(viewer, scope, receive, send)
+            else:
+                await self._request(connection, path, viewer, receive, send)
         except RefusedError as refused:
-            await _refuse(scope, receive, send, refused)
-            return
-        if scope["type"] == "websocket":
-            await self._socket(viewer, scope, receive, send)
-        else:
-            await self._app(scope, receive, _with_cookie(send, cookie) if cookie and path == "/" else send)
+            await refuse(scope, receive, send, refused)
 
     def _user(self, connection: HTTPConnection, path: str) -> str | None:
         """Whose account calls: by the page's cookie; at `TOOLS` by a password that comes along (HTTP Basic), as agents
@@ -123,7 +120,7 @@ class AccessMiddleware:
         scheme, _, coded = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
-        address = _address(connection)
+        address = client_address(connection)
         if not self._rates.take("login", address, *GUESSES):
             raise RefusedError(429, BUSY)
         try:
@@ -138,7 +135,7 @@ class AccessMiddleware:
 
     def _viewer(self, connection: HTTPConnection, user: str | None) -> tuple[Viewer, str]:
         """Who calls, and the cookie to give them, or ""."""
-        local = is_local_request(_peer(connection), connection.scope.get("http_version", ""), connection.headers)
+        local = is_local_request(peer_address(connection), connection.scope.get("http_version", ""), connection.headers)
         who, cookie = UNKNOWN, ""
         known = connection.cookies.get(COOKIE, "")
         if self._policy.accounts:
@@ -147,21 +144,23 @@ class AccessMiddleware:
             who = f"session:{digest(known)}"
         else:
             cookie = secrets.token_urlsafe(24)
-        viewer = self._policy.viewer(local, who, _address(connection))
+        viewer = self._policy.viewer(local, who, client_address(connection))
         return viewer, "" if viewer.is_local else cookie
 
     def _check(self, connection: HTTPConnection, path: str, viewer: Viewer, user: str | None) -> None:
         """Raise RefusedError for what may not pass."""
         method = connection.scope.get("method", "GET")
         if not is_own_page(connection):
-            raise RefusedError(403, "This comes from a page of another site. A proxy must pass the name on: Host.")
+            raise RefusedError(403, "This request comes from a page of another site. A proxy must pass on Host.")
+        if method == "OPTIONS":  # browsers send it for requests of other sites' pages only
+            raise RefusedError(405, "Method not allowed")
         if not OPEN.fullmatch(path):
             raise RefusedError(404, "Not found")
         if self._policy.accounts and not user and not BEFORE_LOGIN.fullmatch(path):
             raise RefusedError(401, "Not authenticated")
         if method == "POST" and path.startswith("/login") and not self._rates.take("login", viewer.address, *GUESSES):
             raise RefusedError(429, BUSY)
-        if method in ("POST", "PUT", "PATCH"):
+        if method in BODY_METHODS:
             self._check_body(connection, path, viewer)
         if not viewer.is_local:
             self._check_rate(path, method, viewer)
@@ -179,7 +178,7 @@ class AccessMiddleware:
         length = connection.headers.get("content-length", "")
         if "transfer-encoding" in connection.headers or not length.isdecimal():
             raise RefusedError(411, "A request tells its length: Content-Length.")
-        if not path.startswith("/gradio_api/upload"):
+        if not path.startswith(UPLOADS):
             if int(length) > LARGEST_BODY:
                 raise RefusedError(413, f"A request holds at most {LARGEST_BODY >> 20} MB.")
             return
@@ -192,6 +191,19 @@ class AccessMiddleware:
         for who, share in ((viewer.address, 4), ("everybody", 16)):
             if not self._rates.take("bytes", who, share * self._largest, 86400, int(length)):
                 raise RefusedError(429, BUSY)
+
+    async def _request(
+        self, connection: HTTPConnection, path: str, viewer: Viewer, receive: Receive, send: Send
+    ) -> None:
+        scope = connection.scope
+        if scope["method"] not in BODY_METHODS:
+            await self._app(scope, receive, send)
+            return
+        in_memory = not viewer.is_local and not path.startswith(UPLOADS)
+        length = int(connection.headers["content-length"]) if in_memory else 0
+        with self._bodies.reserve(viewer.address, length):
+            body = TimedBody(scope, receive, send)
+            await self._app(scope, body.receive, body.send)
 
     async def _socket(self, viewer: Viewer, scope: Scope, receive: Receive, send: Send) -> None:
         if not viewer.is_local and self._sockets[viewer.address] >= SOCKETS:
@@ -215,50 +227,10 @@ async def malformed(request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": MALFORMED, "error": MALFORMED}, 422)
 
 
-def _peer(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""
-
-
-def _address(connection: HTTPConnection) -> str:
-    """Where a call comes from, of IPv6 the network. A proxy on this computer is looked through by the server (uvicorn);
-    on a Space all calls come by its proxy, which names the caller."""
-    peer = _peer(connection)
-    if os.environ.get("SPACE_ID"):
-        peer = connection.headers.get("x-forwarded-for", peer).split(",")[0].strip()
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return peer[:64]
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else peer
-
-
-def _with_cookie(send: Send, value: str) -> Send:
+def _with_headers(send: Send, added: list[tuple[bytes, bytes]], https: bool) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            cookie = f"{COOKIE}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
-            message["headers"] = [*message.get("headers", []), (b"set-cookie", cookie.encode())]
+            message["headers"] = [*protect_login(list(message.get("headers", [])), https), *added]
         await send(message)
 
     return sending
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, refused: RefusedError) -> None:
-    if scope["type"] == "websocket":
-        await WebSocket(scope, receive, send).close(1008)
-        return
-    if refused.status not in (411, 413):  # whose bodies are not to be waited for
-        await _read_out(receive)
-    # gradio's page reads "detail" or "error", programs either
-    answer = JSONResponse({"detail": str(refused), "error": str(refused)}, refused.status)
-    await answer(scope, receive, send)
-
-
-async def _read_out(receive: Receive) -> None:
-    """Let a body arrive, up to what is allowed: a proxy that is still sending one takes an answer for a broken
-    connection, and tells its caller 502."""
-    left, more = LARGEST_BODY, True
-    with anyio.move_on_after(PATIENCE):
-        while more and left > 0:
-            message = await receive()
-            left -= len(message.get("body", b""))
-            more = message.get("more_body", False)
