@@ -17,6 +17,7 @@ from serving import ROOT, serve
 from test_browser import DRAWN, PAINTED
 from test_live_browser import LIVE, start
 
+OPENSSL = shutil.which("openssl")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 pytestmark = [
@@ -66,6 +67,16 @@ def nginx(server, app, home):
         process.wait(20)
 
 
+def over_https(home):
+    """What is printed, as certbot would change it, with a certificate that is made here."""
+    key = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    files = ["-keyout", home / "key.pem", "-out", home / "cert.pem"]
+    subprocess.run([OPENSSL, "req", "-x509", *key, *files], check=True, capture_output=True)
+    return PRINTED.replace(
+        "listen 80;", f"listen 80 ssl; ssl_certificate {home}/cert.pem; ssl_certificate_key {home}/key.pem;"
+    )
+
+
 def photo(page, path):
     page.wait_for_selector(".photo-stage")
     page.wait_for_function(SCRIPTS_RUN)
@@ -73,10 +84,16 @@ def photo(page, path):
     page.wait_for_selector(f"{PAINTED}, {DRAWN}")
 
 
+def login(page):
+    page.get_by_label("username").fill("ann")
+    page.get_by_label("password").fill("secret")
+    page.get_by_role("button", name="Login").click()
+
+
 @contextmanager
-def opened(browser, address, *allowed):
+def opened(browser, address, *allowed, **options):
     """The page at an address, watched for errors."""
-    options = {"permissions": ["camera"], "allowed": allowed}
+    options |= {"permissions": ["camera"], "allowed": allowed}
     with watched(browser, SimpleNamespace(url=address), **options) as page:
         page.set_default_timeout(30 * SECONDS)
         yield page
@@ -103,6 +120,12 @@ def test_what_the_app_refuses_is_not_a_bad_gateway(server, tmp_path):
             assert "a page of another site" in answer.text
 
 
+def test_visitors_do_not_choose_the_apps_name(server, tmp_path):
+    with nginx(PRINTED, server.url, tmp_path / "nginx") as address:
+        config = httpx.get(f"{address}/config", headers={"X-Forwarded-Host": "elsewhere.example"}).json()
+        assert config["root"] == address
+
+
 def test_without_websockets_live_video_works_and_the_tab_video_says_why_it_does_not(
     browser, server, tmp_path, hopper_path
 ):
@@ -122,8 +145,27 @@ def test_under_a_path_with_a_password(browser, drawing_checkpoint, tmp_path, hop
         nginx(UNDER_A_PATH, app.url, tmp_path / "nginx") as address,
         opened(browser, address + "/emoji", "404") as page,  # gradio's page asks for its manifest at the root
     ):
-        page.get_by_label("username").fill("ann")
-        page.get_by_label("password").fill("secret")
-        page.get_by_role("button", name="Login").click()
+        login(page)
         photo(page, hopper_path)
         goes_live(page, "socket")
+
+
+@pytest.mark.skipif(not OPENSSL, reason="openssl is not installed")
+def test_over_https_with_a_password(browser, drawing_checkpoint, tmp_path, hopper_path):
+    flags = {"auth": ("ann", "secret"), "DTN_AUTH": "ann:secret"}
+    with (
+        serve(drawing_checkpoint, tmp_path, "--behind-proxy", **flags) as app,
+        nginx(over_https(tmp_path), app.url, tmp_path / "nginx") as address,
+        opened(browser, address.replace("http", "https"), ignore_https_errors=True) as page,
+    ):
+        login(page)
+        photo(page, hopper_path)
+        goes_live(page, "socket")
+        (cookie,) = page.context.cookies()
+        assert cookie["name"].startswith("__Host-access-token-")
+        assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
+        page.reload()
+        page.wait_for_selector(".photo-stage")  # still logged in
+        page.goto("data:text/html,<a href=" + address.replace("http", "https") + ">link</a>")
+        page.get_by_text("link").click()
+        page.wait_for_selector(".photo-stage")
