@@ -91,7 +91,12 @@ class Ask:
 
         headers = [(b"host", HOST.encode()), (b"content-length", b"1000")]
         scope = {"type": "http", "method": "POST", "path": JOIN, "query_string": b"", "headers": headers}
-        anyio.run(self.app, {**scope, "client": ("198.51.100.1", 1)}, receive, send)
+
+        async def call():
+            with anyio.fail_after(60):
+                await self.app({**scope, "client": ("198.51.100.1", 1)}, receive, send)
+
+        anyio.run(call)
         return statuses
 
 
@@ -323,7 +328,8 @@ def test_bodies_in_flight_are_limited(closed, cookie):
         other, status = announce(closed, cookie, "198.51.100.3", length)
         other.close()
         assert status == 100
-    while status != 100:
+    status = None
+    while status != 100:  # until the first request's end is noticed
         again, status = announce(closed, cookie, "198.51.100.2", length)
         again.close()
 
