@@ -18,8 +18,8 @@ from dtn_core.ui.live_socket import Live
 from dtn_core.ui.translations import Translations
 
 sys.path.insert(0, str(Path(__file__).parent / "live"))
+from test_protocol import jpeg, message
 from test_session import framed
-from test_wire import jpeg, message
 
 NAME = "0123456789abcdef"
 
