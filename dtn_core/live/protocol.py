@@ -20,7 +20,7 @@ from ..types import Image
 from .session import REMEMBERED, SeenFace, Session
 from .tracks import MOST
 
-LARGEST = 4 << 20
+MAX_MESSAGE = 4 << 20
 """Bytes of a message at most."""
 
 SIDES = (32, 1920)
@@ -105,8 +105,8 @@ class Protocol:
 
 def decode(jpeg: bytes) -> Image:
     """Decode a frame → (H, W, 3) uint8 RGB. Raises UserError for anything but a JPEG of an allowed size."""
-    if len(jpeg) > LARGEST:
-        raise UserError(f"a frame has at most {LARGEST >> 20} MB.")
+    if len(jpeg) > MAX_MESSAGE:
+        raise UserError(f"a frame has at most {MAX_MESSAGE >> 20} MB.")
     try:
         with PILImage.open(io.BytesIO(jpeg), formats=("JPEG",)) as header:  # reads the size alone
             check_scans(header)
