@@ -3,12 +3,15 @@
 // address; onfresh is called before the answers of another session.
 const PATIENCE = 5000;  // ms without an answer, after which the connection is made anew
 const WAITS = [300, 700, 1500, 3000, 5000];  // ms before the next attempts
+const IDLE_CLOSE_CODE = 4000;  // of a socket that the server closed because no picture came; see ui/live_socket.py
 const DIES_AT_ONCE = 1500;  // ms; a proxy that cuts WebSockets does it sooner
 
 const connect = ({ base, onanswer, onfresh, onnote }) => {
   const address = (name) => new URL("live/" + name, base.replace(/\/?$/, "/"));
   const session = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   let socket = null, byHttp = false, ready = false, busy = false, over = false;
+  let idle = false;  // the server closed the socket because no picture came
+  let known = false;  // by HTTP, the server keeps the session from its first valid picture on
   let failures = 0, waiting = null, patience = null;
   let options = {}, unsent = null;  // unsent: options that the next request takes first
 
@@ -34,6 +37,7 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
     if (over) return;
     if (byHttp) {
       unsent = options;
+      known = false;
       ready = true;
       onfresh();
       return;
@@ -61,9 +65,14 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
       worked = true;
       answered(event.data);
     };
-    mine.onclose = () => {
+    mine.onclose = (event) => {
       if (mine !== socket) return;
       socket = null;
+      if (event.code === IDLE_CLOSE_CODE) {
+        idle = true;
+        ready = false;
+        return;
+      }
       if (!worked && (!ready || performance.now() - at < DIES_AT_ONCE)) {
         byHttp = true;
         return retry("");
@@ -89,13 +98,14 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
 
   const sendByHttp = async (message) => {
     try {
-      if (unsent) {
+      if (unsent && known) {
         const text = JSON.stringify(unsent);
         unsent = null;
         await post(text, "application/json");
       }
       const text = await post(message, "application/octet-stream");
       if (over) return;
+      known ||= !JSON.parse(text).error;
       onnote("The network lets no WebSocket through: pictures go one by one, which is slower.");
       answered(text);
     } catch (error) {
@@ -107,7 +117,13 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
 
   open();
   return {
-    free: () => ready && !busy,
+    free: () => {
+      if (idle) {
+        idle = false;
+        open();
+      }
+      return ready && !busy;
+    },
     way: () => byHttp ? "http" : "socket",
     // A message: uint32 n, little endian, then a JPEG.
     send(message) {

@@ -31,13 +31,16 @@ from dtn_core.domains.portraits import data_folder
 from dtn_core.errors import UserError
 from dtn_core.transfer import Transferrer
 from dtn_core.ui import endpoints, pictures
-from dtn_core.ui.batch import AT_ONCE, portrayer
+from dtn_core.ui.batch import make_batch_handler
 from dtn_core.ui.translations import Translations
 
 LARGE = 1600
 """Pixels of a large portrait's side."""
 
 JOBS = (1, 2)
+
+IN_FLIGHT = 2
+"""Photos that the page sends at a time."""
 
 
 def portraits(data: Path, n: int, side: int | None = None) -> list[bytes]:
@@ -60,21 +63,21 @@ def _enlarged(data: bytes, side: int) -> bytes:
 def ways(name: str, transferrer: Transferrer, photos: Sequence[bytes]) -> dict[str, Callable[[], int]]:
     """Way → a function that does all photos once, and returns how many held a face."""
     urls = [pictures.data_url(photo, "image/jpeg") for photo in photos]
-    portray = portrayer(Translations(transferrer, ("heads",), Transferrer.from_checkpoint, None))
+    redraw = make_batch_handler(Translations(transferrer, ("heads",), Transferrer.from_checkpoint, None))
 
     def naive() -> int:
         made = [endpoints.emojified(transferrer(pictures.decode(url)), transferrer) for url in urls]
         return sum(bool(one["faces"]) for one in made)
 
     def page() -> int:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            made = list(pool.map(lambda url: portray({"photo": url, "style": "", "kind": "drawn"}), urls))
+        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+            made = list(pool.map(lambda url: redraw({"photo": url, "style": "", "kind": "drawn"}), urls))
         return sum(bool(one["faces"]) for one in made)
 
     def command(jobs: int) -> Callable[[], int]:
         return lambda: _command(name, photos, jobs)
 
-    return {"naive": naive, f"page, {AT_ONCE} at a time": page} | {
+    return {"naive": naive, f"page, {IN_FLIGHT} at a time": page} | {
         f"emojify --jobs {jobs}": command(jobs) for jobs in JOBS
     }
 

@@ -44,11 +44,11 @@ from dtn_core.errors import UserError
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import lay, stickers
 from dtn_core.images import to_images, to_tensor
-from dtn_core.live import wire
+from dtn_core.live import protocol
 from dtn_core.live.motion import Mover
+from dtn_core.live.protocol import Protocol
 from dtn_core.live.session import Session
 from dtn_core.live.tracks import Track
-from dtn_core.live.wire import Wire
 from dtn_core.transfer import Transferrer
 from dtn_core.types import Box, Face, TransferredFace
 from dtn_core.weights import dlib_model_path
@@ -89,7 +89,7 @@ def clocked(spent: dict[str, float]) -> Iterator[None]:
 
     with ExitStack() as stack:
         for owner, name, stage in (
-            (wire, "decode", "decode"),
+            (protocol, "decode", "decode"),
             (Track, "follow", "follow"),
             (Mover, "__call__", "motion"),
             (Session, "_look", "identity"),
@@ -100,7 +100,7 @@ def clocked(spent: dict[str, float]) -> Iterator[None]:
 
 def live(transferrer: Transferrer, frames: Sequence[bytes]) -> dict[str, float]:
     """Mean milliseconds by stage over a sequence, from the first avatars on."""
-    session = Wire(Session(transferrer))
+    session = Protocol(Session(transferrer))
     warm = FPS
     spent: dict[str, float] = defaultdict(float)
     total = 0.0
@@ -137,7 +137,7 @@ def naive(transferrer: Transferrer) -> Callable[[bytes], dict[str, float]]:
         def lap() -> None:
             times.append(perf_counter())
 
-        frame = wire.decode(jpeg)
+        frame = protocol.decode(jpeg)
         lap()
         boxes, _ = mtcnn.detect(frame)
         lap()
@@ -189,7 +189,7 @@ def compare(transferrer: Transferrer, faces: int, seconds: float, runs: int) -> 
 
 def memory(transferrer: Transferrer, frames: int) -> dict[str, Any]:
     """Megabytes held after the first tenth of so many frames, and after the last."""
-    session = Wire(Session(transferrer))
+    session = Protocol(Session(transferrer))
     sequence = jpegs(1, 10)
     there_and_back = itertools.cycle(sequence + sequence[::-1])
     warm = None

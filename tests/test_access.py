@@ -6,6 +6,7 @@ import base64
 import http.client
 import io
 import json
+import re
 import time
 import zipfile
 from contextlib import contextmanager
@@ -294,6 +295,59 @@ def test_an_upload_is_its_owners_alone(everything):
     assert not list((runs_of(everything) / "feature-cache").glob("*"))
 
 
+def downloaded(who, run, chosen):
+    """The files of a run's checkpoint, downloaded as a zip: name → text of JSON and Markdown files."""
+    path = json.loads(who.press("zip", run, chosen))["data"][0]["path"]
+    with zipfile.ZipFile(io.BytesIO(who.http.get(f"/gradio_api/file={path}").content)) as file:
+        names = [name for name in file.namelist() if name.endswith((".json", ".md"))]
+        return {name.rpartition("/")[2]: file.read(name).decode() for name in names}
+
+
+def evidence_of(who, key):
+    """Everything that the tab *Evidence* answers about a checkpoint, as text."""
+    (opened,) = [h for h in who.handlers if h["backend_fn"] and ("evidence", "select") in targets_of(who, h)]
+    who.run(opened, "emoji", "")  # brings the list up to date
+    (show,) = [h for h in who.find("evidence-chosen", "select") if len(h["outputs"]) == 3]
+    answer = who.run(show, key, "")
+    links = re.findall(r"base64,([\w+/=]+)", answer)
+    return answer + "".join(base64.b64decode(link).decode() for link in links)
+
+
+def targets_of(who, handler):
+    return [(who.parts.get(part, {}).get("id"), event) for part, event in handler["targets"]]
+
+
+def told_of_a_run(server, who):
+    """(files of the zip, everything in Evidence) of a new run whose config.json holds paths of the server."""
+    name = started(who.form("start", preset="digits-tiny"))
+    assert ended(server, name) == "done"
+    path = runs_of(server) / name / "export" / "config.json"
+    values = json.loads(path.read_text())
+    values["trained"] |= {"encoder": f"{server.home}/my pictures/f", "data": f"pictures of {server.home}/s"}
+    path.write_text(json.dumps(values))
+    answers = downloaded(who, name, "step 8, final"), evidence_of(who, f"{name}/export")
+    deed(who, "delete", name)
+    return answers
+
+
+def test_zips_and_evidence_hold_no_path_of_the_server(everything):
+    files, evidence = told_of_a_run(everything, Caller(everything.url))
+    trained = json.loads(files["config.json"])["trained"]
+    assert (trained["encoder"], trained["data"], trained["step"]) == ("f", "pictures of s", 8)
+    assert "README.md" in files
+    assert "pictures of s" in evidence
+    for answer in (*files.values(), evidence):
+        assert "my pictures" not in answer
+        assert str(everything.home) not in answer
+        assert str(ROOT) not in answer
+
+
+def test_viewers_who_may_name_paths_see_them(trusted):
+    files, evidence = told_of_a_run(trusted, Caller(trusted.url, account=("ann", "a")))
+    assert str(trusted.home) in files["config.json"]
+    assert str(trusted.home) in evidence
+
+
 def test_no_file_of_the_server_passes_for_an_upload(everything):
     bob = Caller(everything.url)
     (handler,) = [h for h in bob.find("train-upload-s", "upload") if len(h["inputs"]) == 1]
@@ -330,6 +384,15 @@ def test_named_paths_are_allowed_where_they_were_switched_on():
     for training in (None, "tiny", "off"):
         assert AccessPolicy(True, training, paths=True).viewer(False, "session:x", "a").paths is False
     assert AccessPolicy(True, "all").viewer(False, "session:x", "a").paths is False
+
+
+def test_suites_are_for_viewers_who_may_train(local):
+    stranger = Caller(local.url, **PROXY)
+    assert "turned off" in stranger.call("evidence-run", "click", "digits-tiny", "digits")
+    me = Caller(local.url)
+    assert "turned off" not in me.call("evidence-run", "click", "digits-tiny", "digits")
+    me.call("evidence-cancel", "click")
+    me.call("evidence-cancel", "click")
 
 
 def test_suites_of_the_servers_data_are_not_for_strangers(everything):

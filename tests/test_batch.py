@@ -22,22 +22,22 @@ def translations(drawing):
 
 
 @pytest.fixture
-def portray(translations):
-    call = batch.portrayer(translations)
+def redraw(translations):
+    call = batch.make_batch_handler(translations)
     return lambda photo, kind="drawn", style="": call({"photo": photo, "kind": kind, "style": style})
 
 
 @pytest.fixture
 def pack(translations):
-    return batch.packer(translations)
+    return batch.make_pack_handler(translations)
 
 
 def opened(answer):
     return zipfile.ZipFile(io.BytesIO(base64.b64decode(answer["url"].partition(",")[2])))
 
 
-def test_a_face_comes_with_all_that_the_editor_needs(portray, drawing, hopper):
-    answer = portray(pictures.encode(hopper, exact=True))
+def test_a_face_comes_with_all_that_the_editor_needs(redraw, drawing, hopper):
+    answer = redraw(pictures.encode(hopper, exact=True))
     (here,) = drawing(hopper, kind="drawn").faces
     (face,) = answer["faces"]
     assert answer["notes"] == []
@@ -48,17 +48,17 @@ def test_a_face_comes_with_all_that_the_editor_needs(portray, drawing, hopper):
     json.dumps(answer)
 
 
-def test_faces_go_from_left_to_right(portray, drawing, hopper, astronaut):
+def test_faces_go_from_left_to_right(redraw, drawing, hopper, astronaut):
     both = np.concatenate([astronaut, hopper[:512]], axis=1)
-    answer = portray(pictures.encode(both, exact=True))
+    answer = redraw(pictures.encode(both, exact=True))
     assert [face["svg"] for face in answer["faces"]] == [face.avatar.svg() for face in drawing(both).faces]
 
 
-def test_painted_where_that_is_chosen_or_nothing_else_is_there(portray, tiny, drawing, hopper):
+def test_painted_where_that_is_chosen_or_nothing_else_is_there(redraw, tiny, drawing, hopper):
     url = pictures.encode(hopper, exact=True)
-    only_paints = batch.portrayer(Translations(tiny, ("heads",), None, None))
+    only_paints = batch.make_batch_handler(Translations(tiny, ("heads",), None, None))
     for answer, transferrer in (
-        (portray(url, "painted"), drawing),
+        (redraw(url, "painted"), drawing),
         (only_paints({"photo": url, "style": "", "kind": "drawn"}), tiny),
     ):
         (face,) = answer["faces"]
@@ -67,14 +67,14 @@ def test_painted_where_that_is_chosen_or_nothing_else_is_there(portray, tiny, dr
         assert (np.asarray(painted) == transferrer(hopper, kind="painted").faces[0].image).all()
 
 
-def test_drawn_where_nothing_is_painted(portray, hopper):
-    (face,) = portray(pictures.encode(hopper, exact=True), "painted", "lorelei")["faces"]
+def test_drawn_where_nothing_is_painted(redraw, hopper):
+    (face,) = redraw(pictures.encode(hopper, exact=True), "painted", "lorelei")["faces"]
     assert face["parameters"]["style"] == "lorelei"
 
 
-def test_notes_say_why_there_is_no_emoji(portray, noise, dark):
-    assert portray(pictures.encode(noise)) == {"faces": [], "notes": [html.NO_FACE]}
-    answer = portray(pictures.encode(dark, exact=True))
+def test_notes_say_why_there_is_no_emoji(redraw, noise, dark):
+    assert redraw(pictures.encode(noise)) == {"faces": [], "notes": [html.NO_FACE]}
+    answer = redraw(pictures.encode(dark, exact=True))
     assert answer["faces"] == []
     assert "too dark" in answer["notes"][0]
 
@@ -87,13 +87,13 @@ def test_notes_say_why_there_is_no_emoji(portray, noise, dark):
         ({"photo": None, "style": ""}, "No picture was given"),
         ({"style": "../etc", "photo": ""}, "checkpoint is gone"),
         ({}, "No picture was given"),
-        (None, "An object is wanted"),
-        ([1], "An object is wanted"),
-        ("x", "An object is wanted"),
+        (None, "must be an object"),
+        ([1], "must be an object"),
+        ("x", "must be an object"),
     ],
 )
 def test_bad_photos_are_one_line(translations, request_, words):
-    (error,) = batch.portrayer(translations)(request_).values()
+    (error,) = batch.make_batch_handler(translations)(request_).values()
     assert words in error
     assert len(error.splitlines()) == 1
 
@@ -128,15 +128,15 @@ LARGE = pictures.encode(np.zeros((300, 300, 4), np.uint8))
     [
         ([], "1 to 1000 emoji"),
         ([{"name": "a", "parameters": AVATAR}] * 1001, "1 to 1000 emoji"),
-        (None, "A list of emoji"),
-        ([None], "A list of emoji"),
+        (None, "Emoji must be a list"),
+        ([None], "Emoji must be a list"),
         ([{"name": "a", "parameters": {"style": "nobody"}}], "can't be drawn"),
         ([{"name": "a", "parameters": {**AVATAR, "colours": {"skin": '"><script>'}}}], "#rrggbb"),
         ([{"name": "a", "parameters": "x"}], "an object"),
-        ([{"name": "a", "png": "data:image/png;base64,aGVsbG8=", "style": ""}], "did not arrive whole"),
-        ([{"name": "a", "png": 5, "style": ""}], "did not arrive whole"),
-        ([{"name": "a", "png": LARGE, "style": ""}], "did not arrive whole"),
-        ([{"name": "a", "style": ""}], "did not arrive whole"),
+        ([{"name": "a", "png": "data:image/png;base64,aGVsbG8=", "style": ""}], "is damaged or too large"),
+        ([{"name": "a", "png": 5, "style": ""}], "is damaged or too large"),
+        ([{"name": "a", "png": LARGE, "style": ""}], "is damaged or too large"),
+        ([{"name": "a", "style": ""}], "is damaged or too large"),
         ([{"name": "a", "png": pictures.encode(np.zeros((8, 8, 4), np.uint8)), "style": "?"}], "is gone"),
     ],
 )

@@ -157,7 +157,7 @@ def test_cancel_asks_once_then_ends(running):
     assert running.progress().line == "It stops after this step."
     running._process.code = 130
     now = running.progress()
-    assert (now.state, now.line) == ("cancelled", "Cancelled. Run it again, and it goes on where it was.")
+    assert (now.state, now.line) == ("cancelled", "Cancelled. Run it again to resume.")
     running.cancel()
     assert running._process.signals == [suites.signal.SIGINT]
 

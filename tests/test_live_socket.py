@@ -18,8 +18,8 @@ from dtn_core.ui.live_socket import Live
 from dtn_core.ui.translations import Translations
 
 sys.path.insert(0, str(Path(__file__).parent / "live"))
+from test_protocol import jpeg, message
 from test_session import framed
-from test_wire import jpeg, message
 
 NAME = "0123456789abcdef"
 
@@ -29,9 +29,16 @@ def live(drawing):
     return Live(Translations(drawing, ("heads",), Transferrer.from_checkpoint, None))
 
 
+def forget(live):
+    """End all sessions over HTTP."""
+    for session in live._http_sessions.values():
+        live._places.release(session.viewer)
+    live._http_sessions.clear()
+
+
 @pytest.fixture
 def client(live):
-    live._by_name.clear()
+    forget(live)
     return TestClient(Starlette(routes=live.routes()))
 
 
@@ -61,7 +68,7 @@ def test_nonsense_is_answered_and_the_socket_lives_on(client, astronaut):
         for send in (
             lambda: socket.send_bytes(b""),
             lambda: socket.send_bytes(b"\x00" * 5000),
-            lambda: socket.send_bytes(b"\x00" * (live_socket.LARGEST + 10)),
+            lambda: socket.send_bytes(b"\x00" * (live_socket.MAX_MESSAGE + 10)),
             lambda: socket.send_text("{"),
             lambda: socket.send_text('{"style": "../../etc"}'),
             lambda: socket.send_text('{"edits": {"1": {"parameters": {"style": "avataaars", "variants": 3}}}}'),
@@ -88,7 +95,7 @@ def test_without_a_socket_the_same_by_post(client, live, astronaut):
         return client.post(f"/live/frame?session={NAME}", content=message(n, framed(astronaut))).json()
 
     until_drawn(answer)
-    assert list(live._by_name) == [NAME]
+    assert list(live._http_sessions) == [NAME]
     sent = client.post(f"/live/frame?session={NAME}", json={"anew": True})
     assert sent.json() == {}
     assert "error" in client.post(f"/live/frame?session={NAME}", json={"edits": 3}).json()
@@ -100,45 +107,45 @@ def test_a_session_has_a_plain_name(client, name):
 
 
 def test_huge_bodies_are_cut_off(client):
-    body = struct.pack("<I", 1) + b"x" * (live_socket.LARGEST + 1)
+    body = struct.pack("<I", 1) + b"x" * (live_socket.MAX_MESSAGE + 1)
     assert client.post(f"/live/frame?session={NAME}", content=body).status_code == 413
 
 
 def test_full_is_full_and_idle_sessions_make_room(client, live, monkeypatch, astronaut):
-    monkeypatch.setattr(live_socket, "MOST", 1)
+    monkeypatch.setattr(live._places, "total", 1)
     body = struct.pack("<I", 1) + jpeg(framed(astronaut))
     assert client.post(f"/live/frame?session={NAME}", content=body).status_code == 200
     other = "f" * 16
     assert client.post(f"/live/frame?session={other}", content=body).status_code == 503
     with client.websocket_connect("/live/ws") as socket:
         assert json.loads(socket.receive_text())["error"] == live_socket.BUSY
-    monkeypatch.setattr(live_socket, "IDLE", 0.0)
+    monkeypatch.setattr(live_socket, "HTTP_TIMEOUT", 0.0)
     assert client.post(f"/live/frame?session={other}", content=body).status_code == 200
 
 
 def test_idle_sessions_are_forgotten_though_nobody_comes(live, monkeypatch, astronaut):
-    monkeypatch.setattr(live_socket, "IDLE", 0.2)
+    monkeypatch.setattr(live_socket, "HTTP_TIMEOUT", 0.2)
     body = struct.pack("<I", 1) + jpeg(framed(astronaut))
 
     async def come_and_go():
         transport = httpx.ASGITransport(Starlette(routes=live.routes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             assert (await client.post(f"/live/frame?session={NAME}", content=body)).status_code == 200
-        assert list(live._by_name) == [NAME]
+        assert list(live._http_sessions) == [NAME]
         for _ in range(100):
             await asyncio.sleep(0.05)
-            if not live._by_name:
+            if not live._http_sessions:
                 return
         raise AssertionError("it is remembered")
 
-    live._by_name.clear()
+    forget(live)
     asyncio.run(come_and_go())
 
 
 def test_a_closed_socket_makes_room(client, live):
-    before = live._open
+    before = live._places.count()
     with client.websocket_connect("/live/ws") as socket:
         socket.send_text("{")
         socket.receive_json()
-        assert live._open == before + 1
-    assert live._open == before
+        assert live._places.count() == before + 1
+    assert live._places.count() == before

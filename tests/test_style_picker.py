@@ -63,7 +63,7 @@ def test_one_face_in_every_style_and_a_shared_f_runs_once(shipped, hopper, monke
         shipped.get(key)  # or f would run for loading too
     seen, forward = [], AttributeEncoder.forward
     monkeypatch.setattr(AttributeEncoder, "forward", lambda f, x: seen.append(f) or forward(f, x))
-    made = styles.own(shipped, pictures.encode(hopper, exact=True), False)
+    made = styles.own_thumbnails(shipped, pictures.encode(hopper, exact=True), False)
     assert len(seen) == 4  # for the three drawn styles, in even light too; for Cartoon Set; and for screen prints
     assert list(made) == list(styles.offered(shipped))
     monkeypatch.undo()
@@ -80,23 +80,25 @@ def test_the_largest_face_counts_and_mirrors(shipped, hopper, astronaut):
     small: Image = np.ascontiguousarray(hopper[::2, ::2])
     both = np.zeros((512, 512 + small.shape[1], 3), np.uint8)
     both[:, :512], both[: small.shape[0], 512:] = astronaut, small
-    one = styles.own(shipped, pictures.encode(both, exact=True), False)[""]
+    one = styles.own_thumbnails(shipped, pictures.encode(both, exact=True), False)[""]
     (face,) = shipped.first(both, kind="drawn", max_faces=1).faces
     assert content(one).decode() == face.avatar.svg()
-    mirrored = styles.own(shipped, pictures.encode(both, exact=True), True)[""]
+    mirrored = styles.own_thumbnails(shipped, pictures.encode(both, exact=True), True)[""]
     (face,) = shipped.first(both, kind="drawn", max_faces=1, mirror=True).faces
     assert content(mirrored).decode() == face.avatar.svg()
 
 
 def test_without_a_face_there_is_nothing(shipped, noise, dark):
     for photo in (noise, dark):
-        assert styles.own(shipped, pictures.encode(photo, exact=True), False) == {}
+        assert styles.own_thumbnails(shipped, pictures.encode(photo, exact=True), False) == {}
     with pytest.raises(UserError):
-        styles.own(shipped, "data:image/png;base64,AAAA", False)
+        styles.own_thumbnails(shipped, "data:image/png;base64,AAAA", False)
 
 
 def test_what_only_paints_has_a_thumbnail_too(tiny, hopper):
-    made = styles.own(Translations(tiny, ("heads",), Transferrer.from_checkpoint, None), pictures.encode(hopper), False)
+    made = styles.own_thumbnails(
+        Translations(tiny, ("heads",), Transferrer.from_checkpoint, None), pictures.encode(hopper), False
+    )
     assert made[""].startswith("data:image/webp")
 
 

@@ -288,7 +288,7 @@ def test_a_card_that_is_there_is_kept(made, tmp_path):
     shutil.copytree(made / "00001-folders-cpu" / "export", source)
     (source / "README.md").write_text("My own.")
     (source / "secret.txt").write_text("not part of a checkpoint")
-    with zipfile.ZipFile(io.BytesIO(exports.zipped(source, "Another."))) as file:
+    with zipfile.ZipFile(io.BytesIO(exports.zip_checkpoint(source, "Another."))) as file:
         assert file.read("export/README.md") == b"My own."
         assert "export/secret.txt" not in file.namelist()
 

@@ -13,6 +13,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from dtn_core.transfer import Transferrer
 from dtn_core.ui import video_socket
+from dtn_core.ui.access.policy import Viewer
+from dtn_core.ui.access.rate_limits import BUSY
 from dtn_core.ui.translations import Translations
 from dtn_core.ui.video_socket import Videos
 
@@ -54,7 +56,7 @@ def talk(socket, data, wanted=WANTED, give=lambda data, offset, length: data[off
 
 
 def test_a_video_goes_through(client, clip, monkeypatch):
-    monkeypatch.setattr(video_socket, "OFTEN", 0)
+    monkeypatch.setattr(video_socket, "REPORT_INTERVAL", 0)
     monkeypatch.setattr(video_socket, "BLOCK", 4096)
     with client.websocket_connect("/live/video") as socket:
         made, said = talk(socket, clip)
@@ -105,14 +107,14 @@ def test_garbage(client, clip):
     for text in ("[", "3", "null"):
         with client.websocket_connect("/live/video") as socket:
             socket.send_text(text)
-            assert "an object" in socket.receive_json()["error"]
+            assert "must be an object" in socket.receive_json()["error"]
     with client.websocket_connect("/live/video") as socket:
         _, said = talk(socket, video([np.zeros((64, 64, 3), np.uint8)] * 3, sound=None))
         assert "no face found" in said[-1]["error"]
 
 
 def test_a_page_that_leaves_frees_its_place(client, clip, videos, hopper, monkeypatch):
-    monkeypatch.setattr(video_socket, "OFTEN", 0)
+    monkeypatch.setattr(video_socket, "REPORT_INTERVAL", 0)
     long = video(list(moved(hopper, 25)) * 20, sound=None)
     with client.websocket_connect("/live/video") as socket:
         socket.send_text(json.dumps({**WANTED, "size": len(long)}))
@@ -120,18 +122,101 @@ def test_a_page_that_leaves_frees_its_place(client, clip, videos, hopper, monkey
             if "read" in values:
                 offset, length = values["read"]
                 socket.send_bytes(long[offset : offset + length])
-    deadline = time.monotonic() + 30
-    while videos._waiting and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert videos._waiting == 0
+    until_count(videos, 0)
     with client.websocket_connect("/live/video") as socket:
         assert "done" in talk(socket, clip)[1][-1]
 
 
-def test_too_many(client, clip, monkeypatch):
-    monkeypatch.setattr(video_socket, "WAITING", 0)
+def remote(address):
+    return Viewer(f"session:{address}", "off", paths=False, address=address)
+
+
+@pytest.fixture
+def viewers(monkeypatch):
+    """Whose sockets the next ones are, in order."""
+    queue = []
+    monkeypatch.setattr(video_socket, "caller", lambda: queue.pop(0))
+    return queue
+
+
+def begin(socket, data, wanted=WANTED):
+    """Ask for a video; return the server's first message."""
+    socket.send_text(json.dumps({**wanted, "size": len(data)}))
+    return socket.receive_json()
+
+
+def until_count(videos, count):
+    """Wait until so many videos are in work or waiting."""
+    deadline = time.monotonic() + 60
+    while videos._queue.count() != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_full_queue_refuses_further_videos(client, clip, videos, monkeypatch):
+    monkeypatch.setattr(videos._queue._places, "total", 0)
     with client.websocket_connect("/live/video") as socket:
-        assert socket.receive_json() == {"error": video_socket.BUSY}
+        assert begin(socket, clip) == {"error": BUSY}
+
+
+def test_stalled_remote_videos_do_not_block_the_local_viewer(client, clip, videos, viewers):
+    viewers += [remote("a"), remote("b"), Viewer()]
+    with (
+        client.websocket_connect("/live/video") as first,
+        client.websocket_connect("/live/video") as second,
+        client.websocket_connect("/live/video") as local,
+    ):
+        assert "read" in begin(first, clip)
+        assert "read" in begin(second, clip)
+        assert "done" in talk(local, clip)[1][-1]
+    until_count(videos, 0)
+
+
+def test_a_slow_video_ends_while_others_wait(client, clip, videos, viewers, monkeypatch):
+    monkeypatch.setattr(video_socket, "STALL_ALLOWANCE", 0.2)
+    monkeypatch.setattr(video_socket, "STALL_CHECK", 0.02)
+    monkeypatch.setattr(videos._queue, "_limit", 1)
+    viewers += [remote("a"), remote("b")]
+    with client.websocket_connect("/live/video") as slow, client.websocket_connect("/live/video") as other:
+        assert "read" in begin(slow, clip)
+        messages = talk(other, clip)[1]
+        assert slow.receive_json() == {"error": video_socket.TOO_SLOW}
+    assert messages[0] == {"waiting": True}
+    assert "done" in messages[-1]
+    until_count(videos, 0)
+
+
+def test_a_page_that_stalls_loses_its_place_though_nobody_waits(client, clip, videos, monkeypatch):
+    monkeypatch.setattr(video_socket, "STALL_TIMEOUT", 0.2)
+    monkeypatch.setattr(video_socket, "STALL_CHECK", 0.02)
+    with client.websocket_connect("/live/video") as socket:
+        assert "read" in begin(socket, clip)
+        until_count(videos, 0)
+
+
+def test_one_address_has_one_video_in_work(client, clip, videos, viewers):
+    viewers += [remote("a"), remote("a"), remote("b")]
+    with (
+        client.websocket_connect("/live/video") as first,
+        client.websocket_connect("/live/video") as second,
+        client.websocket_connect("/live/video") as other,
+    ):
+        assert "read" in begin(first, clip)
+        assert begin(second, clip) == {"waiting": True}
+        assert "done" in talk(other, clip)[1][-1]
+        first.close()
+        assert "read" in second.receive_json()
+    until_count(videos, 0)
+
+
+def test_a_page_that_leaves_while_it_waits_gives_its_place_back(client, clip, videos, viewers):
+    viewers += [remote("a"), remote("a")]
+    with client.websocket_connect("/live/video") as first:
+        assert "read" in begin(first, clip)
+        with client.websocket_connect("/live/video") as second:
+            assert begin(second, clip) == {"waiting": True}
+            until_count(videos, 2)
+        until_count(videos, 1)
 
 
 def test_pages_of_other_sites_are_refused(client):

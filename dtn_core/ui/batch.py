@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
-from threading import Semaphore
 from typing import Any
 
 import gradio as gr
@@ -18,81 +17,81 @@ from ..errors import UserError
 from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
-from .access.rate_limits import BUSY
-from .editor import answering, described
+from .access.admission import ServerFunctions, check_cancelled
+from .editor import avatar_payload, errors_as_json
 from .gradio_internals import ALONGSIDE
 from .translations import Translations, style_of
 
 MAX_PICTURES = 200
-"""So many are done at once: a viewer shares the machine with others."""
+"""Photos on one sheet, since viewers share the machine."""
 
 MAX_PACKED = 1000
-"""So many emoji go into one zip."""
-
-AT_ONCE = 2
-"""So many pictures are done at a time, of all viewers."""
-
-WAITING = 8
-"""So many pictures wait; more are told that the app is busy. Each holds a thread, and there are forty for all pages."""
+"""Emoji in one zip."""
 
 PAINTED_SIDE = 256
 """Longest side of a painted emoji in pixels."""
 
 
-def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
-    """Fill the mode, inside a gr.Tab. chosen, kind: what is chosen above the modes."""
+def fill(
+    translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio, functions: ServerFunctions
+) -> None:
+    """Fill the mode, inside a gr.Tab.
+
+    Args:
+        translations: what a photo can be redrawn with.
+        chosen: the translation that is selected above the modes.
+        kind: drawn or painted, as selected there.
+        functions: the queues through which the page calls the server functions.
+    """
     template = (pictures.ASSETS / "batch.html").read_text("utf-8").replace("{{max}}", str(MAX_PICTURES))
     script = pictures.scripts("files", "zip", "batch").replace("MAX_PICTURES", str(MAX_PICTURES))
     sheet = gr.HTML(
         ["", "drawn"], html_template=template, js_on_load=script, apply_default_css=False, elem_id="batch",
-        server_functions=[portrayer(translations), packer(translations)],
+        server_functions=[
+            functions.pictures(make_batch_handler(translations)), functions.archives(make_pack_handler(translations)),
+        ],
     )  # fmt: skip
     gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **ALONGSIDE)
 
 
-def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
-    """What the page calls for every picture."""
-    free, places = Semaphore(AT_ONCE), Semaphore(AT_ONCE + WAITING)
+def make_batch_handler(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
+    """Return the server function that the page calls for every photo."""
 
-    @answering
-    def portray(request: dict[str, Any]) -> dict[str, Any]:
-        """photo: a data URL, style: a translation's key, kind → faces, notes."""
+    @errors_as_json
+    def redraw(request: dict[str, Any]) -> dict[str, Any]:
+        """Redraw a photo: photo (a data URL), style (a translation's key), kind → faces, notes."""
         transferrer, frame = translations.get(request.get("style")), pictures.decode(request.get("photo"))
-        wanted = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
-        if not places.acquire(blocking=False):
-            raise UserError(BUSY)
-        try:
-            with free:
-                result = transferrer(frame, kind=wanted, compose=False)
-        finally:
-            places.release()
-        seen = (*result.faces, *result.refused)
-        notes = list(dict.fromkeys(face.note for face in seen if face.note)) if seen else [html.NO_FACE]
+        kind = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
+        check_cancelled()
+        result = transferrer(frame, kind=kind, compose=False)
+        faces = (*result.faces, *result.refused)
+        notes = list(dict.fromkeys(face.note for face in faces if face.note)) if faces else [html.NO_FACE]
         return {"faces": [describe(face) for face in result.faces], "notes": notes}
 
-    return portray
+    return redraw
 
 
 def describe(face: TransferredFace) -> dict[str, Any]:
-    """A face as the page keeps it: drawn as the editor takes it, or painted."""
+    """Return a face as the page keeps it: an avatar as for the editor, or a painted picture."""
     if face.avatar is None:
         return {"parameters": None, "png": pictures.encode(face.picture(), max_side=None)}
-    return described(face.avatar)
+    return avatar_payload(face.avatar)
 
 
-def packer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
-    """What the page calls for the zip."""
+def make_pack_handler(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:
+    """Return the server function that the page calls for a zip of all emoji."""
 
-    @answering
+    @errors_as_json
     def pack(request: dict[str, Any]) -> dict[str, Any]:
-        """emoji (each with name and parameters, or with name, png and style) → url of the zip."""
+        """Zip emoji: emoji (each with name and parameters, or with name, png and style) → url of the zip."""
         emoji = request.get("emoji")
         if not isinstance(emoji, list) or not all(isinstance(one, dict) for one in emoji):
-            raise UserError("a list of emoji is wanted.")
+            raise UserError("emoji must be a list of objects.")
         if not 0 < len(emoji) <= MAX_PACKED:
             raise UserError(f"a zip holds 1 to {MAX_PACKED} emoji. Clear some photos.")
         drawn, painted, styles = [], [], {}
         for one in emoji:
+            check_cancelled()
             name, parameters = str(one.get("name", "emoji")), one.get("parameters")
             if parameters is None:
                 painted.append((name, _painted(one.get("png"))))
@@ -107,11 +106,11 @@ def packer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str,
 
 
 def _painted(url: Any) -> Image:
-    """A painted emoji that comes back from the page as a PNG."""
+    """Decode a painted emoji that the page sends back as a PNG."""
     try:
         with PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2])), formats=["PNG"]) as picture:
             if max(picture.size) <= PAINTED_SIDE:
                 return np.array(picture.convert("RGBA"))
     except (AttributeError, OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):
         pass
-    raise UserError("a painted emoji did not arrive whole. Draw all again.")
+    raise UserError("a painted emoji is damaged or too large. Draw all photos again.")

@@ -19,6 +19,7 @@ from ..live import session
 from ..transfer import Transferrer
 from ..types import Kind, Result
 from . import batch, editor, endpoints, html, live, pictures, styles, video
+from .access.admission import ServerFunctions
 from .gradio_internals import ALONGSIDE, radio, show_when_opened
 from .translations import Translations, dropdown, style_of
 
@@ -40,20 +41,21 @@ def warm_up(transferrer: Transferrer) -> None:
 
 def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image]:
     """Fill the tab, inside a gr.Tab. Returns the list of translations, and the webcam."""
+    functions = ServerFunctions()
     with gr.Row(elem_id="choices"):
         chosen = dropdown(translations, "Checkpoint", always=False, elem_id="translation")
-        styles.picker(translations, chosen)
+        styles.picker(translations, chosen, functions)
         kind = radio(
             [value for _, value in KINDS], choices=kinds(translations.first), value="drawn", label="Drawn or painted",
             show_label=False, container=False, elem_id="kind",
         )  # fmt: skip
     with gr.Tabs(elem_classes="modes"):
         with gr.Tab("Photo", id="photo") as photo:
-            _photo(translations, chosen, kind)
+            _photo(translations, chosen, kind, functions)
         with gr.Tab("Live webcam", id="live") as live_tab:
             camera = live.fill(translations, chosen, kind)
         with gr.Tab("Many photos", id="many") as many:
-            batch.fill(translations, chosen, kind)
+            batch.fill(translations, chosen, kind, functions)
         with gr.Tab("Video", id="video") as film:
             video.fill(chosen, kind)
     show_when_opened(live_tab, camera)
@@ -86,7 +88,9 @@ def credit(transferrer: Transferrer) -> str:
     return SHOWN[style].credit if style in SHOWN else ""
 
 
-def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> None:
+def _photo(
+    translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio, functions: ServerFunctions
+) -> None:
     script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
@@ -94,7 +98,7 @@ def _photo(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: g
             mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
         with gr.Column(scale=7, min_width=320):
             steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")
-            avatars = editor.editor()
+            avatars = editor.editor(functions)
             with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
                 with gr.Tab("Compare"):
                     compare = gr.HTML(elem_id="compare", apply_default_css=False)

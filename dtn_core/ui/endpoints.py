@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..transfer import DigitResult, DigitTransferrer, Transferrer
 from ..types import Image, Kind, RefusedFace, Result, TransferredFace
 from . import pictures
+from .access.admission import check_pixels
 from .catalogue import StyleInfo, style_info
 from .translations import Translations
 
@@ -184,7 +185,11 @@ def digits(translations: Translations[DigitTransferrer]) -> None:
 def redraw(
     translations: Translations[Transferrer], photo: Image, style: str, kind: str, size: int, mirror: bool = False
 ) -> tuple[Result, Transferrer]:
-    """What ``/emojify`` does; see there. Raises UserError with one line."""
+    """Redraw a photo as ``/emojify`` documents it.
+
+    Raises:
+        UserError: for an unknown style or kind, and where all faces together would have too many pixels.
+    """
     first, *others = (key for _, key in translations.choices())
     names = {translations.first.checkpoint.name: first, **{key: key for key in others}}
     if style and style not in list(names):
@@ -193,8 +198,10 @@ def redraw(
         raise UserError("kind is drawn or painted.")
     transferrer = translations.get(style and names[style])
     check_size(size)
-    wanted: Kind | Literal["both"] = "both" if kind == "drawn" else "painted"
-    return transferrer(photo, mirror=mirror, kind=wanted), transferrer
+    kinds: Kind | Literal["both"] = "both" if kind == "drawn" else "painted"
+    result = transferrer(photo, mirror=mirror, kind=kinds)
+    check_pixels(len(result.faces), size)
+    return result, transferrer
 
 
 def emojified(result: Result, transferrer: Transferrer, size: int = 512) -> Emojified:

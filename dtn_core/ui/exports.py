@@ -13,6 +13,7 @@ from ..avatars.export import Format, export
 from ..avatars.parameters import Parameters
 from ..domains.styles import STYLES
 from ..types import Image
+from .access.admission import check_cancelled
 
 CREDITS = "CREDITS.txt"
 
@@ -24,11 +25,17 @@ def archive(
     painted: Sequence[tuple[str, Image]] = (),
     credits: Sequence[str] = (),
 ) -> bytes:
-    """A zip of avatars, one file a format, and of painted emoji as PNG; CREDITS.txt names the artists and their terms.
+    """Write a zip of avatars and painted emoji, with a CREDITS.txt that names the artists and their terms.
 
-    avatars: (name, parameters); the name is made a safe file name, and numbered where it is there already. size: of the
-    PNGs of avatars, in pixels. painted: (name, (S, S, 4) RGBA). credits: of the painted ones.
-    Raises UserError for a size outside `engine.SIZES`.
+    Args:
+        avatars: (name, parameters); a name is turned into a safe file name, and numbered where it is not unique.
+        formats: files of each avatar.
+        size: of the avatars' PNGs, in pixels.
+        painted: (name, (S, S, 4) RGBA), each written as PNG.
+        credits: lines for the painted emoji.
+
+    Raises:
+        UserError: for a size outside `engine.SIZES`.
     """
     taken: set[str] = set()
     buffer = io.BytesIO()
@@ -36,9 +43,11 @@ def archive(
         for name, parameters in avatars:
             stem = _stem(name, taken)
             for format in formats:
-                packed = zipfile.ZIP_STORED if format in ("png", "webp") else zipfile.ZIP_DEFLATED
-                pack.writestr(f"{stem}.{format}", export(parameters, format, size), packed)
+                check_cancelled()
+                compression = zipfile.ZIP_STORED if format in ("png", "webp") else zipfile.ZIP_DEFLATED
+                pack.writestr(f"{stem}.{format}", export(parameters, format, size), compression)
         for name, picture in painted:
+            check_cancelled()
             pack.writestr(f"{_stem(name, taken)}.png", _png(picture), zipfile.ZIP_STORED)
         artists = [STYLES[parameters.style].credit for _, parameters in avatars]
         pack.writestr(CREDITS, "".join(f"{credit}\n" for credit in dict.fromkeys([*artists, *credits])))
@@ -46,7 +55,7 @@ def archive(
 
 
 def _stem(name: str, taken: set[str]) -> str:
-    """A file name without its suffix that every system can hold, other than those taken already."""
+    """Return a file name without suffix that is valid on every system and not in `taken`, and add it there."""
     stem = re.sub(r"\.\w{1,5}$", "", re.split(r"[/\\]", name)[-1])
     stem = re.sub(r"[^\w .()-]", "_", stem).strip(" .")[:80].rstrip(" .") or "emoji"
     unique, number = stem, 1

@@ -1,5 +1,7 @@
-"""How live video reaches a page: by a WebSocket beside the app, and by plain HTTP where a proxy lets none through.
-Frames stay in memory; a session is forgotten when its socket closes."""
+"""The transport of live video: a WebSocket beside the app, and plain HTTP where a proxy blocks WebSockets.
+
+Frames stay in memory. A session ends when its socket closes, or when it has been idle for too long.
+"""
 
 from __future__ import annotations
 
@@ -8,130 +10,190 @@ import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..live.background import Background
+from ..live.protocol import MAX_MESSAGE, Protocol
 from ..live.session import Session
-from ..live.wire import LARGEST, Wire
 from ..transfer import Transferrer
-from .access.middleware import is_own_page
+from .access.admission import Places
+from .access.middleware import SOCKETS, caller, is_own_page
+from .access.policy import Viewer
 from .live import page
 from .translations import Translations
 
-MOST = 64
-"""Viewers at a time."""
+MAX_SESSIONS = 64
+"""Live sessions of remote viewers at a time, of all addresses; `middleware.SOCKETS` of one address."""
 
-IDLE = 30.0
-"""Seconds without a frame after which a session over HTTP is forgotten."""
+HTTP_TIMEOUT = 30.0
+"""Seconds without a request after which a session over HTTP ends."""
 
-SLOW = 10.0
-"""Seconds for which a page may take no answer before its socket is closed."""
+SOCKET_TIMEOUT = 60.0
+"""Seconds without a message after which a socket is closed."""
+
+SEND_TIMEOUT = 10.0
+"""Seconds for which a page may not read an answer before its socket is closed."""
+
+IDLE_CLOSE_CODE = 4000
+"""Close code of an idle socket: the page reconnects when it has a frame to send (assets/live-socket.js)."""
 
 BUSY = "Too many people are live here just now. Try again in a minute."
+
+NO_SESSION = "there is no such session. Send a frame first."
 
 _NAME = re.compile(r"[0-9a-zA-Z-]{8,64}")
 
 
+@dataclass
+class HttpSession:
+    """A session over HTTP.
+
+    Attributes:
+        protocol: answers its messages.
+        viewer: who holds its place.
+        last_used: time of its last request, by `time.monotonic`.
+    """
+
+    protocol: Protocol
+    viewer: Viewer
+    last_used: float
+
+
 class Live:
-    """All live viewers of an app. Each has one frame in work at most, and frames are taken in turn, so that all are
-    served alike."""
+    """All live sessions of an app.
+
+    Frames are processed first come, first served; those of the person at this computer have threads of their own.
+    """
 
     def __init__(self, translations: Translations[Transferrer]) -> None:
         self._translations = translations
         self._slow_nets = Background()
-        self._turns = CapacityLimiter(max(1, os.cpu_count() or 1))
-        self._open = 0
-        self._by_name: dict[str, tuple[Wire, float]] = {}
-        self._forgetting: asyncio.TimerHandle | None = None
+        self._threads = CapacityLimiter(max(1, os.cpu_count() or 1))
+        self._local_threads = CapacityLimiter(max(1, os.cpu_count() or 1))
+        self._places = Places(MAX_SESSIONS, SOCKETS)
+        self._http_sessions: dict[str, HttpSession] = {}
+        self._expiry: asyncio.TimerHandle | None = None
 
     def routes(self) -> list[BaseRoute]:
+        """Return the routes to serve beside the app."""
         return [
             WebSocketRoute("/live/ws", self.socket),
             Route("/live/frame", self.frame, methods=["POST"]),
             Route("/live", lambda request: HTMLResponse(page())),
         ]
 
-    def _wire(self) -> Wire:
+    def _new_protocol(self) -> Protocol:
         first = self._translations.first
         first = first if first.draws and not first.sees_pictures else self._pick("emoji")
-        return Wire(Session(first, self._slow_nets, self._pick))
+        return Protocol(Session(first, self._slow_nets, self._pick))
 
     def _pick(self, style: str) -> Transferrer:
-        """A translation by its key, or by the name that the first one has."""
+        """Return a translation by its key, or by the name of the default one."""
         first = self._translations.first
         return first if style == first.checkpoint.name else self._translations.get(style)
 
-    def _forget(self) -> None:
-        """Sessions over HTTP of those who are gone; again later while there are any."""
-        now = time.monotonic()
-        self._by_name = {name: one for name, one in self._by_name.items() if now - one[1] < IDLE}
-        if self._forgetting:
-            self._forgetting.cancel()
-        self._forgetting = asyncio.get_running_loop().call_later(IDLE, self._forget) if self._by_name else None
-
-    def _full(self) -> bool:
-        self._forget()
-        return self._open + len(self._by_name) >= MOST
-
     async def socket(self, socket: WebSocket) -> None:
-        """``/live/ws``."""
+        """Serve ``/live/ws``."""
         if not is_own_page(socket):
             await socket.close(1008)
             return
         await socket.accept()
-        if self._full():
+        self._expire_sessions()
+        viewer = caller()
+        if not self._places.take(viewer):
             await socket.send_json({"error": BUSY})
             await socket.close(1013)
             return
-        self._open += 1
         try:
-            wire = await self._run(self._wire)
-            while (message := await socket.receive())["type"] == "websocket.receive":
-                if (frame := message.get("bytes")) is not None:
-                    answer = await self._run(partial(wire.answer, frame))
-                else:
-                    answer = await self._run(partial(wire.options, message.get("text") or ""))
-                if answer:
-                    await send(socket, answer)
+            await self._serve_socket(socket)
         except WebSocketDisconnect:
             pass
+        except TimeoutError:
+            await socket.close(IDLE_CLOSE_CODE)
         finally:
-            self._open -= 1
+            self._places.release(viewer)
+
+    async def _serve_socket(self, socket: WebSocket) -> None:
+        """Answer messages until the page closes the socket. Raises TimeoutError where the page is idle."""
+        protocol = await self._run(self._new_protocol)
+        while True:
+            with fail_after(SOCKET_TIMEOUT):
+                message = await socket.receive()
+            if message["type"] != "websocket.receive":
+                return
+            if (frame := message.get("bytes")) is not None:
+                answer = await self._run(partial(protocol.answer, frame))
+            else:
+                answer = await self._run(partial(protocol.options, message.get("text") or ""))
+            if answer:
+                await send(socket, answer)
 
     async def frame(self, request: Request) -> Response:
-        """``/live/frame?session=NAME``."""
+        """Serve ``/live/frame?session=NAME``: frames, and options as JSON."""
         name = request.query_params.get("session", "")
         if not is_own_page(request) or not _NAME.fullmatch(name):
             return JSONResponse({"error": "a session has a name of 8 to 64 letters and digits."}, 400)
-        if name not in self._by_name and self._full():
-            return JSONResponse({"error": BUSY}, 503)
         body = b""
         async for chunk in request.stream():
             body += chunk
-            if len(body) > LARGEST:
-                return JSONResponse({"error": f"a frame has at most {LARGEST >> 20} MB."}, 413)
-        wire = self._by_name[name][0] if name in self._by_name else await self._run(self._wire)
-        self._by_name[name] = wire, time.monotonic()
-        if self._forgetting is None:
-            self._forget()
-        if request.headers.get("content-type", "").startswith("application/json"):
-            return JSONResponse(await self._run(partial(wire.options, body.decode("utf-8", "replace"))))
-        return JSONResponse(await self._run(partial(wire.answer, body)))
+            if len(body) > MAX_MESSAGE:
+                return JSONResponse({"error": f"a frame has at most {MAX_MESSAGE >> 20} MB."}, 413)
+        self._expire_sessions()
+        session = self._http_sessions.get(name)
+        is_json = request.headers.get("content-type", "").startswith("application/json")
+        if session is None:
+            return JSONResponse({"error": NO_SESSION}, 404) if is_json else await self._first_frame(name, body)
+        session.last_used = time.monotonic()
+        if is_json:
+            return JSONResponse(await self._run(partial(session.protocol.options, body.decode("utf-8", "replace"))))
+        return JSONResponse(await self._run(partial(session.protocol.answer, body)))
+
+    async def _first_frame(self, name: str, body: bytes) -> Response:
+        """Answer the first frame of a session over HTTP. The session is kept only if the frame is valid."""
+        viewer = caller()
+        if not self._places.take(viewer):
+            return JSONResponse({"error": BUSY}, 503)
+        is_kept = False
+        try:
+            protocol = await self._run(self._new_protocol)
+            answer = await self._run(partial(protocol.answer, body))
+            if "error" not in answer and name not in self._http_sessions:
+                self._http_sessions[name] = HttpSession(protocol, viewer, time.monotonic())
+                is_kept = True
+        finally:
+            if not is_kept:
+                self._places.release(viewer)
+        self._expire_sessions()
+        return JSONResponse(answer)
+
+    def _expire_sessions(self) -> None:
+        """End idle sessions over HTTP, and schedule the next check while there are any left."""
+        now = time.monotonic()
+        for name, session in list(self._http_sessions.items()):
+            if now - session.last_used >= HTTP_TIMEOUT:
+                del self._http_sessions[name]
+                self._places.release(session.viewer)
+        if self._expiry:
+            self._expiry.cancel()
+        loop = asyncio.get_running_loop()
+        self._expiry = loop.call_later(HTTP_TIMEOUT, self._expire_sessions) if self._http_sessions else None
 
     async def _run(self, work: Callable[[], Any]) -> Any:
-        return await to_thread.run_sync(work, limiter=self._turns)
+        limiter = self._local_threads if caller().is_local else self._threads
+        return await to_thread.run_sync(work, limiter=limiter)
 
 
 async def send(socket: WebSocket, answer: dict[str, Any]) -> None:
-    """Raises WebSocketDisconnect if the page is gone, or doesn't take it."""
+    """Send an answer. Raises WebSocketDisconnect if the page is gone, or doesn't read it in time."""
     try:
-        await asyncio.wait_for(socket.send_json(answer), SLOW)
+        await asyncio.wait_for(socket.send_json(answer), SEND_TIMEOUT)
     except (RuntimeError, TimeoutError):  # starlette raises the first where the socket was closed meanwhile
         raise WebSocketDisconnect(1001) from None

@@ -1,4 +1,4 @@
-"""The styles to pick from in *Emojify*: a thumbnail each, of the style's own avatar, then of one's own face."""
+"""The style picker of *Emojify*: a thumbnail of each style, first of a sample avatar, then of the user's own face."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ from ..faces.quality import judge
 from ..transfer import Transferrer
 from ..types import Image
 from . import pictures
+from .access.admission import ServerFunctions, check_cancelled
 from .gradio_internals import ALONGSIDE
 from .translations import EXPERIMENTAL, Translations, style_of
 
 SIDE = 128
-"""Of a painted thumbnail, in pixels; drawn ones are vectors."""
+"""Side of a painted thumbnail in pixels; drawn thumbnails are vectors."""
+
+MAX_SIDE = 1600
+"""Longest side in pixels of the copy of a photo in which the face is searched."""
 
 SAMPLES = {
     "avataaars": Parameters(
@@ -45,54 +49,60 @@ SAMPLES = {
         {"hair": "#724133", "skin": "#edb98a"},
     ),
 }
-"""What a drawn style shows before there is a photo."""
+"""Avatars that drawn styles show before there is a photo."""
 
 
-def picker(translations: Translations[Transferrer], chosen: gr.Dropdown) -> gr.HTML:
-    """A radio group of the translation that the app was started with and of the shipped ones; picking one sets the
-    list of all translations, and the other way round."""
+def picker(translations: Translations[Transferrer], chosen: gr.Dropdown, functions: ServerFunctions) -> gr.HTML:
+    """Create a radio group of the app's own translation and the shipped ones, kept in sync with the full list.
+
+    Args:
+        translations: all translations.
+        chosen: the list of all of them.
+        functions: the queues through which the page calls the server function.
+    """
 
     def thumbnails(photo: Any) -> dict[str, str]:
         try:
-            return own(translations, str(photo["url"]), bool(photo["mirror"]))
-        except (UserError, KeyError, TypeError):  # what is wrong with the photo is said beside it
+            return own_thumbnails(translations, str(photo["url"]), bool(photo["mirror"]))
+        except (UserError, KeyError, TypeError):  # the photo's own component shows the error
             return {}
 
     buttons = "".join(_button(key, *shown, first=not key) for key, shown in offered(translations).items())
     template = f'<div class="styles" role="radiogroup" aria-label="Style">{buttons}</div>'
     script = (pictures.ASSETS / "styles.js").read_text("utf-8")
     group = gr.HTML(
-        "", html_template=template, js_on_load=script, server_functions=[thumbnails], apply_default_css=False,
-        elem_id="styles",
+        "", html_template=template, js_on_load=script, server_functions=[functions.pictures(thumbnails)],
+        apply_default_css=False, elem_id="styles",
     )  # fmt: skip
     group.select(None, group, chosen, js="(key) => key", api_visibility="private", show_progress="hidden")
-    chosen.change(None, chosen, None, js=_tell("styles:chosen", "key", "key"), **ALONGSIDE)
+    chosen.change(None, chosen, None, js=_dispatch("styles:chosen", "key", "key"), **ALONGSIDE)
     return group
 
 
 def follow(shown: Any, photo: gr.HTML, mirror: gr.Checkbox) -> None:
-    """Once a photo is shown (the event of that), the thumbnails become its face."""
-    script = _tell("styles:photo", "url, mirror", "{ url, mirror }")
+    """Update the thumbnails with the face of a photo after `shown`, the event that shows the photo."""
+    script = _dispatch("styles:photo", "url, mirror", "{ url, mirror }")
     shown.then(None, [photo, mirror], None, js=script, api_visibility="private", show_progress="hidden")
 
 
-def _tell(name: str, arguments: str, detail: str) -> str:
+def _dispatch(name: str, arguments: str, detail: str) -> str:
+    """Return JavaScript that dispatches an event on the window."""
     return f"({arguments}) => {{ window.dispatchEvent(new CustomEvent('{name}', {{ detail: {detail} }})); return []; }}"
 
 
 def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str, str]]:
-    """Key → what people call it, its credit, and its picture before there is a photo."""
+    """Return key → (title, credit, sample picture) of every style on offer."""
     first = translations.first.checkpoint
     infos = {name: translations.info(name) for name in translations.shipped() if name != first.name}
     order = list(SHOWN)
     names = sorted(infos, key=lambda name: order.index(style_of(infos[name])) if style_of(infos[name]) else len(order))
     shipped = first.name in translations.shipped()
-    made = {"": _described(style_of(first.info), first.name, shipped)}
-    return made | {name: _described(style_of(infos[name]), name) for name in names}
+    default = {"": _entry(style_of(first.info), first.name, shipped)}
+    return default | {name: _entry(style_of(infos[name]), name) for name in names}
 
 
-def _described(style: str | None, name: str, shipped: bool = True) -> tuple[str, str, str]:
-    """See `offered`; what isn't shipped goes by its own name."""
+def _entry(style: str | None, name: str, shipped: bool = True) -> tuple[str, str, str]:
+    """Return an entry of `offered`; a checkpoint that isn't shipped is called by its own name."""
     if style not in SHOWN:
         return name, "", ""
     record = SHOWN[style]
@@ -105,42 +115,62 @@ def _described(style: str | None, name: str, shipped: bool = True) -> tuple[str,
 
 
 def _button(key: str, title: str, credit: str, url: str, first: bool) -> str:
-    """One radio button. Its credit shows on hover and on focus, and is its description for screen readers."""
-    told = f'aria-description="{escape(credit)}" data-credit="{escape(credit)}"' if credit else ""
+    """Return one radio button. Its credit shows on hover and focus, and is its description for screen readers."""
+    attributes = f'aria-description="{escape(credit)}" data-credit="{escape(credit)}"' if credit else ""
     return (
-        f'<button type="button" class="style" role="radio" data-key="{escape(key)}" data-sample="{url}" {told} '
+        f'<button type="button" class="style" role="radio" data-key="{escape(key)}" data-sample="{url}" {attributes} '
         f'aria-checked="{str(first).lower()}" tabindex="{0 if first else -1}">'
         f'<img src="{url}" alt=""><span>{escape(title)}</span></button>'
     )
 
 
-def own(translations: Translations[Transferrer], url: str, mirror: bool) -> dict[str, str]:
-    """Key of `offered` → the largest face of a photo in that style, as a data URL; nothing where no face can be
-    redrawn. An f that several translations share runs once. Raises UserError as `pictures.decode`."""
-    frame = pictures.decode(url)
+def own_thumbnails(translations: Translations[Transferrer], url: str, mirror: bool) -> dict[str, str]:
+    """Redraw the largest face of a photo in every style on offer.
+
+    Translations that share an encoder f run it once.
+
+    Returns:
+        key of `offered` → data URL; empty where no face can be redrawn.
+
+    Raises:
+        UserError: as `pictures.decode`.
+    """
+    frame = _scaled(pictures.decode(url))
     frame, found, _ = detect_upright(frame[:, ::-1].copy() if mirror else frame, max_faces=1)
     heads = [align(frame, face) for face in found]
     if not heads or judge(frame, heads[0]).refused:
         return {}
-    seen: dict[Any, tuple[Tensor, Tensor]] = {}
-    made = {}
+    features: dict[Any, tuple[Tensor, Tensor]] = {}
+    thumbnails = {}
     for key in offered(translations):
+        check_cancelled()
         try:
             transferrer = translations.get(key)
-        except UserError:  # it is said once it is picked
+        except UserError:  # shown when that style is picked
             continue
         if not transferrer.sees_pictures:
-            made[key] = _thumbnail(transferrer, heads[0].image, seen)
-    return made
+            thumbnails[key] = _thumbnail(transferrer, heads[0].image, features)
+    return thumbnails
 
 
-def _thumbnail(transferrer: Transferrer, head: Image, seen: dict[Any, tuple[Tensor, Tensor]]) -> str:
+def _scaled(photo: Image) -> Image:
+    """Scale a photo down to `MAX_SIDE`: a thumbnail needs no more, and the search takes memory by the pixel."""
+    height, width = photo.shape[:2]
+    scale = MAX_SIDE / max(height, width)
+    if scale >= 1:
+        return photo
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+
+
+def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Tensor, Tensor]]) -> str:
+    """Redraw an aligned face. cached: f's features of this face by `_shared_f`, added to."""
     x, c = images.to_tensor([head]).to(transferrer.device), transferrer.checkpoint.drawer
     if c and c.reader == "f":
         shared = _shared_f(transferrer)
-        if shared not in seen:
-            seen[shared] = c.f(x), c.skin_features(x)
-        features, skin_features = seen[shared]
+        if shared not in cached:
+            cached[shared] = c.f(x), c.skin_features(x)
+        features, skin_features = cached[shared]
         (avatar,) = c.choose(features, skin_features=skin_features)
         return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
     y = transferrer.transfer(x)
@@ -151,7 +181,7 @@ def _thumbnail(transferrer: Transferrer, head: Image, seen: dict[Any, tuple[Tens
 
 
 def _shared_f(transferrer: Transferrer) -> Any:
-    """What tells c's f from others: the hash of the checkpoint that it is shared from, or the network itself."""
+    """Return what identifies c's f: the hash of the checkpoint that it is shared from, or the network itself."""
     info, c = transferrer.checkpoint.info, transferrer.checkpoint.drawer
     stem = "encoder" if c.f is transferrer.checkpoint.f else "avatar-encoder"
     return info.get("shared", {}).get(stem, {}).get("hash", c.f)

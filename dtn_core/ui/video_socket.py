@@ -1,5 +1,5 @@
-"""How a video reaches the app and comes back: the page keeps the file and gives the bytes that are asked for; the new
-one goes to it piece by piece. Nothing is written to disk, and memory doesn't grow with the length."""
+"""The transport of videos: the page keeps the file and sends the bytes that are asked for, and receives the new video
+piece by piece. Nothing is written to disk, and memory doesn't grow with the length."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import Any, TypeVar, get_args
 
+from anyio import CancelScope
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -22,31 +24,43 @@ from ..transfer import Transferrer
 from ..types import Kind
 from ..video import Cancelled, Mode, Progress, emojify_video
 from . import pictures
-from .access.middleware import is_own_page
+from .access.admission import WorkQueue
+from .access.middleware import caller, is_own_page
 from .translations import Translations
 
 T = TypeVar("T")
 
-AT_ONCE = 2
-"""Videos in work at a time, of all viewers; others wait."""
+MAX_RUNNING = 2
+"""Remote viewers' videos in work at a time, one of an address; as many of the person at this computer."""
 
-WAITING = 16
-BUSY = "Too many videos are waiting just now. Try again later."
+MAX_WAITING = 14
+"""Remote viewers' videos that wait."""
 
-PATIENCE = 60.0
-"""Seconds for which a page may take to give or to take bytes."""
+MAX_EACH = 4
+"""Videos of one address, in work or waiting."""
+
+STALL_TIMEOUT = 60.0
+"""Seconds for which a page may neither send nor take the bytes that the server waits for."""
+
+STALL_ALLOWANCE, MIN_RATE = 20.0, 128 << 10
+"""While others wait, the server may have waited for a page these seconds in all, plus a second for so many bytes."""
+
+STALL_CHECK = 1.0
+"""Seconds between two checks of a page that the server waits for."""
+
+TOO_SLOW = "your connection is too slow while others wait. Try again later, or with a smaller file."
 
 BLOCK = 1 << 20
-"""Bytes that are asked for at a time."""
+"""Bytes that are requested at a time."""
 
-BLOCKS = 6
-"""So many of them are kept: files are read here and there."""
+CACHED_BLOCKS = 6
+"""Blocks kept in memory, since files aren't read strictly from start to end."""
 
-OFTEN = 0.25
-"""Seconds between two reports of progress."""
+REPORT_INTERVAL = 0.25
+"""Seconds between two progress reports."""
 
 PREVIEW = 320
-"""Longest side in pixels of the newest frame, shown on the way."""
+"""Longest side in pixels of the newest frame, sent with a progress report."""
 
 
 class Videos:
@@ -54,59 +68,61 @@ class Videos:
 
     def __init__(self, translations: Translations[Transferrer]) -> None:
         self._translations = translations
-        self._turns = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self._queue = WorkQueue(MAX_RUNNING, MAX_WAITING, MAX_EACH, strict=True)
 
     def routes(self) -> list[BaseRoute]:
+        """Return the routes to serve beside the app."""
         return [WebSocketRoute("/live/video", self.socket)]
 
     async def socket(self, socket: WebSocket) -> None:
-        """``/live/video``. The page sends what it wants, an object with style, kind, mode, background and the file's
-        size, then the bytes for every {"read": [offset, length]}. It gets the MP4 in binary messages, and in text ones
-        {"waiting": true}, {"progress": …}, and at the end {"done": …} or {"error": one line}. It closes the socket to
-        cancel."""
+        """Serve ``/live/video``.
+
+        The page sends an object with style, kind, mode, background and the file's size, then the bytes for every
+        {"read": [offset, length]}. It receives the MP4 in binary messages, and text messages: {"waiting": true},
+        {"progress": …}, and at the end {"done": …} or {"error": one line}. It closes the socket to cancel.
+        """
         if not is_own_page(socket):
             await socket.close(1008)
             return
         await socket.accept()
-        line = _Line(socket)
+        scope = CancelScope()
+        channel = VideoChannel(socket, on_disconnect=scope.cancel)
         try:
-            await line.send(await self._answer(line))
-            await socket.close()
+            with scope:
+                await channel.send(await self._answer(channel))
+                await socket.close()
         except (WebSocketDisconnect, TimeoutError, RuntimeError):
             pass  # the page is gone
         finally:
-            line.close()
+            channel.close()
 
-    async def _answer(self, line: _Line) -> dict[str, Any]:
-        if self._waiting >= WAITING:
-            return {"error": BUSY}
-        self._waiting += 1
+    async def _answer(self, channel: VideoChannel) -> dict[str, Any]:
+        """Wait for a turn, convert the video, and return the last message."""
+        viewer = caller()
         try:
-            wanted = _Wanted(await line.text())
-            if self._turns.locked():
-                await line.send({"waiting": True})
-            async with self._turns:
-                return await asyncio.to_thread(self._convert, wanted, line)
+            request = VideoRequest(await channel.receive_text())
+            if self._queue.must_wait(viewer):
+                await channel.send({"waiting": True})
+            channel.is_contended = partial(self._queue.is_contended, viewer)
+            return await self._queue.run(viewer, self._convert, request, channel)
         except UserError as error:
             return {"error": str(error)}
         finally:
-            self._waiting -= 1
+            channel.is_contended = _never
 
-    def _convert(self, wanted: _Wanted, line: _Line) -> dict[str, Any]:
-        """In a thread of its own."""
-        transferrer = self._translations.get(wanted.style)
-        reports = _Reports(line)
+    def _convert(self, request: VideoRequest, channel: VideoChannel) -> dict[str, Any]:
+        """Convert a video, in a worker thread."""
+        transferrer = self._translations.get(request.style)
         try:
             report = emojify_video(
-                RemoteFile(line, wanted.size),
-                _Sink(line),
+                RemoteFile(channel, request.size),
+                _Output(channel),
                 transferrer,
-                kind=wanted.kind if wanted.kind == "drawn" or transferrer.paints else "drawn",
-                mode=wanted.mode,
-                background=to_rgb(wanted.background),
-                progress=reports,
-                cancelled=lambda: line.gone,
+                kind=request.kind if request.kind == "drawn" or transferrer.paints else "drawn",
+                mode=request.mode,
+                background=to_rgb(request.background),
+                progress=_ProgressReports(channel),
+                cancelled=lambda: channel.is_closed,
             )
         except (Cancelled, CancelledError):
             raise WebSocketDisconnect from None
@@ -114,16 +130,18 @@ class Videos:
         return {"done": values}
 
 
-class _Wanted:
-    """What a page asks for. Raises UserError."""
+class VideoRequest:
+    """The first message of a page, see `Videos.socket`. Raises UserError for an invalid one."""
 
     def __init__(self, text: str) -> None:
         try:
             values = dict(json.loads(text))
         except (ValueError, TypeError, RecursionError):
-            raise UserError("an object with style, kind, mode, background and size is wanted.") from None
-        self.style, self.size = str(values.get("style") or ""), values.get("size")
-        self.kind, self.mode = values.get("kind", "drawn"), values.get("mode", "paste")
+            raise UserError("the request must be an object with style, kind, mode, background and size.") from None
+        self.style = str(values.get("style") or "")
+        self.size = values.get("size")
+        self.kind = values.get("kind", "drawn")
+        self.mode = values.get("mode", "paste")
         self.background = values.get("background", "#ffffff")
         if not isinstance(self.size, int) or not 0 < self.size < 1 << 53:
             raise UserError("the file is empty. Save or download it again.")
@@ -134,57 +152,106 @@ class _Wanted:
             raise UserError(f"background must be written #rrggbb, not {self.background!r:.40}.")
 
 
-class _Line:
-    """A socket, used from its own loop and from one thread beside it. gone: whether the page left."""
+def _never() -> bool:
+    return False
 
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket, self._loop = socket, asyncio.get_running_loop()
-        self._heard: asyncio.Queue[str | bytes | None] = asyncio.Queue(2)
-        self.gone = False
+
+class VideoChannel:
+    """A WebSocket that is used from its own event loop and from one worker thread.
+
+    Attributes:
+        is_closed: whether the page has disconnected.
+        is_contended: returns whether others wait for the place of this video.
+    """
+
+    def __init__(self, socket: WebSocket, on_disconnect: Callable[[], None]) -> None:
+        self._socket = socket
+        self._loop = asyncio.get_running_loop()
+        self._on_disconnect = on_disconnect
+        self._messages: asyncio.Queue[str | bytes | None] = asyncio.Queue(2)
+        self._stalled = 0.0
+        self._transferred = 0
+        self.is_closed = False
+        self.is_contended: Callable[[], bool] = _never
         self._listener = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
         while (message := await self._socket.receive())["type"] == "websocket.receive":
             data = message.get("bytes")
-            await self._heard.put(data if data is not None else message.get("text"))
-        self.gone = True
-        await self._heard.put(None)
+            await self._messages.put(data if data is not None else message.get("text"))
+        self.is_closed = True
+        self._on_disconnect()
+        await self._messages.put(None)
 
     def close(self) -> None:
-        self.gone = True
+        """Stop listening."""
+        self.is_closed = True
         self._listener.cancel()
 
     async def send(self, message: dict[str, Any] | bytes) -> None:
-        if self.gone:
+        """Send a message. Raises as `_await_page`, and WebSocketDisconnect if the page has disconnected."""
+        if self.is_closed:
             raise WebSocketDisconnect
-        what = self._socket.send_bytes if isinstance(message, bytes) else self._socket.send_json
-        await asyncio.wait_for(what(message), PATIENCE)
+        if isinstance(message, bytes):
+            await self._await_page(self._socket.send_bytes(message))
+            self._transferred += len(message)
+        else:
+            await self._await_page(self._socket.send_json(message))
 
-    async def text(self) -> str:
-        """The next message, if it is text, else ""."""
-        message = await asyncio.wait_for(self._heard.get(), PATIENCE)
+    async def receive_text(self) -> str:
+        """Return the next message if it is text, else ""."""
+        message = await self._await_page(self._messages.get())
         return message if isinstance(message, str) else ""
 
     async def read(self, offset: int, length: int) -> bytes:
-        """These bytes of the page's file."""
+        """Request bytes of the page's file and return them."""
         await self.send({"read": [offset, length]})
-        data = await asyncio.wait_for(self._heard.get(), PATIENCE)
+        data = await self._await_page(self._messages.get())
         if data is None:
             raise WebSocketDisconnect
         if not isinstance(data, bytes) or len(data) != length:
             raise UserError("the browser could not read the file any more. Choose it again.")
+        self._transferred += length
         return data
 
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it in the loop, from a thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(2 * PATIENCE)
+    async def _await_page(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await something that the page must do.
+
+        Raises:
+            TimeoutError: if the page stalls.
+            UserError: if it has been too slow so far, and others wait for its place.
+        """
+        start = time.monotonic()
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=STALL_CHECK)
+                stalled = time.monotonic() - start
+                if self._is_too_slow(stalled) and self.is_contended():
+                    raise UserError(TOO_SLOW)
+                if not task.done() and stalled > STALL_TIMEOUT:
+                    raise TimeoutError
+            return task.result()
+        finally:
+            task.cancel()
+            self._stalled += time.monotonic() - start
+
+    def _is_too_slow(self, stalled: float) -> bool:
+        """Whether the page has been waited for too long in all. stalled: seconds of the current wait."""
+        return self._stalled + stalled > STALL_ALLOWANCE + self._transferred / MIN_RATE
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop, from the worker thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(2 * STALL_TIMEOUT)
 
 
 class RemoteFile(io.RawIOBase):
-    """A file that the page holds, as one to read and to seek."""
+    """A read-only, seekable file whose bytes the page holds."""
 
-    def __init__(self, line: _Line, size: int) -> None:
-        self._line, self._size, self._at = line, size, 0
+    def __init__(self, channel: VideoChannel, size: int) -> None:
+        self._channel = channel
+        self._size = size
+        self._at = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def readable(self) -> bool:
@@ -202,14 +269,15 @@ class RemoteFile(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """At most so many bytes; fewer at the end of a block."""
+        """Return at most `size` bytes; fewer at the end of a block."""
         number, inside = divmod(self._at, BLOCK)
         if self._at >= self._size or size == 0:
             return b""
         if number not in self._blocks:
             offset = number * BLOCK
-            self._blocks[number] = self._line.wait(self._line.read(offset, min(BLOCK, self._size - offset)))
-            if len(self._blocks) > BLOCKS:
+            data = self._channel.run(self._channel.read(offset, min(BLOCK, self._size - offset)))
+            self._blocks[number] = data
+            if len(self._blocks) > CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
         data = self._blocks[number][inside : None if size < 0 else inside + size]
@@ -217,27 +285,28 @@ class RemoteFile(io.RawIOBase):
         return data
 
 
-class _Sink:
-    """The MP4 on its way to the page."""
+class _Output:
+    """Sends the MP4 to the page as it is written."""
 
-    def __init__(self, line: _Line) -> None:
-        self._line = line
+    def __init__(self, channel: VideoChannel) -> None:
+        self._channel = channel
 
     def write(self, data: bytes) -> int:
-        self._line.wait(self._line.send(bytes(data)))
+        self._channel.run(self._channel.send(bytes(data)))
         return len(data)
 
 
-class _Reports:
-    """Progress, now and then."""
+class _ProgressReports:
+    """Sends progress to the page, every `REPORT_INTERVAL` at most."""
 
-    def __init__(self, line: _Line) -> None:
-        self._line, self._last = line, 0.0
+    def __init__(self, channel: VideoChannel) -> None:
+        self._channel = channel
+        self._last = 0.0
 
     def __call__(self, now: Progress) -> None:
-        if time.monotonic() - self._last < OFTEN:
+        if time.monotonic() - self._last < REPORT_INTERVAL:
             return
         self._last = time.monotonic()
         values = {"frames": now.frames, "seconds": now.seconds, "length": now.length, "share": now.share}
         preview = pictures.encode(now.picture, max_side=PREVIEW)
-        self._line.wait(self._line.send({"progress": {**values, "preview": preview}}))
+        self._channel.run(self._channel.send({"progress": {**values, "preview": preview}}))

@@ -113,7 +113,7 @@ def test_a_tiny_suite_is_cancelled_and_goes_on(page):
     reach("running", "done")
     page.evaluate("document.querySelector('#evidence-cancel').click()")
     if reach("cancelled", "done").get_attribute("data-state") == "cancelled":
-        assert "goes on where it was" in page.inner_text("#evidence-progress")
+        assert "Run it again to resume" in page.inner_text("#evidence-progress")
         page.click("#evidence-run")
     reach("done")
     assert "3 not in t" in page.inner_text("#evidence-progress table >> nth=-1")

@@ -179,7 +179,7 @@ class Crowd:
         return next(id for id, part in caller.parts.items() if part.get("elem_id") == "batch")
 
     async def batch(self, http: httpx.AsyncClient, sheet: int) -> str:
-        body = {"component_id": sheet, "fn_name": "portray", "session_hash": secrets.token_hex(6)}
+        body = {"component_id": sheet, "fn_name": "redraw", "session_hash": secrets.token_hex(6)}
         answer = await http.post("/gradio_api/component_server", json=body | {"data": {"photo": self.photo}})
         return "" if answer.status_code == 200 and answer.json().get("faces") else answer.text
 

@@ -28,8 +28,8 @@ import numpy as np
 
 from benchmarks import acting, save, scripts
 from benchmarks.running import rss
+from dtn_core.live.protocol import Protocol
 from dtn_core.live.session import Session
-from dtn_core.live.wire import Wire
 from dtn_core.transfer import Transferrer
 
 RATE = 10
@@ -105,11 +105,11 @@ def day(frames: int, longest: float = 60, seed: int = 0, **shown: Any) -> Iterat
 def feed(transferrer: Transferrer, frames: int, **days: Any) -> Iterator[dict[str, Any]]:
     """One session takes so many frames; again and again, what it has answered so far, and what memory did. days: see
     `day`."""
-    wire, start, held = Wire(Session(transferrer)), time.process_time(), list[tuple[float, float]]()
+    protocol, start, held = Protocol(Session(transferrer)), time.process_time(), list[tuple[float, float]]()
     told = Counter({"errors": 0, "faces": 0, "avatars": 0, "left": 0})
     shown: Counter[str] = Counter()
     for i, (name, frame) in enumerate(day(frames, **days), 1):
-        answer = wire.answer(struct.pack("<I", i) + frame, at=i / RATE)
+        answer = protocol.answer(struct.pack("<I", i) + frame, at=i / RATE)
         json.dumps(answer)
         shown[name] += 1
         told["errors"] += "error" in answer

@@ -169,7 +169,7 @@ def others(server: Server) -> float:
 def greet(server: Server, callers: int) -> None:
     """So many new callers. Of the last thousand gradio remembers something; it should not seem to grow by that."""
     page = Crowd(server.url, (), b"", 0)
-    body = {"component_id": page.sheet(), "fn_name": "portray", "data": {}}
+    body = {"component_id": page.sheet(), "fn_name": "redraw", "data": {}}
     with httpx.Client(base_url=server.url) as http:
         for _ in range(callers):
             http.post("/gradio_api/component_server", json=body | {"session_hash": secrets.token_hex(6)})

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from dtn_core.avatars import engine, export
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.ui import editor
-from dtn_core.ui.batch import packer
+from dtn_core.ui.batch import make_pack_handler
 
 from .doors import Door, Harm, at_random, by_hand, check_line
 from .mutate import HOSTILE, disturbed, json_bytes, nested, text, value
@@ -21,7 +21,7 @@ ASKED = {
     function.__name__: function
     for function in (
         editor.describe, editor.preview, editor.draw, editor.more, editor.carry_over, editor.write, editor.read,
-        editor.pack, packer(None),
+        editor.pack, make_pack_handler(None),
     )
 }  # fmt: skip
 """What the page may call. No painted emoji here: they name a translation."""

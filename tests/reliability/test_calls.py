@@ -68,8 +68,8 @@ def make(random: Random) -> Case:
         data = disturbed(random, data) if random.randrange(2) else data
         data = ["" if one == TINY else one for one in data] if isinstance(data, list) else data  # it computes a minute
         return Case("handler", data, caller().handlers.index(handler))
-    name = random.choice(("describe", "preview", "draw", "more", "carry_over", "write", "read", "pack", "portray", "x"))
-    given = asked(random, name) if name not in ("portray", "x") else {"photo": url(seeds()["png"]), "kind": "drawn"}
+    name = random.choice(("describe", "preview", "draw", "more", "carry_over", "write", "read", "pack", "redraw", "x"))
+    given = asked(random, name) if name not in ("redraw", "x") else {"photo": url(seeds()["png"]), "kind": "drawn"}
     return Case("component", disturbed(random, given), name)
 
 
@@ -113,7 +113,7 @@ def cases() -> dict[str, tuple[Case, str]]:
             made[f"a picture: {name}"] = Case("emojify", [url(data), False, "", "drawn", 64]), ""
     for i, bad in enumerate(HOSTILE):
         made[f"style: {i}"] = Case("emojify", [url(seeds()["png"]), False, bad, "drawn", 64]), ""
-        made[f"portray: {i}"] = Case("component", {"photo": bad, "style": bad, "kind": bad}, "portray"), ""
+        made[f"redraw: {i}"] = Case("component", {"photo": bad, "style": bad, "kind": bad}, "redraw"), ""
     return made
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from dtn_core import cli
 from dtn_core.devices import device_errors
+from dtn_core.live.protocol import Protocol
 from dtn_core.live.session import Session
-from dtn_core.live.wire import Wire
 from dtn_core.training.status import read_status
 from dtn_core.training.transfer import TransferStage
 from dtn_core.transfer import Transferrer
@@ -89,14 +89,14 @@ def test_pictures_digits_and_videos_say_it_in_a_line(error, drawing, hopper, mon
 
 
 def test_live_video_says_it_and_goes_on_once_it_is_over(error, drawing, hopper, monkeypatch):
-    wire, buffer = Wire(Session(drawing)), io.BytesIO()
+    protocol, buffer = Protocol(Session(drawing)), io.BytesIO()
     Image.fromarray(hopper).save(buffer, "JPEG")
     message = struct.pack("<I", 1) + buffer.getvalue()
     with monkeypatch.context() as patch:
         patch.setattr(Transferrer, "read", device_errors()(failing(error)))
-        answers = [wire.answer(message, at) for at in (0.0, 1.0, 2.0)]
+        answers = [protocol.answer(message, at) for at in (0.0, 1.0, 2.0)]
     assert any("use the device cpu." in answer.get("error", "") for answer in answers)
-    answers = [wire.answer(message, at) for at in (4.0, 5.0, 6.0, 7.0)]
+    answers = [protocol.answer(message, at) for at in (4.0, 5.0, 6.0, 7.0)]
     assert answers[-1]["faces"]
     assert any(answer["avatars"] for answer in answers)
     json.dumps(answers, allow_nan=False)

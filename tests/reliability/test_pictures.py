@@ -11,7 +11,7 @@ import numpy as np
 
 from dtn_core import images
 from dtn_core.domains import folders
-from dtn_core.live import wire
+from dtn_core.live import protocol
 from dtn_core.ui import batch, pictures
 
 from .doors import Door, Harm, at_random, by_hand
@@ -43,7 +43,7 @@ def enter(case: Case, place: Path) -> object:
     elif entry == "square":
         picture = folders._square(data, 16, True, None)[..., :3]
     elif entry == "frame":
-        picture = wire.decode(data)
+        picture = protocol.decode(data)
     else:
         picture = batch._painted(f"data:image/png;base64,{base64.b64encode(data).decode()}")[..., :3]
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:

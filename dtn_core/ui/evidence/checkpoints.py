@@ -1,14 +1,18 @@
-"""The checkpoints that the tab knows, by keys ("emoji", "00003-faces/export"), never by paths; and what they make of
-pictures that anyone may see."""
+"""The checkpoints that the tab *Evidence* shows, and galleries of what they make of free pictures.
+
+The page names them by keys ("emoji", "00003-faces/export"), never by paths.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -25,6 +29,7 @@ from ...images import over, to_images, to_tensor
 from ...transfer import DigitTransferrer, Transferrer
 from ...types import Image
 from ..access.policy import Viewer, local_viewer
+from ..access.redaction import redact_values
 from ..pictures import encode
 from ..translations import Translations
 
@@ -32,20 +37,29 @@ PAGE = 12
 """Faces, or numbers, on a page of the gallery."""
 
 LAST = 100_000
-"""Pages of the gallery: a seed each."""
+"""The last page of the gallery; each page has its own seed."""
 
 IN_MEMORY = 64
-"""So many pages are kept as they are."""
+"""Rendered pages that are cached."""
 
 CELL, PAPER = 128, (250, 250, 250)
+
+T = TypeVar("T")
 
 _KEY = re.compile(r"(?P<run>\d[^/\\]*)/export")
 
 
 class Checkpoints:
-    """people, street: the translations of the tabs Emojify and Digits, which share what is loaded; runs: folder of
-    training runs, or None where those are not to be seen; data: folder of held-out photos, or None, for those alone who
-    may name the server's folders; who: who asks; shown: whether they may see a run by its name."""
+    """The checkpoints that a viewer may see.
+
+    Args:
+        people: translations of the tab *Emojify*, whose loaded networks are shared.
+        street: translations of the tab *Digits*, or None where there are none.
+        runs: folder of training runs, or None where they aren't shown.
+        data: folder of held-out photos, or None. Only viewers who may name paths see them.
+        who: returns the current viewer.
+        shown: whether the current viewer may see a run, by its name.
+    """
 
     def __init__(
         self,
@@ -56,17 +70,22 @@ class Checkpoints:
         who: Callable[[], Viewer] = local_viewer,
         shown: Callable[[str], bool] = lambda run: True,
     ) -> None:
-        self.people, self.street, self.runs, self._data, self._who, self._shown = people, street, runs, data, who, shown
+        self.people = people
+        self.street = street
+        self.runs = runs
+        self._data = data
+        self._who = who
+        self._shown = shown
         self._pages: OrderedDict[tuple[str, ...], str] = OrderedDict()
         self._lock = Lock()
 
     @property
     def data(self) -> Path | None:
-        """The folder of held-out photos, where whoever asks may see them."""
+        """The folder of held-out photos, if the current viewer may see them."""
         return self._data if self._who().paths else None
 
     def choices(self) -> list[tuple[str, str]]:
-        """(label, key): translations first, then nets for them, then the last state of every run, the newest first."""
+        """Return (label, key) of translations, then of networks for them, then of runs, the newest first."""
         found = [path.parent for path in sorted(SHIPPED.glob("*/config.json"))]
         kinds = {path.name: str(checkpoint.read_config(path).get("kind")) for path in found}
         order = sorted(
@@ -79,7 +98,7 @@ class Checkpoints:
         return listed
 
     def directory(self, key: str | None) -> Path:
-        """Raises UserError if there is no such checkpoint (any more)."""
+        """Return the directory of a checkpoint. Raises UserError if there is no such checkpoint (any more)."""
         key = key if isinstance(key, str) else ""
         if self.runs and (parts := _KEY.fullmatch(key)):
             directory = self.runs / parts["run"] / "export" if self._shown(parts["run"]) else None
@@ -90,8 +109,27 @@ class Checkpoints:
         return directory
 
     def evidence(self, key: str) -> Evidence:
-        """Raises UserError as `directory`."""
-        return read(self.directory(key), key.removesuffix("/export"))
+        """Read all figures of a checkpoint, without the server's folders for viewers who may not name paths.
+
+        Raises:
+            UserError: if there is no such checkpoint, or it can't be read.
+        """
+        with self._redacted_errors():
+            found = read(self.directory(key), key.removesuffix("/export"))
+        return found if self._who().paths else self._redact(found)
+
+    def _redact(self, value: T) -> T:
+        return redact_values(value, self.runs or SHIPPED)
+
+    @contextmanager
+    def _redacted_errors(self) -> Iterator[None]:
+        """Remove the server's folders from a UserError for viewers who may not name paths."""
+        try:
+            yield
+        except UserError as error:
+            if self._who().paths:
+                raise
+            raise UserError(self._redact(str(error))) from None
 
     def _faces(self, key: str) -> Transferrer:
         return self.people.get("" if key == self.people.first.checkpoint.name else key)
@@ -102,50 +140,63 @@ class Checkpoints:
         return self.street.get("" if key == self.street.first.checkpoint.name else key)
 
     def gallery(self, key: str, page: int, photos: bool = False) -> str:
-        """A page of faces, none picked, and what becomes of them; photos: held-out ones in place of free ones. Raises
-        UserError where the checkpoint makes no picture of such."""
+        """Render a page of unselected faces and what the checkpoint makes of them, as HTML.
+
+        Args:
+            key: of the checkpoint.
+            page: number of the page, also its seed.
+            photos: use held-out photos instead of free pictures.
+
+        Raises:
+            UserError: if the checkpoint can't be loaded.
+        """
         page = max(0, min(LAST, int(page)))
         found = self.evidence(key)
         if not found.sees:
             return _line("It makes no pictures: it is a net for a translation.")
         if found.sees == "pictures":
             return _line("It redraws your own pictures: its samples are in the tab Train.")
-        return self._kept((found.hash, "gallery", str(page), str(photos)), lambda: self._page(key, found, page, photos))
+        if photos and self.data:  # held-out photos are cached nowhere
+            with self._redacted_errors():
+                return self._page(key, found, page, self.data)
+        return self._cached((found.hash, "gallery", str(page)), lambda: self._page(key, found, page, None))
 
-    def _kept(self, place: tuple[str, ...], make: Callable[[], str]) -> str:
-        """Pages of free faces stay in memory; held-out photos are read anew, and kept nowhere."""
+    def _cached(self, place: tuple[str, ...], render: Callable[[], str]) -> str:
+        """Return a page from the cache, or render and add it."""
         with self._lock:
             if place in self._pages:
                 self._pages.move_to_end(place)
                 return self._pages[place]
-        made = make()
-        if place[-1] != "True":
-            with self._lock:
-                self._pages[place] = made
-                while len(self._pages) > IN_MEMORY:
-                    self._pages.popitem(last=False)
-        return made
+        with self._redacted_errors():
+            page = render()
+        with self._lock:
+            self._pages[place] = page
+            while len(self._pages) > IN_MEMORY:
+                self._pages.popitem(last=False)
+        return page
 
-    def _page(self, key: str, found: Evidence, page: int, photos: bool) -> str:
+    def _page(self, key: str, found: Evidence, page: int, data: Path | None) -> str:
         if found.sees == "digits":
             x, y = draw_many("street", page, 2 * PAGE)
             made = to_images(self._digits(key).transfer(to_tensor(x)))
             rows = [((a, b.squeeze()), f"{d}") for a, b, d in zip(x, made, y.tolist())]
             return _figures(rows, ("A drawn street number", "G(x)"), "numbers")
         transferrer = self._faces(key)
-        heads = gallery.held_out(self.data, PAGE, page) if photos and self.data else gallery.free(PAGE, page)
+        heads = gallery.held_out(data, PAGE, page) if data else gallery.free(PAGE, page)
         rows = [((_small(head), _small(gallery.made(transferrer, head))), "") for head in heads]
         return _figures(rows, ("A face", f"What {found.name} makes of it"), "faces")
 
     def pairs(self, key: str) -> str:
-        """What becomes of the first free faces, and the picture of t that is nearest to it; "" where neighbours aren't
-        computed."""
+        """Render what becomes of the first free faces, each beside the nearest picture of t, as HTML.
+
+        Returns "" where neighbours aren't computed.
+        """
         found = self.evidence(key)
         kept = ((found.computed or {}).get("neighbours") or {}).get("pairs")
         if not kept:
             return ""
         place = found.hash, "pairs", "with data" if self.data else ""
-        return self._kept(place, lambda: self._pairs(key, found, kept["nearest"][:PAGE]))
+        return self._cached(place, lambda: self._pairs(key, found, kept["nearest"][:PAGE]))
 
     def _pairs(self, key: str, found: Evidence, nearest: Sequence[int]) -> str:
         info = checkpoint.read_config(self.directory(key))
@@ -166,7 +217,7 @@ class Checkpoints:
 
 
 def _head(transferrer: Transferrer, head: Image) -> Image:
-    """G of a head, cropped as the pictures of t are."""
+    """Return G of a head, cropped as the pictures of t are."""
     if transferrer.paints:
         return gallery.made(transferrer, head, painted=True)
     (avatar,) = transferrer.checkpoint.drawer(to_tensor([head]).to(transferrer.device))
@@ -183,7 +234,7 @@ def _small(picture: Image) -> Image:
 
 
 def _figures(rows: Sequence[tuple[Sequence[Image], str]], names: tuple[str, str], kind: str) -> str:
-    """Pairs of pictures; names: what each is, for those who can't see them."""
+    """Render pairs of pictures as HTML. names: their alternative texts."""
     parts = []
     for pictures, caption in rows:
         shown = "".join(

@@ -1,5 +1,7 @@
-"""Suites that the tab runs: commands of `python -m dtn_core evaluate` as processes, one at a time on a server, which
-can be cancelled and go on later where they were. Their output is the only thing that is read of them."""
+"""Evaluation suites that the tab *Evidence* runs: commands of ``python -m dtn_core evaluate`` as processes.
+
+One suite runs at a time on a server. It can be cancelled, and continues from its output later.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ from ...evidence.tables import Table
 from ...experiments.paper import ROWS
 from ...files import PACKAGE
 from ..access.policy import Policy, Viewer, local_viewer
+from ..access.redaction import redact_values
 from ..scratch import PLACE
 from ..train.service import OFF
 
@@ -32,7 +35,12 @@ SEEDS = 3
 
 
 class Suite(NamedTuple):
-    """title: for the list; tiny: whether it may run anywhere."""
+    """A suite.
+
+    Attributes:
+        title: label in the list.
+        tiny: whether it is short and needs no data, so that viewers may run it who may start tiny trainings.
+    """
 
     title: str
     tiny: bool = False
@@ -46,8 +54,15 @@ SUITES = {
 
 
 class Progress(NamedTuple):
-    """state: "", "running", "done", "cancelled" or "failed"; share: 0 to 1; line: for people; tables: what is measured
-    so far."""
+    """The progress of a suite.
+
+    Attributes:
+        state: "" (none has run), "running", "done", "cancelled" or "failed".
+        title: of the suite.
+        share: 0 to 1.
+        line: message for the page.
+        tables: figures so far.
+    """
 
     state: str
     title: str = ""
@@ -58,7 +73,14 @@ class Progress(NamedTuple):
 
 @dataclass
 class SuiteRunner:
-    """One server's suites. runs: folder of training runs; data: folder of the data packs, or None; who: who asks."""
+    """Runs the suites of one server.
+
+    Attributes:
+        runs: folder of training runs.
+        policy: what anybody may train here.
+        data: folder of the data packs, or None.
+        who: returns the current viewer.
+    """
 
     runs: Path
     policy: Policy
@@ -73,19 +95,30 @@ class SuiteRunner:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def choices(self) -> list[tuple[str, str]]:
-        """(title, key) of what may run here."""
-        return [(suite.title, key) for key, suite in SUITES.items() if suite.tiny or self._all()]
+        """Return (title, key) of the suites to list for the current viewer."""
+        return [(suite.title, key) for key, suite in SUITES.items() if suite.tiny or self._may_run_all()]
 
-    def _all(self) -> bool:
-        """Whether whoever asks may run what takes hours and reads the server's data."""
+    def _may_run_all(self) -> bool:
+        """Whether the current viewer may run suites that take hours and read the server's data."""
         return self.policy == "all" and self.who().paths
 
+    def _may_run(self, suite: Suite) -> bool:
+        viewer = self.who()
+        return self._may_run_all() or (suite.tiny and (viewer.is_local or viewer.training != "off"))
+
     def start(self, key: str, directory: Path) -> None:
-        """Start a suite, or go on with it; directory: of the chosen checkpoint. Raises UserError with one line if it
-        may not run, lacks its data, or another runs."""
+        """Start or resume a suite.
+
+        Args:
+            key: of `SUITES`.
+            directory: of the checkpoint to measure.
+
+        Raises:
+            UserError: if the viewer may not run it, its data is missing, or another suite is running.
+        """
         if key not in SUITES:
             raise UserError("choose a suite from the list.")
-        if not SUITES[key].tiny and not self._all():
+        if not self._may_run(SUITES[key]):
             raise UserError(OFF)
         if key != TINY and self.data is None:
             raise UserError(
@@ -115,12 +148,12 @@ class SuiteRunner:
 
     def _temporary(self) -> Path:
         if self._folder is None:
-            # in the app's own, which its next start clears
+            # inside the app's temporary folder, which its next start clears
             self._folder = tempfile.TemporaryDirectory(prefix="dtn-evidence-", dir=os.environ.get(PLACE))
         return Path(self._folder.name)
 
     def _command(self, key: str, directory: Path, folder: Path) -> tuple[list[str], Path]:
-        """What follows ``evaluate``, and the file it writes."""
+        """Return the arguments of ``evaluate``, and the file that it writes."""
         if key == TINY:
             output = folder / "digits.json"
             words = ["digits", "--preset", "digits-tiny", "--suite", "table3", "--seeds", "0", "--limit", "64"]
@@ -133,8 +166,7 @@ class SuiteRunner:
         return ["evidence", str(directory), "--data", str(self.data)], computed_path(directory)
 
     def cancel(self) -> None:
-        """Ask the running suite to stop well; asked again, it ends at once. Raises UserError if it is somebody
-        else's."""
+        """Interrupt the running suite; a second call kills it. Raises UserError if somebody else has started it."""
         if not self.who().owns(self._owner):
             raise UserError("somebody else has started this suite. Wait for it.")
         self._end()
@@ -148,7 +180,11 @@ class SuiteRunner:
         self._cancelled = True
 
     def progress(self) -> Progress:
-        """How it stands."""
+        """Return the progress, without the server's folders for viewers who may not name paths."""
+        progress = self._progress()
+        return progress if self.who().paths else redact_values(progress, self.runs)
+
+    def _progress(self) -> Progress:
         if self._process is None or self._output is None:
             return Progress("")
         title, found, code = SUITES[self._suite].title, read_json(self._output) or {}, self._process.poll()
@@ -160,7 +196,7 @@ class SuiteRunner:
         if code == 0:
             return Progress("done", title, 1.0, "Done.", tables)
         if self._cancelled or code == 130:
-            return Progress("cancelled", title, share, "Cancelled. Run it again, and it goes on where it was.", tables)
+            return Progress("cancelled", title, share, "Cancelled. Run it again to resume.", tables)
         return Progress("failed", title, share, log.removeprefix("error: ") or f"It ended with code {code}.", tables)
 
     def _done(self, found: dict) -> tuple[float, tuple[Table, ...]]:
@@ -176,7 +212,7 @@ class SuiteRunner:
         return min(1.0, count / wanted), tables
 
     def _log(self) -> str:
-        """The last line that it printed, without paths of this computer."""
+        """Return the last line of its output, without the folders of suites and runs."""
         try:
             lines = (self._temporary() / "log.txt").read_text("utf-8", "replace").split("\n")
         except OSError:

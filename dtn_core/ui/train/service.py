@@ -22,7 +22,7 @@ from ..access import guest_policy, uploads
 from ..access.policy import Policy, Viewer, local_viewer
 from ..access.rate_limits import RateLimiter
 from . import fields
-from .exports import zipped
+from .exports import zip_checkpoint
 from .known import Known
 
 OFF = (
@@ -316,12 +316,15 @@ class TrainService:
         return "digits" if checkpoint.sees(info) == "digits" else "emojify", f"{name}/{directory.name}"
 
     def zip_export(self, name: str, chosen: str | None, folder: Path) -> Path:
-        """Write one of a run's checkpoints as a zip into a folder: safetensors, config.json, a model card. Raises
-        UserError."""
+        """Write one of a run's checkpoints as a zip into a folder: safetensors, config.json, a model card.
+
+        The zip names none of the server's folders unless the viewer may name paths. Raises UserError.
+        """
         source, run = self.export(name, chosen), self.look(name)
+        redact_runs = None if self.who().paths else self.runs
         path = folder / f"{name}-{source.name}.zip"
         with replacing(path) as temporary:
-            temporary.write_bytes(zipped(source, card(run, source)))
+            temporary.write_bytes(zip_checkpoint(source, card(run, source), redact_runs))
         return path
 
 

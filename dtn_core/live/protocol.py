@@ -1,4 +1,4 @@
-"""A session's messages: JPEGs in, JSON out. The page at the other end draws."""
+"""The messages of a live session: JPEGs in, JSON out. The page at the other end draws."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from ..types import Image
 from .session import REMEMBERED, SeenFace, Session
 from .tracks import MOST
 
-LARGEST = 4 << 20
-"""Bytes of a message."""
+MAX_MESSAGE = 4 << 20
+"""Bytes of a message at most."""
 
 SIDES = (32, 1920)
 """Smallest and largest side of a frame in pixels."""
 
 KEPT = 2 * (MOST + REMEMBERED)
-"""People whose avatars are known to be with the page."""
+"""People for whom the session remembers which avatar the page has."""
 
 _HEADER = struct.Struct("<I")
 
 
-class Wire:
-    """What one page and its `Session` say to each other, whatever carries it.
+class Protocol:
+    """Translates between one page's messages and its `Session`, over any transport.
 
-    A binary message is a little-endian uint32, the frame's number, and a JPEG; it is answered by an object with n,
+    A binary message is a little-endian uint32, the frame's number, followed by a JPEG. The answer is an object with n,
     width, height, ms, faces (id, seen, and the numbers of `motion.Motion`), avatars (id → parameters, chosen, sure,
     likely, svg, rig; only those that changed), gone (ids) and note. A text message is an object of `Session.options`.
-    Whatever is wrong is answered by {"error": one line}.
+    Errors are answered as {"error": one line}.
     """
 
     def __init__(self, session: Session) -> None:
@@ -47,7 +47,7 @@ class Wire:
         self._lock = Lock()  # over HTTP a page could send two frames at once
 
     def options(self, text: str) -> dict[str, Any]:
-        """Take options; answers {} or the error."""
+        """Set options; return {} or the error."""
         try:
             values = json.loads(text)
             with self._lock:
@@ -61,7 +61,7 @@ class Wire:
             return {"error": "options must be JSON."}
 
     def answer(self, message: bytes, at: float | None = None) -> dict[str, Any]:
-        """Take a frame. at: see `Session.see`."""
+        """Process a frame and return its answer. at: see `Session.see`."""
         start = time.perf_counter()
         n = _HEADER.unpack_from(message)[0] if len(message) > _HEADER.size else 0
         try:
@@ -75,13 +75,13 @@ class Wire:
             "width": frame.shape[1],
             "height": frame.shape[0],
             "faces": [_face(face) for face in seen.faces],
-            "avatars": {face.id: self._avatar(face) for face in seen.faces if self._is_news(face)},
+            "avatars": {face.id: self._avatar(face) for face in seen.faces if self._has_changed(face)},
             "gone": list(seen.gone),
             "note": seen.note,
         }
         return {**made, "ms": round(1000 * (time.perf_counter() - start), 1)}
 
-    def _is_news(self, face: SeenFace) -> bool:
+    def _has_changed(self, face: SeenFace) -> bool:
         if face.avatar is None:
             return False
         now = face.avatar.parameters.style, face.version
@@ -104,9 +104,9 @@ class Wire:
 
 
 def decode(jpeg: bytes) -> Image:
-    """A frame as a page sends it → (H, W, 3) uint8 RGB. Raises UserError for whatever isn't a JPEG of a fair size."""
-    if len(jpeg) > LARGEST:
-        raise UserError(f"a frame has at most {LARGEST >> 20} MB.")
+    """Decode a frame → (H, W, 3) uint8 RGB. Raises UserError for anything but a JPEG of an allowed size."""
+    if len(jpeg) > MAX_MESSAGE:
+        raise UserError(f"a frame has at most {MAX_MESSAGE >> 20} MB.")
     try:
         with PILImage.open(io.BytesIO(jpeg), formats=("JPEG",)) as header:  # reads the size alone
             check_scans(header)

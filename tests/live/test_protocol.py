@@ -10,8 +10,8 @@ from PIL import Image as PILImage
 from test_session import framed
 
 from dtn_core.errors import UserError
+from dtn_core.live.protocol import KEPT, Protocol, decode
 from dtn_core.live.session import Session
-from dtn_core.live.wire import KEPT, Wire, decode
 
 
 def jpeg(frame, **options):
@@ -25,12 +25,12 @@ def message(n, frame):
 
 
 @pytest.fixture
-def wire(drawing):
-    return Wire(Session(drawing))
+def protocol(drawing):
+    return Protocol(Session(drawing))
 
 
-def test_an_avatar_is_sent_once_and_motion_always(wire, astronaut):
-    first, second = (wire.answer(message(n, framed(astronaut)), n / 30) for n in (1, 2))
+def test_an_avatar_is_sent_once_and_motion_always(protocol, astronaut):
+    first, second = (protocol.answer(message(n, framed(astronaut)), n / 30) for n in (1, 2))
     assert (first["n"], second["n"]) == (1, 2)
     assert (first["width"], first["height"]) == (640, 480)
     avatar = first["avatars"][1]
@@ -45,28 +45,28 @@ def test_an_avatar_is_sent_once_and_motion_always(wire, astronaut):
     )
 
 
-def test_of_many_people_the_last_are_remembered(wire, astronaut):
-    wire.answer(message(1, framed(astronaut)), 0.1)
-    (face,) = wire.session.see(framed(astronaut), 0.2).faces
+def test_of_many_people_the_last_are_remembered(protocol, astronaut):
+    protocol.answer(message(1, framed(astronaut)), 0.1)
+    (face,) = protocol.session.see(framed(astronaut), 0.2).faces
     for id in range(2, 500):
-        assert wire._is_news(face._replace(id=id))
-        assert not wire._is_news(face._replace(id=id))
-    assert len(wire._sent) <= KEPT
+        assert protocol._has_changed(face._replace(id=id))
+        assert not protocol._has_changed(face._replace(id=id))
+    assert len(protocol._sent) <= KEPT
 
 
-def test_edits_are_sent_back_drawn(wire, astronaut):
-    avatar = wire.answer(message(1, framed(astronaut)), 0.1)["avatars"][1]
+def test_edits_are_sent_back_drawn(protocol, astronaut):
+    avatar = protocol.answer(message(1, framed(astronaut)), 0.1)["avatars"][1]
     avatar["parameters"]["colours"]["clothes"] = "#123456"
     edit = {"parameters": avatar["parameters"], "edited": ["colour:clothes"]}
-    assert wire.options(json.dumps({"edits": {"1": edit}})) == {}
-    again = wire.answer(message(2, framed(astronaut)), 0.2)["avatars"][1]
+    assert protocol.options(json.dumps({"edits": {"1": edit}})) == {}
+    again = protocol.answer(message(2, framed(astronaut)), 0.2)["avatars"][1]
     assert "#123456" in again["svg"]
     assert again["chosen"]["colours"]["clothes"] != "#123456"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"edits": 1}', "null", "[" * 100_000])
-def test_bad_options_are_answered_by_a_line(wire, text):
-    assert list(wire.options(text)) == ["error"]
+def test_bad_options_are_answered_by_a_line(protocol, text):
+    assert list(protocol.options(text)) == ["error"]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_bad_options_are_answered_by_a_line(wire, text):
         (jpeg(np.zeros((64, 4000, 3), np.uint8)), "32 to 1920"),
     ],
 )
-def test_bad_frames_are_answered_by_a_line(wire, body, line):
-    answer = wire.answer(struct.pack("<I", 7) + body)
+def test_bad_frames_are_answered_by_a_line(protocol, body, line):
+    answer = protocol.answer(struct.pack("<I", 7) + body)
     assert answer["n"] == (7 if body else 0)
     assert line in answer["error"]
 
