@@ -30,6 +30,9 @@ COPIED = {"aac", "mp3", "opus"}
 RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 11_025, 8_000)
 """Samples a second that AAC can have."""
 
+SLOWEST = 4_000
+"""Samples a second of sound that is kept. Of one sample a second, a small file would hold days to encode."""
+
 MAX_HELD = 256 << 20
 """Bytes of packets that the muxer may hold back: it waits for sound that never comes, and for fragments to be whole."""
 
@@ -190,6 +193,9 @@ class _Encoded:
             self._reader.damaged += packet is not None
             return
         for frame in frames:
+            if frame.sample_rate < SLOWEST:
+                self._reader.damaged += 1
+                continue
             time = self._reader.time(frame)
             self._start = time if self._start is None else self._start
             if time is not None and time > self._start + Fraction(self._samples, self._stream.rate) + GAP:
