@@ -99,3 +99,58 @@ def watched(data):
                 samples.append(frame.to_ndarray().astype(np.float32)[0])
         heard = np.concatenate(samples) if samples else np.zeros(0)
         return np.stack(shown), times, sound and sound.codec_context.name, heard, begin
+
+
+_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+
+
+def with_sound(mp4, content, count, duration):
+    """An MP4 whose sound track claims `count` samples that all consist of the same bytes.
+
+    Args:
+        mp4: Bytes of a video with sound, as `video` makes them.
+        content: Bytes that are stored once and are every sample.
+        count: Samples claimed.
+        duration: Of a sample, in units of the track's clock; 2 or more, or FFmpeg keeps no index of samples.
+    """
+    start = len(mp4) + 8
+    tables = {
+        b"stsz": struct.pack(">3I", 0, len(content), count),
+        b"stco": struct.pack(f">{2 + count}I", 0, count, *[start] * count),
+        b"stsc": struct.pack(">5I", 0, 1, 1, 1, 1),
+        b"stts": struct.pack(">4I", 0, 1, count, duration),
+    }
+    return _with_tables(mp4, tables) + _box(b"free", content)
+
+
+def with_claimed_samples(mp4, count):
+    """An MP4 of the same size whose sound track claims `count` samples of one byte, in one chunk."""
+    tables = {
+        b"stsz": struct.pack(">3I", 0, 1, count),
+        b"stco": struct.pack(">3I", 0, 1, 48),
+        b"stsc": struct.pack(">5I", 0, 1, 1, count, 1),
+        b"stts": struct.pack(">4I", 0, 1, count, 2),
+    }
+    return _with_tables(mp4, tables)
+
+
+def _with_tables(data, tables):
+    """MP4 boxes with the contents of some boxes of the sound track replaced. The moov box must come last."""
+    made, at = b"", 0
+    while at < len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        content = data[at + 8 : at + size]
+        if name == b"trak" and b"smhd" not in content:
+            made += _box(name, content)
+            at += size
+            continue
+        if name in _CONTAINERS:
+            content = _with_tables(content, tables)
+        name = b"free" if name == b"edts" else name  # an edit list would cut off what is claimed
+        made += _box(name, tables.get(name, content))
+        at += size
+    return made
+
+
+def _box(name, content):
+    return struct.pack(">I4s", 8 + len(content), name) + content

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import av
 import cv2
@@ -21,8 +24,25 @@ from ..types import Image
 FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mpegvideo,h264,hevc,m4v,dv,mxf"
 """FFmpeg's demuxers that read one file and nothing else; a playlist would open whatever it names."""
 
-EARLY = 20_000
-"""So many packets of sound before the first frame are kept, some minutes."""
+MAX_EARLY_SOUND = 64 << 20
+"""Bytes of sound kept in memory until the first frame. A small file can hold any number of packets with the same bytes,
+so counting packets is not enough."""
+
+PACKET_OVERHEAD = 512
+"""Bytes that a packet takes besides its content, about."""
+
+MAX_EARLY_READ = 512 << 20
+"""Bytes read from the file until the first frame. Bounds what FFmpeg keeps of headers: attachments, metadata."""
+
+MAX_STREAMS = 16
+"""Tracks in a file."""
+
+MAX_ALLOCATION = 160 << 20
+"""Bytes of one allocation by FFmpeg, for all videos of the process. Fits a frame of `MAX_PIXELS` as RGB. An MP4 of a
+few hundred bytes can claim 100 million samples, for which FFmpeg would allocate gigabytes of index."""
+
+MAX_SAMPLES = 1 << 22
+"""Samples of one packet of sound."""
 
 RATES = (1, 240)
 UNSPECIFIED, HD = 2, 720
@@ -34,6 +54,43 @@ class Frame(NamedTuple):
 
     picture: Image
     time: Fraction
+
+
+def _limit_allocations() -> None:
+    """Set FFmpeg's own limit. PyAV doesn't wrap it, and on Windows its symbol can't be found this way."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION))
+
+
+_limit_allocations()
+
+
+class _LimitedFile:
+    """A file that may be read up to a number of bytes until `limit` is set to None.
+
+    Args:
+        file: Binary file; all its other methods are passed on.
+        name: Name of the file in messages.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file = file
+        self._name = name
+        self.limit: int | None = MAX_EARLY_READ
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        if self.limit is not None:
+            self.limit -= len(data)
+            if self.limit < 0:
+                raise UserError(
+                    f"{self._name}: no picture in its first {MAX_EARLY_READ >> 20} MB. Save it as MP4 without "
+                    "attachments."
+                )
+        return data
 
 
 class Reader:
@@ -48,12 +105,18 @@ class Reader:
     def __init__(self, file: BinaryIO, name: str) -> None:
         self.name, self.damaged, self.width, self.height = name, 0, 0, 0
         try:
-            options = {"format_whitelist": FORMATS}
-            self.container = av.open(file, "r", options=options, metadata_errors="ignore", buffer_size=1 << 18)
+            options = {"format_whitelist": FORMATS, "max_streams": str(MAX_STREAMS)}
+            limited = _LimitedFile(file, name)
+            self.container = av.open(limited, "r", options=options, metadata_errors="ignore", buffer_size=1 << 18)
         except av.error.FFmpegError as error:
+            if error.errno == errno.ENOMEM:
+                raise UserError(
+                    f"{name}: too large, or more than {MAX_STREAMS} tracks. Save it as MP4 with one track of sound."
+                ) from None
             raise UserError(f"{name}: not a video that can be read ({error.strerror}). Use MP4, MOV or WebM.") from None
         try:
             self._open()
+            limited.limit = None
         except BaseException:
             self.container.close()
             raise
@@ -73,17 +136,26 @@ class Reader:
         self.video.thread_type = "AUTO"
         self.video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self.sound = next((s for s in container.streams.audio if s.codec_context is not None), None)
+        if self.sound is not None:
+            self.sound.codec_context.options = {"max_samples": str(MAX_SAMPLES)}
         rate = self.video.average_rate or self.video.guessed_rate
         self.rate = Fraction(rate) if rate and RATES[0] <= rate <= RATES[1] else Fraction(30)
         self.start = Fraction(container.start_time or 0, av.time_base)
         self.length = self._length()
         self._shift, self._last = Fraction(0), Fraction(-1)
         self._all = self._read()
-        self._early: deque[Frame | Packet] = deque(maxlen=EARLY)
+        self._early: deque[Frame | Packet] = deque()
+        sound_bytes = 0
         for item in self._all:
             self._early.append(item)
             if isinstance(item, Frame):
                 return
+            sound_bytes += item.size + PACKET_OVERHEAD
+            if sound_bytes > MAX_EARLY_SOUND:
+                raise UserError(
+                    f"{self.name}: more than {MAX_EARLY_SOUND >> 20} MB of sound before the first picture. Save it "
+                    "again as MP4, or without sound."
+                )
         raise UserError(f"{self.name}: damaged, not a single frame can be read. Get it again.")
 
     def _length(self) -> float | None:
@@ -93,8 +165,8 @@ class Reader:
 
     def __iter__(self) -> Iterator[Frame | Packet]:
         """Frames, and packets of sound between them; those that are damaged are left out."""
-        yield from self._early
-        self._early.clear()
+        while self._early:
+            yield self._early.popleft()
         yield from self._all
 
     def time(self, packet: Packet | av.AudioFrame) -> Fraction | None:

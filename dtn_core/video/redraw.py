@@ -27,6 +27,10 @@ KEPT = 16
 """Avatars that are kept rasterised for when they come back."""
 
 
+MAX_AVATARS = 1000
+"""Avatars that are reported; a long video may show any number of people."""
+
+
 class Look(NamedTuple):
     """A face, redrawn. sticker(): over its face in the frame; picture(side): alone, (side, side, 4) premultiplied;
     wide: of the face, the widest lie on top."""
@@ -52,10 +56,16 @@ class Drawn:
         puppet = self._puppets.pop(face.id, None)
         if puppet is None or puppet.parameters != parameters:
             puppet = Puppet(parameters)
-        self._puppets[face.id], self.avatars[face.id] = puppet, parameters
+        self._puppets[face.id] = puppet
+        self.remember(face.id, parameters)
         if len(self._puppets) > KEPT:
             del self._puppets[next(iter(self._puppets))]
         return Look(partial(puppet.sticker, face.motion), partial(puppet.draw, face.motion), face.motion.apart)
+
+    def remember(self, id: int, parameters: Parameters) -> None:
+        """Keep an avatar for the report, unless there are too many."""
+        if id in self.avatars or len(self.avatars) < MAX_AVATARS:
+            self.avatars[id] = parameters
 
 
 class Painted:
