@@ -20,7 +20,7 @@ from ..types import Image, TransferredFace
 from . import exports, html, pictures
 from .access.rate_limits import BUSY
 from .editor import answering, described
-from .gradio_internals import ALONGSIDE
+from .gradio_internals import SECONDARY_LISTENER
 from .translations import Translations, style_of
 
 MAX_PICTURES = 200
@@ -47,7 +47,7 @@ def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.
         ["", "drawn"], html_template=template, js_on_load=script, apply_default_css=False, elem_id="batch",
         server_functions=[portrayer(translations), packer(translations)],
     )  # fmt: skip
-    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **ALONGSIDE)
+    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **SECONDARY_LISTENER)
 
 
 def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:

@@ -22,7 +22,7 @@ from ..faces.quality import judge
 from ..transfer import Transferrer
 from ..types import Image
 from . import pictures
-from .gradio_internals import ALONGSIDE
+from .gradio_internals import SECONDARY_LISTENER
 from .translations import EXPERIMENTAL, Translations, style_of
 
 SIDE = 128
@@ -66,7 +66,7 @@ def picker(translations: Translations[Transferrer], chosen: gr.Dropdown) -> gr.H
         elem_id="styles",
     )  # fmt: skip
     group.select(None, group, chosen, js="(key) => key", api_visibility="private", show_progress="hidden")
-    chosen.change(None, chosen, None, js=_tell("styles:chosen", "key", "key"), **ALONGSIDE)
+    chosen.change(None, chosen, None, js=_tell("styles:chosen", "key", "key"), **SECONDARY_LISTENER)
     return group
 
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from ..gradio_internals import logged_in, request_of_call
+from ..gradio_internals import current_request, logged_in_user
 from .policy import ANONYMOUS, UNKNOWN, AccessPolicy, Viewer, digest, is_local_request
 from .rate_limits import BUSY, RateLimiter
 
@@ -60,7 +60,7 @@ _CALLER: ContextVar[Viewer] = ContextVar("caller", default=ANONYMOUS)
 
 def caller() -> Viewer:
     """Whose call is being answered: in a handler of gradio, a route or a WebSocket. Elsewhere, `ANONYMOUS`."""
-    request, session = request_of_call()
+    request, session = current_request()
     if request is None:
         return _CALLER.get()
     viewer: Viewer = request.scope.get("dtn.viewer", ANONYMOUS)
@@ -119,7 +119,7 @@ class AccessMiddleware:
         if not self._policy.accounts:
             return None
         if path != TOOLS:
-            return logged_in(connection)
+            return logged_in_user(connection)
         scheme, _, coded = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
