@@ -69,9 +69,8 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
             return gr.skip()
 
     offered = gr.JSON(visible="hidden")
-    chosen.change(offer, chosen, offered, **SECONDARY_LISTENER).then(
-        None, [offered, kind], kind, js=OFFER, **SECONDARY_LISTENER
-    )
+    change = chosen.change(offer, chosen, offered, **SECONDARY_LISTENER)
+    change.then(None, [offered, kind], kind, js=OFFER, **SECONDARY_LISTENER)
     return chosen, camera
 
 
