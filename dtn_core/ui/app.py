@@ -27,7 +27,15 @@ from .access.uploads import LARGEST
 from .evidence import tab as evidence
 from .evidence.checkpoints import Checkpoints
 from .evidence.suites import SuiteRunner
-from .gradio_internals import configure_server, keep_no_pages, say_busy, show_when_opened, sleep_when_free
+from .gradio_internals import (
+    configure_server,
+    disable_page_snapshots,
+    limit_queue,
+    limit_unread_answers,
+    refuse_remote_files,
+    set_queue_poll_interval,
+    set_visibility_on_select,
+)
 from .live_socket import Live
 from .train import tab as train
 from .train.service import TrainService
@@ -91,30 +99,32 @@ def build_app(
                 lists["emojify"] = people, style
                 _keep_fresh(tab, people, style, always=False)
                 _keep_fresh(demo, people, style, always=False)
-                show_when_opened(tab, camera)
+                set_visibility_on_select(tab, camera)
             with gr.Tab("Digits", id="digits") as tab:
-                show_when_opened(tab, camera, False)
+                set_visibility_on_select(tab, camera, False)
                 if street is None:
                     digits.explain(numbers)
                 else:
                     lists["digits"] = street, digits.fill(street)
                     _keep_fresh(tab, *lists["digits"])
             with gr.Tab("Evidence", id="evidence") as tab:
-                show_when_opened(tab, camera, False)
+                set_visibility_on_select(tab, camera, False)
                 data = evidence.data_folder(policy.at_most)
                 known = Checkpoints(people, street, seen, data, caller, service.sees)
                 evidence.fill(tab, known, SuiteRunner(runs, policy.at_most, data, caller))
             with gr.Tab("Train", id="train") as tab:
-                show_when_opened(tab, camera, False)
+                set_visibility_on_select(tab, camera, False)
                 train.fill(service, demo, remembered, tabs, lists)
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         ready = cache(lambda: emojify.warm_up(faces))
         demo.load(ready, api_visibility="private", show_progress="hidden")
         demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
     demo.queue(max_size=QUEUE, api_open=False)  # nobody gets past the queue
-    sleep_when_free(demo)
-    say_busy(demo)
-    keep_no_pages()
+    set_queue_poll_interval(demo)
+    limit_queue(demo)
+    limit_unread_answers(demo)
+    disable_page_snapshots()
+    refuse_remote_files()
     guest_policy.start_cleanup(service)
     tools, lifespan = mcp_server.build(people, street) if mcp else ([], None)
     return Page(demo, [*Live(people).routes(), *Videos(people).routes(), *tools], lifespan)

@@ -19,7 +19,7 @@ from ..types import Image, TransferredFace
 from . import exports, html, pictures
 from .access.admission import ServerFunctions, check_cancelled
 from .editor import avatar_payload, errors_as_json
-from .gradio_internals import ALONGSIDE
+from .gradio_internals import SECONDARY_LISTENER
 from .translations import Translations, style_of
 
 MAX_PICTURES = 200
@@ -51,7 +51,7 @@ def fill(
             functions.pictures(make_batch_handler(translations)), functions.archives(make_pack_handler(translations)),
         ],
     )  # fmt: skip
-    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **ALONGSIDE)
+    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], sheet, **SECONDARY_LISTENER)
 
 
 def make_batch_handler(translations: Translations[Transferrer]) -> Callable[[Any], dict[str, Any]]:

@@ -16,7 +16,7 @@ from ..files import shipped
 from ..images import load, to_images, to_tensor
 from ..transfer import DigitResult, DigitTransferrer
 from . import endpoints, html, pictures
-from .gradio_internals import ALONGSIDE
+from .gradio_internals import SECONDARY_LISTENER
 from .translations import Translations, dropdown
 
 RESULTS = shipped("results")
@@ -99,7 +99,7 @@ def _pairs(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) ->
         except UserError as error:
             return html.message(str(error))
 
-    drawing = {**ALONGSIDE, "show_progress": "minimal"}
+    drawing = {**SECONDARY_LISTENER, "show_progress": "minimal"}
     chosen.change(show, chosen, pairs, **drawing)
     new.click(show, chosen, pairs, **drawing | {"trigger_mode": "once"})
 

@@ -20,7 +20,7 @@ from ..transfer import Transferrer
 from ..types import Kind, Result
 from . import batch, editor, endpoints, html, live, pictures, styles, video
 from .access.admission import ServerFunctions
-from .gradio_internals import ALONGSIDE, radio, show_when_opened
+from .gradio_internals import SECONDARY_LISTENER, radio, set_visibility_on_select
 from .translations import Translations, dropdown, style_of
 
 KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
@@ -58,9 +58,9 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
             batch.fill(translations, chosen, kind, functions)
         with gr.Tab("Video", id="video") as film:
             video.fill(chosen, kind)
-    show_when_opened(live_tab, camera)
+    set_visibility_on_select(live_tab, camera)
     for tab in (photo, many, film):
-        show_when_opened(tab, camera, False)
+        set_visibility_on_select(tab, camera, False)
     endpoints.emojify(translations)
     endpoints.avatars()
 
@@ -71,7 +71,8 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
             return gr.skip()
 
     offered = gr.JSON(visible="hidden")
-    chosen.change(offer, chosen, offered, **ALONGSIDE).then(None, [offered, kind], kind, js=OFFER, **ALONGSIDE)
+    change = chosen.change(offer, chosen, offered, **SECONDARY_LISTENER)
+    change.then(None, [offered, kind], kind, js=OFFER, **SECONDARY_LISTENER)
     return chosen, camera
 
 

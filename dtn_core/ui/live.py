@@ -13,7 +13,7 @@ from ..faces.compose import beside
 from ..transfer import Transferrer
 from ..types import Face, Image, Result
 from . import html, pictures
-from .gradio_internals import ALONGSIDE, image
+from .gradio_internals import SECONDARY_LISTENER, image
 from .translations import Translations
 
 VIEWS = ("In the photo", "Beside it", "Alone")
@@ -56,7 +56,7 @@ def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.
         drawn = transferrer.draws and (kind == "drawn" or not transferrer.paints)
         return [translation or "", "drawn" if drawn else "painted"], gr.update(visible=not drawn)
 
-    gr.on([chosen.change, kind.change], choose, [chosen, kind], [stage, column], **ALONGSIDE)
+    gr.on([chosen.change, kind.change], choose, [chosen, kind], [stage, column], **SECONDARY_LISTENER)
     return camera
 
 

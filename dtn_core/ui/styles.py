@@ -23,7 +23,7 @@ from ..transfer import Transferrer
 from ..types import Image
 from . import pictures
 from .access.admission import ServerFunctions, check_cancelled
-from .gradio_internals import ALONGSIDE
+from .gradio_internals import SECONDARY_LISTENER
 from .translations import EXPERIMENTAL, Translations, style_of
 
 SIDE = 128
@@ -75,7 +75,7 @@ def picker(translations: Translations[Transferrer], chosen: gr.Dropdown, functio
         apply_default_css=False, elem_id="styles",
     )  # fmt: skip
     group.select(None, group, chosen, js="(key) => key", api_visibility="private", show_progress="hidden")
-    chosen.change(None, chosen, None, js=_dispatch("styles:chosen", "key", "key"), **ALONGSIDE)
+    chosen.change(None, chosen, None, js=_dispatch("styles:chosen", "key", "key"), **SECONDARY_LISTENER)
     return group
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from . import pictures
-from .gradio_internals import ALONGSIDE
+from .gradio_internals import SECONDARY_LISTENER
 
 
 def fill(chosen: gr.Dropdown, kind: gr.Radio) -> None:
@@ -14,4 +14,4 @@ def fill(chosen: gr.Dropdown, kind: gr.Radio) -> None:
         ["", "drawn"], html_template=(pictures.ASSETS / "video.html").read_text("utf-8"),
         js_on_load=pictures.scripts("files", "video"), apply_default_css=False, elem_id="video",
     )  # fmt: skip
-    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], stage, **ALONGSIDE)
+    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], stage, **SECONDARY_LISTENER)

@@ -14,7 +14,7 @@ from anyio import from_thread, to_thread
 from starlette.requests import Request
 
 from ...errors import UserError
-from ..gradio_internals import request_of_call
+from ..gradio_internals import current_request
 from .middleware import caller
 from .policy import Viewer
 from .rate_limits import BUSY
@@ -216,7 +216,7 @@ def _queued(function: Callable[[Any], dict[str, Any]], queue: WorkQueue) -> Call
     @wraps(function)
     async def call(values: Any) -> dict[str, Any]:
         viewer = caller()
-        request, _ = request_of_call()
+        request, _ = current_request()
         answer: dict[str, Any] = {}
         async with anyio.create_task_group() as group:
             if isinstance(request, Request):

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from ..gradio_internals import logged_in, request_of_call
+from ..gradio_internals import current_request, logged_in_user
 from .bodies import BodiesInFlight, TimedBody
 from .cookies import VIEWER_COOKIE as COOKIE
 from .cookies import protect_login, read_cookies, viewer_cookie
@@ -59,7 +59,7 @@ _CALLER: ContextVar[Viewer] = ContextVar("caller", default=ANONYMOUS)
 
 def caller() -> Viewer:
     """Whose call is being answered: in a handler of gradio, a route or a WebSocket. Elsewhere, `ANONYMOUS`."""
-    request, session = request_of_call()
+    request, session = current_request()
     if request is None:
         return _CALLER.get()
     viewer: Viewer = request.scope.get("dtn.viewer", ANONYMOUS)
@@ -116,7 +116,7 @@ class AccessMiddleware:
         if not self._policy.accounts:
             return None
         if path != TOOLS:
-            return logged_in(connection)
+            return logged_in_user(connection)
         scheme, _, coded = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
