@@ -88,7 +88,7 @@ const draw = async (item) => {
   const [style, kind] = props.value;
   for (let wait = 500; ; wait *= 1.5) {
     const answer = await server.portray({ photo, style, kind });
-    if (cancelled || wait > 20000 || !/try again/i.test(answer?.error ?? "")) return answer;
+    if (cancelled || wait > 20000 || answer?.code !== "busy") return answer;
     await new Promise((resolve) => setTimeout(resolve, wait));  // others are many just now
   }
 };

@@ -114,7 +114,10 @@ def test_interrupts_and_bugs_are_json_too(capsys, monkeypatch, tmp_path):
     bug = raises(ValueError("axes don't match array"))
     with pytest.raises(ValueError, match="axes"):
         cli.main(bug)
-    assert json.loads(capsys.readouterr().out) == {"error": "ValueError: axes don't match array"}
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "ValueError: axes don't match array",
+        "code": "bug",
+    }
 
 
 def test_a_bug_is_exit_code_1_with_its_traceback():

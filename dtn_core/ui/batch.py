@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
-from .access.rate_limits import BUSY
+from .access.rate_limits import busy
 from .editor import answering, described
 from .gradio_internals import ALONGSIDE
 from .translations import Translations, style_of
@@ -60,7 +60,7 @@ def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[s
         transferrer, frame = translations.get(request.get("style")), pictures.decode(request.get("photo"))
         wanted = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
         if not places.acquire(blocking=False):
-            raise UserError(BUSY)
+            raise busy()
         try:
             with free:
                 result = transferrer(frame, kind=wanted, compose=False)

@@ -77,12 +77,12 @@ def edits(value: str | None) -> list[Edit]:
     """The faces that a page has in its editor; those of a damaged value are none."""
     try:
         return [Edit(face) for face in json.loads(value or "{}").get("faces", [])]
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (UserError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return []
 
 
 def answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """For the page: errors for people come as {"error": one line}."""
+    """For the page: errors for people come as {"error": one line, "code": what it may decide by}."""
 
     @wraps(function)
     def answer(values: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[
                 raise UserError("an object is wanted.")
             return function(values)
         except UserError as error:
-            return {"error": sentence(str(error))}
+            return {"error": sentence(error), "code": error.code}
 
     return answer
 

@@ -80,7 +80,7 @@ class Videos:
 
     async def _answer(self, line: _Line) -> dict[str, Any]:
         if self._waiting >= WAITING:
-            return {"error": BUSY}
+            return UserError(BUSY, code="busy").to_dict()
         self._waiting += 1
         try:
             wanted = _Wanted(await line.text())
@@ -89,7 +89,7 @@ class Videos:
             async with self._turns:
                 return await asyncio.to_thread(self._convert, wanted, line)
         except UserError as error:
-            return {"error": str(error)}
+            return error.to_dict()
         finally:
             self._waiting -= 1
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from dtn_core import cli
 from dtn_core.config import PRESETS, to_dict
+from dtn_core.errors import UserError
 from dtn_core.training import dry_run
 
 
@@ -53,7 +54,7 @@ def test_it_goes_through_json_whole(own, tmp_path):
 
 def test_in_a_process_of_its_own(own, tmp_path):
     assert dry_run.run_isolated(own, None, tmp_path).counts["s"] == 22
-    with pytest.raises(ValueError, match=r"^.*no-such.*: no such folder"):
+    with pytest.raises(UserError, match=r"^.*no-such.*: no such folder"):
         dry_run.run_isolated(replace(own, s=str(tmp_path / "no-such")), None, tmp_path)
 
 
@@ -77,7 +78,7 @@ def test_the_judge_of_a_pack_counts_what_it_learns(tmp_path):
     assert found.counts == {"avatars": 6}
     small = dry_run.run(replace(config, avatars=4), str(tmp_path / "data"), tmp_path)
     assert small.counts == {"avatars": 4}
-    with pytest.raises(ValueError, match="cartoonset.zip: missing"):
+    with pytest.raises(UserError, match="cartoonset.zip: missing"):
         dry_run.run(config, str(tmp_path), tmp_path)
 
 

@@ -121,7 +121,7 @@ class EvidenceTab:
         try:
             found, other = self._both(chosen, beside)
         except UserError as error:
-            return "", html.message(str(error)), ""
+            return "", html.message(error), ""
         both = [found, *([other] if other else [])]
         maps = "".join(charts.chart_of_f(one.computed, one.name) for one in both if one.computed)
         drawn = views.reliability(found, other)
@@ -138,7 +138,7 @@ class EvidenceTab:
             both = zip((chosen, beside), self._both(chosen, beside))
             near = "".join(self._near(key, one) for key, one in both if one)
         except UserError as error:
-            return html.message(str(error))
+            return html.message(error)
         return f"<h2>Nearest pictures of t</h2>{near}" if near else ""
 
     def _near(self, key: str, found: Evidence) -> str:
@@ -148,7 +148,7 @@ class EvidenceTab:
         try:
             pairs = self.known.pairs(key)
         except UserError as error:
-            pairs = html.message(str(error), "hint")
+            pairs = html.message(error, "hint")
         legend = '<p class="quiet">First G(x), then the nearest of the pictures of t that were learnt from.</p>'
         return f"<h3>{escape(found.name)}</h3>{distances}{legend if '<img' in pairs else ''}{pairs}"
 
@@ -162,7 +162,7 @@ class EvidenceTab:
                 try:
                     inside = self.known.gallery(key, page, bool(photos))
                 except UserError as error:
-                    inside = html.message(str(error), "hint")
+                    inside = html.message(error, "hint")
                 parts.append(f"<section><h3>{escape(key.removesuffix('/export'))}</h3>{inside}</section>")
             return page, f'<p class="quiet" data-say="Page {page + 1}">Page {page + 1}, seed {page}</p>{"".join(parts)}'
 
@@ -173,14 +173,14 @@ class EvidenceTab:
         try:
             self.runner.start(suite, self.known.directory(chosen))
         except UserError as error:
-            return html.message(str(error)), gr.skip()
+            return html.message(error), gr.skip()
         return self.look()
 
     def stop(self) -> tuple[str, Any]:
         try:
             self.runner.cancel()
         except UserError as error:
-            return html.message(str(error)), gr.skip()
+            return html.message(error), gr.skip()
         return self.look()
 
     def look(self) -> tuple[str, Any]:
