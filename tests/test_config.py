@@ -151,7 +151,7 @@ def test_negative_weights_of_any_term_are_refused():
 def test_a_classifier_through_a_translation_learns_its_pictures_alone(change):
     assert ClassifierTraining(through="digits").through == "digits"
     ClassifierTraining(**change)
-    with pytest.raises(UserError, match="through goes with"):
+    with pytest.raises(ValueError, match="through goes with"):
         ClassifierTraining(through="digits", **change)
 
 

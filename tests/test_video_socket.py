@@ -94,7 +94,7 @@ def test_what_cannot_be_is_told_in_one_line(client, clip, wanted, words):
 def test_garbage(client, clip):
     with client.websocket_connect("/live/video") as socket:
         _, said = talk(socket, b"no video at all" * 99)
-        assert said == [{"error": said[0]["error"]}]
+        assert [list(answer) for answer in said] == [["error", "code"]]
         assert "not a video that can be read" in said[0]["error"]
     with client.websocket_connect("/live/video") as socket:
         _, said = talk(socket, b"")
@@ -131,7 +131,7 @@ def test_a_page_that_leaves_frees_its_place(client, clip, videos, hopper, monkey
 def test_too_many(client, clip, monkeypatch):
     monkeypatch.setattr(video_socket, "WAITING", 0)
     with client.websocket_connect("/live/video") as socket:
-        assert socket.receive_json() == {"error": video_socket.BUSY}
+        assert socket.receive_json() == {"error": video_socket.BUSY, "code": "busy"}
 
 
 def test_pages_of_other_sites_are_refused(client):

@@ -26,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. See {self.prog} --help.")
+        raise UserError(f"{message}. See {self.prog} --help.", code="usage")
 
 
 def build_parser() -> argparse.ArgumentParser:

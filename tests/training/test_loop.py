@@ -128,6 +128,31 @@ def test_a_full_disk_at_the_end_fails_and_what_was_saved_stays(run, monkeypatch)
     assert told(run, Finished) == []
 
 
+@pytest.mark.parametrize("fails_at", [2, 6])
+def test_a_bug_in_a_stage_is_not_reported_as_a_full_disk(run, fails_at):
+    """numpy and torch raise ValueError where shapes don't match; that is no UserError."""
+
+    class Broken(Counting):
+        def export(self, directory, step):
+            if step == fails_at:
+                np.zeros(3) + np.zeros(4)
+            return super().export(directory, step)
+
+    with pytest.raises(ValueError, match="^operands could not be broadcast"):
+        train_briefly(Broken(), run, 6, 6)
+    assert told(run, Noted) == []
+    assert told(run, Finished) == []
+
+
+def test_a_bug_in_the_samples_is_not_reported_as_a_full_disk(run):
+    class Broken(Counting):
+        def samples(self):
+            return np.zeros(3) + np.zeros(4)
+
+    with pytest.raises(ValueError, match="^operands could not be broadcast"):
+        train_briefly(Broken(), run, 6, 6)
+
+
 def test_losses_that_are_no_numbers_are_not_saved(run):
     class Broken(Counting):
         def step(self, step):

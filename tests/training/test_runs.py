@@ -129,7 +129,7 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(run, monkeypatch, 
         raise error
 
     monkeypatch.setattr(states, "save_file", full)
-    with pytest.raises(OSError, match=r"last.safetensors: cannot be written \(No space left on device\)"):
+    with pytest.raises(UserError, match=r"last.safetensors: cannot be written \(No space left on device\)"):
         run.save_state({"step": 2})
     assert run.load_state() == {"step": 1}
     assert os.listdir(run.path / "checkpoints") == ["last.safetensors"]
@@ -185,7 +185,7 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
     run = Run.create(small_disk / "runs", "x", TINY)
     run.write(Started(0, 8, "cpu"))
     run.save_state({"step": 1, "w": torch.ones(1000)})
-    with pytest.raises(OSError, match="cannot be written") as error:
+    with pytest.raises(UserError, match="cannot be written") as error:
         run.save_state({"step": 2, "w": torch.ones(10**6)})
     assert "\n" not in str(error.value)
     assert run.load_state()["step"] == 1
