@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,6 +97,27 @@ def test_bad_photos_are_one_line(translations, request_, words):
     error = batch.portrayer(translations)(request_)["error"]
     assert words in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_full_queue_is_answered_by_the_code_busy(noise, monkeypatch):
+    """The page decides by the code, and asks again."""
+    monkeypatch.setattr(batch, "AT_ONCE", 1)
+    monkeypatch.setattr(batch, "WAITING", 0)
+    request = {"photo": pictures.encode(noise), "style": "", "kind": "drawn"}
+    answers = []
+
+    class Slow:
+        """Meanwhile another photo is sent, for which there is no place."""
+
+        paints = False
+
+        def __call__(self, *args, **options):
+            answers.append(portray(request))
+            return SimpleNamespace(faces=(), refused=())
+
+    portray = batch.portrayer(Translations(Slow(), ("heads",), None, None))
+    assert portray(request)["notes"] == [html.NO_FACE]
+    assert answers == [{"error": "Busy, try again in a moment.", "code": "busy"}]
 
 
 def test_a_zip_of_drawn_and_painted_emoji(pack, tiny, hopper):

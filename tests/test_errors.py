@@ -140,9 +140,8 @@ def _parsed_in(function):
         if isinstance(node, ast.Assign) and is_text(node.value):
             texts |= {part.id for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Name)}
     for node in ast.walk(function):
-        if isinstance(node, ast.Compare) and not isinstance(node.ops[0], ast.Is | ast.IsNot):
-            if any(map(is_text, (node.left, *node.comparators))):
-                yield node.lineno
+        if isinstance(node, ast.Compare) and not isinstance(node.ops[0], ast.Is | ast.IsNot) and is_text(node):
+            yield node.lineno
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in PARSING and is_text(node.func.value):
                 yield node.lineno

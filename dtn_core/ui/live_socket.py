@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..errors import UserError
 from ..live.background import Background
 from ..live.session import Session
 from ..live.wire import LARGEST, Wire
@@ -87,7 +88,7 @@ class Live:
             return
         await socket.accept()
         if self._full():
-            await socket.send_json({"error": BUSY})
+            await socket.send_json(UserError(BUSY, code="busy").to_dict())
             await socket.close(1013)
             return
         self._open += 1
@@ -111,7 +112,7 @@ class Live:
         if not is_own_page(request) or not _NAME.fullmatch(name):
             return JSONResponse({"error": "a session has a name of 8 to 64 letters and digits."}, 400)
         if name not in self._by_name and self._full():
-            return JSONResponse({"error": BUSY}, 503)
+            return JSONResponse(UserError(BUSY, code="busy").to_dict(), 503)
         body = b""
         async for chunk in request.stream():
             body += chunk

@@ -1,6 +1,7 @@
 """A look before a training starts."""
 
 import json
+import subprocess
 from dataclasses import replace
 
 import cv2
@@ -56,6 +57,22 @@ def test_in_a_process_of_its_own(own, tmp_path):
     assert dry_run.run_isolated(own, None, tmp_path).counts["s"] == 22
     with pytest.raises(UserError, match=r"^.*no-such.*: no such folder"):
         dry_run.run_isolated(replace(own, s=str(tmp_path / "no-such")), None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("printed", "logged", "line", "code"),
+    [
+        ('{"error": "no space.", "code": "disk_full"}', "error: another line\n", "no space.", "disk_full"),
+        ("", "", "it was killed, perhaps for lack of memory", ""),
+        ("", "Killed\n", "Killed", ""),
+    ],
+)
+def test_why_the_process_failed_is_read_from_its_answer(own, tmp_path, monkeypatch, printed, logged, line, code):
+    done = subprocess.CompletedProcess([], 2, printed, logged)
+    monkeypatch.setattr(dry_run.subprocess, "run", lambda *args, **options: done)
+    with pytest.raises(UserError) as error:
+        dry_run.run_isolated(own, None, tmp_path)
+    assert (str(error.value), error.value.code) == (line, code)
 
 
 def test_a_full_disk_and_a_small_folder_are_problems(own, tmp_path, monkeypatch):
