@@ -5,6 +5,7 @@ const LONGEST = 1600;  // pixels
 const AS_IT_IS = 600000;  // bytes of a small photo that is sent as it is
 const PICTURE = /\.(jpe?g|jfif|png|webp|bmp|gif|tiff?|avif|hei[cf])$/i;
 const items = [];  // {id, name, blob, card, faces, made: by which choice, state: waiting | working | done, seen: was done before}
+const RETRIED = ["busy", "out_of_memory"];  // codes of errors that pass
 const NO_ANSWER = "No answer from the server. Try again.";
 let workers = 0;
 let last = 0;
@@ -88,7 +89,7 @@ const draw = async (item) => {
   const [style, kind] = props.value;
   for (let wait = 500; ; wait *= 1.5) {
     const answer = await server.redraw({ photo, style, kind });
-    if (cancelled || wait > 20000 || !/try again/i.test(answer?.error ?? "")) return answer;
+    if (cancelled || wait > 20000 || !RETRIED.includes(answer?.code)) return answer;
     await new Promise((resolve) => setTimeout(resolve, wait));  // others are many just now
   }
 };

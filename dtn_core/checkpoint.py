@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from .avatars.choose import Decisions
 from .avatars.parameters import SPECS
 from .drawer import Drawer
-from .errors import UserError
+from .errors import UserError, reason_of
 from .files import parse_json, replacing, shipped
 from .networks import bounds, encoders
 from .networks.avatar_head import AvatarHead, PictureHead
@@ -107,10 +107,9 @@ def find(name_or_dir: str | os.PathLike[str]) -> Path:
         if (directory / "config.json").is_file():
             return directory
     known = sorted(p.parent.name for p in SHIPPED.glob("*/config.json")) if SHIPPED.is_dir() else []
-    raise UserError(
-        f"checkpoint '{name_or_dir}' not found: no config.json in it. "
-        f"Give a checkpoint's folder or one of: {', '.join(known) or '(none is shipped)'}."
-    )
+    reason, remedy = "not found", f"Give a checkpoint's folder or one of: {', '.join(known) or '(none is shipped)'}."
+    line = f"checkpoint '{name_or_dir}' not found: no config.json in it. {remedy}"
+    raise UserError(line, code="not_found", subject=name_or_dir, reason=reason, remedy=remedy)
 
 
 def sees(info: Mapping[str, Any]) -> str:
@@ -138,15 +137,14 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     directory = find(name_or_dir)
     info = read_config(directory)
     if info.get("kind") not in TRANSLATIONS:
-        raise UserError(
-            f"{directory}: holds {info.get('kind', 'nothing known')!r}, not a translation. Give one, such as emoji."
-        )
+        reason = f"holds {info.get('kind', 'nothing known')!r}, not a translation"
+        raise UserError(subject=directory, reason=reason, remedy="Give one, such as emoji.")
     f = _encoder(directory, info)
     statistics = read_tensors(directory, "statistics")
     try:
         standardise = [Standardise(statistics[f"mean_{d}"], statistics[f"std_{d}"]) for d in "st"]
     except KeyError as error:
-        raise UserError(f"{directory}: statistics.safetensors lacks {error}. Get the checkpoint again.") from None
+        raise bounds.damaged(directory, f"statistics.safetensors lacks {error}") from None
     paints = info["kind"] == "transfer"
     g = _make(build_generator, directory, info, "generator") if paints else None
     upscaler = _make(build_upscaler, directory, info, "upscaler") if info.get("upscaler") else None
@@ -155,10 +153,11 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
         module.eval().requires_grad_(False)
     emphasis = info.get("emphasis", 1.0)
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
-        raise UserError(f"{directory}: config.json's 'emphasis' is damaged ({emphasis!r}). Get the checkpoint again.")
+        raise bounds.damaged(directory, f"config.json's 'emphasis' is damaged ({emphasis!r})")
     drawer = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
     if drawer and drawer.reader != "f" and not paints:
-        raise UserError(f"{directory}: its c reads what a generator paints. Join it to a translation first.")
+        reason = "its c reads what a generator paints"
+        raise UserError(subject=directory, reason=reason, remedy="Join it to a translation first.")
     made = Checkpoint(
         directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer, directory
     )
@@ -182,7 +181,8 @@ def load_drawer(name_or_dir: str | os.PathLike[str], device: str | torch.device 
     directory = find(name_or_dir)
     info = read_config(directory)
     if not info.get("avatar"):
-        raise UserError(f"{directory}: can't draw avatars: it has no c. Train one: python -m dtn_core train avatar-cpu")
+        remedy = "Train one: python -m dtn_core train avatar-cpu"
+        raise UserError(subject=directory, reason="can't draw avatars: it has no c", remedy=remedy)
     return _drawer(directory, info, _encoder(directory, info).to(device).eval().requires_grad_(False), device)
 
 
@@ -193,7 +193,7 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
             own = bounds.build(encoders.build, config["encoder"], _stored(directory, "avatar-encoder"))
             f = fill(own, directory, "avatar-encoder")
         if config["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
-            raise UserError(f"{directory}: config.json's 'avatar' names a style or an f that can't draw. Get it again.")
+            raise bounds.damaged(directory, "config.json's 'avatar' names a style or an f that can't draw")
         heads = {name: config[name] for name in ("head", "picture")}
         nets = bounds.build(lambda heads: _avatar_nets(f, **heads), heads, _stored(directory, "avatar"))
         decisions = Decisions.from_dict(config["decisions"])
@@ -258,12 +258,13 @@ def read_config(directory: Path) -> dict[str, Any]:
         info = parse_json((directory / "config.json").read_text(encoding="utf-8"))
         version = dict(info)["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{directory}: config.json is damaged ({error}). Get the checkpoint again.") from None
+        raise bounds.damaged(directory, f"config.json is damaged ({reason_of(error)})") from None
     for key in _RECORDS:
         if not isinstance(info.get(key) or {}, dict):
-            raise UserError(f"{directory}: config.json's '{key}' is damaged (no object). Get the checkpoint again.")
+            raise bounds.damaged(directory, f"config.json's '{key}' is damaged (no object)")
     if version != FORMAT:
-        raise UserError(f"{directory}: checkpoint format {version}, this version reads {FORMAT}. Update DTN Studio.")
+        reason = f"checkpoint format {version}, this version reads {FORMAT}"
+        raise UserError(code="other_version", subject=directory, reason=reason, remedy="Update DTN Studio.")
     return info
 
 
@@ -275,9 +276,7 @@ def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
         tensors = load_tensors(_stored(directory, stem).read_bytes())
         bounds.check_finite(tensors)
     except (OSError, SafetensorError, ValueError, KeyError) as error:  # KeyError: a type that torch hasn't
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path}: damaged or cut short ({error}). Get the checkpoint again.") from None
+        raise bounds.damaged(directory, f"{path.name} is damaged or cut short ({reason_of(error)})") from None
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
@@ -285,7 +284,7 @@ def _stored(directory: Path, stem: str) -> Path:
     """As `_file`. Raises UserError if it is missing."""
     path = _file(directory, stem)
     if not path.is_file():
-        raise UserError(f"{directory}: {path.name} is missing. Get the checkpoint again.")
+        raise bounds.damaged(directory, f"{path.name} is missing")
     return path
 
 
@@ -301,10 +300,11 @@ def shared_files(directory: Path) -> dict[str, Path]:
         for stem, source in read_config(directory).get("shared", {}).items():
             name, other = source["checkpoint"], find(source["checkpoint"])
             if weights_hash(other) != source["hash"]:
-                raise UserError(f"{directory}: needs checkpoint '{name}' of hash {source['hash']}. Get both again.")
+                reason = f"needs checkpoint '{name}' of hash {source['hash']}"
+                raise bounds.damaged(directory, reason, "Get both again.")
             found[f"{stem}.safetensors"] = other / "encoder.safetensors"
     except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"{directory}: config.json's 'shared' is damaged ({error}). Get it again.") from None
+        raise bounds.damaged(directory, f"config.json's 'shared' is damaged ({reason_of(error)})") from None
     return found
 
 
@@ -314,7 +314,7 @@ def fill(module: nn.Module, directory: Path, stem: str) -> nn.Module:
     wanted = {k: v for k, v in module.state_dict().items() if not _from_package(module, k)}
     wrong = sorted(set(wanted) ^ set(tensors)) or [k for k in wanted if wanted[k].shape != tensors[k].shape]
     if wrong:
-        raise UserError(f"{directory / stem}.safetensors doesn't fit config.json ({wrong[0]}). Get it again.")
+        raise bounds.damaged(directory, f"{stem}.safetensors doesn't fit config.json ({wrong[0]})")
     module.load_state_dict(tensors, strict=False)
     return module
 

@@ -48,6 +48,7 @@ def device_errors() -> Iterator[None]:
             raise
         if isinstance(error, torch.OutOfMemoryError) or "out of memory" in first or "allocate memory" in first:
             raise UserError(
-                "the device's memory is full. Try again, close what else uses it, or use the device cpu."
+                "the device's memory is full. Try again, close what else uses it, or use the device cpu.",
+                code="out_of_memory",
             ) from error
         raise UserError(f"the GPU failed ({first}). Start again; if it fails again, use the device cpu.") from error

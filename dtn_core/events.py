@@ -120,7 +120,7 @@ def read(path: Path, offset: int = 0) -> tuple[list[Stamped], int]:
     for entry in parse(data[:end]):
         try:
             found.append(from_entry(entry))
-        except ValueError:
+        except UserError:
             continue
     return found, offset + end
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .errors import UserError
+from .errors import UserError, reason_of
 
 try:
     import fcntl
@@ -77,7 +77,19 @@ def replacing(path: Path, folder: bool = False) -> Iterator[Path]:
             yield temporary
     except OSError as error:
         remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}). {remedy} another output.") from None
+        raise write_error(path, error, f"{remedy} another output.") from None
+
+
+def write_error(path: Path, error: Exception, remedy: str) -> UserError:
+    """The UserError for a file or folder that cannot be written. Its reason is that of the error."""
+    reason = reason_of(error)
+    return UserError(
+        f"{path}: cannot be written ({reason}). {remedy}",
+        code="disk_full" if getattr(error, "errno", None) in FULL else "not_writable",
+        subject=path,
+        reason=reason,
+        remedy=remedy,
+    )
 
 
 @contextmanager

@@ -20,12 +20,15 @@ from PIL import Image as PILImage
 from PIL import ImageOps, features
 from torch import Tensor
 
-from .errors import UserError
+from .errors import UserError, reason_of
 from .files import check_file, replacing
 from .types import Image
 
 MAX_PIXELS = 50_000_000
 """Pictures with more pixels than this are refused before they are decoded (decompression bombs)."""
+
+PICTURE = "the picture"
+"""The subject of errors about a picture that has no file name."""
 
 MAX_SCANS = 100
 """JPEGs with more scans are refused: each goes over all pixels, so that a small file could take hours. Ordinary
@@ -45,7 +48,7 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
 
     Raises UserError with one line for people: missing, empty, not a picture, cut short, or too large.
     """
-    name = "the picture" if isinstance(source, bytes) else str(source)
+    name = PICTURE if isinstance(source, bytes) else str(source)
     rgb = None
     try:
         if not isinstance(source, bytes):
@@ -53,7 +56,7 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 raise UserError(f"{path}: is a video, a picture is wanted. Save one of its frames as a picture.")
         elif not source:
-            raise UserError("the picture is empty (0 bytes). Save or download it again.")
+            raise UserError(subject=name, reason="empty (0 bytes)", remedy="Save or download it again.")
     except OSError as error:
         raise UserError(f"{name}: cannot be opened ({error.strerror}). Check the path.") from None
     try:
@@ -68,14 +71,16 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
     except PILImage.DecompressionBombError:
         pass
     except PILImage.UnidentifiedImageError:
-        raise UserError(f"{name}: not a picture that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from None
+        remedy = "Use JPEG, PNG, WebP, BMP, TIFF or GIF."
+        raise UserError(subject=name, reason="not a picture that can be read", remedy=remedy) from None
     except PermissionError:
         raise UserError(f"{name}: may not be read. Change its permissions.") from None
     except Exception as error:  # on damaged files the decoders raise errors of every kind
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{name}: the picture is damaged or cut short ({reason}). Get it again.") from None
+        reason = f"damaged or cut short ({reason_of(error)})"
+        raise UserError(code="damaged", subject=name, reason=reason, remedy="Get it again.") from None
     if rgb is None:
-        raise UserError(f"{name}: too large. Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most.")
+        remedy = f"Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most."
+        raise UserError(code="too_large", subject=name, reason="too large", remedy=remedy)
     return rgb
 
 

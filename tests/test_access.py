@@ -23,6 +23,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.training import dry_run, launcher, status
 from dtn_core.ui import app as application
 from dtn_core.ui.access import guest_policy, middleware, policy
@@ -174,14 +175,14 @@ def test_one_training_at_a_time_and_so_many_in_all(tiny, anns):
     service = TrainService(runs_of(tiny), "tiny", lambda: Viewer("session:x", "tiny", False, "a"))
     some = [service.look(anns[1])] * guest_policy.MAX_RUNS_EACH
     owner = some[0].owner
-    with pytest.raises(ValueError, match="as many as are kept"):
+    with pytest.raises(UserError, match="as many as are kept"):
         guest_policy.check_start(Viewer(owner, "tiny", False, "b"), RateLimiter(), some)
-    with pytest.raises(ValueError, match="keeps no more"):
+    with pytest.raises(UserError, match="keeps no more"):
         guest_policy.check_start(Viewer("session:y", "tiny", False, "b"), RateLimiter(), some * 10)
     rates, newcomer = RateLimiter(), Viewer("session:y", "tiny", False, "b")
     for _ in range(10):
         guest_policy.check_start(newcomer, rates, [])
-    with pytest.raises(ValueError, match="busy, try again"):
+    with pytest.raises(UserError, match="busy, try again"):
         guest_policy.check_start(newcomer._replace(id="session:z"), rates, [])
 
 
@@ -373,7 +374,7 @@ def test_checks_are_counted(everything):
     service = TrainService(runs_of(everything), "all", lambda: Viewer("session:b", "all", False, "there"))
     for _ in range(6):
         service.rates.require("checks", "there", 6, 60)
-    with pytest.raises(ValueError, match="busy, try again"):
+    with pytest.raises(UserError, match="busy, try again"):
         service.check(Form("digits-tiny", {}))
     assert bob.http.get("/").status_code == 200
 
@@ -466,7 +467,7 @@ def test_a_proxy_without_headers_shows_by_its_version(local):
 
 
 def test_a_check_that_takes_too_long_is_given_up(tmp_path):
-    with pytest.raises(ValueError, match="took longer than"):
+    with pytest.raises(UserError, match="took longer than"):
         dry_run.run_isolated(PRESETS["digits-tiny"], None, tmp_path, 0.05)
 
 
@@ -583,10 +584,10 @@ def test_accounts(tmp_path, monkeypatch):
     assert dict(found) == {"dan": "e", "eve": "d", "ann": " a:b", "bob": "c"}
     assert policy.accounts() == ()  # it is taken out of the environment, which trainings inherit
     for wrong in ("secret", ":secret", "ann:"):
-        with pytest.raises(ValueError, match="take USER:PASSWORD") as error:
+        with pytest.raises(UserError, match="take USER:PASSWORD") as error:
             policy.accounts([wrong])
         assert "secret" not in str(error.value)
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         policy.accounts([], str(tmp_path / "none"))
 
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from dtn_core.live import wire
+from dtn_core.live import protocol
 from dtn_core.ui import app as application
 from dtn_core.ui import video_socket
 from dtn_core.ui.access import bodies, origin
@@ -298,7 +298,7 @@ def test_websocket_messages_are_not_compressed(closed, cookie):
 
 def test_large_websocket_messages_close_the_connection(closed, cookie):
     with websocket(closed, cookie) as live:
-        live.send(bytes(4 + wire.LARGEST))
+        live.send(bytes(4 + protocol.MAX_MESSAGE))
         assert "must be a JPEG" in live.recv()
         with contextlib.suppress(ConnectionClosed):  # before all of it is sent
             live.send(bytes(5 << 20))

@@ -24,6 +24,7 @@ from tiny_digits import write_digits, write_judge
 import app as script
 from dtn_core.domains import portraits
 from dtn_core.domains.drawn_digits import draw_many
+from dtn_core.errors import UserError
 from dtn_core.experiments import report
 from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
@@ -115,14 +116,14 @@ def test_decode_takes_data_urls_and_bare_base64(hopper_path, hopper):
 
 @pytest.mark.parametrize("text", ["", "data:", "data:image/png;base64,", "not base64!", "/etc/passwd", "😀", None, 5])
 def test_decode_says_what_is_wrong(text):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         pictures.decode(text)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_decode_refuses_more_bytes_than_it_should_hold(monkeypatch):
     monkeypatch.setattr(pictures, "MAX_BYTES", 1000)
-    with pytest.raises(ValueError, match="larger than"):
+    with pytest.raises(UserError, match="larger than"):
         pictures.decode("A" * 4000)
 
 

@@ -83,7 +83,7 @@ def test_notes_say_why_there_is_no_emoji(redraw, noise, dark):
     ("request_", "words"),
     [
         ({"photo": "data:text/plain;base64,aGVsbG8=", "style": ""}, "Not a picture"),
-        ({"photo": "data:;base64,", "style": ""}, "empty"),
+        ({"photo": "data:;base64,", "style": ""}, "Empty"),
         ({"photo": None, "style": ""}, "No picture was given"),
         ({"style": "../etc", "photo": ""}, "checkpoint is gone"),
         ({}, "No picture was given"),
@@ -93,7 +93,7 @@ def test_notes_say_why_there_is_no_emoji(redraw, noise, dark):
     ],
 )
 def test_bad_photos_are_one_line(translations, request_, words):
-    (error,) = batch.make_batch_handler(translations)(request_).values()
+    error = batch.make_batch_handler(translations)(request_)["error"]
     assert words in error
     assert len(error.splitlines()) == 1
 
@@ -141,6 +141,6 @@ LARGE = pictures.encode(np.zeros((300, 300, 4), np.uint8))
     ],
 )
 def test_bad_zips_are_one_line(pack, emoji, words):
-    (error,) = pack({"emoji": emoji}).values()
+    error = pack({"emoji": emoji})["error"]
     assert words in error
     assert len(error.splitlines()) == 1

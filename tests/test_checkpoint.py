@@ -20,7 +20,7 @@ def own(make_checkpoint, tmp_path):
 
 
 def refusal(directory):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         checkpoint.load(directory)
     line = str(caught.value)
     assert "\n" not in line

@@ -27,7 +27,7 @@ def refused(capsys, *arguments):
     message = line.removeprefix("error: ")
     assert message != line
     if "--json" in arguments:
-        assert json.loads(out) == {"error": message}
+        assert json.loads(out)["error"] == message
     else:
         assert out == ""
     return message
@@ -92,6 +92,8 @@ def test_one_default_device(monkeypatch):
 
 def test_wrong_usage_is_json_too(capsys):
     assert "--size" in refused(capsys, "emojify", "a.png", "-o", "b.png", "--size", "large", "--json")
+    cli.main(["emojify", "--json"])
+    assert json.loads(capsys.readouterr().out)["code"] == "usage"
     assert "COMMAND" in refused(capsys)
 
 
@@ -110,11 +112,14 @@ def test_interrupts_and_bugs_are_json_too(capsys, monkeypatch, tmp_path):
         return ["runs", "--json"]
 
     assert cli.main(raises(KeyboardInterrupt())) == 130
-    assert json.loads(capsys.readouterr().out) == {"error": "interrupted"}
+    assert json.loads(capsys.readouterr().out) == {"error": "interrupted", "code": "interrupted"}
     bug = raises(ValueError("axes don't match array"))
     with pytest.raises(ValueError, match="axes"):
         cli.main(bug)
-    assert json.loads(capsys.readouterr().out) == {"error": "ValueError: axes don't match array"}
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "ValueError: axes don't match array",
+        "code": "bug",
+    }
 
 
 def test_a_bug_is_exit_code_1_with_its_traceback():

@@ -59,7 +59,7 @@ def test_set_reads_the_types_of_the_fields():
     ],
 )
 def test_set_refuses_in_one_line(assignment):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         parse_set(PRESETS["faces-tiny"], [assignment])
     assert "\n" not in str(error.value)
     assert assignment.split("=")[0] in str(error.value)
@@ -72,17 +72,17 @@ def test_numbers_are_finite(kind, value):
     names = [f.name for f in dataclasses.fields(KINDS[kind]) if hints[f.name] in (float, float | None)]
     assert "lr" in names
     for name in names:
-        with pytest.raises(ValueError, match=f"^{name}=.* should be") as error:
+        with pytest.raises(UserError, match=f"^{name}=.* should be") as error:
             parse_set(KINDS[kind](), [f"{name}={value}"])
         assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="^clip=.* finite"):
+    with pytest.raises(UserError, match="^clip=.* finite"):
         from_dict({"kind": kind, "clip": float(value)})
 
 
 @pytest.mark.parametrize("name", ["digits-f-tiny", "digits-tiny"])
 def test_a_moving_average_keeps_a_share_of_the_old(name):
     for value in ("3", "1", "-0.1"):
-        with pytest.raises(ValueError, match="^ema=.* should be (less than 1|greater than or equal to 0)"):
+        with pytest.raises(UserError, match="^ema=.* should be (less than 1|greater than or equal to 0)"):
             parse_set(PRESETS[name], [f"ema={value}"])
     assert parse_set(PRESETS[name], ["ema=0"]).ema == 0
 
@@ -93,7 +93,7 @@ def test_a_moving_average_keeps_a_share_of_the_old(name):
      {"kind": "faces", "steps": True}, {"kind": "faces", "style": "clay"}, {"kind": "faces", "alpha": None}],
 )  # fmt: skip
 def test_dictionaries_with_unknown_or_wrong_content_are_refused(values):
-    with pytest.raises(ValueError):
+    with pytest.raises(UserError):
         from_dict(values)
 
 
@@ -111,7 +111,7 @@ def test_switches_are_read_as_words(text, value):
 
 @pytest.mark.parametrize("text", ["maybe", "2", "", "none"])
 def test_other_words_are_no_switches(text):
-    with pytest.raises(ValueError, match="^swap=.* should be a valid boolean"):
+    with pytest.raises(UserError, match="^swap=.* should be a valid boolean"):
         parse_set(PRESETS["digits-tiny"], [f"swap={text}"])
 
 
@@ -119,13 +119,13 @@ def test_other_words_are_no_switches(text):
                                     "generator=deconv"])  # fmt: skip
 def test_switches_of_the_digits_are_refused_for_faces(switch):
     changes = ["beta=0", switch] if switch.startswith("binary") else [switch]
-    with pytest.raises(ValueError, match="unknown setting"):
+    with pytest.raises(UserError, match="unknown setting"):
         parse_set(PRESETS["faces-tiny"], changes)
     assert parse_set(PRESETS["digits-tiny"], changes) != PRESETS["digits-tiny"]
 
 
 def test_the_binary_d_is_the_baselines_which_has_no_identity_term():
-    with pytest.raises(ValueError, match="set beta=0 too"):
+    with pytest.raises(UserError, match="set beta=0 too"):
         parse_set(PRESETS["digits-tiny"], ["binary=true"])
     assert parse_set(PRESETS["digits-tiny"], ["binary=true", "beta=0"]).binary
 
@@ -135,7 +135,7 @@ def test_the_binary_d_is_the_baselines_which_has_no_identity_term():
 def test_absent_digits_are_digits(name, digit):
     keys = ["absent"] if name == "digits-f-tiny" else ["absent_s", "absent_t"]
     for key in keys:
-        with pytest.raises(ValueError, match=key):
+        with pytest.raises(UserError, match=key):
             parse_set(PRESETS[name], [f"{key}={digit}"])
         assert getattr(parse_set(PRESETS[name], [f"{key}=0"]), key) == 0
         assert getattr(parse_set(PRESETS[name], [f"{key}=none"]), key) is None
@@ -143,7 +143,7 @@ def test_absent_digits_are_digits(name, digit):
 
 def test_negative_weights_of_any_term_are_refused():
     for key in ("alpha", "alpha_end", "beta", "gamma", "delta"):
-        with pytest.raises(ValueError, match=key):
+        with pytest.raises(UserError, match=key):
             parse_set(PRESETS["digits-tiny"], [f"{key}=-1"])
 
 
@@ -158,7 +158,7 @@ def test_a_classifier_through_a_translation_learns_its_pictures_alone(change):
 @pytest.mark.parametrize("name", ["utkface", "celebahq", "relight", "stylised", "drawn"])
 def test_shares_of_fs_batch_lie_between_none_and_all(name):
     for share in ("-0.01", "1.01", "nan"):
-        with pytest.raises(ValueError, match=f"^{name}="):
+        with pytest.raises(UserError, match=f"^{name}="):
             parse_set(PRESETS["encoder-tiny"], [f"{name}={share}"])
     for share in (0.0, 1.0):
         assert getattr(parse_set(PRESETS["encoder-tiny"], [f"{name}={share}"]), name) == share
@@ -166,13 +166,13 @@ def test_shares_of_fs_batch_lie_between_none_and_all(name):
 
 @pytest.mark.parametrize("assignment", ["size=31", "size=257", "focus=-1", "skin=101", "skin=nan"])
 def test_fs_size_and_weights_have_bounds(assignment):
-    with pytest.raises(ValueError, match=f"^{assignment.split('=')[0]}="):
+    with pytest.raises(UserError, match=f"^{assignment.split('=')[0]}="):
         parse_set(PRESETS["encoder-tiny"], [assignment])
 
 
 @pytest.mark.parametrize("assignment", ["drawn=1", "stylise=-0.1", "smoothing=1.5", "net=resnet", "domain=usps"])
 def test_a_classifiers_shares_and_choices_are_checked(assignment):
-    with pytest.raises(ValueError, match=assignment.split("=")[0]):
+    with pytest.raises(UserError, match=assignment.split("=")[0]):
         parse_set(PRESETS["digits-f-tiny"], [assignment])
 
 

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 
 from dtn_core import devices, training
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.training import optim
 
 
@@ -16,7 +17,7 @@ def test_devices_by_name(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert devices.pick_device("auto") == "cpu"
     for name, words in (("cuda", "no CUDA device"), ("tpu", "unknown device")):
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(UserError, match=words):
             devices.pick_device(name)
 
 

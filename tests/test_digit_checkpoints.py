@@ -7,6 +7,7 @@ import torch
 from tiny_digits import write_digits
 
 from dtn_core import checkpoint
+from dtn_core.errors import UserError
 from dtn_core.networks.digits import DeconvGenerator
 from dtn_core.networks.generator import FromPicture, Generator
 
@@ -76,6 +77,6 @@ def test_wrong_configs_of_g_are_one_line(tmp_path, change, words):
     directory = write_digits(tmp_path / "made", generator="deconv")
     info = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**info, "generator": change}))
-    with pytest.raises(ValueError, match=words) as error:
+    with pytest.raises(UserError, match=words) as error:
         checkpoint.load(directory)
     assert "\n" not in str(error.value)

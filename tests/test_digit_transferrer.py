@@ -8,6 +8,7 @@ import torch
 from tiny_digits import write_digits, write_judge
 
 from dtn_core.domains.drawn_digits import draw_many
+from dtn_core.errors import UserError
 from dtn_core.images import to_images, to_tensor
 from dtn_core.transfer import DigitTransferrer, fit
 
@@ -98,7 +99,7 @@ def test_every_size_from_8_pixels_on_is_taken(side):
     ],
 )
 def test_pictures_that_hold_no_number_are_refused(tiny, height, width, words):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         tiny(np.zeros((height, width, 3), np.uint8))
     assert str(error.value).startswith(words)
     assert len(str(error.value).splitlines()) == 1
@@ -119,7 +120,7 @@ def test_checkpoints_of_another_kind_are_refused(tiny_checkpoint, judge, tmp_pat
         ((digits, tmp_path / "nowhere"), "not found"),
     ]
     for arguments, words in cases:
-        with pytest.raises(ValueError, match=words) as error:
+        with pytest.raises(UserError, match=words) as error:
             DigitTransferrer.from_checkpoint(*arguments, device="cpu")
         assert len(str(error.value).splitlines()) == 1
 

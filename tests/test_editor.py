@@ -102,7 +102,7 @@ BAD = {
 @pytest.mark.parametrize(("name", "values"), [(name, values) for name, given in BAD.items() for values in given])
 def test_bad_input_is_one_line(name, values):
     answer = getattr(editor, name)(values)
-    assert list(answer) == ["error"]
+    assert list(answer) == ["error", "code"]
     assert "\n" not in answer["error"]
     assert len(answer["error"]) < 700
 

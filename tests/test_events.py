@@ -2,6 +2,7 @@
 
 import pytest
 
+from dtn_core.errors import UserError
 from dtn_core.events import Failed, Finished, Sampled, Saved, Stamped, Started, Stepped, decode, encode, read
 
 EVENTS = [
@@ -29,5 +30,5 @@ def test_reading_goes_on_where_it_stopped_and_waits_for_half_a_line(tmp_path):
 
 
 def test_other_lines_are_refused():
-    with pytest.raises(ValueError):
+    with pytest.raises(UserError):
         decode('{"event": "Exploded", "time": 1}')

@@ -10,7 +10,7 @@ from dtn_core.checkpoint import SHIPPED
 from dtn_core.errors import UserError
 from dtn_core.evidence import reading, results
 from dtn_core.evidence.tables import Source, Table
-from dtn_core.transfer import DigitTransferrer
+from dtn_core.transfer import DigitTransferrer, Transferrer
 from dtn_core.ui.evidence import checkpoints, suites, views
 from dtn_core.ui.evidence.checkpoints import Checkpoints
 from dtn_core.ui.evidence.suites import Progress, SuiteRunner
@@ -95,6 +95,42 @@ def test_a_view_of_two(known):
     page, shown = tab._turn(1)("encoder", "", 0, False)
     assert page == 1
     assert "Page 2, seed 1" in shown
+
+
+@pytest.fixture
+def tab(known):
+    made = EvidenceTab.__new__(EvidenceTab)  # its answers need no page
+    made.known, made.runner = known, SuiteRunner(known.runs, "off", None)
+    return made
+
+
+def opened(tab, chosen, style, followed):
+    """The checkpoint that the tab shows when it is opened, and what it remembers of Emojify."""
+    update, *_, now = tab.lists(chosen, "", style, followed)
+    return update["value"], now
+
+
+def test_the_tab_opens_on_the_checkpoint_the_app_was_started_with(known, tab):
+    first = Transferrer.from_checkpoint("lorelei")
+    tab.known = Checkpoints(Translations(first, ("heads",), None, None), known.street, None, None)
+    assert tab.known.in_use("") == "lorelei"
+    assert opened(tab, "cartoon-set", "", None) == ("lorelei", "")
+
+
+def test_the_tab_opens_on_the_style_chosen_in_emojify(tab):
+    assert opened(tab, "cartoon-set", "toon-head", None) == ("toon-head", "toon-head")
+    assert opened(tab, "cartoon-set", "00001-faces/000250", None)[0] == "00001-faces/export"
+
+
+def test_a_choice_in_the_tab_stays_until_emojify_changes(tab):
+    assert opened(tab, "encoder", "toon-head", "toon-head") == ("encoder", "toon-head")
+    assert opened(tab, "encoder", "lorelei", "toon-head") == ("lorelei", "lorelei")
+
+
+def test_a_checkpoint_that_is_not_listed_is_replaced_by_the_first(known):
+    first = known.choices()[0][1]
+    assert known.in_use("") == first  # the app was started with a folder elsewhere
+    assert known.in_use("00009-gone/export") == first
 
 
 def test_texts_stay_texts():

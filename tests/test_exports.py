@@ -10,6 +10,7 @@ from PIL import Image as PILImage
 
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import Parameters
+from dtn_core.errors import UserError
 from dtn_core.ui import exports
 
 BALD, TOON = Parameters("avataaars", {"top": "sides"}), Parameters("toon-head")
@@ -62,5 +63,5 @@ def test_names_are_safe_and_each_is_there_once(names, stems):
 
 
 def test_sizes_have_bounds():
-    with pytest.raises(ValueError, match="between 16 and 4096"):
+    with pytest.raises(UserError, match="between 16 and 4096"):
         exports.archive([("a", BALD)], size=5000)

@@ -12,6 +12,7 @@ import torch
 from PIL import Image as PILImage
 
 from dtn_core import images
+from dtn_core.errors import UserError
 
 
 def encoded(picture, kind="PNG", **options):
@@ -112,7 +113,7 @@ def test_first_frame_of_an_animation():
 
 
 def refusal(source):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         images.load(source)
     line = str(caught.value)
     assert "\n" not in line
@@ -164,7 +165,7 @@ def test_random_damage_is_a_picture_or_one_line(kind):
         trouble = None
         try:
             assert images.load(bytes(data)).ndim == 3
-        except ValueError as error:  # any other exception fails the test
+        except UserError as error:  # any other exception fails the test
             trouble = str(error)
         assert trouble is None or (trouble.startswith("the picture") and "\n" not in trouble)
 
@@ -183,7 +184,7 @@ def test_save_lays_alpha_over_white_where_the_format_has_none(tmp_path):
 def test_save_refuses_in_one_line_and_leaves_nothing(tmp_path, corners):
     (tmp_path / "file").write_text("")
     for target, why in (("out.xyz", "unknown picture type"), ("file/out.png", "cannot be written")):
-        with pytest.raises(ValueError, match=why):
+        with pytest.raises(UserError, match=why):
             images.save(tmp_path / target, corners)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 

@@ -74,7 +74,7 @@ def test_nonsense_is_answered_and_the_socket_lives_on(client, astronaut):
             lambda: socket.send_text('{"edits": {"1": {"parameters": {"style": "avataaars", "variants": 3}}}}'),
         ):
             send()
-            assert list(socket.receive_json())[-1] == "error"
+            assert "error" in socket.receive_json()
         socket.send_bytes(message(3, framed(astronaut)))
         assert socket.receive_json()["n"] == 3
 

@@ -103,7 +103,7 @@ def test_off_means_off_for_every_deed(made, monkeypatch, deed):
     for name in ("read_status", "runs_in", "log_tail"):
         monkeypatch.setattr(status, name, lambda *_: pytest.fail("it read the runs"))
     method = getattr(TrainService(made, "off"), deed)
-    with pytest.raises(ValueError, match="turned off on this server"):
+    with pytest.raises(UserError, match="turned off on this server"):
         method(*dummies(method))
 
 
@@ -146,7 +146,7 @@ def test_every_handler_asks_the_policy(runs):
         given = [values.get(type(part).__name__, "00001-folders-cpu") for part in fn.inputs]
         if "event" in inspect.signature(fn.fn).parameters:
             given.append(event)
-        with suppress(ValueError):
+        with suppress(UserError):
             told = str(fn.fn(*given))
             assert "First try" not in told
             assert "folders-cpu</h3>" not in told
@@ -174,7 +174,7 @@ TINY = Form("digits-tiny", {"alpha": 7.0, "seed": 3, "lr": 0.002})
 def test_tiny_refuses_what_isnt(made, form):
     a_service = TrainService(made, "tiny")
     for deed in (a_service.config, a_service.check, a_service.start):
-        with pytest.raises(ValueError, match="only tiny trainings"):
+        with pytest.raises(UserError, match="only tiny trainings"):
             deed(form)
 
 
@@ -202,7 +202,7 @@ def test_tiny_sees_only_tiny_runs(made):
     assert [run.name for run in a_service.list()] == ["00004-digits-tiny"]
     assert a_service.look("00004-digits-tiny").step == 8
     for deed in (a_service.look, a_service.delete, a_service.resume, a_service.log):
-        with pytest.raises(ValueError, match="no run"):
+        with pytest.raises(UserError, match="no run"):
             deed("00001-folders-cpu")
     assert "--runs runs" in a_service.command(TINY)
 
@@ -210,7 +210,7 @@ def test_tiny_sees_only_tiny_runs(made):
 @pytest.mark.parametrize("name", ["", ".", "..", "../runs", "/", "00009-nothing", "00001-folders-cpu/..", "packs"])
 def test_names_stay_in_the_folder_of_runs(made, name):
     (made / "packs").mkdir(exist_ok=True)
-    with pytest.raises(ValueError, match="no run"):
+    with pytest.raises(UserError, match="no run"):
         TrainService(made, "all").delete(name)
     assert (made / "00001-folders-cpu" / "config.json").exists()
 
@@ -258,7 +258,7 @@ def test_notes_interval_and_delete(runs):
     assert a_service.note("00001-folders-cpu", "Better.") == "Saved."
     assert a_service.look("00001-folders-cpu").notes == "Better."
     for steps in (None, 0, -3, 2.5):
-        with pytest.raises(ValueError, match="whole number"):
+        with pytest.raises(UserError, match="whole number"):
             a_service.sample_every("00001-folders-cpu", steps)
     a_service.delete("00003-digits-f")
     assert not (runs / "00003-digits-f").exists()
@@ -272,7 +272,7 @@ def test_what_a_run_made(made, tmp_path):
     assert names == ["step 200", "step 400, best", "step 400, best, final"]
     assert a_service.in_demo(run.name, "step 200") == ("digits", "00001-folders-cpu/000200")
     for wrong in (None, "", "../export", "step 7", "/etc"):
-        with pytest.raises(ValueError, match="choose one"):
+        with pytest.raises(UserError, match="choose one"):
             a_service.in_demo(run.name, wrong)
     path = a_service.zip_export(run.name, "step 200", tmp_path / "zips")
     with zipfile.ZipFile(path) as file:
@@ -370,7 +370,7 @@ def test_the_form_wins_over_the_preset_and_the_box_over_the_form():
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line(made, preset, values, extra, words):
-    with pytest.raises(ValueError, match=re.escape(words)) as error:
+    with pytest.raises(UserError, match=re.escape(words)) as error:
         fields.to_config(preset, values, extra)
     assert len(str(error.value).splitlines()) == 1
     assert "--set" not in str(error.value)
@@ -379,7 +379,7 @@ def test_a_mistake_is_one_line(made, preset, values, extra, words):
 
 def test_own_pictures_are_asked_for(made):
     for deed in (TrainService(made, "all").check, TrainService(made, "all").start):
-        with pytest.raises(ValueError, match="Target pictures"):
+        with pytest.raises(UserError, match="Target pictures"):
             deed(Form("folders-tiny", {"s": "/a"}))
 
 

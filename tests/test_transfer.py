@@ -137,7 +137,7 @@ def test_without_composition_the_frame_comes_back(drawing, hopper):
 
 
 def test_a_checkpoint_of_digits_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="reads digits, not faces") as error:
+    with pytest.raises(UserError, match="reads digits, not faces") as error:
         Transferrer.from_checkpoint(write_digits(tmp_path / "numbers"))
     assert len(str(error.value).splitlines()) == 1
 
@@ -311,8 +311,8 @@ def test_the_hook_of_the_test_above_would_see_a_file(tmp_path):
 def test_devices():
     assert pick_device("cpu") == "cpu"
     assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(ValueError, match="auto, cpu, cuda or cuda:N"):
+    with pytest.raises(UserError, match="auto, cpu, cuda or cuda:N"):
         pick_device("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="Use the device cpu"):
+        with pytest.raises(UserError, match="Use the device cpu"):
             pick_device("cuda")

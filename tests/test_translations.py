@@ -116,6 +116,35 @@ def test_the_browser_gets_no_path(translations, runs):
     assert "00001-folders-cpu/export" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("generator.safetensors", b""),
+        ("generator.safetensors", None),
+        ("statistics.safetensors", b"\0" * 40),
+        ("encoder.safetensors", None),
+        ("config.json", lambda text: text.replace('"size": 32', '"size": 33')),
+        ("config.json", lambda text: text.replace('"width": 8', '"width": 4000')),
+        ("config.json", lambda text: text.replace('"sees"', '"emphasis": "much", "sees"')),
+        ("config.json", lambda text: text.replace('"attributes"', '"nonsense"', 1)),
+    ],
+)
+def test_whatever_is_damaged_the_browser_gets_no_path(translations, runs, name, content):
+    """The error names the checkpoint by its key, and the file in it by its name alone."""
+    path = runs / "00001-folders-cpu" / "export" / name
+    if content is None:
+        path.unlink()
+    elif callable(content):
+        before = path.read_text()
+        path.write_text(content(before))
+        assert path.read_text() != before
+    else:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="^00001-folders-cpu/export: ") as error:
+        translations.get("00001-folders-cpu/export")
+    assert str(runs) not in str(error.value)
+
+
 def test_what_is_chosen_is_loaded_once_and_anew_when_it_changes(translations, runs, tiny):
     path, key = runs / "00001-folders-cpu" / "export", "00001-folders-cpu/export"
     assert translations.get("") is translations.get(None) is tiny

@@ -96,7 +96,7 @@ def test_what_cannot_be_is_told_in_one_line(client, clip, wanted, words):
 def test_garbage(client, clip):
     with client.websocket_connect("/live/video") as socket:
         _, said = talk(socket, b"no video at all" * 99)
-        assert said == [{"error": said[0]["error"]}]
+        assert [list(answer) for answer in said] == [["error", "code"]]
         assert "not a video that can be read" in said[0]["error"]
     with client.websocket_connect("/live/video") as socket:
         _, said = talk(socket, b"")
@@ -156,7 +156,7 @@ def until_count(videos, count):
 def test_a_full_queue_refuses_further_videos(client, clip, videos, monkeypatch):
     monkeypatch.setattr(videos._queue._places, "total", 0)
     with client.websocket_connect("/live/video") as socket:
-        assert begin(socket, clip) == {"error": BUSY}
+        assert begin(socket, clip) == {"error": BUSY, "code": "busy"}
 
 
 def test_stalled_remote_videos_do_not_block_the_local_viewer(client, clip, videos, viewers):
@@ -180,7 +180,7 @@ def test_a_slow_video_ends_while_others_wait(client, clip, videos, viewers, monk
     with client.websocket_connect("/live/video") as slow, client.websocket_connect("/live/video") as other:
         assert "read" in begin(slow, clip)
         messages = talk(other, clip)[1]
-        assert slow.receive_json() == {"error": video_socket.TOO_SLOW}
+        assert slow.receive_json() == {"error": video_socket.TOO_SLOW, "code": ""}
     assert messages[0] == {"waiting": True}
     assert "done" in messages[-1]
     until_count(videos, 0)

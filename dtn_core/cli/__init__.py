@@ -26,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. See {self.prog} --help.")
+        raise UserError(f"{message}. See {self.prog} --help.", code="usage")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -58,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(arguments)
     except UserError as error:
         log(f"error: {error}")
-        code, problem = 2, str(error)
+        code, problem = 2, error.to_dict()
     except KeyboardInterrupt:
-        code, problem = 130, "interrupted"
+        code, problem = 130, {"error": "interrupted", "code": "interrupted"}
     except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
+        problem = {"error": f"{type(error).__name__}: {error}", "code": "bug"}
         raise
     finally:
         if problem is not None and "--json" in argv:
-            print(json.dumps({"error": problem}))
+            print(json.dumps(problem))
     return code

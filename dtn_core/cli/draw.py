@@ -65,4 +65,4 @@ def read_parameters(path: Path) -> list[Parameters]:
     try:
         return [Parameters.from_dict(one) for one in (values if isinstance(values, list) else [values])]
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {error}", code=error.code, subject=path) from None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UserError
-from ..files import replacing
+from ..files import replacing, write_error
 
 if TYPE_CHECKING:
     from ..types import Image
@@ -44,7 +44,7 @@ class Job(NamedTuple):
         try:
             return images.load(self.fetch())
         except UserError as error:
-            raise UserError(f"{self.source}: {str(error).removeprefix('the picture: ')}") from None
+            raise error.about(self.source) from None
 
 
 def log(line: str) -> None:
@@ -94,7 +94,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}). Choose another output.") from None
+        raise write_error(folder, error, "Choose another output.") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"{folder}: cannot be written (no permission). Choose another output.")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..files import write_error
 from . import runner
 
 if TYPE_CHECKING:
@@ -103,6 +104,6 @@ def write_feature_cache(config: Config | None, arguments: argparse.Namespace) ->
         made = build_cache(config, make_encoder(config.encoder), optional_folder(arguments.data), "cpu")
         made.write(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}). Choose another.") from None
+        raise write_error(path, error, "Choose another.") from None
     runner.log(f"{path}: {path.stat().st_size / 1e6:.0f} MB. Train from it with --feature-cache {path}")
     return 0

@@ -72,7 +72,7 @@ def parse_set(config: Config, assignments: list[str]) -> Config:
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
-            raise UserError(f"--set {assignment}: write key=value.")
+            raise UserError(f"{assignment!r} is no setting with its value. Write key=value.", code="bad_setting")
         key = _RENAMED.get(key, key)
         _check_known(type(config), [key])
         annotation = _annotations(type(config))[key]
@@ -128,7 +128,10 @@ def _check_known(cls: type[Config], names: Any) -> None:
     known = {f.name for f in fields(cls)}
     for name in names:
         if name not in known:
-            raise UserError(f"unknown setting '{name}'; known: {', '.join(sorted(known))}.")
+            reason = f"unknown setting '{name}'"
+            raise UserError(
+                f"{reason}; known: {', '.join(sorted(known))}.", code="unknown_setting", subject=name, reason=reason
+            )
 
 
 def _line(error: ValidationError, name: str = "") -> str:

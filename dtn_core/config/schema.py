@@ -144,7 +144,7 @@ class ClassifierTraining(_Classifier):
     domain: Literal["svhn", "mnist"] = "svhn"
     """Which labels are learnt: street numbers or handwritten digits."""
     net: Literal["residual", "paper"] = "residual"
-    """`networks.digits.ClassEncoder` or the paper's four convolutions."""
+    """`networks.resnet.ClassEncoder` or the paper's four convolutions."""
     drawn: SmallShare = 0.0
     """Share of drawn street numbers in a batch of svhn."""
     unlabelled: Weight = 0.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import stat
 import warnings
 import zipfile
@@ -351,8 +350,8 @@ def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image |
     with why not, in a few words."""
     try:
         picture = images.load(data)
-    except UserError as error:  # "the picture: why. Remedy."
-        raise UserError(re.sub("^(the picture(:| is) )+", "", str(error).rpartition(". ")[0])) from None
+    except UserError as error:
+        raise UserError(error.reason) from None
     shorter, longer = sorted(picture.shape[:2])
     if shorter < SMALLEST:
         raise UserError(f"smaller than {SMALLEST} pixels")

@@ -141,7 +141,7 @@ def free() -> dict[str, Image]:
     for name, read in (("Grace Hopper", _hopper), ("Eileen Collins", _astronaut)):
         try:
             found[name] = read()
-        except (ImportError, OSError, ValueError):
+        except (ImportError, OSError, ValueError, UserError):
             continue
     return found
 

@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 
 from ..errors import UserError
-from ..files import replacing
+from ..files import replacing, write_error
 
 FORMAT = 1
 
@@ -100,7 +100,7 @@ def updating(path: Path) -> Iterator[Figures]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(f".{path.name}.lock").open("w")
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}). Choose another output with -o.") from None
+        raise write_error(path, error, "Choose another output with -o.") from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         figures = read_figures(path) if path.exists() else {}

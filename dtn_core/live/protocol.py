@@ -38,7 +38,7 @@ class Protocol:
     A binary message is a little-endian uint32, the frame's number, followed by a JPEG. The answer is an object with n,
     width, height, ms, faces (id, seen, and the numbers of `motion.Motion`), avatars (id → parameters, chosen, sure,
     likely, svg, rig; only those that changed), gone (ids) and note. A text message is an object of `Session.options`.
-    Errors are answered as {"error": one line}.
+    Errors are answered as {"error": one line, "code": an identifier, which may be empty}.
     """
 
     def __init__(self, session: Session) -> None:
@@ -56,9 +56,9 @@ class Protocol:
                 self._sent.clear()
             return {}
         except UserError as error:
-            return {"error": str(error)}
+            return error.to_dict()
         except (ValueError, RecursionError):
-            return {"error": "options must be JSON."}
+            return UserError("options must be JSON.").to_dict()
 
     def answer(self, message: bytes, at: float | None = None) -> dict[str, Any]:
         """Process a frame and return its answer. at: see `Session.see`."""
@@ -69,7 +69,7 @@ class Protocol:
             with self._lock:
                 seen = self.session.see(frame, at)
         except UserError as error:
-            return {"n": n, "error": str(error)}
+            return {"n": n, **error.to_dict()}
         made = {
             "n": n,
             "width": frame.shape[1],

@@ -11,13 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 
 LARGEST = 4096
 """Of any size in a config.json, by far."""
 
 LONGEST, DEEPEST = 64, 8
 """Entries of a list or an object, and how many may lie in each other."""
+
+
+def damaged(directory: Path, reason: str, remedy: str = "Get the checkpoint again.") -> UserError:
+    """The UserError for a checkpoint directory whose files can't be used. reason: without the directory's path."""
+    return UserError(code="damaged", subject=directory, reason=reason, remedy=remedy)
 
 
 @contextmanager
@@ -28,7 +33,7 @@ def reading(directory: Path, part: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # what a network raises at impossible settings is of every kind
-        raise UserError(f"{directory}: config.json's '{part}' is damaged ({error!s:.200}). Get it again.") from None
+        raise damaged(directory, f"config.json's '{part}' is damaged ({reason_of(error):.200})") from None
 
 
 def check(settings: Any, deep: int = 0) -> None:
@@ -50,7 +55,7 @@ def build(make: Callable[[dict[str, Any]], nn.Module], settings: dict[str, Any],
         wanted = sum(value.numel() for value in make(settings).state_dict().values())
     held = path.stat().st_size if path.exists() else 0
     if wanted > held:  # a number takes two bytes or more
-        raise UserError(f"{path} doesn't fit config.json, which claims {wanted:,} numbers. Get it again.")
+        raise damaged(path.parent, f"{path.name} doesn't fit config.json, which claims {wanted:,} numbers")
     return make(settings)
 
 

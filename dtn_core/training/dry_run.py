@@ -74,10 +74,14 @@ def run_isolated(config: configs.Config, data: str | None, runs: Path, seconds: 
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise UserError(f"the check took longer than {seconds:.0f} s. Give fewer pictures.") from None
-    if done.returncode:
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:  # it was killed before it could answer
         last = (done.stderr.strip().splitlines() or ["it was killed, perhaps for lack of memory"])[-1]
-        raise UserError(last.removeprefix("error: "))
-    return from_json(json.loads(done.stdout))
+        raise UserError(last) from None
+    if done.returncode:
+        raise UserError(answer["error"], code=answer["code"])
+    return from_json(answer)
 
 
 def to_json(found: DryRun) -> dict:

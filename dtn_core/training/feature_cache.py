@@ -21,8 +21,8 @@ from .. import augment, checkpoint, images
 from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransfer, TransferTraining, kind_of
 from ..domains import avatars, digits, folders, portraits, screen_print, styles
 from ..domains.folders import Pictures
-from ..errors import UserError
-from ..files import workshop
+from ..errors import UserError, reason_of
+from ..files import workshop, write_error
 from ..images import to_float, to_rgb
 from ..networks import encoders
 from ..types import Image
@@ -83,7 +83,7 @@ class FeatureCache:
                 save_file(halved, temporary, metadata={"source": self.source, "f": self.made_by, **shapes})
                 temporary.replace(path)
         except (OSError, SafetensorError) as error:
-            raise UserError(f"{path}: cannot be written ({_why(error)}). Free space, or choose another.") from None
+            raise write_error(path, error, "Free space, or choose another.") from None
 
     @classmethod
     def read(cls, path: Path) -> FeatureCache:
@@ -98,7 +98,7 @@ class FeatureCache:
             wide = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             return cls(**wide, source=found.get("source", ""), made_by=found.get("f", ""))
         except (OSError, SafetensorError, zlib.error, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{path}: damaged, or no feature cache ({_why(error)}). Make it again.") from None
+            raise UserError(f"{path}: damaged, or no feature cache ({reason_of(error)}). Make it again.") from None
 
 
 def make_encoder(name: str, device: str = "cpu") -> nn.Module:
@@ -142,13 +142,7 @@ def _metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: damaged, or no feature cache ({_why(error)}). Make it again.") from None
-
-
-def _why(error: Exception) -> str:
-    """An error's reason in one line."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return reason.splitlines()[0]
+        raise UserError(f"{path}: damaged, or no feature cache ({reason_of(error)}). Make it again.") from None
 
 
 def cache_path(config: TransferTraining, f: nn.Module, data: Path | None, folder: Path) -> Path:

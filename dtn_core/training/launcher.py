@@ -21,7 +21,7 @@ from typing import BinaryIO
 from .. import config as configs
 from ..devices import pick_device
 from ..errors import UserError
-from ..files import PACKAGE
+from ..files import PACKAGE, write_error
 from .runs import ASKED, INHERITED, Run, take_lock, write_whole
 from .status import LOG_MARK, holder, is_alive, runs_in
 
@@ -46,7 +46,7 @@ def start(
         run = Run.create(runs, name, config, data, sign=False, owner=owner)
         try:
             _spawn(run)
-        except ValueError:
+        except UserError:
             shutil.rmtree(run.path, ignore_errors=True)
             raise
         finally:
@@ -169,7 +169,7 @@ def _one_at_a_time(runs: Path) -> Iterator[None]:
         runs.mkdir(parents=True, exist_ok=True)
         lock = (runs / ".lock").open("w")
     except OSError as error:
-        raise UserError(f"{runs}: cannot be written ({error.strerror}). Choose another with --runs.") from None
+        raise write_error(runs, error, "Choose another with --runs.") from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -188,7 +188,7 @@ def _check_device(config: configs.Config, runs: Path, but: Path | None = None) -
 def _trains_on(path: Path) -> str | None:
     try:
         return _device(Run.config_of(path).device)
-    except ValueError:  # of another version
+    except UserError:  # of another version
         return None
 
 
@@ -262,4 +262,4 @@ def _write(path: Path, text: str) -> None:
     try:
         write_whole(path, text)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}). Free some space.") from None
+        raise write_error(path, error, "Free some space.") from None

@@ -14,12 +14,11 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from safetensors import SafetensorError
 from torch import Tensor
 from tqdm import tqdm
 
 from ..config import Training
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..events import Finished, Noted, Sampled, Saved, Started, Stepped
 from ..types import Image
 from .optim import means
@@ -196,7 +195,7 @@ class MetricLogger:
             return
         try:
             self.run.write(Sampled(step, self.run.save_sample(step, self.stage.samples())))
-        except ValueError as error:  # as of a full disk
+        except (UserError, OSError) as error:  # a full disk
             self.note(step, f"no sample grid: {error}")
         self.restart_clock()
 
@@ -240,10 +239,10 @@ class Checkpointer:
             better = self._better(figures, step)
             try:
                 self._write(step, figures, better, must)
-            except (OSError, SafetensorError, ValueError) as error:
+            except (UserError, OSError) as error:
                 if must:
                     raise _unsaved(step, error) from None
-                self.run.write(Noted(step, f"step {step} couldn't be saved ({error}); free some space"))
+                self.run.write(Noted(step, f"step {step} couldn't be saved ({reason_of(error)}); free some space"))
         if self.accelerator.num_processes > 1:
             shared = [(self.best, self.best_step, self.stale)]
             broadcast_object_list(shared)
@@ -293,7 +292,7 @@ class Checkpointer:
         if self.run:
             try:
                 exported = self.stage.export(self.run.path / "export", step)
-            except (OSError, ValueError) as error:
+            except (UserError, OSError) as error:
                 raise _unsaved(step, error) from None
             self.run.write(Finished(step, why))
         self.accelerator.wait_for_everyone()
@@ -301,8 +300,7 @@ class Checkpointer:
 
 
 def _unsaved(step: int, error: Exception) -> UserError:
-    reason = str(error).partition(": cannot be written ")[2].partition("). ")[0].strip("(") or str(error)
-    return UserError(f"step {step} couldn't be saved ({reason}). Free some space and resume.")
+    return UserError(f"step {step} couldn't be saved ({reason_of(error)}). Free some space and resume.", code="unsaved")
 
 
 def memory(device: str) -> int:

@@ -42,9 +42,9 @@ from safetensors import SafetensorError
 
 from .. import config as configs
 from .. import images
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..events import Event, Noted, Stamped, encode, is_known, parse
-from ..files import FULL, beside, parse_json, workshop
+from ..files import FULL, beside, parse_json, workshop, write_error
 from ..types import Image
 from . import states
 
@@ -104,7 +104,7 @@ class Run:
                 with contextlib.suppress(OSError):
                     path.rmdir()
             remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
-            raise UserError(f"{runs}: cannot be written ({_why(error)}). {remedy} another with --runs.") from None
+            raise write_error(runs, error, f"{remedy} another with --runs.") from None
         return run
 
     @classmethod
@@ -121,9 +121,7 @@ class Run:
                     run.answered(name)
             _tidy(path)
         except OSError as error:
-            raise UserError(
-                f"{path}: cannot be written ({_why(error)}). Free some space, or change its permissions."
-            ) from None
+            raise write_error(path, error, "Free some space, or change its permissions.") from None
         return run
 
     @staticmethod
@@ -135,8 +133,8 @@ class Run:
             raise UserError(f"{path}: not a run directory ({error}).") from None
         try:
             return configs.from_dict(values)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}: {_other_version(error)}") from None
+        except (UserError, TypeError, AttributeError) as error:
+            raise _other_version(path, reason_of(error)) from None
 
     @staticmethod
     def data_of(path: Path) -> str | None:
@@ -206,7 +204,7 @@ class Run:
                     file.truncate(size)
                     raise
         except OSError as error:
-            _say(f"{path}: cannot be written ({_why(error)}); training goes on. Free some space.")
+            _say(f"{path}: cannot be written ({reason_of(error)}); training goes on. Free some space.")
 
     def asked(self) -> set[str]:
         """What the user asks for through control/: of stop, sample and save."""
@@ -241,12 +239,12 @@ class Run:
                 shutil.rmtree(self.path / "exports" / f"{old:06d}", ignore_errors=True)
 
     def save_state(self, state: dict[str, Any], name: str = "last") -> None:
-        """Write checkpoints/<name>.safetensors, whole or not at all. Raises OSError with one line."""
+        """Write checkpoints/<name>.safetensors, whole or not at all. Raises UserError if it can't be written."""
         path = self.path / "checkpoints" / f"{name}.safetensors"
         try:
             states.write(path, state)
         except (OSError, SafetensorError) as error:
-            raise OSError(f"{path}: cannot be written ({_why(error)}). Free some space.") from None
+            raise write_error(path, error, "Free some space.") from None
 
     def load_state(self, name: str = "last") -> dict[str, Any] | None:
         """What `save_state` wrote, or None if there is nothing yet. If the last one is damaged and there is a best one,
@@ -256,13 +254,13 @@ class Run:
             return None
         try:
             return states.read(path)
-        except ValueError as error:
+        except UserError as error:
             best = path.with_stem("best")
             if name != "last" or not best.exists():
                 raise UserError(f"{error} Start a new run.") from None
             try:
                 state = states.read(best)
-            except ValueError:
+            except UserError:
                 raise UserError(f"{error} So is {best.name}. Start a new run.") from None
             message = f"{path.name} is damaged; going on from {best.name}"
             _say(message)
@@ -334,16 +332,20 @@ def _check_version(path: Path) -> None:
     """Refuse what a later version made: going on with it, this one would lose what it doesn't know."""
     version = _facts(path).get("version", VERSION)
     if version != VERSION:
-        raise UserError(f"{path}: {_other_version(f'layout {version}')}")
+        raise _other_version(path, f"layout {version}")
     log = path / "events.jsonl"
     for entry in parse(log.read_bytes()) if log.exists() else ():
         if not is_known(entry):
-            raise UserError(f"{path}: {_other_version(f'event {str(entry)[:60]}')}")
+            raise _other_version(path, f"event {str(entry)[:60]}")
 
 
-def _other_version(error: object) -> str:
-    reason = str(error).partition("; known")[0].rstrip(".")
-    return f"made by another version of DTN Studio ({reason}). Use that one, or start a new run."
+def _other_version(path: Path, difference: str) -> UserError:
+    return UserError(
+        code="other_version",
+        subject=path,
+        reason=f"made by another version of DTN Studio ({difference})",
+        remedy="Use that one, or start a new run.",
+    )
 
 
 def _tidy(path: Path) -> None:
@@ -362,12 +364,6 @@ def _cut_half_a_line(path: Path) -> None:
         end = data.rfind(b"\n") + 1
         if end < len(data):
             file.truncate(end)
-
-
-def _why(error: Exception) -> str:
-    """An error's reason in one line."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return reason.splitlines()[0]
 
 
 def _say(line: str) -> None:

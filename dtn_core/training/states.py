@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import parse_json, workshop
 
 
@@ -30,8 +30,7 @@ def read(path: Path) -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             return _unflatten(parse_json(file.metadata()["plain"]), file)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UserError(f"{path}: damaged ({reason.splitlines()[0]}).") from None
+        raise UserError(f"{path}: damaged ({reason_of(error)}).") from None
 
 
 def _flatten(node: Any, name: str, tensors: dict[str, Tensor]) -> Any:

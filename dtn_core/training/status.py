@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import config as configs
+from ..errors import UserError, reason_of
 from ..events import (
     Failed,
     Finished,
@@ -140,7 +141,7 @@ class _Fold:
             block = []
             try:
                 stamped = from_entry(entry)
-            except ValueError:
+            except UserError:
                 continue
             self._take_event(stamped.event, stamped.time, stamped.time if stamped.clock is None else stamped.clock)
         self._take_figures(block)
@@ -361,9 +362,8 @@ def _settings(path: Path) -> tuple[configs.Config | None, str]:
         return _parse_settings((path / "config.json").read_text(encoding="utf-8")), ""
     except FileNotFoundError:
         return None, "not a run directory: there is no config.json"
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        reason = str(error).partition("; known")[0].splitlines()
-        return None, f"config.json is damaged or of another version ({reason[0] if reason else type(error).__name__})"
+    except (UserError, OSError, ValueError, TypeError, AttributeError) as error:
+        return None, f"config.json is damaged or of another version ({reason_of(error)})"
 
 
 @lru_cache(256)

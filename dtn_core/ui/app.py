@@ -111,7 +111,7 @@ def build_app(
                 set_visibility_on_select(tab, camera, False)
                 data = evidence.data_folder(policy.at_most)
                 known = Checkpoints(people, street, seen, data, caller, service.sees)
-                evidence.fill(tab, known, SuiteRunner(runs, policy.at_most, data, caller))
+                evidence.fill(tab, known, SuiteRunner(runs, policy.at_most, data, caller), style)
             with gr.Tab("Train", id="train") as tab:
                 set_visibility_on_select(tab, camera, False)
                 train.fill(service, demo, remembered, tabs, lists)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import gradio as gr
@@ -56,8 +55,8 @@ def fill(translations: Translations[DigitTransferrer]) -> gr.Dropdown:
 
 def explain(error: UserError) -> None:
     """Fill the tab with why there are no digits, where `DigitTransferrer.from_checkpoint` raised this."""
-    reason = str(error).partition(". ")[0]  # what follows is advice for those who call the loader
-    reason = re.sub(r"(/[^/\s':]+)+/", "", reason)  # folders of the server are nobody's business
+    name = Path(error.subject).name  # viewers must not see the server's folders
+    reason = f"{name}: {error.reason}" if name else error.reason
     advice = "Get checkpoints/digits and digits-judge from the repository, or name others by --digits and --judge."
     gr.HTML(html.message(f"No digits here: {reason}. {advice}"), apply_default_css=False, elem_id="no-digits")
     _tables()
@@ -78,7 +77,7 @@ def _one(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) -> N
         try:
             return card(translations.get(translation)(pictures.decode(url)))
         except UserError as error:
-            return html.message(str(error))
+            return html.message(error)
 
     gr.on(
         [digit.submit, chosen.change], show, [digit, chosen], reading, api_visibility="private",
@@ -97,7 +96,7 @@ def _pairs(translations: Translations[DigitTransferrer], chosen: gr.Dropdown) ->
         try:
             return grid(translations.get(translation), *_fresh(PAIRS))
         except UserError as error:
-            return html.message(str(error))
+            return html.message(error)
 
     drawing = {**SECONDARY_LISTENER, "show_progress": "minimal"}
     chosen.change(show, chosen, pairs, **drawing)

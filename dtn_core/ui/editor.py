@@ -98,12 +98,12 @@ def edits(value: str | None) -> list[Edit]:
     """Parse the editor's value; a damaged value has no faces."""
     try:
         return [Edit(face) for face in json.loads(value or "{}").get("faces", [])]
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (UserError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return []
 
 
 def errors_as_json(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """Decorate a server function to return a UserError as {"error": one line}."""
+    """Decorate a server function to return a UserError as {"error": one line, "code": its code}."""
 
     @wraps(function)
     def call(values: Any) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def errors_as_json(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Call
                 raise UserError("the arguments must be an object.")
             return function(values)
         except UserError as error:
-            return {"error": sentence(str(error))}
+            return {"error": sentence(error), "code": error.code}
 
     return call
 

@@ -117,7 +117,7 @@ def _photo(
             wanted = "both" if kind == "drawn" or not transferrer.paints else kind
             result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
         except UserError as error:
-            return html.message(str(error)), editor.payload(photo="none"), *nothing
+            return html.message(error), editor.payload(photo="none"), *nothing
         avatars = editor.payload(result, blake2b(url.encode(), digest_size=8).hexdigest(), mirrored)
         shown = gr.update(visible=bool(result.faces)), *_views(result)
         return html.steps(result, credit(transferrer)), avatars, *shown
@@ -128,7 +128,7 @@ def _photo(
             frame = pictures.decode(url)
             return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known=known))
         except UserError as error:
-            return html.message(str(error)), "", ""
+            return html.message(error), "", ""
 
     shown = gr.on(
         [photo.submit, mirror.change, chosen.change, kind.input], show, [photo, mirror, chosen, kind],

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from html import escape
 
+from ..errors import UserError
 from ..faces.compose import draw_boxes
+from ..images import PICTURE
 from ..types import Image, RefusedFace, Result, TransferredFace
 from .pictures import encode
 
@@ -22,15 +24,17 @@ LETTERS = """<p class="letters">The encoder, f, reads what is in the picture; th
 pixels; super-resolution, SR, refines the painting.</p>"""
 
 
-def message(text: str, kind: str = "error") -> str:
-    """A visible line for people, such as a UserError's; kind: "error" or "hint"."""
+def message(text: str | UserError, kind: str = "error") -> str:
+    """A visible line for people; kind: "error" or "hint"."""
     return f'<p class="message {kind}" role="alert">{escape(sentence(text))}</p>'
 
 
-def sentence(text: str) -> str:
-    """A UserError's line as a sentence beside the picture it is about."""
-    text = text.removeprefix("the picture: ")
-    return text[:1].upper() + text[1:]
+def sentence(text: str | UserError) -> str:
+    """A line as a sentence. An error about a picture without a name stands beside it, and doesn't name it again."""
+    if isinstance(text, UserError) and text.subject == PICTURE:
+        text = text.about("")
+    line = str(text)
+    return line[:1].upper() + line[1:]
 
 
 def steps(result: Result, credit: str = "") -> str:

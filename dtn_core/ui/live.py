@@ -85,7 +85,7 @@ def _painted(translations: Translations[Transferrer], chosen: gr.Dropdown) -> gr
         try:
             transferrer = translations.get(translation)
         except UserError as error:
-            return frame, html.message(str(error)), Stream()
+            return frame, html.message(error), Stream()
         # The browser sends what its preview shows, which is mirrored already.
         kind = "painted" if transferrer.paints else "drawn"
         way = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..errors import UserError
 from ..live.background import Background
 from ..live.protocol import MAX_MESSAGE, Protocol
 from ..live.session import Session
@@ -109,7 +110,7 @@ class Live:
         self._expire_sessions()
         viewer = caller()
         if not self._places.take(viewer):
-            await socket.send_json({"error": BUSY})
+            await socket.send_json(UserError(BUSY, code="busy").to_dict())
             await socket.close(1013)
             return
         try:
@@ -160,7 +161,7 @@ class Live:
         """Answer the first frame of a session over HTTP. The session is kept only if the frame is valid."""
         viewer = caller()
         if not self._places.take(viewer):
-            return JSONResponse({"error": BUSY}, 503)
+            return JSONResponse(UserError(BUSY, code="busy").to_dict(), 503)
         is_kept = False
         try:
             protocol = await self._run(self._new_protocol)

@@ -84,7 +84,7 @@ class Translations(Generic[T]):
                 try:
                     self.loaded[version] = self.load(str(directory))
                 except UserError as error:
-                    raise UserError(str(error).replace(str(directory), key)) from None
+                    raise error.about(key) from None
                 while len(self.loaded) > IN_MEMORY:
                     self.loaded.popitem(last=False)
             self.loaded.move_to_end(version)

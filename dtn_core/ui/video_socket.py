@@ -106,7 +106,7 @@ class Videos:
             channel.is_contended = partial(self._queue.is_contended, viewer)
             return await self._queue.run(viewer, self._convert, request, channel)
         except UserError as error:
-            return {"error": str(error)}
+            return error.to_dict()
         finally:
             channel.is_contended = _never
 

@@ -16,6 +16,7 @@ from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of,
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.domains import avatars, styles
+from dtn_core.errors import UserError
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 STYLES = tuple(SPECS)
@@ -122,7 +123,7 @@ def test_nothing_but_colours_is_added_to_the_artists_own_drawing(style):
 
 @pytest.mark.parametrize("size", [0, -1, 15, 4097, 100_000])
 def test_sizes_beyond_reason_are_refused_in_a_line(size):
-    with pytest.raises(ValueError, match=f"between 16 and 4096 pixels, not {size}") as caught:
+    with pytest.raises(UserError, match=f"between 16 and 4096 pixels, not {size}") as caught:
         image(Parameters("avataaars"), size)
     assert "\n" not in str(caught.value)
 

@@ -7,6 +7,7 @@ import pytest
 
 from dtn_core.avatars.parameters import HAIR_COLOURS, NONE, SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
+from dtn_core.errors import UserError
 
 STYLES = tuple(SPECS)
 HOSTILE = '"><script>alert(1)</script>'
@@ -14,7 +15,7 @@ HOSTILE = '"><script>alert(1)</script>'
 
 def refusal(*values, **entries):
     """The line that Parameters are refused with."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         Parameters(*values, **entries)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -134,7 +135,7 @@ def test_parameters_survive_a_dictionary_and_json(style):
     ],
 )
 def test_damaged_dictionaries_are_refused_in_a_line(values, told):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         Parameters.from_dict(values)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)

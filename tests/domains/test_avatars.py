@@ -7,6 +7,7 @@ from dtn_core.avatars.parameters import HAIR_COLOURS
 from dtn_core.domains import avatars
 from dtn_core.domains.avatars import BALANCED, PEOPLE, Rates, render
 from dtn_core.domains.styles import render_many, sample
+from dtn_core.errors import UserError
 from dtn_core.images import over
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
@@ -114,5 +115,5 @@ def test_render_many_keeps_order_and_sizes():
 
 @pytest.mark.parametrize("bad", [{"glasses": 1.5}, {"hat": -0.1}, {"skin": (1.0, 1.0, 0.0, 0.0, 0.0)}])
 def test_impossible_rates_are_refused(bad):
-    with pytest.raises(ValueError, match=f"rates.{next(iter(bad))}"):
+    with pytest.raises(UserError, match=f"rates.{next(iter(bad))}"):
         Rates(**bad)

@@ -16,6 +16,7 @@ import torchvision
 from scipy.io import savemat
 
 from dtn_core.domains import digits
+from dtn_core.errors import UserError
 
 RNG = np.random.default_rng(7)
 STREET = RNG.integers(0, 256, (400, 32, 32, 3), np.uint8)
@@ -39,7 +40,7 @@ def md5(path):
 
 def told(call, *args):
     """What a call says is wrong: one line that ends with the remedy."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         call(*args)
     message = str(caught.value)
     assert "\n" not in message
@@ -249,7 +250,7 @@ def test_no_flipped_bit_of_a_pack_says_anything_but_one_line(tmp_path):
         path.write_bytes(content)
         try:
             got = digits.mnist(tmp_path, "train")
-        except ValueError:
+        except UserError:
             assert "mnist.npz" in told(digits.mnist, tmp_path, "train")
         else:  # a date, say
             np.testing.assert_array_equal(got.x, expected.x)

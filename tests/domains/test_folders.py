@@ -18,6 +18,7 @@ from PIL import Image as PILImage
 
 from dtn_core import images
 from dtn_core.domains import folders
+from dtn_core.errors import UserError
 
 SIDE = 12
 X = np.random.default_rng(5).integers(0, 256, (300, SIDE, SIDE, 3), np.uint8)
@@ -59,7 +60,7 @@ def place(request):
 
 def told(call, *args, **options):
     """What a call says is wrong: one line that ends with the remedy."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         call(*args, **options)
     message = str(caught.value)
     assert "\n" not in message
@@ -367,7 +368,7 @@ def test_no_flipped_bit_of_a_zip_says_anything_but_one_line(tmp_path):
         path.write_bytes(content)
         try:
             got = folders.read(path, SIDE)
-        except ValueError:
+        except UserError:
             assert str(path) in told(folders.read, path, SIDE)
             outcomes.add("told")
         else:

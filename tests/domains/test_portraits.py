@@ -8,6 +8,7 @@ import pytest
 
 from dtn_core import augment
 from dtn_core.domains import portraits
+from dtn_core.errors import UserError
 from dtn_core.faces.detect import detect
 from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
@@ -111,15 +112,15 @@ def test_relighting_changes_the_light_and_nothing_else():
 
 def test_missing_and_damaged_packs_are_named(tmp_path, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
-    with pytest.raises(ValueError, match="--data DIR or set DTN_DATA"):
+    with pytest.raises(UserError, match="--data DIR or set DTN_DATA"):
         portraits.data_folder(None)
-    with pytest.raises(ValueError, match="no such folder"):
+    with pytest.raises(UserError, match="no such folder"):
         portraits.data_folder(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="celeba_attributes.csv"):
+    with pytest.raises(UserError, match="celeba_attributes.csv"):
         portraits.celeba(tmp_path, "train", ())
     (tmp_path / "celeba_attributes.csv").write_text("file,Bald\n" + "".join(f"{i}.jpg,0\n" for i in range(50)))
     (tmp_path / "celeba.zip").write_bytes(b"PK nonsense")
-    with pytest.raises(ValueError, match="celeba.zip"):
+    with pytest.raises(UserError, match="celeba.zip"):
         portraits.celeba(tmp_path, "train", ("Bald",))
-    with pytest.raises(ValueError, match=r"celebahq_attributes.csv: missing. [^\n]*celebahq.zip[^\n]*$"):
+    with pytest.raises(UserError, match=r"celebahq_attributes.csv: missing. [^\n]*celebahq.zip[^\n]*$"):
         portraits.celebahq(tmp_path, "train", ())

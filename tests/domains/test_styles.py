@@ -16,6 +16,7 @@ from dtn_core.domains import avatars, styles
 from dtn_core.domains.avatars import BALANCED, PEOPLE, render
 from dtn_core.domains.styles import render_many, sample
 from dtn_core.domains.styles.cartoon_set import cut_out
+from dtn_core.errors import UserError
 from dtn_core.evaluation.drawn.shown import of_parameters
 from dtn_core.images import over
 from dtn_core.networks.judge import JUDGED
@@ -243,12 +244,12 @@ def test_a_pack_that_is_missing_or_damaged_is_told_in_one_line(damage, tmp_path)
     elif damage == "a column":
         table.write_text(table.read_text().replace("hair_color", "hair"))
     says = {"no folder": "set DTN_DATA", "no zip": "zip: missing", "no table": "csv: missing"}.get(damage, "damaged")
-    with pytest.raises(ValueError, match=rf"^[^\n]*{says}[^\n]*$"):
+    with pytest.raises(UserError, match=rf"^[^\n]*{says}[^\n]*$"):
         styles.draw("cartoon-set", range(3), None if damage == "no folder" else data)
 
 
 def test_a_pack_without_white_has_nothing(tmp_path):
-    with pytest.raises(ValueError, match="no cartoon before plain white"):
+    with pytest.raises(UserError, match="no cartoon before plain white"):
         styles.draw("cartoon-set", range(3), write_cartoons(tmp_path, 3, coloured=range(3)))
 
 

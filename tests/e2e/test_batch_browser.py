@@ -80,7 +80,7 @@ def test_photos_and_a_text_file(page, portrait, hopper, astronaut):
     shown = page.locator(CARDS)
     assert [shown.nth(i).locator(".batch-face").count() for i in range(4)] == [1, 2, 0, 0]
     assert "Not a picture" in shown.nth(2).inner_text()
-    assert "empty" in shown.nth(3).inner_text()
+    assert "Empty" in shown.nth(3).inner_text()
     assert page.locator("#batch .batch-face img").first.evaluate("image => image.naturalWidth") > 0
     assert page.is_hidden("#batch .photo-cancel")
     page.click("#batch .photo-clear")
@@ -279,6 +279,16 @@ def test_drawing_again_may_be_cancelled_or_fail_and_nothing_is_lost(page, portra
     progress(page, "9 of 9 · done")
     page.locator("#batch .photo-again").wait_for(state="hidden")
     assert painted.count() == 9
+
+
+def test_a_photo_waits_while_the_server_is_busy(page, blank):
+    """The page decides by the code of an answer, whatever its words."""
+    answers = [{"error": "in other words", "code": "busy"}, {"error": "Try again, it says.", "code": "too_large"}]
+    page.route("**/component_server/", lambda route: route.fulfill(json=answers.pop(0)))
+    choose(page, named("one.jpg", blank))
+    progress(page, "1 of 1 · done")
+    assert answers == []
+    assert "Try again, it says." in page.locator(CARDS).inner_text()
 
 
 def test_on_a_phone_nothing_sticks_out(browser, server, portrait):  # noqa: F811

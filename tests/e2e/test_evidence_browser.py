@@ -77,6 +77,18 @@ def test_figures_gallery_and_downloads(page):
         assert len(sheet.convert("L").getcolors()) > 20
 
 
+def test_it_opens_on_the_style_chosen_in_emojify(browser, server):
+    def pick_and_open(page):
+        page.wait_for_selector(".photo-stage")
+        page.get_by_role("radio", name="Lorelei", exact=True).click()
+        page.get_by_role("radio", name="Lorelei", exact=True, checked=True).wait_for()
+        page.get_by_role("tab", name="Evidence").click()
+        page.wait_for_selector("#evidence-figures .evidence-heads h3 >> text=/^lorelei$/")
+
+    with open_page(browser, server, opened=pick_and_open) as page:
+        assert page.input_value("#evidence-chosen input") == "lorelei"
+
+
 def test_two_side_by_side(page):
     choose(page, "#evidence-chosen", "encoder")
     choose(page, "#evidence-beside", "encoder-drawn")

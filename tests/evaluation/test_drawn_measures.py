@@ -15,6 +15,7 @@ from dtn_core.avatars.choose import RESERVED, is_choosable
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.domains import styles
+from dtn_core.errors import UserError
 from dtn_core.evaluation import baselines, faces, nets, questions, tables
 from dtn_core.evaluation.drawn import likeness, matched, measure, page
 from dtn_core.evaluation.drawn.portrayed import portray
@@ -214,5 +215,5 @@ def test_a_style_is_asked_what_it_can_show(make_checkpoint, data_folder, tmp_pat
     assert "**mean of the 8 that an avatar shows" in text
     assert "glasses" not in text
     mixed = str(write_drawing_checkpoint(made, tmp_path / "mixed", "avataaars"))
-    with pytest.raises(ValueError, match=r"^[^\n]*its c draws avataaars, but G paints toon-head[^\n]*$"):
+    with pytest.raises(UserError, match=r"^[^\n]*its c draws avataaars, but G paints toon-head[^\n]*$"):
         faces.evaluate(mixed, data_folder, split="val", limit=6)

@@ -13,6 +13,7 @@ from dtn_core import checkpoint, images
 from dtn_core.cli import main
 from dtn_core.domains import avatars, styles
 from dtn_core.domains.portraits import UNKNOWN
+from dtn_core.errors import UserError
 from dtn_core.evaluation import baselines, cleanliness, faces, measures, nets, questions, retrieval, tables
 from dtn_core.metrics import kid, polynomial_mmd, ranks
 from dtn_core.networks.judge import JUDGED, Judge
@@ -69,7 +70,7 @@ def test_pairs_are_found_aligned_and_split_by_person(tmp_path, hopper, astronaut
 def test_a_folder_without_pairs_has_none_and_a_damaged_pack_is_told(tmp_path):
     assert retrieval.pairs(tmp_path, "test") is None
     (tmp_path / "lfw_pairs.zip").write_bytes(b"no zip")
-    with pytest.raises(ValueError, match=r"^[^\n]*lfw_pairs.zip: damaged[^\n]*$"):
+    with pytest.raises(UserError, match=r"^[^\n]*lfw_pairs.zip: damaged[^\n]*$"):
         retrieval.pairs(tmp_path, "test")
 
 
@@ -401,7 +402,7 @@ def test_a_translation_to_cartoons_is_measured_against_their_pack(make_checkpoin
     assert _row(text, "| **mean of the four** | ")
     assert "pack doesn't tell: hat, beard, male, dark_skin." in text
     (data / "cartoonset.zip").unlink()
-    with pytest.raises(ValueError, match=r"^[^\n]*cartoonset.zip: missing[^\n]*$"):
+    with pytest.raises(UserError, match=r"^[^\n]*cartoonset.zip: missing[^\n]*$"):
         faces.evaluate(str(made), data, split="val", limit=6)
 
 
@@ -418,7 +419,7 @@ def test_what_is_of_another_style_is_refused_in_one_line(make_checkpoint, tiny_c
         ({"name": str(tiny_checkpoint), "judge": "judge-toon-head"}, "judges toon-head, but .* Use judge\\."),
         ({"name": str(other)}, "style 'crayons' is unknown"),
     ):
-        with pytest.raises(ValueError, match=rf"^[^\n]*{says}[^\n]*$"):
+        with pytest.raises(UserError, match=rf"^[^\n]*{says}[^\n]*$"):
             faces.evaluate(data=tmp_path, **call)
 
 

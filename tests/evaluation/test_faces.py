@@ -9,6 +9,7 @@ import torch
 from dtn_core import checkpoint
 from dtn_core.cli import main
 from dtn_core.domains import styles
+from dtn_core.errors import UserError
 from dtn_core.evaluation import baselines, faces, nets, questions, upscaling
 from dtn_core.evaluation.measures import agreement
 from dtn_core.evaluation.questions import NINE
@@ -103,7 +104,7 @@ def test_upscaling_is_measured_beside_bicubic(tiny_checkpoint, make_checkpoint, 
     assert 20 < figures["bicubic"]["psnr"] < 40
     assert "| bicubic |" in upscaling.table(figures)
     without = make_checkpoint(tmp_path / "without", upscaler=False)
-    with pytest.raises(ValueError, match="holds no upscaler"):
+    with pytest.raises(UserError, match="holds no upscaler"):
         upscaling.evaluate(str(without), 4)
 
 
@@ -114,10 +115,10 @@ def test_bad_requests_are_told_in_one_line(tmp_path, capsys, monkeypatch):
     assert main(["evaluate", "upscaling", "--limit", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 3
     checkpoint.save(tmp_path / "f", {"kind": "encoder"}, {})
-    with pytest.raises(ValueError, match="is no judge"):
+    with pytest.raises(UserError, match="is no judge"):
         nets.load_judge(str(tmp_path / "f"))
     checkpoint.save(tmp_path / "j", {"kind": "judge", "judge": Judge(4).config}, {})
-    with pytest.raises(ValueError, match="missing"):
+    with pytest.raises(UserError, match="missing"):
         nets.load_judge(str(tmp_path / "j"))
 
 

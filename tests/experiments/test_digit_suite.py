@@ -10,6 +10,7 @@ from tiny_digits import write_judge
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits as data
+from dtn_core.errors import UserError
 from dtn_core.evaluation.adaptation import WAYS
 from dtn_core.events import Finished, Started, read
 from dtn_core.experiments import digits, paper, report
@@ -60,7 +61,7 @@ class Suite:
         """What is said instead, with nothing trained and the output as it was."""
         TRAINED.clear()
         before = self.output.read_bytes()
-        with pytest.raises(ValueError, match=str(self.output)) as error:
+        with pytest.raises(UserError, match=str(self.output)) as error:
             digits.run_suite(self.setup, suite, [0], self.output)
         assert not TRAINED
         assert self.output.read_bytes() == before
@@ -315,7 +316,7 @@ def test_damaged_figures_are_one_line(suite, text):
 
 def test_an_output_that_cannot_be_written_is_one_line(suite):
     (suite.folder / "figures").write_text("")
-    with pytest.raises(ValueError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         digits.run_suite(suite.setup, "table2", [0], suite.output)
     assert not TRAINED
 
@@ -388,7 +389,7 @@ def test_an_f_that_learnt_the_test_part_is_refused(suite, monkeypatch):
     checkpoint.save(f, info, {})
     drawn = data.svhn
     monkeypatch.setattr(data, "svhn", lambda *call: drawn(*call)._replace(source="SVHN (torchvision)"))
-    with pytest.raises(ValueError, match="by which it would be measured") as error:
+    with pytest.raises(UserError, match="by which it would be measured") as error:
         suite("table2")
     assert "\n" not in str(error.value)
     assert not TRAINED

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dtn_core import images
+from dtn_core.errors import UserError
 from dtn_core.faces import detect as module
 from dtn_core.faces.detect import detect
 
@@ -144,7 +145,7 @@ def test_live_does_without_mtcnn_and_turned_copies(hopper, hopper_face, noise, m
 
 @pytest.mark.parametrize("frame", [np.zeros((9, 9)), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3))])
 def test_what_is_no_frame_is_refused(frame):
-    with pytest.raises(ValueError, match="uint8 RGB"):
+    with pytest.raises(UserError, match="uint8 RGB"):
         detect(frame)
 
 

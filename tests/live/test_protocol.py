@@ -66,7 +66,7 @@ def test_edits_are_sent_back_drawn(protocol, astronaut):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"edits": 1}', "null", "[" * 100_000])
 def test_bad_options_are_answered_by_a_line(protocol, text):
-    assert list(protocol.options(text)) == ["error"]
+    assert list(protocol.options(text)) == ["error", "code"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from dtn_core.errors import UserError
 from dtn_core.networks import encoders
 from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator, PaperDigitEncoder
 from dtn_core.networks.generator import FromPicture, Generator, build
@@ -50,7 +51,7 @@ def test_features_are_taken_before_the_last_relu_and_classes_read_after_it():
 
 
 def test_encoders_of_digits_refuse_unknown_settings():
-    with pytest.raises(ValueError, match="no such settings"):
+    with pytest.raises(UserError, match="no such settings"):
         encoders.build({"name": "digits", "depth": 3})
 
 

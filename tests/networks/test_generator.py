@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from dtn_core.errors import UserError
 from dtn_core.networks.discriminator import Discriminator
 from dtn_core.networks.generator import Generator, build
 from dtn_core.networks.upscaler import Upscaler
@@ -21,7 +22,7 @@ def test_g_paints_pictures_in_range(channels, size):
 
 @pytest.mark.parametrize("size", [4, 6, 48, 63, 100])
 def test_g_refuses_other_sizes(size):
-    with pytest.raises(ValueError, match="power of two"):
+    with pytest.raises(UserError, match="power of two"):
         Generator(10, size=size)
 
 

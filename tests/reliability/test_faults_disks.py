@@ -12,6 +12,7 @@ from made_videos import moved, video
 
 from dtn_core import checkpoint, cli
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.training import launcher
 from dtn_core.training.status import read_status
 from dtn_core.ui.train.service import TrainService
@@ -100,7 +101,7 @@ def test_the_tab_says_in_a_line_that_it_cannot_write(home, disk, state, monkeypa
         lambda: service.zip_export(path.name, "step 100, best", disk.folder / "zips"),
         lambda: checkpoint.save(disk.folder / "out", {"kind": "x"}, {"statistics": {"x": torch.ones(3000)}}),
     ):
-        with pytest.raises(ValueError, match=r"cannot be (written|kept)") as error:
+        with pytest.raises(UserError, match=r"cannot be (written|kept)") as error:
             act()
         assert "\n" not in str(error.value)
     assert service.list()[0].notes == "before"

@@ -14,6 +14,7 @@ from PIL import Image
 
 from dtn_core import cli
 from dtn_core.devices import device_errors
+from dtn_core.errors import UserError
 from dtn_core.live.protocol import Protocol
 from dtn_core.live.session import Session
 from dtn_core.training.status import read_status
@@ -83,7 +84,7 @@ def test_pictures_digits_and_videos_say_it_in_a_line(error, drawing, hopper, mon
         lambda: drawing.read(torch.zeros(1, 3, 64, 64)),
         lambda: emojify_video(tmp_path / "clip.mp4", tmp_path / "out.mp4", drawing),
     ):
-        with pytest.raises(ValueError, match=REMEDY):
+        with pytest.raises(UserError, match=REMEDY):
             act()
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 

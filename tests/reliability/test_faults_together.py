@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dtn_core.errors import UserError
 from dtn_core.training import launcher
 from dtn_core.training.runs import Run
 
@@ -21,9 +22,9 @@ def test_two_apps_never_train_a_run_twice_nor_break_one(tmp_path):
 def test_whoever_comes_second_hears_who_has_it(tmp_path):
     path = training.new_run(tmp_path)
     held = Run.reopen(path)
-    with pytest.raises(ValueError, match=rf"is being trained by process {launcher.os.getpid()}\. Stop that first\.$"):
+    with pytest.raises(UserError, match=rf"is being trained by process {launcher.os.getpid()}\. Stop that first\.$"):
         launcher.resume(path)
-    with pytest.raises(ValueError, match="is running. Stop it first"):
+    with pytest.raises(UserError, match="is running. Stop it first"):
         launcher.delete(path)
     held.release()
     launcher.delete(path)

@@ -11,6 +11,7 @@ from dtn_core import checkpoint, joining
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS
 from dtn_core.domains.styles import sample_parameters
+from dtn_core.errors import UserError
 from dtn_core.images import to_float, to_tensor
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
@@ -150,18 +151,18 @@ def test_drawings_have_many_skins_and_hidden_colours_no_label(style):
 def test_an_f_without_a_skin_is_refused(data, tmp_path):
     f = AttributeEncoder(8, 16)
     path = checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})
-    with pytest.raises(ValueError, match="head for the skin"):
+    with pytest.raises(UserError, match="head for the skin"):
         stage_of(data, str(path))
 
 
 @pytest.mark.parametrize("settings", [{"noise": -1}, {"mlp": -1}, {"alpha": 1e9}])
 def test_nonsense_is_refused(settings):
-    with pytest.raises(ValueError, match="greater than or equal|less than"):
+    with pytest.raises(UserError, match="greater than or equal|less than"):
         replace(TINY, **settings)
 
 
 def test_a_translation_without_c_says_so(translation):
-    with pytest.raises(ValueError, match="has no c"):
+    with pytest.raises(UserError, match="has no c"):
         checkpoint.load_drawer(translation)
     assert checkpoint.load(translation).drawer is None
 
@@ -204,11 +205,11 @@ def test_g_can_be_tied_to_what_is_drawn(data, encoder, drawn, translation, tmp_p
 
 
 def test_ties_that_fit_nothing_are_refused(data, encoder, drawn, tmp_path):
-    with pytest.raises(ValueError, match="goes with avatar"):
+    with pytest.raises(UserError, match="goes with avatar"):
         replace(PRESETS["faces-tiny"], tie=1.0)
     f = AttributeEncoder(8, 16, squash=True, skin=True)
     path = checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})
     config = replace(PRESETS["faces-tiny"], encoder=str(path), tie=1.0, avatar=drawn, limit=12)
     other = make_encoder(str(path))
-    with pytest.raises(ValueError, match="reads another f"):
+    with pytest.raises(UserError, match="reads another f"):
         TransferStage(config, build_cache(config, other, data, "cpu"), other, Accelerator(cpu=True))

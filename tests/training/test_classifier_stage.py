@@ -12,6 +12,7 @@ from tiny_digits import write_digits, write_judge
 from dtn_core import augment, checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits
+from dtn_core.errors import UserError
 from dtn_core.events import Finished, read
 from dtn_core.images import to_float, to_rgb
 from dtn_core.networks.digits import PaperDigitEncoder
@@ -169,10 +170,10 @@ def test_a_start_is_taken_over_whole(tmp_path):
 def test_starts_of_another_net_are_one_line(tmp_path):
     start = write_judge(tmp_path / "start")  # 16 hidden numbers
     for changes in ({}, {"net": "paper"}):
-        with pytest.raises(ValueError, match="start=") as error:
+        with pytest.raises(UserError, match="start=") as error:
             make_stage(start=str(start), **changes)
         assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="not found"):
+    with pytest.raises(UserError, match="not found"):
         make_stage(start=str(tmp_path / "nowhere"))
 
 

@@ -1,6 +1,7 @@
 """A look before a training starts."""
 
 import json
+import subprocess
 from dataclasses import replace
 
 import cv2
@@ -11,6 +12,7 @@ from PIL import Image
 
 from dtn_core import cli
 from dtn_core.config import PRESETS, to_dict
+from dtn_core.errors import UserError
 from dtn_core.training import dry_run
 
 
@@ -53,8 +55,24 @@ def test_it_goes_through_json_whole(own, tmp_path):
 
 def test_in_a_process_of_its_own(own, tmp_path):
     assert dry_run.run_isolated(own, None, tmp_path).counts["s"] == 22
-    with pytest.raises(ValueError, match=r"^.*no-such.*: no such folder"):
+    with pytest.raises(UserError, match=r"^.*no-such.*: no such folder"):
         dry_run.run_isolated(replace(own, s=str(tmp_path / "no-such")), None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("printed", "logged", "line", "code"),
+    [
+        ('{"error": "no space.", "code": "disk_full"}', "error: another line\n", "no space.", "disk_full"),
+        ("", "", "it was killed, perhaps for lack of memory", ""),
+        ("", "Killed\n", "Killed", ""),
+    ],
+)
+def test_why_the_process_failed_is_read_from_its_answer(own, tmp_path, monkeypatch, printed, logged, line, code):
+    done = subprocess.CompletedProcess([], 2, printed, logged)
+    monkeypatch.setattr(dry_run.subprocess, "run", lambda *args, **options: done)
+    with pytest.raises(UserError) as error:
+        dry_run.run_isolated(own, None, tmp_path)
+    assert (str(error.value), error.value.code) == (line, code)
 
 
 def test_a_full_disk_and_a_small_folder_are_problems(own, tmp_path, monkeypatch):
@@ -77,7 +95,7 @@ def test_the_judge_of_a_pack_counts_what_it_learns(tmp_path):
     assert found.counts == {"avatars": 6}
     small = dry_run.run(replace(config, avatars=4), str(tmp_path / "data"), tmp_path)
     assert small.counts == {"avatars": 4}
-    with pytest.raises(ValueError, match="cartoonset.zip: missing"):
+    with pytest.raises(UserError, match="cartoonset.zip: missing"):
         dry_run.run(config, str(tmp_path), tmp_path)
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.training import feature_cache, run_training
 from dtn_core.training.feature_cache import FeatureCache, cache_path, get_cache, identity, make_encoder, read_cache
@@ -156,7 +157,7 @@ def test_a_pack_of_another_f_is_refused(pack, tmp_path):
     pack.write(tmp_path / "pack.safetensors")
     other = make_encoder(encoder(tmp_path, 1))
     assert other.dim == pack.f_t.shape[1]
-    with pytest.raises(ValueError, match="pack.safetensors: made with another f") as caught:
+    with pytest.raises(UserError, match="pack.safetensors: made with another f") as caught:
         read_cache(tmp_path / "pack.safetensors", other)
     assert "\n" not in str(caught.value)
 
@@ -169,7 +170,7 @@ def test_a_pack_of_an_earlier_version_is_refused(pack, f, tmp_path):
         told = file.metadata()
     del told["f"]
     save_file(tensors, path, metadata=told)
-    with pytest.raises(ValueError, match=r"made by an earlier version[^\n]*[Mm]ake it again[^\n]*$"):
+    with pytest.raises(UserError, match=r"made by an earlier version[^\n]*[Mm]ake it again[^\n]*$"):
         read_cache(path, f)
 
 
@@ -185,7 +186,7 @@ def test_what_is_no_pack_is_refused_in_a_line(pack, f, tmp_path, damage):
         save_file({"x": torch.zeros(3)}, path, metadata={"f": identity(f)})
     elif damage != "missing":
         path.write_bytes({"text": b"hello", "short": whole[:-100]}[damage])
-    with pytest.raises(ValueError, match="pack.safetensors: ") as caught:
+    with pytest.raises(UserError, match="pack.safetensors: ") as caught:
         read_cache(path, f)
     assert "\n" not in str(caught.value)
 
@@ -196,7 +197,7 @@ def test_a_pack_that_cannot_be_used_is_told_before_a_run_is_made(pack, tmp_path,
     if fault != "missing":
         pack.write(path)
     name = {"missing": encoder(tmp_path), "other f": encoder(tmp_path, 1), "no such f": "nosuch"}[fault]
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         run_training(replace(FACES, encoder=name), "faces", tmp_path / "runs", None, feature_cache=path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "runs").exists()
@@ -208,7 +209,7 @@ def test_a_run_that_is_resumed_refuses_a_pack_of_another_f(pack, tmp_path):
     config = replace(FACES, encoder=encoder(tmp_path), steps=1)
     run, _ = run_training(config, "faces", tmp_path / "runs", None, feature_cache=path)
     replace(pack, made_by=identity(make_encoder(encoder(tmp_path, 1)))).write(path)
-    with pytest.raises(ValueError, match="another f"):
+    with pytest.raises(UserError, match="another f"):
         run_training(None, "faces", tmp_path / "runs", None, resume=run, feature_cache=path)
 
 
@@ -238,7 +239,7 @@ def test_a_pack_that_cannot_be_written_leaves_the_old_one_and_nothing_else(pack,
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(feature_cache, "save_file", full)
-    with pytest.raises(ValueError, match=r"pack.safetensors: cannot be written \(No space left[^\n]*$"):
+    with pytest.raises(UserError, match=r"pack.safetensors: cannot be written \(No space left[^\n]*$"):
         replace(pack, t=pack.t + 1).write(path)
     assert torch.equal(read_cache(path, f).t, pack.t)
     assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -14,6 +14,7 @@ import pytest
 
 from dtn_core import config as configs
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.events import Finished, Stamped, Started, encode
 from dtn_core.training import launcher
 from dtn_core.training.listing import resume_command
@@ -117,7 +118,7 @@ run.write(Finished(1, "stopped"))
         time.sleep(0.01)
     assert seen <= {"starting", "running"}
     assert found.messages == ((0, "['save'] None"),)
-    with pytest.raises(ValueError, match="being trained by process"):
+    with pytest.raises(UserError, match="being trained by process"):
         Run.reopen(path)
     launcher.ask(path, "stop")
     until(lambda: not is_alive(path))
@@ -128,7 +129,7 @@ run.write(Finished(1, "stopped"))
 
 
 def test_a_run_is_resumed_where_it_stands(path, runs):
-    with pytest.raises(ValueError, match="being trained by process"):
+    with pytest.raises(UserError, match="being trained by process"):
         launcher.resume(path)
     with (path / "events.jsonl").open("a") as file:
         file.write(encode(Stamped(Started(0, 8, "cpu"), 1.0)) + "\n" + '{"half')
@@ -146,7 +147,7 @@ def test_a_run_is_resumed_where_it_stands(path, runs):
 def test_a_run_of_another_version_is_not_resumed(path):
     launcher.force_stop(path)
     (path / "config.json").write_text('{"kind": "transfer", "warp": 9}')
-    with pytest.raises(ValueError, match="another version"):
+    with pytest.raises(UserError, match="another version"):
         launcher.resume(path)
     assert not is_alive(path)
 
@@ -159,7 +160,7 @@ def test_one_device_trains_one_run_unless_asked_to(path, runs, how):
     def go(**options):
         return launcher.start(TINY, "y", runs, **options) if how == "start" else launcher.resume(other.path, **options)
 
-    with pytest.raises(ValueError, match="00001-x is being trained on cpu now"):
+    with pytest.raises(UserError, match="00001-x is being trained on cpu now"):
         go()
     assert [p.name for p in runs_in(runs)] == ["00002-other", "00001-x"]
     assert not is_alive(other.path)
@@ -174,14 +175,14 @@ def test_two_gpus_are_two_devices_and_the_first_has_two_names(runs, monkeypatch)
     launcher.start(replace(TINY, device="cuda:1"), "x", runs)
     launcher.start(replace(TINY, device="cpu"), "x", runs)
     for device, name in (("cuda:0", "00001-x"), ("cuda:1", "00002-x"), ("auto", "00001-x"), ("cpu", "00003-x")):
-        with pytest.raises(ValueError, match=f"{name} is being trained on"):
+        with pytest.raises(UserError, match=f"{name} is being trained on"):
             launcher.start(replace(TINY, device=device), "x", runs)
     (runs / "00001-x" / "config.json").write_text("{")  # of this one it can't be told
     launcher.start(replace(TINY, device="cuda"), "x", runs)
 
 
 def test_a_device_that_is_not_there_makes_no_run(runs):
-    with pytest.raises(ValueError, match="device"):
+    with pytest.raises(UserError, match="device"):
         launcher.start(replace(TINY, device="cuda:9"), "x", runs)
     assert runs_in(runs) == []
 
@@ -198,7 +199,7 @@ def test_of_many_starts_at_once_one_wins(runs, monkeypatch):
     def go():
         try:
             told.append(launcher.start(TINY, "x", runs).name)
-        except ValueError as error:
+        except UserError as error:
             told.append("refused" if "is being trained" in str(error) else error)
 
     threads = [threading.Thread(target=go) for _ in range(6)]
@@ -211,14 +212,14 @@ def test_of_many_starts_at_once_one_wins(runs, monkeypatch):
 
 def test_what_cannot_be_started_leaves_nothing(runs, monkeypatch):
     monkeypatch.setattr(launcher, "_trainer", lambda path: ["/nowhere/python"])
-    with pytest.raises(ValueError, match="can't be started .*No such file"):
+    with pytest.raises(UserError, match="can't be started .*No such file"):
         launcher.start(TINY, "x", runs)
     assert runs_in(runs) == []
     run = Run.create(runs, "x", TINY)
     run.write(Started(0, 8, "cpu"))
     run.write(Finished(1, "stopped"))
     run.release()
-    with pytest.raises(ValueError, match="can't be started"):
+    with pytest.raises(UserError, match="can't be started"):
         launcher.resume(run.path)
     assert read_status(run.path).status == "stopped"
 
@@ -230,9 +231,9 @@ def test_only_the_living_are_asked(path):
     assert {p.name: p.read_text() for p in (path / "control").iterdir()} == {
         "stop": "", "sample": "", "save": "", "sample_every": "7\n"
     }  # fmt: skip
-    with pytest.raises(ValueError, match="not 'dance'"):
+    with pytest.raises(UserError, match="not 'dance'"):
         launcher.ask(path, "dance")
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(UserError, match="at least 1"):
         launcher.set_sample_every(path, 0)
     launcher.force_stop(path)
     for act in (
@@ -240,7 +241,7 @@ def test_only_the_living_are_asked(path):
         lambda: launcher.set_sample_every(path, 7),
         lambda: launcher.force_stop(path),
     ):
-        with pytest.raises(ValueError, match="isn't running"):
+        with pytest.raises(UserError, match="isn't running"):
             act()
 
 
@@ -295,10 +296,10 @@ def test_force_spares_whoever_is_not_certainly_the_trainer(runs):
     try:
         for pid in (os.getpid(), bystander.pid, os.getppid()):
             run.sign(pid, 0.0, 0)
-            with pytest.raises(ValueError, match="isn't certain"):
+            with pytest.raises(UserError, match="isn't certain"):
                 launcher.force_stop(run.path)
         (run.path / "lock").write_text("")
-        with pytest.raises(ValueError, match="isn't certain"):
+        with pytest.raises(UserError, match="isn't certain"):
             launcher.force_stop(run.path)
         assert bystander.poll() is None
     finally:
@@ -307,14 +308,14 @@ def test_force_spares_whoever_is_not_certainly_the_trainer(runs):
 
 
 def test_only_runs_that_rest_are_deleted(path, tmp_path, make_checkpoint):
-    with pytest.raises(ValueError, match="is running"):
+    with pytest.raises(UserError, match="is running"):
         launcher.delete(path)
     launcher.force_stop(path)
     link = path.with_name("00009-link")
     link.symlink_to(path)
     checkpoint = make_checkpoint(tmp_path / "checkpoint")
     for other in (link, checkpoint, tmp_path, path / "control", tmp_path / "nowhere"):
-        with pytest.raises(ValueError, match="not a run directory"):
+        with pytest.raises(UserError, match="not a run directory"):
             launcher.delete(other)
     assert (checkpoint / "config.json").exists()
     assert (path / "config.json").exists()
@@ -339,9 +340,9 @@ def test_notes_are_replaced_whole_and_have_an_end(path, tmp_path):
     launcher.write_notes(path, "Dann α=2\n")
     assert read_status(path).notes == "Dann α=2\n"
     launcher.write_notes(path, "x" * 20_000)
-    with pytest.raises(ValueError, match="20000 at most"):
+    with pytest.raises(UserError, match="20000 at most"):
         launcher.write_notes(path, "x" * 20_001)
-    with pytest.raises(ValueError, match="not a run directory"):
+    with pytest.raises(UserError, match="not a run directory"):
         launcher.write_notes(tmp_path, "x")
     assert read_status(path).notes == "x" * 20_000
     assert not [p for p in path.iterdir() if p.suffix == ".tmp"]

@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from dtn_core.checkpoint import weights_hash
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.events import Finished, Noted, Sampled, Saved, Stepped, read
 from dtn_core.training import loop, optim, run_training
 from dtn_core.training.loop import train
@@ -91,7 +92,7 @@ def test_without_memory_the_batch_is_halved_until_it_fits_and_stays_so(run):
 def test_no_memory_for_a_single_picture_is_one_line(run):
     stage = Counting()
     stage.step = lambda step: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory"))
-    with pytest.raises(ValueError, match="out of memory at a batch of 1. Use a smaller"):
+    with pytest.raises(UserError, match="out of memory at a batch of 1. Use a smaller"):
         train_briefly(stage, run, 4, 4)
 
 
@@ -121,10 +122,35 @@ def test_a_full_disk_at_the_end_fails_and_what_was_saved_stays(run, monkeypatch)
         save(state, name)
 
     monkeypatch.setattr(run, "save_state", until_four)
-    with pytest.raises(ValueError, match="step 6 couldn't be saved.*resume"):
+    with pytest.raises(UserError, match="step 6 couldn't be saved.*resume"):
         train_briefly(Counting(), run, 6, 6)
     assert run.load_state()["step"] == 4
     assert told(run, Finished) == []
+
+
+@pytest.mark.parametrize("fails_at", [2, 6])
+def test_a_bug_in_a_stage_is_not_reported_as_a_full_disk(run, fails_at):
+    """numpy and torch raise ValueError where shapes don't match; that is no UserError."""
+
+    class Broken(Counting):
+        def export(self, directory, step):
+            if step == fails_at:
+                np.zeros(3) + np.zeros(4)
+            return super().export(directory, step)
+
+    with pytest.raises(ValueError, match="^operands could not be broadcast"):
+        train_briefly(Broken(), run, 6, 6)
+    assert told(run, Noted) == []
+    assert told(run, Finished) == []
+
+
+def test_a_bug_in_the_samples_is_not_reported_as_a_full_disk(run):
+    class Broken(Counting):
+        def samples(self):
+            return np.zeros(3) + np.zeros(4)
+
+    with pytest.raises(ValueError, match="^operands could not be broadcast"):
+        train_briefly(Broken(), run, 6, 6)
 
 
 def test_losses_that_are_no_numbers_are_not_saved(run):
@@ -134,7 +160,7 @@ def test_losses_that_are_no_numbers_are_not_saved(run):
             return {"loss": torch.tensor(float("nan") if step == 4 else 1.0)}
 
     config = replace(run.config, steps=6, log_every=100, sample_every=100, save_every=2)
-    with pytest.raises(ValueError, match="loss is not a number at step 4; try a lower learning rate"):
+    with pytest.raises(UserError, match="loss is not a number at step 4; try a lower learning rate"):
         train(Broken(), run, config, Accelerator(cpu=True))
     assert run.load_state()["step"] == 2
 
@@ -215,7 +241,7 @@ def test_a_batch_that_cannot_be_dealt_out_is_one_line():
         num_processes, process_index = 3, 1
 
     assert optim.part(9, Three()) == slice(3, 6)
-    with pytest.raises(ValueError, match="can't be dealt out evenly to 3 processes. Use a multiple of 3"):
+    with pytest.raises(UserError, match="can't be dealt out evenly to 3 processes. Use a multiple of 3"):
         optim.part(8, Three())
 
 
@@ -235,7 +261,7 @@ def test_a_tracker_gets_the_losses_too(few_digits, tmp_path):
 
 def test_a_tracker_that_is_not_installed_is_one_line(monkeypatch):
     monkeypatch.setattr(optim.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="^--tracker trackio needs that package: pip install trackio.$"):
+    with pytest.raises(UserError, match="^--tracker trackio needs that package: pip install trackio.$"):
         optim.make_accelerator(PRESETS["digits-tiny"], "trackio")
 
 

@@ -91,7 +91,7 @@ def test_drawings_with_transparency_are_painted_with_it(own, tmp_path):
 def test_bad_folders_are_one_line(own, tmp_path, s, t, words):
     drawn(tmp_path / "few", 3, "circle")
     s, t = (name and str(tmp_path / name) for name in (s, t))
-    with pytest.raises(ValueError, match=words) as error:
+    with pytest.raises(UserError, match=words) as error:
         run_training(replace(own, s=s, t=t), "own", tmp_path / "runs", None)
     assert "\n" not in str(error.value)
 

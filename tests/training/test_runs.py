@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.events import Finished, Noted, Started, Stepped, read
 from dtn_core.training import states
 from dtn_core.training.runs import Run
@@ -56,7 +57,7 @@ def test_runs_are_numbered_and_never_overwritten(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", "a\nb", "a" * 81])
 def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path, name):
-    with pytest.raises(ValueError, match="can't be called"):
+    with pytest.raises(UserError, match="can't be called"):
         Run.create(tmp_path / "runs", name, TINY)
     assert not (tmp_path / "runs").exists()
 
@@ -96,7 +97,7 @@ def cut(run, name, size):
 def test_a_state_cut_short_is_refused_in_one_line(run, size):
     run.save_state({"w": torch.ones(100)})
     cut(run, "last", size)
-    with pytest.raises(ValueError, match=r"last.safetensors: damaged .* Start a new run") as error:
+    with pytest.raises(UserError, match=r"last.safetensors: damaged .* Start a new run") as error:
         run.load_state()
     assert "\n" not in str(error.value)
 
@@ -111,9 +112,9 @@ def test_the_best_state_stands_in_for_a_damaged_last_one(run, capsys):
     assert told(run) == [Noted(4, message)]
     assert message in capsys.readouterr().err
     cut(run, "best", -50)
-    with pytest.raises(ValueError, match="best.safetensors"):
+    with pytest.raises(UserError, match="best.safetensors"):
         run.load_state()
-    with pytest.raises(ValueError, match="best.safetensors: damaged"):
+    with pytest.raises(UserError, match="best.safetensors: damaged"):
         run.load_state("best")
 
 
@@ -128,7 +129,7 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(run, monkeypatch, 
         raise error
 
     monkeypatch.setattr(states, "save_file", full)
-    with pytest.raises(OSError, match=r"last.safetensors: cannot be written \(No space left on device\)"):
+    with pytest.raises(UserError, match=r"last.safetensors: cannot be written \(No space left on device\)"):
         run.save_state({"step": 2})
     assert run.load_state() == {"step": 1}
     assert os.listdir(run.path / "checkpoints") == ["last.safetensors"]
@@ -184,7 +185,7 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
     run = Run.create(small_disk / "runs", "x", TINY)
     run.write(Started(0, 8, "cpu"))
     run.save_state({"step": 1, "w": torch.ones(1000)})
-    with pytest.raises(OSError, match="cannot be written") as error:
+    with pytest.raises(UserError, match="cannot be written") as error:
         run.save_state({"step": 2, "w": torch.ones(10**6)})
     assert "\n" not in str(error.value)
     assert run.load_state()["step"] == 1
@@ -199,7 +200,7 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
     assert (run.path / "events.jsonl").read_bytes().endswith(b"}\n")
     lost = 101 - len(told(run))
     assert lost > 0
-    with pytest.raises(ValueError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         Run.create(small_disk / "runs", "y", TINY)
     assert [path.name for path in (small_disk / "runs").iterdir()] == [run.path.name]
 
@@ -343,7 +344,7 @@ def test_reopening_removes_what_a_kill_left_half_written(run):
 def test_a_run_of_another_version_is_refused_in_one_line(run, file, change):
     path = run.path / file
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ValueError, match="made by another version of DTN Studio") as error:
+    with pytest.raises(UserError, match="made by another version of DTN Studio") as error:
         again(run)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 300
@@ -358,7 +359,7 @@ def test_events_of_another_version_are_refused_but_not_damaged_ones(run):
     run = again(run)
     with log.open("a") as file:
         file.write('{"time": 2, "event": "Exploded"}\n')
-    with pytest.raises(ValueError, match="another version.*Exploded"):
+    with pytest.raises(UserError, match="another version.*Exploded"):
         again(run)
 
 
@@ -380,8 +381,8 @@ def test_of_the_checkpoints_on_the_way_the_newest_and_the_best_stay(run, best, l
 
 
 def test_what_is_no_run_and_what_cannot_be_written_is_told(tmp_path):
-    with pytest.raises(ValueError, match="not a run directory"):
+    with pytest.raises(UserError, match="not a run directory"):
         Run.reopen(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         Run.create(tmp_path / "file", "x", TINY)

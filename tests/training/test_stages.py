@@ -18,6 +18,7 @@ from dtn_core.domains import illustrations, styles
 from dtn_core.domains.avatars import BALANCED
 from dtn_core.domains.portraits import UNKNOWN
 from dtn_core.domains.styles import render_many, sample
+from dtn_core.errors import UserError
 from dtn_core.events import Stepped, read
 from dtn_core.images import to_tensor
 from dtn_core.networks.judge import JUDGED
@@ -61,7 +62,7 @@ def test_every_kind_trains_from_its_tiny_preset_and_resumes(data, tmp_path):
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["000004.png"]
     again, _ = run_training(None, "faces", tmp_path, str(data), resume=run)
     assert again == run
-    with pytest.raises(ValueError, match="no such folder"):
+    with pytest.raises(UserError, match="no such folder"):
         run_training(config, "faces", tmp_path / "other", str(data / "nowhere"))
     assert not (tmp_path / "other").exists()
 
@@ -81,7 +82,7 @@ def test_f_learns_from_illustrations_and_goes_on_from_a_checkpoint(data, tmp_pat
     assert checkpoint.load_encoder(made).squash
     assert not checkpoint.load_encoder(first).squash
     run_training(replace(config, start=str(made)), "encoder", tmp_path, str(data))  # squashed or not
-    with pytest.raises(ValueError, match="instead of"):
+    with pytest.raises(UserError, match="instead of"):
         EncoderStage(replace(config, hidden=8), data, Accelerator(cpu=True))
 
 
@@ -177,7 +178,7 @@ def test_a_missing_set_is_named_in_a_line(data, tmp_path):
     for name in ("celeba.zip", "celeba_attributes.csv", "utkface.zip"):
         (tmp_path / name).symlink_to(data / name)
     EncoderStage(replace(RICH, celebahq=0.0, limit=4), tmp_path, Accelerator(cpu=True))
-    with pytest.raises(ValueError, match=r"celebahq_attributes.csv: missing.*celebahq.zip") as caught:
+    with pytest.raises(UserError, match=r"celebahq_attributes.csv: missing.*celebahq.zip") as caught:
         EncoderStage(RICH, tmp_path, Accelerator(cpu=True))
     assert "\n" not in str(caught.value)
 
@@ -258,7 +259,7 @@ def test_mirroring_turns_some_and_leaves_some():
 
 def test_a_judge_without_its_pack_is_told_before_a_directory_is_made(tmp_path, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
-    with pytest.raises(ValueError, match=r"^no data folder[^\n]*DTN_DATA[^\n]*$"):
+    with pytest.raises(UserError, match=r"^no data folder[^\n]*DTN_DATA[^\n]*$"):
         run_training(PRESETS["judge-cartoon"], "judge", tmp_path / "runs", None)
     assert not (tmp_path / "runs").exists()
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from dtn_core import checkpoint
 from dtn_core.config import PRESETS
+from dtn_core.errors import UserError
 from dtn_core.events import Finished, Stepped, read
 from dtn_core.images import to_float
 from dtn_core.networks.resnet import AttributeEncoder
@@ -127,7 +128,7 @@ def test_what_it_exports_can_be_loaded_and_transfers(tmp_path):
 def test_losses_that_are_no_numbers_stop_the_run(tmp_path):
     stage = make_stage()
     stage.step = lambda step: {"d": torch.tensor(float("nan"))}
-    with pytest.raises(ValueError, match="not a number at step 1"):
+    with pytest.raises(UserError, match="not a number at step 1"):
         train_briefly(stage, Run.create(tmp_path, "x", CONFIG), 6, 3)
 
 

@@ -17,7 +17,7 @@ from ...errors import UserError
 from ..gradio_internals import current_request
 from .middleware import caller
 from .policy import Viewer
-from .rate_limits import BUSY
+from .rate_limits import busy
 
 T = TypeVar("T")
 
@@ -136,7 +136,7 @@ class WorkQueue:
     async def place(self, viewer: Viewer) -> AsyncIterator[None]:
         """Wait for the viewer's turn, and hold it in the body. Raises UserError as `run`."""
         if not self._places.take(viewer):
-            raise UserError(BUSY)
+            raise busy()
         ticket = _Ticket(owner_of(viewer))
         self._waiting.append(ticket)
         self._start_next()
@@ -210,7 +210,7 @@ class ServerFunctions:
 def _queued(function: Callable[[Any], dict[str, Any]], queue: WorkQueue) -> Callable[[Any], Any]:
     """Wrap a server function to run through a queue, and to be cancelled when its caller leaves.
 
-    Where the queue is full, the answer is {"error": one line}.
+    Where the queue is full, the answer is {"error": one line, "code": "busy"}.
     """
 
     @wraps(function)
@@ -224,7 +224,7 @@ def _queued(function: Callable[[Any], dict[str, Any]], queue: WorkQueue) -> Call
             try:
                 answer = await queue.run(viewer, function, values)
             except UserError as error:  # the queue is full; a function answers its own errors
-                answer = {"error": str(error).capitalize()}
+                answer = {"error": str(error).capitalize(), "code": error.code}
             group.cancel_scope.cancel()
         return answer
 

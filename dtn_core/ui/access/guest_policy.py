@@ -19,7 +19,7 @@ from ...errors import UserError
 from ...training import launcher, status
 from ...training.status import RunStatus
 from .policy import UNKNOWN, Viewer, digest, local_viewer
-from .rate_limits import BUSY, RateLimiter
+from .rate_limits import RateLimiter, busy
 
 if TYPE_CHECKING:
     from ..train.service import TrainService
@@ -138,7 +138,7 @@ def check_upload(size: int, runs: Path) -> None:
     if size > MAX_UPLOAD:
         raise UserError(f"the zip is larger than {MAX_UPLOAD >> 20} MB. Upload fewer or smaller pictures.")
     if size + sum(path.stat().st_size for path in (runs / "uploads").glob("*/*.zip")) > MAX_UPLOADS_TOTAL:
-        raise UserError(BUSY)
+        raise busy()
 
 
 # ── what they see ───────────────────────────────────────────────────────────────────────────────────────────

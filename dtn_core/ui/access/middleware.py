@@ -209,7 +209,7 @@ class AccessMiddleware:
         if not viewer.is_local and self._sockets[viewer.address] >= SOCKETS:
             socket = WebSocket(scope, receive, send)
             await socket.accept()
-            await socket.send_json({"error": BUSY.capitalize()})
+            await socket.send_json({"error": BUSY.capitalize(), "code": "busy"})
             await socket.close(1013)
             return
         self._sockets[viewer.address] += 1

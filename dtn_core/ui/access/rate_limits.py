@@ -14,6 +14,11 @@ KNOWN = 10_000
 """So many callers are remembered; the one that was seen longest ago is forgotten first."""
 
 
+def busy() -> UserError:
+    """The error for a request that may come again in a moment."""
+    return UserError(BUSY, code="busy")
+
+
 class RateLimiter:
     """Token buckets: each fills at a steady pace up to a size, and what is asked for is taken from it."""
 
@@ -36,4 +41,4 @@ class RateLimiter:
     def require(self, what: str, who: str, size: float, seconds: float) -> None:
         """Raise UserError where `take` says no."""
         if not self.take(what, who, size, seconds):
-            raise UserError(BUSY)
+            raise busy()

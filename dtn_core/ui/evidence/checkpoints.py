@@ -97,6 +97,20 @@ class Checkpoints:
                 listed.append((run.name, f"{run.name}/export"))
         return listed
 
+    def in_use(self, chosen: str | None) -> str:
+        """The key of the checkpoint that the tab Emojify uses; the first of the list where that isn't listed.
+
+        Args:
+            chosen: The choice in Emojify, a key of `Translations`; empty for the checkpoint the app was started with.
+        """
+        keys = [key for _, key in self.choices()]
+        directory = self.people.first.checkpoint.directory.absolute()
+        if chosen:
+            wanted = [chosen, f"{chosen.partition('/')[0]}/export"]
+        else:
+            wanted = [key for key in keys if self.directory(key).absolute() == directory]
+        return next((key for key in wanted if key in keys), keys[0])
+
     def directory(self, key: str | None) -> Path:
         """Return the directory of a checkpoint. Raises UserError if there is no such checkpoint (any more)."""
         key = key if isinstance(key, str) else ""

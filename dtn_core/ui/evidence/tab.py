@@ -47,12 +47,12 @@ def data_folder(policy: Policy) -> Path | None:
 class EvidenceTab:
     """The components and what they answer. Inside a gr.Tab."""
 
-    def __init__(self, known: Checkpoints, runner: SuiteRunner) -> None:
-        self.known, self.runner = known, runner
+    def __init__(self, known: Checkpoints, runner: SuiteRunner, style: gr.Dropdown) -> None:
+        self.known, self.runner, self.style = known, runner, style
         names = known.choices()
         gr.HTML(LEAD, **PLAIN)
         with gr.Row(elem_id="evidence-choice"):
-            self.chosen = gr.Dropdown(names, value=names[0][1], label="Checkpoint", elem_id="evidence-chosen")
+            self.chosen = gr.Dropdown(names, value=known.in_use(""), label="Checkpoint", elem_id="evidence-chosen")
             self.beside = gr.Dropdown([NONE, *names], value="", label="Beside it", elem_id="evidence-beside")
         self.links = gr.HTML(
             "", js_on_load=(ASSETS / "evidence.js").read_text("utf-8"), elem_id="evidence-links", **PLAIN
@@ -60,6 +60,7 @@ class EvidenceTab:
         self.figures = gr.HTML("", elem_id="evidence-figures", **PLAIN)
         self.charts = gr.HTML("", elem_id="evidence-charts", **PLAIN)
         self.page = gr.State(0)
+        self.followed = gr.State(None)
         with gr.Row(elem_id="evidence-paging"):
             gr.HTML("<h2>Gallery, none picked</h2>", **PLAIN)
             self.photos = gr.Checkbox(label="Held-out photos", value=False, visible=False)
@@ -89,7 +90,8 @@ class EvidenceTab:
         paged = [self.page, self.gallery]
         turned = [*view, self.page, self.photos]
         told = [self.progress, self.pace]
-        opened = tab.select(self.lists, view, [*view, self.results, self.photos, self.suite], **QUIET)
+        seen = [*view, self.style, self.followed]
+        opened = tab.select(self.lists, seen, [*view, self.results, self.photos, self.suite, self.followed], **QUIET)
         chosen = gr.on([self.chosen.select, self.beside.select], self.show, view, shown, **SHOWN)
         for event in (opened.then(self.show, view, shown, **SHOWN), chosen):
             event.then(self._turn(0), turned, paged, **GALLERY)
@@ -104,8 +106,20 @@ class EvidenceTab:
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def lists(self, chosen: str, beside: str) -> tuple[Any, Any, str, Any, Any]:
-        """The lists as they are now, everything in results/, and what only some may choose."""
+    def lists(
+        self, chosen: str, beside: str, style: str | None, followed: str | None
+    ) -> tuple[Any, Any, str, Any, Any, str]:
+        """The lists as they are now, everything in results/, and what only some may choose.
+
+        Args:
+            chosen: The checkpoint shown last.
+            beside: The one beside it.
+            style: The choice in Emojify, which the tab opens on.
+            followed: The choice in Emojify when the tab was last opened; while it stays, so does `chosen`.
+        """
+        style = style or ""
+        if style != followed:
+            chosen = self.known.in_use(style)
         names = self.known.choices()
         keys = [key for _, key in names]
         return (
@@ -114,6 +128,7 @@ class EvidenceTab:
             _results(),
             gr.update(visible=self.known.data is not None),
             gr.update(choices=self.runner.choices()),
+            style,
         )
 
     def show(self, chosen: str, beside: str) -> tuple[str, str, str]:
@@ -121,7 +136,7 @@ class EvidenceTab:
         try:
             found, other = self._both(chosen, beside)
         except UserError as error:
-            return "", html.message(str(error)), ""
+            return "", html.message(error), ""
         both = [found, *([other] if other else [])]
         maps = "".join(charts.chart_of_f(one.computed, one.name) for one in both if one.computed)
         drawn = views.reliability(found, other)
@@ -138,7 +153,7 @@ class EvidenceTab:
             both = zip((chosen, beside), self._both(chosen, beside))
             near = "".join(self._near(key, one) for key, one in both if one)
         except UserError as error:
-            return html.message(str(error))
+            return html.message(error)
         return f"<h2>Nearest pictures of t</h2>{near}" if near else ""
 
     def _near(self, key: str, found: Evidence) -> str:
@@ -148,7 +163,7 @@ class EvidenceTab:
         try:
             pairs = self.known.pairs(key)
         except UserError as error:
-            pairs = html.message(str(error), "hint")
+            return f"<h3>{escape(found.name)}</h3>{distances}{html.message(error, 'hint')}"
         legend = '<p class="quiet">First G(x), then the nearest of the pictures of t that were learnt from.</p>'
         return f"<h3>{escape(found.name)}</h3>{distances}{legend if '<img' in pairs else ''}{pairs}"
 
@@ -162,7 +177,7 @@ class EvidenceTab:
                 try:
                     inside = self.known.gallery(key, page, bool(photos))
                 except UserError as error:
-                    inside = html.message(str(error), "hint")
+                    inside = html.message(error, "hint")
                 parts.append(f"<section><h3>{escape(key.removesuffix('/export'))}</h3>{inside}</section>")
             return page, f'<p class="quiet" data-say="Page {page + 1}">Page {page + 1}, seed {page}</p>{"".join(parts)}'
 
@@ -173,14 +188,14 @@ class EvidenceTab:
         try:
             self.runner.start(suite, self.known.directory(chosen))
         except UserError as error:
-            return html.message(str(error)), gr.skip()
+            return html.message(error), gr.skip()
         return self.look()
 
     def stop(self) -> tuple[str, Any]:
         try:
             self.runner.cancel()
         except UserError as error:
-            return html.message(str(error)), gr.skip()
+            return html.message(error), gr.skip()
         return self.look()
 
     def look(self) -> tuple[str, Any]:
@@ -210,8 +225,8 @@ def progress(now: Progress) -> str:
     return f'<p class="quiet">{escape(now.title)}</p>{bar}{line}{"".join(map(views.table, now.tables))}'
 
 
-def fill(tab: gr.Tab, known: Checkpoints, runner: SuiteRunner) -> EvidenceTab:
-    """Fill the tab, inside it."""
-    made = EvidenceTab(known, runner)
+def fill(tab: gr.Tab, known: Checkpoints, runner: SuiteRunner, style: gr.Dropdown) -> EvidenceTab:
+    """Fill the tab, inside it. style: the list of checkpoints of the tab Emojify."""
+    made = EvidenceTab(known, runner, style)
     made.wire(tab)
     return made

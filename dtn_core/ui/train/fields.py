@@ -263,10 +263,7 @@ def _with_extra(config: Config, text: str) -> Config:
     text = text.strip()
     if not text.startswith("{"):
         lines = [part.strip() for part in text.replace("\n", ",").split(",")]
-        try:
-            return parse_set(config, [line for line in lines if line])
-        except UserError as error:
-            raise UserError(str(error).removeprefix("--set ")) from None
+        return parse_set(config, [line for line in lines if line])
     try:
         values = parse_json(text)
     except ValueError as error:

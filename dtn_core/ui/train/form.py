@@ -187,13 +187,13 @@ class FormPanel:
             try:
                 return views.checked(self.service.check(as_form(*values)))
             except UserError as error:
-                return html.message(str(error))
+                return html.message(error)
 
         def start(*values: Any) -> Updates:
             try:
                 name = self.service.start(as_form(*values))
             except UserError as error:
-                return {self.answer: html.message(str(error))}
+                return {self.answer: html.message(error)}
             return {self.answer: html.message(f"{name} is starting …", "hint"), watch.chosen: name, watch.pinned: None}
 
         self.check.click(lambda: views.CHECKING, None, self.answer, **QUIET).then(
@@ -210,7 +210,7 @@ class FormPanel:
         try:
             path = self.service.keep_upload(file)
         except UserError as error:
-            return gr.skip(), html.message(str(error))
+            return gr.skip(), html.message(error)
         return str(path), html.message(f"{path.name} is uploaded.", "agree")
 
 

@@ -76,7 +76,7 @@ def answer_of(action: Callable[..., str], *arguments: Any) -> str:
     try:
         return html.message(action(*arguments), "agree")
     except UserError as error:
-        return html.message(str(error))
+        return html.message(error)
 
 
 def script(name: str) -> str:
@@ -312,7 +312,7 @@ class Exports:
                 if tab not in demo:
                     raise UserError("the tab Digits is off here, as it says. Download the checkpoint instead.")
             except UserError as error:
-                return {self.answer: html.message(str(error))}
+                return {self.answer: html.message(error)}
             translations, listed = demo[tab]
             return {self.answer: "", tabs: gr.Tabs(selected=tab), listed: refresh(translations, key)}
 
@@ -320,7 +320,7 @@ class Exports:
             try:
                 path = service.zip_export(name, choice, exports.fresh_folder(Path(self.file.GRADIO_CACHE)))
             except UserError as error:
-                return None, html.message(str(error))
+                return None, html.message(error)
             return str(path), html.message(views.exported(path), "agree")
 
         inputs = [chosen, self.choice]

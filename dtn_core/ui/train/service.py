@@ -118,7 +118,7 @@ class TrainService:
         try:
             found = dry_run.run_isolated(config, self.data(form), self.runs, guest_policy.CHECK)
         except UserError as error:
-            raise UserError(guest_policy.remove_folders(str(error), self.runs)) from None
+            raise UserError(guest_policy.remove_folders(str(error), self.runs), code=error.code) from None
         return replace(found, problems=tuple(guest_policy.remove_folders(text, self.runs) for text in found.problems))
 
     def start(self, form: Form) -> str:
@@ -353,7 +353,7 @@ def _reads(path: Path) -> str:
         name, trained = info["encoder"]["name"], info.get("trained") or {}
         if upgrade(trained).get("kind") == "folder-classifier":
             return "reads your classes"
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (UserError, LookupError, TypeError, AttributeError):
         return ""
     return "reads digits" if name.startswith("digits") else "reads faces"
 

@@ -96,7 +96,7 @@ def badge(status: str) -> str:
 
 
 def runs(found: Sequence[RunStatus], chosen: str) -> str:
-    """The list of runs; assets/train.js makes it one to choose from and keeps the ages fresh."""
+    """The list of runs; assets/runs.js makes it one to choose from and keeps the ages fresh."""
     if not found:
         return ""
     rows = "".join(_row(run, run.name == chosen) for run in found)
