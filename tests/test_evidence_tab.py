@@ -1,6 +1,7 @@
 """The tab Evidence without a browser: what it answers, what may run, and which checkpoints it knows."""
 
 import json
+import signal
 import shutil
 
 import pytest
@@ -159,7 +160,7 @@ def test_cancel_asks_once_then_ends(running):
     now = running.progress()
     assert (now.state, now.line) == ("cancelled", "Cancelled. Run it again, and it goes on where it was.")
     running.cancel()
-    assert running._process.signals == [suites.signal.SIGINT]
+    assert running._process.signals == [signal.SIGINT]
 
 
 def test_a_suite_that_fails_says_why_without_paths(running):
