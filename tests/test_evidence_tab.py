@@ -1,8 +1,8 @@
 """The tab Evidence without a browser: what it answers, what may run, and which checkpoints it knows."""
 
 import json
-import signal
 import shutil
+import signal
 
 import pytest
 from tiny_digits import write_digits, write_judge
