@@ -7,19 +7,14 @@ import errno
 import json
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from . import locks
 from .errors import UserError, reason_of
-
-try:
-    import fcntl
-except ImportError:  # not there on Windows
-    fcntl = None
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -96,7 +91,7 @@ def write_error(path: Path, error: Exception, remedy: str) -> UserError:
 def beside(path: Path, folder: bool = False) -> Iterator[Path]:
     """An empty temporary file or folder beside this one, which takes its place once the block ends well: at any moment,
     there is the old one or the new one. What a killed process left of it is used again. Raises OSError."""
-    handle, temporary = _held(path, folder)
+    descriptor, temporary = _claim(path, folder)
     try:
         yield temporary
         os.chmod(temporary, 0o755 if folder else 0o644)
@@ -109,72 +104,47 @@ def beside(path: Path, folder: bool = False) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True) if folder else temporary.unlink(missing_ok=True)
         raise
     finally:  # not before: others take what is free
-        os.close(handle)
+        locks.release(descriptor, temporary)
 
 
 @contextmanager
 def workshop(path: Path) -> Iterator[Path]:
     """An empty folder beside this file or folder, to make it in; removed at the end. What a killed process left of it
     is used again. Raises OSError."""
-    handle, temporary = _held(path, True)
+    descriptor, temporary = _claim(path, True)
+    made = temporary.stat()
     try:
         yield temporary
     finally:
-        with suppress(OSError):  # it may have been moved away, and be another's now
-            if os.path.samestat(os.fstat(handle), temporary.stat()):
+        with suppress(OSError):  # it may have been moved away, and the name may be another's now
+            if os.path.samestat(made, temporary.stat()):
                 shutil.rmtree(temporary)
-        os.close(handle)
+        locks.release(descriptor, temporary)
 
 
-def _held(path: Path, folder: bool) -> tuple[int, Path]:
-    """What no other process writes to: each keeps its own locked."""
-    for number in range(WRITERS if fcntl else 0):
+def _claim(path: Path, folder: bool) -> tuple[int, Path]:
+    """A temporary name beside a path that no other process uses, and the descriptor of its lock."""
+    for number in range(WRITERS):
         temporary = path.with_name(f".{path.stem[:40]}.part{number}{path.suffix}")
-        if folder:
-            temporary.mkdir(mode=0o700, exist_ok=True)
-        try:
-            handle = os.open(temporary, (os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT) | os.O_NOFOLLOW, 0o600)
-        except (FileNotFoundError, IsADirectoryError):  # just gone, or another's
-            continue
-        if _take(handle, temporary):
-            if folder:
-                clear(temporary)
-            else:
-                os.truncate(handle, 0)
-            return handle, temporary
-        os.close(handle)
+        descriptor = locks.claim(temporary, folder)
+        if descriptor is not None:
+            return descriptor, temporary
     if folder:
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix="."))
-        return os.open(temporary, os.O_RDONLY), temporary
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)  # Windows renames nothing that is open
-    return os.open(os.devnull, os.O_RDONLY), Path(name)
-
-
-def _take(handle: int, path: Path) -> bool:
-    """Lock what is open, if nobody else has, and it is our own and still there."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        about = os.fstat(handle)
-        alone = stat.S_ISDIR(about.st_mode) or about.st_nlink == 1
-        return alone and about.st_uid == os.geteuid() and os.path.samestat(about, path.stat())
-    except OSError:
-        return False
-
-
-def clear(folder: Path) -> None:
-    """Remove all that is in a folder. Raises OSError."""
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        temporary = tempfile.mkdtemp(dir=path.parent, prefix=".")
+    else:
+        made, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        os.close(made)
+    return os.open(os.devnull, os.O_RDONLY), Path(temporary)
 
 
 def _exchange(one: Path, other: Path) -> None:
     """Swap two folders' names at once; where the system can't, there is none of the name for a moment."""
     here, at_once = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    with suppress(AttributeError):  # not there but on Linux
+    with suppress(AttributeError, TypeError):  # Linux only
         if ctypes.CDLL(None).renameat2(here, os.fsencode(one), here, os.fsencode(other), at_once) == 0:
             return
-    old = Path(tempfile.mkdtemp(dir=other.parent, prefix="."))
-    os.replace(other, old)
+    aside = Path(tempfile.mkdtemp(dir=other.parent, prefix="."))
+    os.replace(other, aside / "old")  # Windows replaces no folder, not even an empty one
     os.replace(one, other)
-    os.replace(old, one)
+    os.replace(aside / "old", one)
+    aside.rmdir()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import shutil
 from contextlib import contextmanager
 
 from PIL import Image as PILImage
+from programs import find
 
-CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+CHROMIUM = find("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --use-fake-device-for-media-stream "
     "--use-fake-ui-for-media-stream --use-file-for-fake-video-capture="

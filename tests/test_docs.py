@@ -6,7 +6,6 @@ import os
 import re
 import runpy
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 import space
 from accelerate.commands.launch import launch_command_parser as launch_parser
 from made_videos import moved, video
+from programs import find_or_skip
 from reliability import day, fuzz, load, many_runs, monkey
 from reliability.faults.table import kills
 from reliability.faults.table import table as faults
@@ -102,7 +102,8 @@ def test_commands_for_several_processes_parse(line):
 
 
 def test_the_dockerfile_is_clean():
-    subprocess.run(["hadolint", ROOT / "Dockerfile"], check=True)
+    hadolint = find_or_skip("hadolint", "pip install -r requirements-dev.txt")
+    subprocess.run([hadolint, ROOT / "Dockerfile"], check=True)
     for source in re.findall(r"^COPY (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE):
         assert (ROOT / source).exists()
 
@@ -279,11 +280,10 @@ def test_the_api_pages_python_runs(desk, number, made, request):
     [("bash", ("bash", "-eu"), "faces.json"), ("js", ("node", "--input-type=module"), "emoji.svg")],
 )
 def test_the_api_pages_other_languages_run(desk, language, program, made, request):
-    if not shutil.which(program[0]):
-        pytest.skip(f"{program[0]} isn't installed")
+    path = find_or_skip(program[0], "it is optional")
     (code,) = re.findall(rf"```{language}\n(.*?)```", DOCS["api.md"], re.DOTALL)
     environment = {**os.environ, "URL": request.getfixturevalue("app").url}
-    subprocess.run(program, input=code, text=True, cwd=desk, env=environment, check=True, timeout=120)
+    subprocess.run([path, *program[1:]], input=code, text=True, cwd=desk, env=environment, check=True, timeout=120)
     text = (desk / made).read_text("utf-8")
     assert text.startswith("<svg") if made.endswith("svg") else json.loads(text)[0]["faces"][0]["svg"]
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 
 import pytest
 from tiny_digits import write_digits, write_judge
@@ -195,7 +196,7 @@ def test_cancel_asks_once_then_ends(running):
     now = running.progress()
     assert (now.state, now.line) == ("cancelled", "Cancelled. Run it again to resume.")
     running.cancel()
-    assert running._process.signals == [suites.signal.SIGINT]
+    assert running._process.signals == [signal.SIGINT]
 
 
 def test_a_suite_that_fails_says_why_without_paths(running):

@@ -8,7 +8,6 @@ everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -113,14 +112,3 @@ def chances(rng: np.random.Generator) -> tuple[Callable[[float], bool], Callable
 def render(avatar: Avatar, size: int = 64) -> Image:
     """Rasterise: (size, size, 4) uint8 RGBA, straight alpha, transparent around the head and shoulders."""
     return engine.raster(engine.compose(avatar.style, avatar.options, engine.frame(avatar.style, "head")), size)
-
-
-def parallel(draw: Callable[[Any], Any], jobs: list[Any], workers: int = 2) -> list[Any]:
-    """draw of every job, on several processes where there are many."""
-    if workers <= 1 or len(jobs) <= 64:
-        return [draw(job) for job in jobs]
-    import multiprocessing
-
-    # "spawn": forking a process that has used torch's threads can hang.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(draw, jobs, chunksize=64))

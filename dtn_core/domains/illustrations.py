@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..avatars import engine
 from ..avatars.parameters import HAIR_COLOURS
 from ..types import Image
-from .avatars import HAT_COLOURS, SKINS, chances, parallel
+from .avatars import HAT_COLOURS, SKINS, chances
 from .portraits import UNKNOWN
 
 
@@ -165,15 +165,11 @@ def _raster(hand: str, options: dict[str, Any], size: int) -> Image:
     return engine.raster(engine.compose(hand, options, engine.head_frame(HANDS[hand].eyes)), size)
 
 
-def _draw(job: tuple[str, int, int]) -> Image:
-    return render(*job)
-
-
 def draw(count: int, attributes: tuple[str, ...], size: int = 64) -> tuple[Image, NDArray[np.float32]]:
     """count portraits of every hand: (N, size, size, 4) uint8 RGBA, and (N, len(attributes)) of 0, 1 or `UNKNOWN`."""
-    jobs = [(hand, seed, size) for hand in HANDS for seed in range(count)]
+    jobs = [(hand, seed) for hand in HANDS for seed in range(count)]
     labels = np.full((len(jobs), len(attributes)), UNKNOWN, np.float32)
-    for row, (hand, seed, _) in zip(labels, jobs):
+    for row, (hand, seed) in zip(labels, jobs):
         for name, value in sample(hand, seed)[1].items():
             row[attributes.index(name)] = value
-    return np.stack(parallel(_draw, jobs)), labels
+    return np.stack([render(hand, seed, size) for hand, seed in jobs]), labels

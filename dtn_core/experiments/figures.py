@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
+from .. import locks
 from ..errors import UserError
 from ..files import replacing, write_error
 
@@ -102,7 +102,7 @@ def updating(path: Path) -> Iterator[Figures]:
     except OSError as error:
         raise write_error(path, error, "Choose another output with -o.") from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locks.acquire(lock, wait=None)
         figures = read_figures(path) if path.exists() else {}
         yield figures
         with replacing(path) as temporary:

@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from ..domains import digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
 from ..errors import UserError
 from ..files import PACKAGE
+from ..processes import peak_memory
 from ..types import Image
 from .loop import Stage
 
@@ -234,7 +234,7 @@ def _memory(device: str) -> tuple[int, int, str]:
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.max_memory_reserved(device)
         return held, free + held, torch.cuda.get_device_name(device)
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    held = peak_memory()
     return held, available_memory() + held, f"CPU, {os.cpu_count()} cores"
 
 

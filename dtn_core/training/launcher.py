@@ -4,11 +4,9 @@ to them through the run directory."""
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .. import config as configs
+from .. import locks, processes
 from ..devices import pick_device
 from ..errors import UserError
 from ..files import PACKAGE, write_error
@@ -27,6 +26,9 @@ from .status import LOG_MARK, holder, is_alive, runs_in
 
 DELETED = ".deleted"
 """Ends the name of a run that is being deleted."""
+
+STARTS_WITHIN = 120
+"""Seconds in which a trainer takes its run's lock; importing torch needs most of them."""
 
 NOTES = 20_000
 """Characters of a run's notes at most."""
@@ -92,12 +94,8 @@ def force_stop(path: Path, wait: float = 5.0) -> None:
     pid = holder(path)[0]
     if pid is None or not _is_trainer(pid, path):
         raise UserError(f"{path}: it isn't certain which process trains this run. End it where it was started.")
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(pid) == pid:
-                os.killpg(pid, sign)  # with the workers it started
-            else:
-                os.kill(pid, sign)  # its group is that of the shell or script around it
+    for force in (False, True):
+        processes.end(pid, force)
         patience = time.monotonic() + wait
         while time.monotonic() < patience:
             if not is_alive(path):
@@ -118,6 +116,9 @@ def delete(path: Path) -> None:
     try:
         with (path / "lock").open("r+b") as lock:
             take_lock(lock)  # so that nobody resumes it meanwhile
+            if locks.POSIX:
+                path.rename(hidden)
+        if not locks.POSIX:  # Windows renames no folder with an open file in it
             path.rename(hidden)
         sweep(path.parent)
         if hidden.exists():
@@ -171,7 +172,7 @@ def _one_at_a_time(runs: Path) -> Iterator[None]:
     except OSError as error:
         raise write_error(runs, error, "Choose another with --runs.") from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locks.acquire(lock, wait=None)
         yield
 
 
@@ -203,12 +204,13 @@ def _trainer(path: Path) -> list[str]:
 
 
 def _spawn(run: Run) -> None:
-    """Start the trainer of a run that is held; it inherits the lock."""
-    words, lock = _trainer(run.path), run.lock_descriptor()
+    """Start the trainer of a run that is held. It inherits the lock; on Windows it takes the lock itself."""
+    words = _trainer(run.path)
+    inherited = [run.lock_descriptor()] if locks.POSIX else []
     # The working directory stays, as settings may name files relative to it.
     package = [str(PACKAGE.parent)]
     environment = os.environ | {
-        INHERITED: str(lock),
+        INHERITED: str(inherited[0]) if inherited else str(run.path),
         "PYTHONPATH": os.pathsep.join(package + [p for p in (os.environ.get("PYTHONPATH"),) if p]),
         "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1",  # a crash below Python leaves its name in the log
@@ -218,14 +220,24 @@ def _spawn(run: Run) -> None:
     try:
         with (run.path / "log.txt").open("a+b", buffering=0) as log:
             _write_line(log, f"{LOG_MARK}{time.strftime('%Y-%m-%d %H:%M:%S')} {shlex.join(words)}")
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock], start_new_session=True,
-                env=environment,
-            )  # fmt: skip
-            run.sign(process.pid, since, told)
+            if not locks.POSIX:
+                run.sign(os.getpid(), since, told)  # until the trainer does
+                run.release()
+            process = processes.start_in_background(words, log, environment, inherited)
+            if locks.POSIX:
+                run.sign(process.pid, since, told)
+            else:
+                _wait_until_held(run.path, process)
     except OSError as error:
         raise UserError(f"the training can't be started ({error.strerror or error}).") from None
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay as a zombie
+
+
+def _wait_until_held(path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a trainer has started, or has ended without starting."""
+    deadline = time.monotonic() + STARTS_WITHIN
+    while process.poll() is None and not is_alive(path) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _write_line(log: BinaryIO, line: str) -> None:

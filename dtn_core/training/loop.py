@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
 import signal
 import threading
 import time
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from ..config import Training
 from ..errors import UserError, reason_of
 from ..events import Finished, Noted, Sampled, Saved, Started, Stepped
+from ..processes import STOP_SIGNALS, peak_memory
 from ..types import Image
 from .optim import means
 from .runs import Run
@@ -103,7 +103,7 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         self._before = {}
         if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
-            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+            self._before = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -307,4 +307,4 @@ def memory(device: str) -> int:
     """Bytes held at most so far: of the GPU, else of this process."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_reserved(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_memory()

@@ -14,20 +14,20 @@ exports/000500/                         checkpoints to use, of steps on the way
 export/                                 the final one
 control/{stop,sample,save}              empty files: what the user asks for
 control/sample_every                    a number: steps between two sample grids from now on
-lock                                    locked (flock) while it trains; pid of the trainer, since when it holds it, and
+lock                                    locked while it trains; pid of the trainer, since when it holds it, and
                                         the length of events.jsonl then: what follows, it told
 ======================================  ================================================================
 
 The lock belongs to an open file, not to a process: whoever starts a trainer may lock the run first and let the child
 inherit the file (`INHERITED`), so there is no moment in which nobody holds it; that child's output is log.txt. The lock
-is free when the last holder is gone, however it went.
+is free when the last holder is gone, however it went. On Windows a lock belongs to a process: there the launcher
+releases it, and waits until the child has taken it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import re
@@ -41,7 +41,7 @@ from typing import Any, BinaryIO, TextIO
 from safetensors import SafetensorError
 
 from .. import config as configs
-from .. import images
+from .. import images, locks
 from ..errors import UserError, reason_of
 from ..events import Event, Noted, Stamped, encode, is_known, parse
 from ..files import FULL, beside, parse_json, workshop, write_error
@@ -55,7 +55,8 @@ ASKED = frozenset({"stop", "sample", "save"})
 """What can be asked of a training, once."""
 
 INHERITED = "DTN_RUN_LOCK"
-"""Environment variable: the descriptor of the run's lock, for a process that inherits it."""
+"""Environment variable: the descriptor of the run's lock, for a process that inherits it. On Windows, where none can be
+inherited, the run's path."""
 
 
 @dataclass
@@ -82,14 +83,14 @@ class Run:
         written."""
         if not re.fullmatch(r"[^/\x00-\x1f]{1,80}", name):
             raise UserError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
-        path = None
         try:
             runs.mkdir(parents=True, exist_ok=True)
             with workshop(runs / "new") as made:
                 for part in ("samples", "checkpoints", "exports", "control"):
                     (made / part).mkdir()
                 run = cls(made, config)
-                run._hold(sign)
+                if locks.POSIX:
+                    run._hold(sign)
                 facts = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
                 facts |= {"owner": owner} if owner else {}
                 (made / "run.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
@@ -97,12 +98,10 @@ class Run:
                     json.dumps(configs.to_dict(config), indent=1) + "\n", encoding="utf-8"
                 )
                 made.chmod(0o755)
-                run.path = path = _next(runs, name)
-                os.replace(made, path)  # whole, and held, from the first moment on
+                run.path = _move(made, runs, name)  # complete, and held, from the first moment on
+                if not locks.POSIX:  # Windows renames no folder with an open file in it
+                    run._hold(sign)
         except OSError as error:
-            if path:
-                with contextlib.suppress(OSError):
-                    path.rmdir()
             remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
             raise write_error(runs, error, f"{remedy} another with --runs.") from None
         return run
@@ -148,10 +147,10 @@ class Run:
         return self.data_of(self.path)
 
     def _hold(self, sign: bool) -> bool:
-        """Lock the run; returns whether the lock was inherited."""
+        """Lock the run; returns whether `launcher` started this process for it."""
         path = self.path / "lock"
         self._lock = _inherited(path)
-        inherited = self._lock is not None
+        launched = self._lock is not None or _launched(self.path)
         self._lock = self._lock or os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0)
         try:
             take_lock(self._lock)
@@ -163,7 +162,7 @@ class Run:
         _cut_half_a_line(self.path / "events.jsonl")
         if sign:
             self.sign(os.getpid(), time.time(), self.told())
-        return inherited
+        return launched
 
     def sign(self, pid: int, since: float, told: int) -> None:
         """Write into the lock who holds it, since when (unix time), and how many bytes of events there were then
@@ -271,14 +270,7 @@ class Run:
 def take_lock(lock: BinaryIO) -> None:
     """Lock an open file for this process alone. Raises BlockingIOError if another one holds it for longer than the
     moment that a look takes (`status.is_alive`)."""
-    patience = time.monotonic() + 1
-    while True:
-        try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > patience:
-                raise
-            time.sleep(0.02)
+    locks.acquire(lock, wait=1)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -287,17 +279,17 @@ def write_whole(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _next(runs: Path, name: str) -> Path:
-    """Make the directory of the next number."""
+def _move(made: Path, runs: Path, name: str) -> Path:
+    """Rename a new run to the next number; returns its path."""
     number = max((int(p.name[:5]) for p in runs.iterdir() if p.name[:5].isdigit()), default=0)
     while True:
         number += 1
         path = runs / f"{number:05d}-{name}"
         try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            continue
+            return made.rename(path)
+        except OSError:
+            if not path.exists():  # else another process was quicker
+                raise
 
 
 def _inherited(path: Path) -> BinaryIO | None:
@@ -315,6 +307,14 @@ def _inherited(path: Path) -> BinaryIO | None:
     os.set_inheritable(lock.fileno(), False)  # what the trainer starts must not keep the run locked
     del os.environ[INHERITED]
     return lock
+
+
+def _launched(path: Path) -> bool:
+    """Whether `launcher` started this process for this run on a system where a lock can't be inherited."""
+    if os.environ.get(INHERITED) != str(path):
+        return False
+    del os.environ[INHERITED]
+    return True
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ trainings through this alone, whichever process does them."""
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import re
 from bisect import bisect_right
 from collections import deque
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import config as configs
+from .. import locks
 from ..errors import UserError, reason_of
 from ..events import (
     Failed,
@@ -234,12 +234,9 @@ def is_alive(path: Path) -> bool:
     """Whether a process trains this run now: whether its lock is held."""
     try:
         with (path / "lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back at once, on closing
-    except BlockingIOError:
-        return True
+            return locks.is_held(lock)
     except OSError:
         return False
-    return False
 
 
 def holder(path: Path) -> tuple[int | None, float]:

@@ -1,5 +1,11 @@
 """The emoji domain: the same everywhere, aligned where faces are, labels that the drawing shows."""
 
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -108,7 +114,7 @@ def test_skin_has_the_colour_of_its_label():
 
 
 def test_render_many_keeps_order_and_sizes():
-    small, large = render_many([5, 3], (32, 64), workers=1)
+    small, large = render_many([5, 3], (32, 64))
     assert (small.shape, large.shape) == ((2, 32, 32, 4), (2, 64, 64, 4))
     assert (large[1] == render(sample(3), 64)).all()
 
@@ -117,3 +123,18 @@ def test_render_many_keeps_order_and_sizes():
 def test_impossible_rates_are_refused(bad):
     with pytest.raises(UserError, match=f"rates.{next(iter(bad))}"):
         Rates(**bad)
+
+
+def test_a_script_without_a_main_guard_renders_many(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import hashlib\n"
+        "from dtn_core.domains.styles import render_many\n"
+        "(pictures,) = render_many(range(70))\n"
+        "print(hashlib.sha256(pictures).hexdigest())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rendered = np.stack([render(sample(seed)) for seed in range(70)])
+    assert done.stdout.strip() == hashlib.sha256(rendered).hexdigest()

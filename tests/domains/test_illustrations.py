@@ -38,9 +38,9 @@ def test_a_drawing_is_a_face_with_nothing_around(hand, drawn):
 def test_a_seed_is_a_drawing(hand, drawn):
     assert sample(hand, 2) == sample(hand, 2)
     assert sample(hand, 2) != sample(hand, 1)
-    again = illustrations._draw((hand, 2, 64))
+    again = illustrations.render(hand, 2)
     assert (again == drawn[0][list(HANDS).index(hand), 2]).all()
-    assert illustrations._draw((hand, 2, 32)).shape == (32, 32, 4)
+    assert illustrations.render(hand, 2, 32).shape == (32, 32, 4)
 
 
 def test_labels_are_yes_no_or_unknown(drawn):

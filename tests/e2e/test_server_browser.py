@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -13,12 +12,13 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from browsing import SCRIPTS_RUN, SECONDS, watched
+from programs import find
 from serving import ROOT, serve
 from test_browser import DRAWN, PAINTED
 from test_live_browser import LIVE, start
 
-OPENSSL = shutil.which("openssl")
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+OPENSSL = find("openssl")
+NGINX = find("nginx")
 
 pytestmark = [
     pytest.mark.e2e,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from ...evidence.results import read_json, suite_tables
 from ...evidence.tables import Table
 from ...experiments.paper import ROWS
 from ...files import PACKAGE
+from ...processes import interrupt, start_in_background
 from ..access.policy import Policy, Viewer, local_viewer
 from ..access.redaction import redact_values
 from ..scratch import PLACE
@@ -139,10 +139,8 @@ class SuiteRunner:
             if key == TINY:
                 environment.pop("DTN_DATA", None)
             with (folder / "log.txt").open("wb") as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "dtn_core", "evaluate", *words], stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=log, env=environment, start_new_session=True,
-                )  # fmt: skip
+                command = [sys.executable, "-m", "dtn_core", "evaluate", *words]
+                self._process = start_in_background(command, log, environment)
             self._suite, self._cancelled, self._owner = key, False, self.who().id
             atexit.register(self._end)
 
@@ -176,7 +174,10 @@ class SuiteRunner:
         if process is None or process.poll() is not None:
             return
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGKILL if self._cancelled else signal.SIGINT)
+            if self._cancelled:
+                process.kill()
+            else:
+                interrupt(process)
         self._cancelled = True
 
     def progress(self) -> Progress:
