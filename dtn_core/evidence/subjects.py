@@ -162,8 +162,7 @@ class _Faces:
 
     def _portrayed(self, name: str) -> Portrayed:
         drawer, crops = self.loaded.drawer, self.photos.crops[name]
-        painted = None if drawer.reader == "f" else paint(self.loaded, crops)
-        return portray_seen(drawer, batched(drawer.f, crops), painted, ())
+        return portray_seen(drawer, batched(drawer.f, crops), ())
 
     def _judged(self) -> Told:
         style = styles.STYLES[self.style]
@@ -180,7 +179,7 @@ class _Faces:
         """(N, S, S, 3) heads → (N, 3, 64, 64): painted, or drawn where there is no g."""
         if self.loaded.g is not None:
             return paint(self.loaded, heads)
-        return portray(self.loaded.drawer, heads, None, ("sure",)).pictures("sure")
+        return portray(self.loaded.drawer, heads, ("sure",)).pictures("sure")
 
     @cached_property
     def targets(self) -> tuple[Tensor, Tensor]:

@@ -252,14 +252,14 @@ def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
     Raises UserError if c draws another style or reads another f than g does."""
     drawer = checkpoint.load_drawer(config.avatar)
-    if drawer.style != config.style or drawer.reader != "f":
-        raise UserError(f"avatar={config.avatar}: c must draw {config.style} and read f alone.")
+    if drawer.style != config.style:
+        raise UserError(f"avatar={config.avatar}: c must draw {config.style}.")
     mine, its = f.state_dict(), drawer.f.state_dict()
     if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
         raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
     rows = []
     for features in cache.f_s[:, 0].split(256):
-        chosen = [avatar.parameters for avatar in drawer.choose(features, point="sure")]
+        chosen = [avatar.parameters for avatar in drawer.choose(features)]
         x = atlas_tensor(atlas(config.style).draw(chosen))
         rows.append(((x + 1) * 127.5).round().to(torch.uint8))
     return torch.cat(rows)

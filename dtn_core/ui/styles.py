@@ -136,18 +136,14 @@ def own(translations: Translations[Transferrer], url: str, mirror: bool) -> dict
 
 def _thumbnail(transferrer: Transferrer, head: Image, seen: dict[Any, tuple[Tensor, Tensor]]) -> str:
     x, c = images.to_tensor([head]).to(transferrer.device), transferrer.checkpoint.drawer
-    if c and c.reader == "f":
+    if c:
         shared = _shared_f(transferrer)
         if shared not in seen:
             seen[shared] = c.f(x), c.skin_features(x)
         features, skin_features = seen[shared]
-        (avatar,) = c.choose(features, skin_features=skin_features)
+        (avatar,) = c.choose(features, skin_features)
         return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
-    y = transferrer.transfer(x)
-    if c:
-        (avatar,) = c(x, y[:, :3])
-        return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
-    return _webp(images.to_images(transferrer.upscale(y))[0])
+    return _webp(images.to_images(transferrer.upscale(transferrer.transfer(x)))[0])
 
 
 def _shared_f(transferrer: Transferrer) -> Any:
