@@ -14,3 +14,9 @@ class UserError(ValueError):
         line = " ".join(str(message).splitlines())
         line = line.encode("utf-8", "backslashreplace").decode()  # names that aren't text
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 3 :]}")
+
+
+def reason_of(error: Exception) -> str:
+    """An error's reason in one line."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason.splitlines()[0]

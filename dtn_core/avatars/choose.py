@@ -236,7 +236,7 @@ def chances(
     for name, question in QUESTIONS[style].items():
         slope, offset = decisions.lines[name]
         of_c = slope * log_odds(style, question, beliefs) + offset
-        made[name] = sigmoid((1 - w) * of_c + w * _logit(reading(attributes, question.reads)))
+        made[name] = sigmoid((1 - w) * of_c + w * logit(reading(attributes, question.reads)))
     lines = np.array([decisions.hair[name] for name in HAIR_READS])
     of_c = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
     of_c -= np.logaddexp.reduce(of_c, axis=1, keepdims=True)
@@ -380,6 +380,7 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
 
 
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    p = np.clip(p, 1e-6, 1 - 1e-6)
+def logit(p: NDArray[np.float64], margin: float = 1e-6) -> NDArray[np.float64]:
+    """The inverse of `sigmoid`; probabilities are kept so far from 0 and 1."""
+    p = np.clip(p, margin, 1 - margin)
     return np.log(p / (1 - p))

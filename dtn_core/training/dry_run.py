@@ -27,7 +27,7 @@ from ..devices import pick_device
 from ..domains import digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
 from ..errors import UserError
-from ..files import PACKAGE
+from ..files import child_environment
 from ..types import Image
 from .loop import Stage
 
@@ -65,12 +65,10 @@ def run_isolated(config: configs.Config, data: str | None, runs: Path, seconds: 
     that may take, None for any. Raises UserError as the training itself would for bad input."""
     command = [sys.executable, "-m", "dtn_core", "train", "-", "--dry-run", "--json", "--runs", str(runs)]
     command += ["--data", data] if data else []
-    package = str(PACKAGE.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     values = json.dumps(configs.to_dict(config))
     try:
         done = subprocess.run(
-            command, input=values, capture_output=True, text=True, env=environment, timeout=seconds
+            command, input=values, capture_output=True, text=True, env=child_environment(), timeout=seconds
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise UserError(f"the check took longer than {seconds:.0f} s. Give fewer pictures.") from None

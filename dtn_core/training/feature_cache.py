@@ -21,7 +21,7 @@ from .. import augment, checkpoint, images
 from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransfer, TransferTraining, kind_of
 from ..domains import avatars, digits, folders, portraits, screen_print, styles
 from ..domains.folders import Pictures
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import workshop
 from ..images import to_float, to_rgb
 from ..networks import encoders
@@ -83,7 +83,7 @@ class FeatureCache:
                 save_file(halved, temporary, metadata={"source": self.source, "f": self.made_by, **shapes})
                 temporary.replace(path)
         except (OSError, SafetensorError) as error:
-            raise UserError(f"{path}: cannot be written ({_why(error)}). Free space, or choose another.") from None
+            raise UserError(f"{path}: cannot be written ({reason_of(error)}). Free space, or choose another.") from None
 
     @classmethod
     def read(cls, path: Path) -> FeatureCache:
@@ -98,7 +98,7 @@ class FeatureCache:
             wide = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             return cls(**wide, source=found.get("source", ""), made_by=found.get("f", ""))
         except (OSError, SafetensorError, zlib.error, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{path}: damaged, or no feature cache ({_why(error)}). Make it again.") from None
+            raise UserError(f"{path}: damaged, or no feature cache ({reason_of(error)}). Make it again.") from None
 
 
 def make_encoder(name: str, device: str = "cpu") -> nn.Module:
@@ -142,13 +142,7 @@ def _metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: damaged, or no feature cache ({_why(error)}). Make it again.") from None
-
-
-def _why(error: Exception) -> str:
-    """An error's reason in one line."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return reason.splitlines()[0]
+        raise UserError(f"{path}: damaged, or no feature cache ({reason_of(error)}). Make it again.") from None
 
 
 def cache_path(config: TransferTraining, f: nn.Module, data: Path | None, folder: Path) -> Path:
@@ -296,7 +290,7 @@ def _fingerprint(path: str | None) -> list[Any]:
 
 def _packed(pictures: Image) -> Tensor:
     """(N, S, S, C) uint8 → (N, C, S, S) uint8, RGBA premultiplied as in `images`."""
-    parts = [(images.to_tensor(part) + 1).mul(127.5).round().to(torch.uint8) for part in batches(pictures, 256)]
+    parts = [images.to_uint8(images.to_tensor(part)) for part in batches(pictures, 256)]
     return torch.cat(parts)
 
 
@@ -372,5 +366,5 @@ def _augmented(x: Tensor, random: torch.Generator, grey: bool, **how: float) -> 
     for part in x.split(512):
         moved = augment.random_affine(to_float(part), random, **how)
         moved = moved if grey else augment.color_jitter(moved, random, negative=0)
-        rows.append(((moved + 1) * 127.5).round().to(torch.uint8))
+        rows.append(images.to_uint8(moved))
     return torch.cat(rows)

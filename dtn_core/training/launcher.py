@@ -21,7 +21,7 @@ from typing import BinaryIO
 from .. import config as configs
 from ..devices import pick_device
 from ..errors import UserError
-from ..files import PACKAGE
+from ..files import child_environment
 from .runs import ASKED, INHERITED, Run, take_lock, write_whole
 from .status import LOG_MARK, holder, is_alive, runs_in
 
@@ -206,14 +206,12 @@ def _spawn(run: Run) -> None:
     """Start the trainer of a run that is held; it inherits the lock."""
     words, lock = _trainer(run.path), run.lock_descriptor()
     # The working directory stays, as settings may name files relative to it.
-    package = [str(PACKAGE.parent)]
-    environment = os.environ | {
-        INHERITED: str(lock),
-        "PYTHONPATH": os.pathsep.join(package + [p for p in (os.environ.get("PYTHONPATH"),) if p]),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONFAULTHANDLER": "1",  # a crash below Python leaves its name in the log
-        "TQDM_MININTERVAL": "5",  # the log keeps every state of the bar
-    }
+    environment = child_environment(
+        PYTHONUNBUFFERED="1",
+        PYTHONFAULTHANDLER="1",  # a crash below Python leaves its name in the log
+        TQDM_MININTERVAL="5",  # the log keeps every state of the bar
+        **{INHERITED: str(lock)},
+    )
     since, told = time.time(), run.told()
     try:
         with (run.path / "log.txt").open("a+b", buffering=0) as log:

@@ -42,7 +42,7 @@ from safetensors import SafetensorError
 
 from .. import config as configs
 from .. import images
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..events import Event, Noted, Stamped, encode, is_known, parse
 from ..files import FULL, beside, parse_json, workshop
 from ..types import Image
@@ -104,7 +104,7 @@ class Run:
                 with contextlib.suppress(OSError):
                     path.rmdir()
             remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
-            raise UserError(f"{runs}: cannot be written ({_why(error)}). {remedy} another with --runs.") from None
+            raise UserError(f"{runs}: cannot be written ({reason_of(error)}). {remedy} another with --runs.") from None
         return run
 
     @classmethod
@@ -122,7 +122,7 @@ class Run:
             _tidy(path)
         except OSError as error:
             raise UserError(
-                f"{path}: cannot be written ({_why(error)}). Free some space, or change its permissions."
+                f"{path}: cannot be written ({reason_of(error)}). Free some space, or change its permissions."
             ) from None
         return run
 
@@ -206,7 +206,7 @@ class Run:
                     file.truncate(size)
                     raise
         except OSError as error:
-            _say(f"{path}: cannot be written ({_why(error)}); training goes on. Free some space.")
+            _say(f"{path}: cannot be written ({reason_of(error)}); training goes on. Free some space.")
 
     def asked(self) -> set[str]:
         """What the user asks for through control/: of stop, sample and save."""
@@ -246,7 +246,7 @@ class Run:
         try:
             states.write(path, state)
         except (OSError, SafetensorError) as error:
-            raise OSError(f"{path}: cannot be written ({_why(error)}). Free some space.") from None
+            raise OSError(f"{path}: cannot be written ({reason_of(error)}). Free some space.") from None
 
     def load_state(self, name: str = "last") -> dict[str, Any] | None:
         """What `save_state` wrote, or None if there is nothing yet. If the last one is damaged and there is a best one,
@@ -362,12 +362,6 @@ def _cut_half_a_line(path: Path) -> None:
         end = data.rfind(b"\n") + 1
         if end < len(data):
             file.truncate(end)
-
-
-def _why(error: Exception) -> str:
-    """An error's reason in one line."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return reason.splitlines()[0]
 
 
 def _say(line: str) -> None:

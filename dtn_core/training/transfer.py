@@ -18,7 +18,7 @@ from ..avatars.atlas import to_tensor as atlas_tensor
 from ..config import DigitsTransfer, FacesTransfer, StyleTransfer, TransferTraining, to_dict
 from ..domains import screen_print
 from ..errors import UserError
-from ..images import to_float, to_rgb
+from ..images import to_float, to_rgb, to_uint8
 from ..networks import encoders
 from ..networks.digits import ConvDiscriminator, DeconvGenerator
 from ..networks.discriminator import Discriminator
@@ -261,7 +261,7 @@ def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     for features in cache.f_s[:, 0].split(256):
         chosen = [avatar.parameters for avatar in drawer.choose(features)]
         x = atlas_tensor(atlas(config.style).draw(chosen))
-        rows.append(((x + 1) * 127.5).round().to(torch.uint8))
+        rows.append(to_uint8(x))
     return torch.cat(rows)
 
 

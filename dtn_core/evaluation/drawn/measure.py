@@ -20,6 +20,7 @@ from ..cleanliness import cleanliness, judge_features
 from ..measures import all_right
 from ..nets import to_images
 from ..photos import Photos
+from ..questions import members
 from . import light, people
 from .likeness import likeness
 from .matched import COUNT, MATCHED, matched
@@ -52,7 +53,7 @@ def measure(
     said = {name: celeba.answers(point) for name, point in POINTS.items()}
     read_celeba, read_utkface = read(style, celeba.attributes), read(style, utkface.attributes)
     beside = {NEAREST: answers(style, [of_attributes(a) for a in nearest]), "f": read_celeba}
-    groups = people.members(truth["utkface"])["group"]
+    groups = members(truth["utkface"])["group"]
     cheeks = people.cheeks(photos.crops["utkface"])
     skins = {"drawn": utkface.skin()}
     if painted:
