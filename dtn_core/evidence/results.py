@@ -17,34 +17,28 @@ RESULTS = shipped("results")
 FORMAT = 1
 """Of what `compute` writes."""
 
-COMMANDS = {
-    "confidence": "python -m benchmarks.confidence --data DATA -o results/confidence.json",
-    "digits": "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
-    "encoders": "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
-    "latency": "python -m benchmarks.latency -o results/latency.json",
-    "live": "python -m benchmarks.live -o results/live.json",
-    "motion": "python -m benchmarks.motion --data DATA -o results/motion.json",
-    "serve": "python -m benchmarks.serve -o results/serve.json",
-    "style": "python -m dtn_core evaluate style --compare emoji --data DATA -o results/style.json",
-    "training": "python -m benchmarks.training -o results/training.json",
-    "upscaling": "python -m dtn_core evaluate upscaling -o results/upscaling.json",
-    "video": "python -m benchmarks.video -o results/video.json",
+SUITES = {
+    "confidence": ("Confidence", "python -m benchmarks.confidence --data DATA -o results/confidence.json"),
+    "digits": (
+        "The paper's digits",
+        "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
+    ),
+    "encoders": (
+        "Encoders, AUC",
+        "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
+    ),
+    "latency": ("Latency", "python -m benchmarks.latency -o results/latency.json"),
+    "live": ("Live video", "python -m benchmarks.live -o results/live.json"),
+    "motion": ("Motion", "python -m benchmarks.motion --data DATA -o results/motion.json"),
+    "serve": ("Several viewers", "python -m benchmarks.serve -o results/serve.json"),
+    "style": ("Style transfer", "python -m dtn_core evaluate style --compare emoji --data DATA -o results/style.json"),
+    "training": ("Speed of training", "python -m benchmarks.training -o results/training.json"),
+    "upscaling": ("Super-resolution", "python -m dtn_core evaluate upscaling -o results/upscaling.json"),
+    "video": ("Video files", "python -m benchmarks.video -o results/video.json"),
 }
-"""File in results/ → the command that writes it."""
+"""File in results/ → its title, and the command that writes it."""
 
-TITLES = {
-    "confidence": "Confidence",
-    "digits": "The paper's digits",
-    "encoders": "Encoders, AUC",
-    "latency": "Latency",
-    "live": "Live video",
-    "motion": "Motion",
-    "serve": "Several viewers",
-    "style": "Style transfer",
-    "training": "Speed of training",
-    "upscaling": "Super-resolution",
-    "video": "Video files",
-}
+COMMANDS = {stem: command for stem, (_, command) in SUITES.items()}
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -69,7 +63,7 @@ def suite_tables(stem: str, report: Mapping[str, Any], source: Source | None = N
         str(report.get("n", "")), str(report.get("seed", "")), str(report.get("split", "")), str(about.get("hash", "")),
         COMMANDS.get(stem, ""),
     )  # fmt: skip
-    title = TITLES.get(stem, words(stem))
+    title, _ = SUITES.get(stem, (words(stem), ""))
     if stem == "digits":
         return parse(digit_report.markdown(report), source)
     if stem == "style":
@@ -81,7 +75,7 @@ def suites(results: Path = RESULTS) -> dict[str, list[Table] | str]:
     """Title of every file in results/ → its tables, or the line on what is wrong with it."""
     found: dict[str, list[Table] | str] = {}
     for path in sorted(results.glob("*.json")):
-        title, again = TITLES.get(path.stem, words(path.stem)), COMMANDS.get(path.stem, "the command of its docs")
+        title, again = SUITES.get(path.stem, (words(path.stem), "the command of its docs"))
         report = read_json(path)
         try:
             if report is None:
