@@ -23,7 +23,6 @@ from PIL import Image as PILImage
 
 from .. import config as configs
 from .. import images
-from ..devices import pick_device
 from ..domains import digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
 from ..errors import UserError
@@ -237,16 +236,6 @@ def available_memory() -> int:
     import psutil  # comes with accelerate
 
     return psutil.virtual_memory().available
-
-
-def devices() -> list[tuple[str, str]]:
-    """(name for `Training.device`, words with the memory) of all there are."""
-    found = [("cpu", f"CPU: {os.cpu_count()} cores, {available_memory() / 2**30:.1f} GB free")]
-    for i in range(torch.cuda.device_count()):
-        free, total = torch.cuda.mem_get_info(i)
-        name = torch.cuda.get_device_name(i)
-        found.append((f"cuda:{i}", f"{name}: {free / 2**30:.1f} of {total / 2**30:.1f} GB free"))
-    return [("auto", f"The best there is ({pick_device('auto')})"), *found]
 
 
 def _tensors(node: object) -> list[torch.Tensor]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import torch
+
+from ...training.dry_run import available_memory
 
 
 def devices() -> list[tuple[str, str]]:
     """(words, name as in `config.Training.device`) of what this machine can train on, with its free memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cpu = f"CPU · {cores} {'core' if cores == 1 else 'cores'}"
-    if free := _free_memory():
-        cpu += f", {free / 2**30:.0f} GB free"
+    cpu = f"CPU · {cores} {'core' if cores == 1 else 'cores'}, {available_memory() / 2**30:.0f} GB free"
     gpus = []
     for number in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(number)
@@ -24,15 +23,6 @@ def devices() -> list[tuple[str, str]]:
         gpus.append((f"GPU {number} · {about.name}, {room}", f"cuda:{number}"))
     best = "the GPU" if gpus else "the CPU"
     return [(f"Automatic: {best}", "auto"), *gpus, (cpu, "cpu")]
-
-
-def _free_memory() -> int:
-    """Bytes of main memory that programs can still have; 0 where the system doesn't say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return 0
 
 
 def _free_on_gpu(uuid: str) -> int:
