@@ -117,7 +117,7 @@ def render(avatar: Avatar, size: int = 64) -> Image:
 
 def parallel(draw: Callable[[Any], Any], jobs: list[Any], workers: int = 2) -> list[Any]:
     """draw of every job, on several processes where there are many."""
-    if workers <= 1 or len(jobs) <= 64:
+    if workers <= 1 or len(jobs) <= 256:  # starting processes takes longer
         return [draw(job) for job in jobs]
     import multiprocessing
 

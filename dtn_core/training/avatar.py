@@ -1,5 +1,5 @@
 """Stage: train c, which chooses an avatar's parameters (after Wolf, Taigman, Polyak, "Unsupervised Creation of
-Parameterized Avatars", ICCV 2017). R, the artist's engine, needs no learnt imitator: `avatars.atlas` is it, exactly.
+Parameterized Avatars", ICCV 2017). R is the artist's engine (`avatars.engine`).
 
 c learns from drawings, whose parameters are known, and from photos, of which only f's reading is known:
 
@@ -24,7 +24,6 @@ from tqdm import tqdm
 
 from .. import augment, checkpoint, images
 from ..avatars import choose, skin
-from ..avatars.atlas import atlas, to_tensor
 from ..avatars.calibrate import learn
 from ..avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
 from ..avatars.choose_shape import Statistics, shape_statistics
@@ -37,6 +36,7 @@ from ..networks.avatar_head import AvatarHead
 from ..networks.encoders import Standardise, weights_of
 from ..networks.resnet import ATTRIBUTES, AttributeEncoder
 from ..types import Image
+from .feature_cache import batches
 from .optim import adamw, flat_cosine, load_states, optimizer_step, part, prepare, set_lr, states
 
 SEEDS = 30_000_000
@@ -246,9 +246,9 @@ def _seen(p: Parameters, colour: str) -> bool:
 def drawn_features(many: list[Parameters], f: nn.Module, seed: int, device: torch.device) -> Tensor:
     """(N, dim) f of drawings over mid-grey, each moved a little."""
     random = torch.Generator().manual_seed(seed)
-    draw, features = atlas(many[0].style), []
-    for i in tqdm(range(0, len(many), 128), desc="f(R(u))", unit="batch"):
-        x = to_tensor(draw.draw(many[i : i + 128]))[:, :3]
+    features = []
+    for drawn in tqdm(batches(styles.draw_heads(many), 128), desc="f(R(u))", unit="batch"):
+        x = images.to_tensor(drawn)[:, :3]
         move = (2 * torch.rand(len(x), 4, generator=random) - 1)[:, [0, 1, 1, 2, 3]]  # both sides scaled alike
         features.append(f(augment.affine_by(x, move, angle=4.01, scale=0.05, shift=0.03).to(device)).cpu())
     return torch.cat(features)

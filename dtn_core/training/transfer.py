@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import augment, checkpoint, images, losses
-from ..avatars.atlas import atlas
-from ..avatars.atlas import to_tensor as atlas_tensor
 from ..config import DigitsTransfer, FacesTransfer, StyleTransfer, TransferTraining, to_dict
 from ..domains import screen_print
+from ..domains.styles import draw_heads
 from ..errors import UserError
 from ..images import to_float, to_rgb, to_uint8
 from ..networks import encoders
@@ -26,7 +25,7 @@ from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator, Truncated
 from ..networks.upscaler import InkUpscaler
 from ..types import Image
-from .feature_cache import FeatureCache
+from .feature_cache import FeatureCache, batches
 from .optim import (
     flat_cosine,
     layout,
@@ -257,12 +256,8 @@ def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     mine, its = f.state_dict(), drawer.f.state_dict()
     if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
         raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
-    rows = []
-    for features in cache.f_s[:, 0].split(256):
-        chosen = [avatar.parameters for avatar in drawer.choose(features)]
-        x = atlas_tensor(atlas(config.style).draw(chosen))
-        rows.append(to_uint8(x))
-    return torch.cat(rows)
+    chosen = [avatar.parameters for features in cache.f_s[:, 0].split(256) for avatar in drawer.choose(features)]
+    return torch.cat([to_uint8(images.to_tensor(drawn)) for drawn in batches(draw_heads(chosen), 256)])
 
 
 def sees(config: TransferTraining) -> str:

@@ -54,6 +54,15 @@ def sample_parameters(style: DrawnStyle, first: int, count: int, seed: int = 0) 
     return made
 
 
+def draw_heads(many: Iterable[Parameters]) -> Image:
+    """Draw avatars on several processes: (N, 64, 64, 4) uint8 RGBA head crops, straight alpha."""
+    return np.stack(parallel(_draw_head, list(many)))
+
+
+def _draw_head(parameters: Parameters) -> Image:
+    return engine.image(parameters, 64, "head")
+
+
 def _render_seed(job: tuple[int, Rates, tuple[int, ...], DrawnStyle]) -> tuple[Image, ...]:
     seed, rates, sizes, style = job
     avatar = sample(seed, rates, style)
