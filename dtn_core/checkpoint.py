@@ -33,7 +33,7 @@ from .drawer import Drawer
 from .errors import UserError, reason_of
 from .files import parse_json, replacing, shipped
 from .networks import bounds, encoders
-from .networks.avatar_head import AvatarHead, PictureHead
+from .networks.avatar_head import AvatarHead
 from .networks.encoders import Standardise
 from .networks.generator import FromPicture, untruncated
 from .networks.generator import build as build_generator
@@ -155,18 +155,16 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
         raise bounds.damaged(directory, f"config.json's 'emphasis' is damaged ({emphasis!r})")
     drawer = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
-    if drawer and drawer.reader != "f" and not paints:
-        reason = "its c reads what a generator paints"
-        raise UserError(subject=directory, reason=reason, remedy="Join it to a translation first.")
     made = Checkpoint(
         directory.name, f, *standardise, g, upscaler, emphasis, info, weights_hash(directory), drawer, directory
     )
     side = 32 if sees(info) == "digits" else 64
     with bounds.reading(directory, "encoder"), torch.no_grad():  # its parts may not go together
         x = torch.zeros(1, 3, side, side, device=device)
-        y = bounds.check_picture(made.transfer(x)) if g else None
+        if g:
+            bounds.check_picture(made.transfer(x))
         if drawer:
-            drawer(x, None if drawer.reader == "f" else y[:, :3])
+            drawer(x)
     return made
 
 
@@ -194,23 +192,26 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
             f = fill(own, directory, "avatar-encoder")
         if config["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
             raise bounds.damaged(directory, "config.json's 'avatar' names a style or an f that can't draw")
-        heads = {name: config[name] for name in ("head", "picture")}
-        nets = bounds.build(lambda heads: _avatar_nets(f, **heads), heads, _stored(directory, "avatar"))
+        head = _upgrade_head(directory, config)
+        nets = bounds.build(lambda head: _avatar_nets(f, head), head, _stored(directory, "avatar"))
         decisions = Decisions.from_dict(config["decisions"])
     fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
     f = f.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     mark = weights_hash(directory, "avatar*.safetensors")
-    parts = dict(nets.items())
-    return Drawer(config["style"], f, parts["standardise"], parts.get("head"), parts.get("picture"), decisions, mark)
+    return Drawer(config["style"], f, nets["standardise"], nets["head"], decisions, mark)
 
 
-def _avatar_nets(f: nn.Module, head: dict[str, Any] | None, picture: dict[str, Any] | None) -> nn.ModuleDict:
-    nets = nn.ModuleDict({"standardise": Standardise(torch.zeros(f.dim), torch.ones(f.dim))})
-    if head:
-        nets["head"] = AvatarHead(**head)
-    if picture:
-        nets["picture"] = PictureHead(**picture)
-    return nets
+def _upgrade_head(directory: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of c. Before 0.3 it could have hidden layers, or read the painted picture: raises UserError."""
+    head = {"hidden": 0, **(config["head"] or {})}
+    if config.get("picture") or head.pop("hidden"):
+        raise UserError(f"{directory}: its c isn't linear in f, as this version's are. Train it again, or use 0.2.")
+    return head
+
+
+def _avatar_nets(f: nn.Module, head: dict[str, Any]) -> nn.ModuleDict:
+    standardise = Standardise(torch.zeros(f.dim), torch.ones(f.dim))
+    return nn.ModuleDict({"standardise": standardise, "head": AvatarHead(**head)})
 
 
 def save(

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from .avatars.avatar import Avatar
-from .avatars.choose import Beliefs, Decisions, Point, choose
+from .avatars.choose import Beliefs, Decisions, choose
 from .avatars.likely import likely
 from .avatars.parameters import DrawnStyle
 from .avatars.skin import even_light, skin_lightness
-from .networks.avatar_head import added
+from .networks.avatar_head import AvatarHead
 from .networks.encoders import Standardise
 from .networks.resnet import ATTRIBUTES, AttributeEncoder
-
-Reader = Literal["f", "g", "both"]
-"""What c reads: f(x), the painted G(x), or both."""
 
 
 class Reading(NamedTuple):
@@ -36,30 +33,21 @@ class Reading(NamedTuple):
 class Drawer:
     """f reads attributes, c chooses parameters, the artist's engine draws. All frozen, in eval mode, float32.
 
-    f: an `AttributeEncoder` with a head for the skin; standardise: f's statistics on photos; head: `AvatarHead` on
-    features, or None; picture: `PictureHead` on G(x), or None; decisions: see `avatars.choose`; hash: of c's weights.
+    f: an `AttributeEncoder` with a head for the skin; standardise: f's statistics on photos; head: `AvatarHead`;
+    decisions: see `avatars.choose`; hash: of c's weights.
     """
 
     style: DrawnStyle
     f: AttributeEncoder
     standardise: Standardise
-    head: nn.Module | None
-    picture: nn.Module | None
+    head: AvatarHead
     decisions: Decisions
     hash: str = ""
 
-    @property
-    def reader(self) -> Reader:
-        """What must be given: features, painted pictures, or both."""
-        return "both" if self.head and self.picture else "f" if self.head else "g"
-
     @torch.no_grad()
-    def beliefs(self, features: Tensor, painted: Tensor | None = None) -> Beliefs:
-        """(N, dim) f of photos and, where `reader` wants it, (N, 3, 64, 64) G(x) in [-1, 1] → {head: (N, choices)
-        log-probabilities}."""
-        of_f = self.head(self.standardise(features)) if self.head else None
-        of_g = self.picture(painted) if self.picture else None
-        return {name: log_p.cpu().numpy() for name, log_p in added(of_f, of_g).items()}
+    def beliefs(self, features: Tensor) -> Beliefs:
+        """(N, dim) f of photos → {head: (N, choices) log-probabilities}."""
+        return {name: v.log_softmax(1).cpu().numpy() for name, v in self.head(self.standardise(features)).items()}
 
     @torch.no_grad()
     def attributes(self, features: Tensor) -> dict[str, NDArray[np.float64]]:
@@ -73,46 +61,35 @@ class Drawer:
         return self.f(even_light(x))
 
     @torch.no_grad()
-    def read(self, features: Tensor, painted: Tensor | None = None, skin_features: Tensor | None = None) -> Reading:
-        """(N, dim) f of photos (and G(x), see `beliefs`) → what is read in them. skin_features: None where there are no
-        crops to take them of; then the skin is read from features, and follows the light more."""
+    def read(self, features: Tensor, skin_features: Tensor | None = None) -> Reading:
+        """(N, dim) f of photos → what is read in them. skin_features: None where there are no crops to take them of;
+        then the skin is read from features, and follows the light more."""
         z = features if skin_features is None else skin_features
         cheeks = self.f.skin_lab(z)[:, 0].cpu().numpy()
         lightness = skin_lightness(self.attributes(z), cheeks, self.decisions.skin)
-        return Reading(self.beliefs(features, painted), self.attributes(features), lightness)
+        return Reading(self.beliefs(features), self.attributes(features), lightness)
 
-    def decide(self, reading: Reading, point: Point = "sure") -> list[Avatar]:
+    def decide(self, reading: Reading) -> list[Avatar]:
         """What was read of N photos → N avatars."""
         beliefs, attributes, lightness = reading
-        chosen = choose(self.style, beliefs, self.decisions, attributes, lightness, point)
+        chosen = choose(self.style, beliefs, self.decisions, attributes, lightness)
         others = likely(self.style, beliefs, self.decisions, attributes)
         return [Avatar(*one, could_be) for one, could_be in zip(chosen, others)]
 
-    def choose(
-        self,
-        features: Tensor,
-        painted: Tensor | None = None,
-        point: Point = "sure",
-        skin_features: Tensor | None = None,
-    ) -> list[Avatar]:
+    def choose(self, features: Tensor, skin_features: Tensor | None = None) -> list[Avatar]:
         """N avatars, see `read` and `decide`."""
-        return self.decide(self.read(features, painted, skin_features), point)
+        return self.decide(self.read(features, skin_features))
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, painted: Tensor | None = None, point: Point = "sure") -> list[Avatar]:
+    def __call__(self, x: Tensor) -> list[Avatar]:
         """(N, 3, S, S) head crops in [-1, 1] → N avatars."""
-        return self.choose(self.f(x), painted, point, self.skin_features(x))
+        return self.choose(self.f(x), self.skin_features(x))
 
     def describe(self) -> dict[str, Any]:
         """What config.json says of c, under "avatar"."""
-        return {
-            "style": self.style,
-            "head": self.head and self.head.config,
-            "picture": self.picture and self.picture.config,
-            "decisions": self.decisions._asdict(),
-        }
+        return {"style": self.style, "head": self.head.config, "decisions": self.decisions._asdict()}
 
     def tensors(self) -> dict[str, Tensor]:
         """c's weights and f's statistics on photos, as ``avatar.safetensors`` keeps them."""
-        parts = {"standardise": self.standardise, "head": self.head, "picture": self.picture}
-        return {f"{name}.{k}": v for name, net in parts.items() if net for k, v in net.state_dict().items()}
+        parts = {"standardise": self.standardise, "head": self.head}
+        return {f"{name}.{k}": v for name, net in parts.items() for k, v in net.state_dict().items()}

@@ -31,6 +31,12 @@ def shipped(folder: str) -> Path:
     return beside if (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / folder
 
 
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment of a Python process that is to import this very package; more: further variables."""
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
 def parse_json(text: str | bytes) -> Any:
     """What JSON says. Raises ValueError if it is none, nested too deep to be read, or holds half a character, which
     nothing could write again."""

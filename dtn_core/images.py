@@ -157,6 +157,11 @@ def to_float(x: Tensor) -> Tensor:
     return x.float() / 127.5 - 1
 
 
+def to_uint8(x: Tensor) -> Tensor:
+    """Float tensors in [-1, 1] → uint8 of the same shape; the inverse of `to_float`."""
+    return ((x + 1) * 127.5).round().to(torch.uint8)
+
+
 def to_rgb(x: Tensor) -> Tensor:
     """(B, 1|3|4, H, W) → (B, 3, H, W): grey repeated, alpha left out (colour lies over mid-grey already)."""
     return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x[:, :3]
@@ -169,7 +174,7 @@ def to_images(tensor: Tensor) -> Image:
         alpha = (tensor[:, 3:] + 1) / 2
         colour = (tensor[:, :3] / alpha.clamp_min(1 / 255)).clamp(-1, 1) * (alpha > 1 / 255)
         tensor = torch.cat([colour, tensor[:, 3:]], 1)
-    return ((tensor + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return to_uint8(tensor).permute(0, 2, 3, 1).numpy()
 
 
 def grid(rows: Sequence[Sequence[Image]], gap: int = 2, background: int = 255) -> Image:

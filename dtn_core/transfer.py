@@ -140,11 +140,10 @@ class Transferrer(Pretrained):
         paints = c is None or (kind == "both" and self.paints)
         x = to_tensor([head.image for head in heads]).to(self.device)
         features = c.f(x) if c else None
-        inputs = y = None
-        if paints or c.reader != "f":
+        if paints:
             inputs = self.checkpoint.generator_input(x, features if c and c.f is self.checkpoint.f else None)
         clock.lap("encode")
-        if inputs is not None:
+        if paints:
             y = self.checkpoint.g(inputs)
             clock.lap("generate")
         raw = large = avatars = [None] * len(heads)
@@ -153,7 +152,7 @@ class Transferrer(Pretrained):
             large = _with_alpha(to_images(self.upscale(y))) if upscale else np.stack([_enlarge(r) for r in raw])
             clock.lap("upscale")
         if c:
-            avatars = c.choose(features, None if y is None else y[:, :3], skin_features=c.skin_features(x))
+            avatars = c.choose(features, c.skin_features(x))
         made = zip(heads, raw, large, seen, avatars)
         return tuple(TransferredFace(head, r, image, *quality, avatar) for head, r, image, quality, avatar in made)
 
@@ -163,8 +162,7 @@ class Transferrer(Pretrained):
         """What f and c read in (N, 3, S, S) head crops in [-1, 1], by a checkpoint that `draws`. skin: else its
         lightness is NaN, and f runs once instead of twice."""
         c, x = self.checkpoint.drawer, x.to(self.device)
-        painted = None if c.reader == "f" else self.checkpoint.transfer(x)[:, :3]
-        reading = c.read(c.f(x), painted, c.skin_features(x) if skin else None)
+        reading = c.read(c.f(x), c.skin_features(x) if skin else None)
         return reading if skin else reading._replace(lightness=np.full(len(x), np.nan))
 
     def transfer(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The app as a Space starts it: ``python -m tests.space -o results/space.json``.
+"""The app as a Space starts it: ``python -m tests.space -o tests/reliability/results/space.json``.
 
 An environment of requirements.txt alone (made here, unless --python names one), no flags, SPACE_ID set: the app listens
 on 0.0.0.0:7860. Two people are live and two send photos, as through the Space's proxy; what they waited for, and what

@@ -8,7 +8,6 @@ import torch
 
 from dtn_core import checkpoint, joining
 from dtn_core.errors import UserError
-from dtn_core.networks.avatar_head import PictureHead
 from dtn_core.networks.encoders import DlibEncoder, SideBySide
 from dtn_core.networks.resnet import AttributeEncoder
 
@@ -147,7 +146,6 @@ def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
     again = checkpoint.load(tmp_path / "own").drawer
     x = torch.rand(3, 3, 96, 96) * 2 - 1
     assert [a.parameters for a in drawer(x)] == [a.parameters for a in again(x)]
-    assert drawer.reader == "f"
     assert drawer.hash == again.hash != checkpoint.load(tmp_path / "own").hash
 
 
@@ -169,16 +167,24 @@ def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpo
         joining.join(drawn, drawn, tmp_path / "twice")
 
 
-def test_a_c_that_reads_what_is_painted_needs_a_painter(tmp_path, make_checkpoint):
-    drawn = make_checkpoint(tmp_path / "drawn", draws=True, paints=False)
-    info = checkpoint.read_config(drawn)
-    heads = info["avatar"]["head"]["heads"]
-    info["avatar"] |= {"head": None, "picture": {"heads": heads, "width": 4}}
-    standardise = {k: v for k, v in checkpoint.read_tensors(drawn, "avatar").items() if k.startswith("standardise")}
-    picture = {f"picture.{k}": v for k, v in PictureHead(heads, 4).state_dict().items()}
-    del info["format"]
-    checkpoint.save(drawn, info, {"avatar": standardise | picture})
-    assert "reads what a generator paints. Join it to a translation" in refusal(drawn)
+@pytest.mark.parametrize(
+    ("old", "loads"),
+    [
+        ({"head": {"hidden": 0}, "picture": None}, True),
+        ({"head": {"hidden": 8}, "picture": None}, False),
+        ({"head": {"hidden": 0}, "picture": {"width": 4}}, False),
+    ],
+)
+def test_c_of_an_earlier_version_is_read_where_it_is_linear_in_f(tmp_path, make_checkpoint, old, loads):
+    made = make_checkpoint(tmp_path / "own", draws=True)
+    info = checkpoint.read_config(made)
+    info["avatar"]["head"] |= old["head"]
+    info["avatar"] |= {"picture": old["picture"], "decisions": {**info["avatar"]["decisions"], "free_colours": False}}
+    (made / "config.json").write_text(json.dumps(info))
+    if loads:
+        assert checkpoint.load(made).drawer.head.config.keys() == {"inputs", "heads"}
+    else:
+        assert "isn't linear in f" in refusal(made)
 
 
 def test_a_checkpoint_without_c_has_none(own):

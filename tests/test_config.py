@@ -14,6 +14,7 @@ from dtn_core.checkpoint import SHIPPED
 from dtn_core.config import (
     KINDS,
     PRESETS,
+    AvatarTraining,
     ClassifierTraining,
     DigitsTransfer,
     FacesTransfer,
@@ -229,6 +230,8 @@ OLD_CLASSIFIER = {"folder": None, "size": 32, "heads": False, "net": "residual",
         ({**OLD_CLASSIFIER, "kind": "classifier", "domain": "folder", "folder": "a", "size": 64},
          FolderClassifierTraining(folder="a", size=64, width=16)),
         ({"kind": "classifier", "width": 16}, ClassifierTraining(width=16)),
+        ({"kind": "avatar", "reader": "g", "through": "emoji", "mlp": 8, "logits_only": True, "sparsity": 0.1,
+          "alpha": 1.0, "prior": 1.0, "adversary": 1.0, "noise": 0.5}, AvatarTraining(noise=0.5)),
         *(({"kind": kind, "steps": 3}, KINDS[kind](steps=3)) for kind in ("encoder", "judge", "avatar", "upscaler")),
     ],
 )  # fmt: skip
@@ -277,7 +280,8 @@ def test_presets_rebuild_what_is_shipped(name):
 def test_presets_rebuild_the_parts_joined_to_a_translation(part, preset):
     info = json.loads((SHIPPED / "emoji" / "config.json").read_text())
     settings = to_dict(PRESETS[preset])
-    recorded = {key: value for key, value in info[part].items() if key not in NO_PART}
+    trained = upgrade({"kind": settings["kind"], **info[part]})
+    recorded = {key: value for key, value in trained.items() if key not in NO_PART}
     assert recorded == {key: settings[key] for key in recorded}
 
 

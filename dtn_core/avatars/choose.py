@@ -3,27 +3,24 @@
 
 Probabilities learnt on drawings aren't those of photos: c ranks photos well and misjudges how often. So each question's
 log-odds are mapped to f's own reading by a line (Platt scaling against f's probabilities on unlabelled photos) and
-averaged with f's reading itself, and an *operating point* says from which probability on it is drawn.
+averaged with f's reading itself; from one half on it is drawn, so that little is invented.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..colours import to_hex, to_rgb
 from .choose_shape import Statistics, face_shapes
 from .parameters import HAIR_COLOURS, SPECS, Parameters, numbered
 from .skin import skin_colour
 
 Beliefs = Mapping[str, NDArray[np.float32]]
 """Head → (N, choices) log-probabilities; heads are a style's slots, and "colour:NAME" for its palettes."""
-
-Point = Literal["sure", "balanced"]
-"""sure: drawn from a probability of one half on, so that little is invented; balanced: from the base rate on."""
 
 
 class Question(NamedTuple):
@@ -153,13 +150,12 @@ of 83.4%, .75 of 83.2%, f alone of 83.0%; from .75 on nobody is given glasses, a
 
 
 class Decisions(NamedTuple):
-    """What is learnt from unlabelled photos, and two switches; plain values for config.json.
+    """What is learnt from unlabelled photos, and how much f weighs; plain values for config.json.
 
     lines: question → (slope, offset) from c's log-odds to those of f's reading; rates: question → mean probability;
     hair: colour → (slope, offset) of c's log-probability; hair_rates: colour → mean probability; skin: group, as f
     reads it, → the mean L* of its cheeks; bias: head → what is added to the log-probability of each choice; shape: see
-    `choose_shape.shape_statistics` (none: every face has the artist's shape); f_weight: see `F_WEIGHT`;
-    free_colours: hair, hat, clothes and glasses in the mean of the palette by c's probabilities, not in its likeliest.
+    `choose_shape.shape_statistics` (none: every face has the artist's shape); f_weight: see `F_WEIGHT`.
     """
 
     lines: dict[str, tuple[float, float]]
@@ -170,7 +166,6 @@ class Decisions(NamedTuple):
     bias: dict[str, list[float]]
     shape: Statistics = {}
     f_weight: float = F_WEIGHT
-    free_colours: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Decisions:
@@ -179,8 +174,7 @@ class Decisions(NamedTuple):
         shares = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates", "skin")}
         bias = {k: [float(b) for b in v] for k, v in values["bias"].items()}
         shape = {k: {n: float(x) for n, x in v.items()} for k, v in values.get("shape", {}).items()}
-        weight, free = float(values.get("f_weight", F_WEIGHT)), bool(values.get("free_colours", False))
-        return cls(**pairs, **shares, bias=bias, shape=shape, f_weight=weight, free_colours=free)
+        return cls(**pairs, **shares, bias=bias, shape=shape, f_weight=float(values.get("f_weight", F_WEIGHT)))
 
 
 def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
@@ -242,7 +236,7 @@ def chances(
     for name, question in QUESTIONS[style].items():
         slope, offset = decisions.lines[name]
         of_c = slope * log_odds(style, question, beliefs) + offset
-        made[name] = sigmoid((1 - w) * of_c + w * _logit(reading(attributes, question.reads)))
+        made[name] = sigmoid((1 - w) * of_c + w * logit(reading(attributes, question.reads)))
     lines = np.array([decisions.hair[name] for name in HAIR_READS])
     of_c = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
     of_c -= np.logaddexp.reduce(of_c, axis=1, keepdims=True)
@@ -251,26 +245,23 @@ def chances(
     return made | {f"hair:{name}": p[:, i] for i, name in enumerate(HAIR_READS)}
 
 
-def threshold(decisions: Decisions, question: str, point: Point) -> float:
-    """From which probability on the answer is yes."""
-    return 0.5 if point == "sure" else decisions.rates[question]
-
-
 def choose(
     style: str,
     beliefs: Beliefs,
     decisions: Decisions,
     attributes: Mapping[str, NDArray[np.float64]],
     lightness: NDArray[np.float64],
-    point: Point = "sure",
+    rates: Mapping[str, float] = MappingProxyType({}),
 ) -> list[tuple[Parameters, dict[str, float]]]:
     """N avatars and how sure each choice is: what is shown → probability.
 
-    attributes: f's probabilities, name → (N,); lightness: (N,) L* of the skins to draw.
+    attributes: f's probabilities, name → (N,); lightness: (N,) L* of the skins to draw; rates: question → the
+    probability from which its answer is yes, one half where it isn't given, and "hair:NAME" → by what that of a colour
+    is divided before they are compared.
     """
     likely = chances(style, beliefs, decisions, attributes)
     shapes = face_shapes(attributes, decisions.shape)
-    answers = {name: likely[name] > threshold(decisions, name, point) for name in QUESTIONS[style]}
+    answers = {name: likely[name] > rates.get(name, 0.5) for name in QUESTIONS[style]}
     made = []
     for i in range(len(lightness)):
         yes = {name: bool(answers[name][i]) for name in answers}
@@ -283,8 +274,7 @@ def choose(
         reads = {name: float(values[i]) for name, values in attributes.items()}
         variants = _variants(style, {k: v[i] for k, v in beliefs.items()}, yes, reads, decisions.bias)
         variants["mouth"] = _mouth(style, *(attributes[name][i] for name in EXPRESSIONS.values()))
-        weights = {n: 1.0 if point == "sure" else decisions.hair_rates[n] ** 0.5 for n in HAIR_READS}
-        hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / weights[n])
+        hair = max(HAIR_READS, key=lambda n: likely[f"hair:{n}"][i] / rates.get(f"hair:{n}", 1.0))
         colours = _colours(style, {k: v[i] for k, v in beliefs.items()}, hair, float(lightness[i]), decisions)
         parameters = Parameters(style, variants, colours, {name: float(v[i]) for name, v in shapes.items()})
         made.append((parameters, _sure(yes, hair, {k: float(v[i]) for k, v in likely.items()}, attributes, i)))
@@ -364,10 +354,7 @@ def _colours(style: str, beliefs: Beliefs, hair: str, lightness: float, decision
                 if name in ("hair", "beard")
                 else [c for c in palette if c not in RESERVED[style].get(head, ())]
             )
-            scores = np.array([score[palette.index(code)] for code in codes])
-            weights = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-            mean = weights @ np.array([to_rgb(code) for code in codes])
-            made[name] = to_hex(mean) if decisions.free_colours else codes[int(scores.argmax())]
+            made[name] = max(codes, key=lambda code: score[palette.index(code)])
     return made
 
 
@@ -393,6 +380,7 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
 
 
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    p = np.clip(p, 1e-6, 1 - 1e-6)
+def logit(p: NDArray[np.float64], margin: float = 1e-6) -> NDArray[np.float64]:
+    """The inverse of `sigmoid`; probabilities are kept so far from 0 and 1."""
+    p = np.clip(p, margin, 1 - margin)
     return np.log(p / (1 - p))

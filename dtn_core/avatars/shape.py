@@ -4,11 +4,7 @@ artist's own drawing."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
-
-from torch import Tensor
-
-Number = TypeVar("Number", float, Tensor)
+from typing import NamedTuple
 
 
 class Change(NamedTuple):
@@ -55,10 +51,10 @@ SHAPES: dict[str, dict[str, Change]] = {
 the skull, and smaller ones would bare it."""
 
 
-def affine(style: str, layer: str, shape: Mapping[str, Number]) -> tuple[Number, Number, Number, Number] | None:
+def affine(style: str, layer: str, shape: Mapping[str, float]) -> tuple[float, float, float, float] | None:
     """(a, d, e, f): a point (x, y) of this layer moves to (a x + e, d y + f) on the canvas; None: nothing moves.
 
-    shape: name → number, or (B,) tensor of numbers.
+    shape: name → number.
     """
     changes = [(c, shape[name]) for name, c in SHAPES[style].items() if layer in c.layers and name in shape]
     if not changes:

@@ -101,6 +101,11 @@ def descriptions(kind: type[Config]) -> dict[str, str]:
 
 _RENAMED = {"wobble": "random_affine"}
 
+_DELETED = {
+    "avatar": {"reader", "through", "mlp", "logits_only", "sparsity", "alpha", "prior", "adversary"},
+}
+"""Kind → settings that it had before 0.3, which are ignored."""
+
 
 def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a file of any earlier version (a run's, or a checkpoint's "trained") with today's kinds and names.
@@ -117,7 +122,7 @@ def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
         if values["domain"] == "folder":
             del values["domain"]
     else:
-        return values
+        return {name: value for name, value in values.items() if name not in _DELETED.get(str(kind), ())}
     known = family.get(values["kind"]) if isinstance(values["kind"], str) else None
     own = {f.name for f in fields(known)} if known else set()
     of_others = {f.name: f.default for cls in family.values() for f in fields(cls) if f.name not in own}

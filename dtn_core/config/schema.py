@@ -350,26 +350,10 @@ class AvatarTraining(Training):
     """Whose engine draws."""
     encoder: str = "encoder-drawn"
     """f: a checkpoint's name or folder."""
-    reader: Literal["f", "g", "both"] = "f"
-    """c's input: f(x), the painted G(x), or both, their log-probabilities added."""
-    through: str = "emoji"
-    """The translation whose G(x) is read (reader=g or both)."""
-    mlp: Annotated[int, Field(ge=0)] = 0
-    """Width of c's two hidden layers; 0: c is linear."""
-    logits_only: bool = False
-    """c reads f's attributes alone, without the hidden layer."""
     noise: Weight = 0.8
     """Standard deviation of the noise on the standardised features of drawings."""
-    sparsity: Weight = 0.0
-    """Weight of the mean absolute weight of c."""
     agree: Weight = 5.0
     """Weight of constancy in f's attributes: c's choice for a photo against f's reading of it."""
-    alpha: Weight = 0.0
-    """Weight of L_CONST through the engine, by straight-through choices."""
-    prior: Weight = 0.0
-    """Weight of the KL of a batch's mean choices from f's mean."""
-    adversary: Weight = 0.0
-    """Weight of a D that tells photos' parameters from drawings'."""
     weight_decay: Weight = 0.01
     """AdamW's."""
     avatars: Count = 12000

@@ -99,8 +99,8 @@ def files(data: Path) -> list[Path]:
     return [path for path in [*(data / name for name in PACKS), *torchvision] if path.is_file()]
 
 
-def download(data: Path, extra: bool = False) -> None:
-    """Fetch SVHN (its train and test part; extra: its 1.3 GB of further digits too) and MNIST through torchvision.
+def download(data: Path) -> None:
+    """Fetch SVHN (its train and test part) and MNIST through torchvision.
 
     What is there and whole by its md5 stays; what is damaged is fetched again, an extra part included. Raises
     UserError with the remedy if something can't be fetched or written.
@@ -108,7 +108,7 @@ def download(data: Path, extra: bool = False) -> None:
     from torchvision.datasets import MNIST, SVHN
     from torchvision.datasets.utils import check_integrity
 
-    parts = ("train", "test", "extra") if extra or _svhn_file(data, "extra").is_file() else ("train", "test")
+    parts = ("train", "test", "extra") if _svhn_file(data, "extra").is_file() else ("train", "test")
     for part in parts:
         url, name, md5 = SVHN.split_list[part]
         _fetch([url], data / name, md5)

@@ -179,9 +179,8 @@ def crop_matrix(eyes: tuple[float, float, float], size: int) -> NDArray[np.float
     return np.array([[scale, 0, size / 2 - scale * (left + right) / 2], [0, scale, size * HEAD_EYE_HEIGHT - scale * y]])
 
 
-def head_crop(picture: Image, eyes: tuple[float, float, float], size: int, matrix: np.ndarray | None = None) -> Image:
-    """The (size, size, 3) head crop of an aligned picture; matrix: a further (2, 3) motion in crop pixels."""
-    affine = crop_matrix(eyes, size)
-    if matrix is not None:
-        affine = matrix @ np.vstack([affine, [0, 0, 1]])
-    return cv2.warpAffine(picture, affine, (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+def head_crop(picture: Image, eyes: tuple[float, float, float], size: int) -> Image:
+    """The (size, size, 3) head crop of an aligned picture."""
+    return cv2.warpAffine(
+        picture, crop_matrix(eyes, size), (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+    )

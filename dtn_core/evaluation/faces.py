@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from .. import checkpoint
-from ..avatars.choose import Point
 from ..checkpoint import Checkpoint
 from ..config import Style
 from ..domains import styles
@@ -33,7 +32,7 @@ from . import tables
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM, ceiling, drawn_pool, nearest
 from .drawn import page
 from .drawn.measure import POINTS, measure
-from .drawn.portrayed import Portrayed, portray
+from .drawn.portrayed import Point, Portrayed, portray
 from .measures import agreement, positives
 from .nets import batched, load_judge, over_grey, paint, style_of
 from .photos import load
@@ -114,7 +113,7 @@ def make(loaded: Checkpoint, crops: dict[str, Image]) -> Made:
     """G and c of every set of head crops."""
     painted = {k: paint(loaded, v) for k, v in crops.items()} if loaded.g else {}
     drawer = loaded.drawer
-    return Made(painted, {k: portray(drawer, v, painted.get(k)) for k, v in crops.items()} if drawer else {})
+    return Made(painted, {k: portray(drawer, v) for k, v in crops.items()} if drawer else {})
 
 
 class Translation(NamedTuple):
@@ -154,9 +153,9 @@ def _provenance(row: Translation) -> dict[str, Any]:
     if made is None:
         return {"hash": None, "emphasis": None, "dlib_is_in_f": False}
     drawer = made.drawer if row.point else None
-    nets = [made.f] if drawer is None else [drawer.f] if drawer.reader == "f" else [drawer.f, made.f]
+    f = drawer.f if drawer else made.f
     drawn = {"drawer": drawer.hash, "point": row.point} if drawer else {}
-    uses_dlib = any(isinstance(m, DlibEncoder) for net in nets for m in net.modules())
+    uses_dlib = any(isinstance(m, DlibEncoder) for m in f.modules())
     return {"hash": made.hash, "emphasis": made.emphasis, "dlib_is_in_f": uses_dlib, **drawn}
 
 

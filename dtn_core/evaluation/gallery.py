@@ -43,7 +43,7 @@ def made(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
     drawer = None if painted else transferrer.checkpoint.drawer
     if drawer is None:
         return images.to_images(transferrer.upscale(transferrer.transfer(x)))[0]
-    (avatar,) = drawer(x, None if drawer.reader == "f" else transferrer.transfer(x)[:, :3])
+    (avatar,) = drawer(x)
     return avatar.image(CELL)
 
 

@@ -12,18 +12,17 @@ from ..domains.portraits import UNKNOWN
 from ..metrics import auc, balanced_accuracy
 from ..networks.judge import JUDGED
 from .questions import (
-    AGES,
     COLOURS,
     CONFUSION_QUESTIONS,
     EIGHT,
     FEWEST,
-    GROUPS,
     HAIR,
     NINE,
     QUESTIONS,
     YES_NO,
     Truth,
     hair_label,
+    members,
 )
 from .schema import (
     Accuracy,
@@ -110,16 +109,10 @@ def by_people(truth: dict[str, Truth], scores: dict[str, Truth]) -> dict[str, Ax
     at least `FEWEST` of the group have; same_labels: what everybody with these labels gets, so their difference isn't
     for a label's being hard; average: of the groups; largest_gap: how far the worst group falls below it.
     """
-    male, age, group = truth["celeba"]["male"], truth["utkface"]["age"], truth["utkface"]["group"]
-    edges = [*AGES.values(), np.inf]
-    axes = {
-        "sex": ("celeba", {"female": male == 0, "male": male == 1}),
-        "group": ("utkface", {name: group == i for i, name in enumerate(GROUPS)}),
-        "age": ("utkface", {name: (age >= a) & (age < b) for name, a, b in zip(AGES, edges, edges[1:])}),
-    }
     result: dict[str, AxisAgreement] = {}
-    for axis, (which, members) in axes.items():
-        groups = {name: _group(truth[which], scores[which], QUESTIONS[which], who) for name, who in members.items()}
+    for axis, which in {"sex": "celeba", "group": "utkface", "age": "utkface"}.items():
+        people = members(truth[which])[axis]
+        groups = {name: _group(truth[which], scores[which], QUESTIONS[which], who) for name, who in people.items()}
         known = {name: g["agreement"] for name, g in groups.items() if g["agreement"] is not None}
         average = mean(list(known.values()))
         worst = min(known, key=known.__getitem__, default=None)

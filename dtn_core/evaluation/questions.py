@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..avatars.choose import EXPRESSIONS
 from ..domains.portraits import UNKNOWN, Portraits
 from ..networks.judge import JUDGED
 
@@ -20,9 +21,6 @@ NINE = {
     "hair_black": "Black_Hair", "hair_brown": "Brown_Hair", "hair_blond": "Blond_Hair", "hair_grey": "Gray_Hair",
 }  # fmt: skip
 """Judged attribute → CelebA's. No_Beard is turned round."""
-
-EXPRESSIONS = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
-"""Asked of drawn avatars, whose mouth is one of their parameters."""
 
 LABELS = (*NINE.values(), "Mustache", *EXPRESSIONS.values())
 """CelebA's attributes that are read."""
@@ -56,6 +54,22 @@ FEWEST = 5
 
 Truth = dict[str, NDArray[np.float32]]
 """Attribute → (N,) of 0, 1 or `UNKNOWN`; or its scores, above 0 meaning yes, without those that can't be asked."""
+
+
+Members = dict[str, NDArray[np.bool_]]
+"""Group → (N,) who belongs to it."""
+
+
+def members(truth: Truth) -> dict[str, Members]:
+    """Axis → its groups: sex and, of UTKFace, group and age."""
+    axes = {"sex": {"female": truth["male"] == 0, "male": truth["male"] == 1}}
+    if "group" in truth:
+        axes["group"] = {name: truth["group"] == i for i, name in enumerate(GROUPS)}
+    if "age" in truth:
+        edges = [*AGES.values(), np.inf]
+        age = truth["age"]
+        axes["age"] = {name: (age >= a) & (age < b) for name, a, b in zip(AGES, edges, edges[1:])}
+    return axes
 
 
 def celeba_truth(photos: Portraits) -> Truth:

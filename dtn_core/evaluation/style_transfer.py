@@ -132,7 +132,7 @@ def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[
     kinds = {f"{other.name}, painted": painted} if painted else {}
     if other.drawer:
         kinds[f"{other.name}, drawn"] = {
-            key: portray(other.drawer, value, painted.get(key)).pictures("sure") for key, value in crops.items()
+            key: portray(other.drawer, value, ("sure",)).pictures("sure") for key, value in crops.items()
         }
     for name, pictures in kinds.items():
         of_kind = Standardise.of(batched(people.dlib, pictures["celeba"]))

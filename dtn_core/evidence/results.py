@@ -17,60 +17,28 @@ RESULTS = shipped("results")
 FORMAT = 1
 """Of what `compute` writes."""
 
-COMMANDS = {
-    "avatars": "python -m benchmarks.avatars --data DATA -o results/avatars.json",
-    "batch": "python -m benchmarks.batch --data DATA -o results/batch.json",
-    "confidence": "python -m benchmarks.confidence --data DATA -o results/confidence.json",
-    "day": "python -m tests.reliability.day --sessions 2 -o results/day.json",
-    "digits": "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
-    "editor": "python -m benchmarks.editor -o results/editor.json",
-    "encoders": "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
-    "faults": "python -m tests.reliability.faults -o results/faults.json",
-    "fuzz": "python -m tests.reliability.fuzz -o results/fuzz.json",
-    "gatys": "python -m benchmarks.gatys -o results/gatys.jpg",
-    "latency": "python -m benchmarks.latency -o results/latency.json",
-    "live": "python -m benchmarks.live -o results/live.json",
-    "load": "python -m tests.reliability.load --minutes 10 --viewers 8 -o results/load.json",
-    "many_runs": "python -m tests.reliability.many_runs -o results/many_runs.json",
-    "monkey": "python -m tests.reliability.monkey --actions 600 --sessions 3 --seed 70 -o results/monkey.json",
-    "motion": "python -m benchmarks.motion --data DATA -o results/motion.json",
-    "runtimes": "python -m benchmarks.runtimes -o results/runtimes.json",
-    "scaling": "python -m benchmarks.scaling -o results/scaling.json",
-    "serve": "python -m benchmarks.serve -o results/serve.json",
-    "space": "python -m tests.space -o results/space.json",
-    "style": "python -m dtn_core evaluate style --compare emoji --data DATA -o results/style.json",
-    "training": "python -m benchmarks.training -o results/training.json",
-    "upscaling": "python -m dtn_core evaluate upscaling -o results/upscaling.json",
-    "video": "python -m benchmarks.video -o results/video.json",
+SUITES = {
+    "confidence": ("Confidence", "python -m benchmarks.confidence --data DATA -o results/confidence.json"),
+    "digits": (
+        "The paper's digits",
+        "python -m dtn_core evaluate digits --suite all --data DATA -o results/digits.json",
+    ),
+    "encoders": (
+        "Encoders, AUC",
+        "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
+    ),
+    "latency": ("Latency", "python -m benchmarks.latency -o results/latency.json"),
+    "live": ("Live video", "python -m benchmarks.live -o results/live.json"),
+    "motion": ("Motion", "python -m benchmarks.motion --data DATA -o results/motion.json"),
+    "serve": ("Several viewers", "python -m benchmarks.serve -o results/serve.json"),
+    "style": ("Style transfer", "python -m dtn_core evaluate style --compare emoji --data DATA -o results/style.json"),
+    "training": ("Speed of training", "python -m benchmarks.training -o results/training.json"),
+    "upscaling": ("Super-resolution", "python -m dtn_core evaluate upscaling -o results/upscaling.json"),
+    "video": ("Video files", "python -m benchmarks.video -o results/video.json"),
 }
-"""File in results/ → the command that writes it."""
+"""File in results/ → its title, and the command that writes it."""
 
-TITLES = {
-    "avatars": "Ablations of c",
-    "batch": "Many portraits",
-    "confidence": "Confidence",
-    "day": "A long day",
-    "digits": "The paper's digits",
-    "editor": "Editor",
-    "encoders": "Encoders, AUC",
-    "faults": "Faults",
-    "fuzz": "Hostile input",
-    "gatys": "Neural style transfer on faces",
-    "latency": "Latency",
-    "live": "Live video",
-    "load": "Many people at once",
-    "many_runs": "A thousand runs",
-    "monkey": "Random hands",
-    "motion": "Motion",
-    "runtimes": "Runtimes of the nets",
-    "scaling": "Several processes",
-    "serve": "Several viewers",
-    "space": "On a Space",
-    "style": "Style transfer",
-    "training": "Speed of training",
-    "upscaling": "Super-resolution",
-    "video": "Video files",
-}
+COMMANDS = {stem: command for stem, (_, command) in SUITES.items()}
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -95,7 +63,7 @@ def suite_tables(stem: str, report: Mapping[str, Any], source: Source | None = N
         str(report.get("n", "")), str(report.get("seed", "")), str(report.get("split", "")), str(about.get("hash", "")),
         COMMANDS.get(stem, ""),
     )  # fmt: skip
-    title = TITLES.get(stem, words(stem))
+    title, _ = SUITES.get(stem, (words(stem), ""))
     if stem == "digits":
         return parse(digit_report.markdown(report), source)
     if stem == "style":
@@ -107,7 +75,7 @@ def suites(results: Path = RESULTS) -> dict[str, list[Table] | str]:
     """Title of every file in results/ → its tables, or the line on what is wrong with it."""
     found: dict[str, list[Table] | str] = {}
     for path in sorted(results.glob("*.json")):
-        title, again = TITLES.get(path.stem, words(path.stem)), COMMANDS.get(path.stem, "the command of its docs")
+        title, again = SUITES.get(path.stem, (words(path.stem), "the command of its docs"))
         report = read_json(path)
         try:
             if report is None:

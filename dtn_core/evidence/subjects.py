@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import checkpoint
-from ..avatars.choose import EXPRESSIONS, HAIR_READS
+from ..avatars.choose import EXPRESSIONS, HAIR_READS, sigmoid
 from ..checkpoint import Checkpoint
 from ..config import FoldersTransfer, from_dict, upgrade
 from ..domains import avatars, digits, folders, portraits, screen_print, styles
@@ -29,12 +29,12 @@ from ..evaluation.digits import logits_of, rgb, transfer
 from ..evaluation.drawn.portrayed import Portrayed, portray, portray_seen
 from ..evaluation.nets import batched, load_judge, over_grey, paint, style_of
 from ..evaluation.photos import Photos
-from ..evaluation.questions import AGES, GROUPS, Truth, hair_label, judge_scores
+from ..evaluation.questions import Truth, hair_label, judge_scores, members
 from ..images import to_float, to_rgb, to_tensor
 from ..networks.resnet import ATTRIBUTES, AttributeEncoder
 from ..training.feature_cache import read_folders
 from ..types import Image
-from .calibration import Members, by_group
+from .calibration import by_group
 from .nearness import compared, nearest, pixels, plane
 
 SHOWN = 300
@@ -96,16 +96,6 @@ def _photos(data: Path | None, split: Split, limit: int | None) -> Photos:
 # ── faces ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def face_members(truth: dict[str, Truth]) -> dict[str, Members]:
-    """Set → axis → group → who belongs to it."""
-    edges = [*AGES.values(), np.inf]
-    sexes = {k: {"female": v["male"] == 0, "male": v["male"] == 1} for k, v in truth.items()}
-    age, group = truth["utkface"]["age"], truth["utkface"]["group"]
-    ages = {name: (age >= a) & (age < b) for name, a, b in zip(AGES, edges, edges[1:])}
-    groups = {name: group == i for i, name in enumerate(GROUPS)}
-    return {"celeba": {"sex": sexes["celeba"]}, "utkface": {"sex": sexes["utkface"], "group": groups, "age": ages}}
-
-
 TOLD_BY = (("male", "sex"), ("dark_skin", "group"), ("old", "age"))
 """Question and axis where the group is the answer."""
 
@@ -115,7 +105,7 @@ Told = dict[str, dict[str, NDArray[np.float64]]]
 
 def face_reliability(truth: dict[str, Truth], told: Told, by: str) -> dict[str, Any]:
     """`by_group` of every question that has labels. Hair: of the photos that show one of the four colours."""
-    members, rows = face_members(truth), {}
+    rows = {}
     wanted = hair_label(truth["celeba"])
     for which, questions in told.items():
         for name, p in questions.items():
@@ -125,7 +115,7 @@ def face_reliability(truth: dict[str, Truth], told: Told, by: str) -> dict[str, 
                 labels = np.where(wanted == "", UNKNOWN, wanted == colour)
             if labels is None:
                 continue
-            axes = {axis: named for axis, named in members[which].items() if (name, axis) not in TOLD_BY}
+            axes = {axis: named for axis, named in members(truth[which]).items() if (name, axis) not in TOLD_BY}
             rows[name if name not in rows else f"{name} (UTKFace)"] = {"set": which, **by_group(labels, p, axes)}
     return {"by": by, "questions": rows}
 
@@ -162,8 +152,7 @@ class _Faces:
 
     def _portrayed(self, name: str) -> Portrayed:
         drawer, crops = self.loaded.drawer, self.photos.crops[name]
-        painted = None if drawer.reader == "f" else paint(self.loaded, crops)
-        return portray_seen(drawer, batched(drawer.f, crops), painted, ())
+        return portray_seen(drawer, batched(drawer.f, crops), ())
 
     def _judged(self) -> Told:
         style = styles.STYLES[self.style]
@@ -173,14 +162,14 @@ class _Faces:
             scores = judge_scores(logits, style.untold)
             scores.pop("old")
             kept = {k: v.astype(np.float64) for k, v in scores.items() if k in (asked or scores)}
-            told[name] = {k: 1 / (1 + np.exp(-v)) for k, v in kept.items()}
+            told[name] = {k: sigmoid(v) for k, v in kept.items()}
         return told
 
     def made(self, heads: Image) -> Tensor:
         """(N, S, S, 3) heads → (N, 3, 64, 64): painted, or drawn where there is no g."""
         if self.loaded.g is not None:
             return paint(self.loaded, heads)
-        return portray(self.loaded.drawer, heads, None, ("sure",)).pictures("sure")
+        return portray(self.loaded.drawer, heads, ("sure",)).pictures("sure")
 
     @cached_property
     def targets(self) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar
+from ..avatars.choose import logit, sigmoid
 from ..avatars.likely import is_consistent
 from ..avatars.parameters import HAIR_COLOURS, Parameters
 from ..colours import to_lab, to_rgb
@@ -56,7 +57,7 @@ def mixed(readings: Sequence[Reading], weights: Sequence[float]) -> Reading:
     first = readings[0]
     beliefs = {k: sum(w * r.beliefs[k] for w, r in zip(weights, readings)) for k in first.beliefs}
     attributes = {
-        k: _sigmoid(sum(w * _logit(r.attributes[k]) for w, r in zip(weights, readings))) for k in first.attributes
+        k: sigmoid(sum(w * logit(r.attributes[k], 1e-4) for w, r in zip(weights, readings))) for k in first.attributes
     }
     return Reading(beliefs, attributes, sum(w * r.lightness for w, r in zip(weights, readings)))
 
@@ -180,12 +181,3 @@ def _named(parameters: Parameters, head: str) -> bool:
 
 def _lightness(code: str) -> float:
     return float(to_lab(np.array(to_rgb(code), np.float32))[0])
-
-
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    p = np.clip(p, 1e-4, 1 - 1e-4)
-    return np.log(p / (1 - p))
-
-
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-x))

@@ -11,7 +11,7 @@ import numpy as np
 from ..avatars.engine import raster
 from ..avatars.parameters import Parameters
 from ..avatars.rig import rig
-from ..faces.compose import Sticker, blend, lay, premultiplied, shoulders
+from ..faces.compose import Sticker, blend, premultiplied, shoulders
 from ..types import Image
 from .motion import Motion
 
@@ -75,10 +75,6 @@ class Puppet:
         goes_to = (motion.x, motion.y) - self._law["turn"] * motion.apart * motion.yaw * turn[:, 0]
         eyes = np.array((x, y)) * size - 0.5
         return Sticker(picture, np.column_stack((turn * wide / size, goes_to - turn @ eyes * wide / size)))
-
-    def lay(self, frame: Image, motion: Motion) -> Image:
-        """The frame (H, W, 3) with the avatar over the face that moves so."""
-        return lay(frame, [self.sticker(motion)])
 
     def _drawn(self, motion: Motion, size: int) -> Image:
         if size not in self._sheets:

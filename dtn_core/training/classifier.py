@@ -19,7 +19,7 @@ from ..config import ClassifierTraining, FolderClassifierTraining, to_dict
 from ..domains import digits, drawn_digits, folders
 from ..domains.digits import Digits
 from ..errors import UserError
-from ..images import to_float, to_rgb
+from ..images import to_float, to_rgb, to_uint8
 from ..networks.digits import PaperDigitEncoder
 from ..networks.resnet import ClassEncoder
 from ..types import Image
@@ -245,7 +245,7 @@ def transferred(
             seen = to_float(few)
             if view:
                 seen = augment.color_jitter(augment.random_affine(seen, random), random, negative=0)
-            made.append(((to_rgb(loaded.transfer(seen)) + 1) * 127.5).round().to(torch.uint8))
+            made.append(to_uint8(to_rgb(loaded.transfer(seen))))
     return torch.cat(made), y.repeat(views)
 
 

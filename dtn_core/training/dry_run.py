@@ -22,11 +22,10 @@ from PIL import Image as PILImage
 
 from .. import config as configs
 from .. import images
-from ..devices import pick_device
 from ..domains import digits, folders, portraits, styles
 from ..domains.portraits import data_folder, optional_folder
 from ..errors import UserError
-from ..files import PACKAGE
+from ..files import child_environment
 from ..processes import peak_memory
 from ..types import Image
 from .loop import Stage
@@ -65,12 +64,10 @@ def run_isolated(config: configs.Config, data: str | None, runs: Path, seconds: 
     that may take, None for any. Raises UserError as the training itself would for bad input."""
     command = [sys.executable, "-m", "dtn_core", "train", "-", "--dry-run", "--json", "--runs", str(runs)]
     command += ["--data", data] if data else []
-    package = str(PACKAGE.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     values = json.dumps(configs.to_dict(config))
     try:
         done = subprocess.run(
-            command, input=values, capture_output=True, text=True, env=environment, timeout=seconds
+            command, input=values, capture_output=True, text=True, env=child_environment(), timeout=seconds
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise UserError(f"the check took longer than {seconds:.0f} s. Give fewer pictures.") from None
@@ -243,16 +240,6 @@ def available_memory() -> int:
     import psutil  # comes with accelerate
 
     return psutil.virtual_memory().available
-
-
-def devices() -> list[tuple[str, str]]:
-    """(name for `Training.device`, words with the memory) of all there are."""
-    found = [("cpu", f"CPU: {os.cpu_count()} cores, {available_memory() / 2**30:.1f} GB free")]
-    for i in range(torch.cuda.device_count()):
-        free, total = torch.cuda.mem_get_info(i)
-        name = torch.cuda.get_device_name(i)
-        found.append((f"cuda:{i}", f"{name}: {free / 2**30:.1f} of {total / 2**30:.1f} GB free"))
-    return [("auto", f"The best there is ({pick_device('auto')})"), *found]
 
 
 def _tensors(node: object) -> list[torch.Tensor]:

@@ -290,7 +290,7 @@ def _fingerprint(path: str | None) -> list[Any]:
 
 def _packed(pictures: Image) -> Tensor:
     """(N, S, S, C) uint8 → (N, C, S, S) uint8, RGBA premultiplied as in `images`."""
-    parts = [(images.to_tensor(part) + 1).mul(127.5).round().to(torch.uint8) for part in batches(pictures, 256)]
+    parts = [images.to_uint8(images.to_tensor(part)) for part in batches(pictures, 256)]
     return torch.cat(parts)
 
 
@@ -366,5 +366,5 @@ def _augmented(x: Tensor, random: torch.Generator, grey: bool, **how: float) -> 
     for part in x.split(512):
         moved = augment.random_affine(to_float(part), random, **how)
         moved = moved if grey else augment.color_jitter(moved, random, negative=0)
-        rows.append(((moved + 1) * 127.5).round().to(torch.uint8))
+        rows.append(images.to_uint8(moved))
     return torch.cat(rows)

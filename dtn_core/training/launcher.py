@@ -20,7 +20,7 @@ from .. import config as configs
 from .. import locks, processes
 from ..devices import pick_device
 from ..errors import UserError
-from ..files import PACKAGE, write_error
+from ..files import child_environment, write_error
 from .runs import ASKED, INHERITED, Run, take_lock, write_whole
 from .status import LOG_MARK, holder, is_alive, runs_in
 
@@ -208,14 +208,12 @@ def _spawn(run: Run) -> None:
     words = _trainer(run.path)
     inherited = [run.lock_descriptor()] if locks.POSIX else []
     # The working directory stays, as settings may name files relative to it.
-    package = [str(PACKAGE.parent)]
-    environment = os.environ | {
-        INHERITED: str(inherited[0]) if inherited else str(run.path),
-        "PYTHONPATH": os.pathsep.join(package + [p for p in (os.environ.get("PYTHONPATH"),) if p]),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONFAULTHANDLER": "1",  # a crash below Python leaves its name in the log
-        "TQDM_MININTERVAL": "5",  # the log keeps every state of the bar
-    }
+    environment = child_environment(
+        PYTHONUNBUFFERED="1",
+        PYTHONFAULTHANDLER="1",  # a crash below Python leaves its name in the log
+        TQDM_MININTERVAL="5",  # the log keeps every state of the bar
+        **{INHERITED: str(inherited[0]) if inherited else str(run.path)},
+    )
     since, told = time.time(), run.told()
     try:
         with (run.path / "log.txt").open("a+b", buffering=0) as log:

@@ -32,6 +32,8 @@ from ..events import (
 from ..files import lies_inside, parse_json
 
 Status = Literal["starting", "running", "stopping", "done", "stopped", "early", "failed", "died", "unreadable"]
+ALIVE: tuple[Status, ...] = ("starting", "running", "stopping")
+"""Statuses of a run whose process lives."""
 Curves = dict[str, tuple[list[int], list[float]]]
 
 LOG_MARK = "--- "

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import augment, checkpoint, images, losses
-from ..avatars.atlas import atlas
-from ..avatars.atlas import to_tensor as atlas_tensor
 from ..config import DigitsTransfer, FacesTransfer, StyleTransfer, TransferTraining, to_dict
 from ..domains import screen_print
+from ..domains.styles import draw_heads
 from ..errors import UserError
-from ..images import to_float, to_rgb
+from ..images import to_float, to_rgb, to_uint8
 from ..networks import encoders
 from ..networks.digits import ConvDiscriminator, DeconvGenerator
 from ..networks.discriminator import Discriminator
@@ -26,7 +25,7 @@ from ..networks.encoders import Standardise
 from ..networks.generator import FromPicture, Generator, Truncated
 from ..networks.upscaler import InkUpscaler
 from ..types import Image
-from .feature_cache import FeatureCache
+from .feature_cache import FeatureCache, batches
 from .optim import (
     flat_cosine,
     layout,
@@ -252,17 +251,13 @@ def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
     Raises UserError if c draws another style or reads another f than g does."""
     drawer = checkpoint.load_drawer(config.avatar)
-    if drawer.style != config.style or drawer.reader != "f":
-        raise UserError(f"avatar={config.avatar}: c must draw {config.style} and read f alone.")
+    if drawer.style != config.style:
+        raise UserError(f"avatar={config.avatar}: c must draw {config.style}.")
     mine, its = f.state_dict(), drawer.f.state_dict()
     if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
         raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
-    rows = []
-    for features in cache.f_s[:, 0].split(256):
-        chosen = [avatar.parameters for avatar in drawer.choose(features, point="sure")]
-        x = atlas_tensor(atlas(config.style).draw(chosen))
-        rows.append(((x + 1) * 127.5).round().to(torch.uint8))
-    return torch.cat(rows)
+    chosen = [avatar.parameters for features in cache.f_s[:, 0].split(256) for avatar in drawer.choose(features)]
+    return torch.cat([to_uint8(images.to_tensor(drawn)) for drawn in batches(draw_heads(chosen), 256)])
 
 
 def sees(config: TransferTraining) -> str:

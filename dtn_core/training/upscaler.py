@@ -16,6 +16,7 @@ from ..domains import styles
 from ..images import to_float
 from ..networks.upscaler import Upscaler
 from ..types import Image
+from .feature_cache import batches
 from .optim import flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 30_000_000
@@ -25,12 +26,8 @@ SEEDS = 30_000_000
 def pairs(first: int, count: int) -> tuple[Tensor, Tensor]:
     """Avatars small and large: (N, 4, 64, 64) and (N, 4, 256, 256) uint8, premultiplied as in `images`."""
     small, large = styles.render_many(range(first, first + count), (64, 256))
-    packed = [torch.cat([_pack(part) for part in torch.from_numpy(v).split(64)]) for v in (small, large)]
+    packed = [torch.cat([images.to_uint8(images.to_tensor(part)) for part in batches(v, 64)]) for v in (small, large)]
     return packed[0], packed[1]
-
-
-def _pack(drawn: Tensor) -> Tensor:
-    return (images.to_tensor(drawn.numpy()) + 1).mul(127.5).round().to(torch.uint8)
 
 
 class UpscalerStage:

@@ -166,18 +166,14 @@ def _scaled(photo: Image) -> Image:
 def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Tensor, Tensor]]) -> str:
     """Redraw an aligned face. cached: f's features of this face by `_shared_f`, added to."""
     x, c = images.to_tensor([head]).to(transferrer.device), transferrer.checkpoint.drawer
-    if c and c.reader == "f":
+    if c:
         shared = _shared_f(transferrer)
         if shared not in cached:
             cached[shared] = c.f(x), c.skin_features(x)
         features, skin_features = cached[shared]
-        (avatar,) = c.choose(features, skin_features=skin_features)
+        (avatar,) = c.choose(features, skin_features)
         return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
-    y = transferrer.transfer(x)
-    if c:
-        (avatar,) = c(x, y[:, :3])
-        return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
-    return _webp(images.to_images(transferrer.upscale(y))[0])
+    return _webp(images.to_images(transferrer.upscale(transferrer.transfer(x)))[0])
 
 
 def _shared_f(transferrer: Transferrer) -> Any:

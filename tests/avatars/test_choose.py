@@ -49,10 +49,11 @@ def plain(style, **changes):
     return Decisions(lines, rates, hair, dict.fromkeys(HAIR_READS, 0.25), means, bias)._replace(**changes)
 
 
-def chosen(style="avataaars", attributes=None, decisions=None, lightness=60.0, point="sure", **likely):
+def chosen(style="avataaars", attributes=None, decisions=None, lightness=60.0, rates=None, **likely):
     beliefs = beliefs_of(style, **likely)
     attributes = attributes or attributes_of()
-    ((parameters, sure),) = choose(style, beliefs, decisions or plain(style), attributes, np.array([lightness]), point)
+    decisions, skin = decisions or plain(style), np.array([lightness])
+    ((parameters, sure),) = choose(style, beliefs, decisions, attributes, skin, rates or {})
     return parameters, sure
 
 
@@ -67,7 +68,7 @@ def test_what_is_surely_seen_is_drawn():
     assert not any("hair" in label for label in sure)  # a hat hides it
 
 
-def test_a_line_moves_the_threshold_and_the_balanced_point_draws_more():
+def test_a_line_moves_the_odds_and_rates_move_the_threshold():
     sly = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -9.0)})
     attributes = attributes_of(Eyeglasses=0.5)
     assert chosen(accessories="round", attributes=attributes)[0].kind_of("accessories") == "clear"
@@ -75,7 +76,7 @@ def test_a_line_moves_the_threshold_and_the_balanced_point_draws_more():
     # odds of 2 to 5 for glasses by uniform beliefs: a seventh of them says none
     doubtful = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -3.2)})
     assert chosen(attributes=attributes, decisions=doubtful)[0].kind_of("accessories") == "none"
-    assert chosen(attributes=attributes, decisions=doubtful, point="balanced")[0].kind_of("accessories") != "none"
+    assert chosen(attributes=attributes, decisions=doubtful, rates=doubtful.rates)[0].kind_of("accessories") != "none"
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -139,14 +140,8 @@ def test_hair_has_a_shade_of_its_name(style):
         assert parameters.colours["beard"] == "#ecdcbf"
 
 
-def test_colours_are_the_artists_unless_free():
-    free = plain("avataaars", free_colours=True)
-    likely = {"colour:clothes": "#65c9ff", "attributes": attributes_of(Blond_Hair=0.9)}
-    assert chosen(**likely)[0].colours["clothes"] == "#65c9ff"
-    mixed = chosen(**likely, decisions=free)[0]
-    for name in ("clothes", "hair"):
-        assert mixed.colours[name] not in SPECS["avataaars"].colours[name]
-    assert mixed.kind_of("top") == chosen(**likely)[0].kind_of("top")
+def test_colours_are_the_likeliest_of_the_artists():
+    assert chosen(**{"colour:clothes": "#65c9ff"})[0].colours["clothes"] == "#65c9ff"
 
 
 def test_variants_become_as_frequent_as_the_artist_has_them():
@@ -229,7 +224,7 @@ def test_decisions_go_through_json(style):
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
     assert again == learnt
     assert again.shape.keys() == SHAPES[style].keys()
-    later = ("shape", "f_weight", "free_colours")
+    later = ("shape", "f_weight")
     earlier = {name: values for name, values in learnt._asdict().items() if name not in later}
     assert Decisions.from_dict(earlier) == learnt._replace(shape={})  # as in checkpoints without it
     assert again.rates["bald"] == pytest.approx(0.02)

@@ -367,8 +367,6 @@ def test_downloads_are_whole_usable_and_fetched_once(server, tmp_path):
     server.clear()
     digits.download(data)
     assert server == []
-    digits.download(data, extra=True)
-    assert server == ["extra_32x32.mat"]
 
 
 def test_damaged_files_are_fetched_again_and_nothing_else(server, fetched):

@@ -7,12 +7,12 @@ from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, Decisions
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.drawer import Drawer
-from dtn_core.networks.avatar_head import AvatarHead, PictureHead
+from dtn_core.networks.avatar_head import AvatarHead
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.resnet import AttributeEncoder
 
 
-def make_drawer(style="avataaars", seed=0, reader="f"):
+def make_drawer(style="avataaars", seed=0):
     torch.manual_seed(seed)
     f, spec = AttributeEncoder(width=4, hidden=8, skin=True), SPECS[style]
     heads = {slot: len(v) for slot, v in spec.slots.items() if slot != "mouth"}
@@ -25,16 +25,14 @@ def make_drawer(style="avataaars", seed=0, reader="f"):
         dict.fromkeys(SKIN_LIGHTNESS, 60.0),
         {head: [0.0] * count for head, count in heads.items()},
     )
-    head = AvatarHead(f.dim, heads) if reader != "g" else None
-    picture = PictureHead(heads, 4) if reader != "f" else None
-    nets = [net.eval().requires_grad_(False) for net in (f, head, picture) if net is not None]
-    assert nets
-    return Drawer(style, f, Standardise(torch.zeros(f.dim), torch.ones(f.dim)), head, picture, decisions, "0c0ffee0")
+    head = AvatarHead(f.dim, heads).eval().requires_grad_(False)
+    f = f.eval().requires_grad_(False)
+    return Drawer(style, f, Standardise(torch.zeros(f.dim), torch.ones(f.dim)), head, decisions, "0c0ffee0")
 
 
-def write_drawing_checkpoint(translation, directory, style="avataaars", reader="f"):
+def write_drawing_checkpoint(translation, directory, style="avataaars"):
     """The translation in a folder, and c with it."""
-    drawer = make_drawer(style, reader=reader)
+    drawer = make_drawer(style)
     info = {"kind": "avatar", "encoder": drawer.f.config, "avatar": drawer.describe(), "trained": {}}
     tensors = {"encoder": drawer.f.state_dict(), "avatar": drawer.tensors()}
     part = checkpoint.save(directory.parent / f"{directory.name}-c", info, tensors)

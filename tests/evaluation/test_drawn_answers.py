@@ -161,23 +161,21 @@ def test_soft_scores_need_no_threshold(style):
     assert figures["asked"] == len(asked) + 5
 
 
-@pytest.mark.parametrize("reader", ["f", "g", "both"])
-def test_all_readers_portray_and_parts_are_joined(reader):
-    drawer = make_drawer(reader=reader)
+def test_parts_are_joined_and_the_sure_point_is_what_the_app_draws():
+    drawer = make_drawer()
     rng = np.random.default_rng(0)
     crops = rng.integers(0, 256, (300, 64, 64, 3), dtype=np.uint8)
-    painted = torch.from_numpy(rng.uniform(-1, 1, (300, 3, 64, 64)).astype(np.float32))
-    many = portray(drawer, crops, painted)
+    many = portray(drawer, crops)
     assert len(many) == len(many.avatars["sure"]) == len(many.avatars["balanced"]) == 300
-    given = None if reader == "f" else painted[290:]
-    alone = drawer(to_tensor(crops[290:]), given, "balanced")
-    assert [a.parameters for a in alone] == [a.parameters for a in many.avatars["balanced"][290:]]
+    alone = drawer(to_tensor(crops[290:]))
+    assert [a.parameters for a in alone] == [a.parameters for a in many.avatars["sure"][290:]]
+    assert many.avatars["sure"] != many.avatars["balanced"]
     male = many.chances["male"] > 0.5
     answers = many.answers("sure")
     hidden = [s.male is None for s in many.shown("sure")]
     assert (answers.yes["male"][hidden] == male[hidden]).all()
     assert (many.answers("balanced").yes["glasses"] >= answers.yes["glasses"]).all()
     assert many.skin().shape == (300, 3)
-    few = portray(drawer, crops[:2], painted[:2])
+    few = portray(drawer, crops[:2])
     assert few.pictures("sure").shape == (2, 3, 64, 64)
     assert few.pictures("sure").min() >= -1

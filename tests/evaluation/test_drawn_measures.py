@@ -107,7 +107,7 @@ def test_seeds_of_matched_avatars_are_their_own():
 def test_speed_is_told_and_threads_are_as_they_were():
     drawer = make_drawer()
     before = torch.get_num_threads()
-    told = measure.speed(drawer, np.zeros((2, 64, 64, 3), np.uint8), torch.zeros(2, 3, 64, 64), turns=3)
+    told = measure.speed(drawer, np.zeros((2, 64, 64, 3), np.uint8), turns=3)
     assert (told["n"], told["threads"]) == (3, 1)
     assert 0 < told["choice"] <= told["both"]
     assert 0 < told["picture"] <= told["both"]
@@ -156,7 +156,7 @@ def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
     tiny_checkpoint, make_checkpoint, data_folder, tmp_path
 ):
     name = str(write_drawing_checkpoint(tiny_checkpoint, tmp_path / "drawing"))
-    other = str(write_drawing_checkpoint(make_checkpoint(tmp_path / "p", seed=1), tmp_path / "other", reader="both"))
+    other = str(write_drawing_checkpoint(make_checkpoint(tmp_path / "p", seed=1), tmp_path / "other"))
     call = {"split": "val", "limit": 8, "avatars_n": 30, "compare": [other]}
     figures, again = (faces.evaluate(name, data_folder, **call) for _ in "ab")
     assert _without_times(figures) == _without_times(again)

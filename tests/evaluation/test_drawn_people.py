@@ -14,12 +14,12 @@ from dtn_core.evaluation.questions import GROUPS
 
 def test_groups_are_sex_and_group_and_both():
     truth = {"male": np.array([0, 1, 1.0]), "group": np.array([0, 0, 4.0])}
-    told = people.members(truth)
+    told = people.axes_of(truth)
     assert list(told) == ["group", "sex", "group_and_sex"]
     assert told["group"]["White"].tolist() == [True, True, False]
     assert told["group_and_sex"]["White, male"].tolist() == [False, True, False]
     assert told["group_and_sex"]["others, female"].sum() == 0
-    assert list(people.members({"male": truth["male"]})) == ["sex"]
+    assert list(people.axes_of({"male": truth["male"]})) == ["sex"]
 
 
 def test_shares_are_of_those_meant_and_small_groups_do_not_count():
@@ -135,4 +135,4 @@ def test_a_painter_who_copies_moves_as_the_light_does_and_in_the_dark_nobody_doe
 
 
 def test_the_groups_are_utkfaces():
-    assert list(people.members({"male": np.zeros(1), "group": np.zeros(1)})["group"]) == list(GROUPS)
+    assert list(people.axes_of({"male": np.zeros(1), "group": np.zeros(1)})["group"]) == list(GROUPS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from made_runs import make_run
 
-from benchmarks import batch, confidence, latency
+from benchmarks import confidence, latency
 from dtn_core import checkpoint
 from dtn_core.checkpoint import SHIPPED
 from dtn_core.evaluation import upscaling
@@ -94,7 +94,6 @@ def close(number, cells):
     ("stem", "made"),
     [
         ("latency", latency.table),
-        ("batch", batch.table),
         ("confidence", lambda report: confidence.table(report["people"])),
         ("upscaling", upscaling.table),
     ],

@@ -20,7 +20,7 @@ def reading(drawer, astronaut):
     from dtn_core.images import to_tensor
 
     x = to_tensor([align(astronaut, detect(astronaut)[0]).image])
-    return drawer.read(drawer.f(x), None, drawer.skin_features(x))
+    return drawer.read(drawer.f(x), drawer.skin_features(x))
 
 
 def with_glasses(reading, log_odds):

@@ -89,7 +89,7 @@ def test_it_lies_where_a_still_one_would(style, roll):
     points = np.array([right, right, left, left, (left + right) / 2], np.float32)
     face = align(frame, Face(Box(180, 130, 220, 190), points, 1.0))
     still = paste(frame, [TransferredFace(face, None, None, avatar=Avatar(mannequin(style), {}))])
-    moved = Puppet(mannequin(style)).lay(frame, REST._replace(roll=roll))
+    moved = lay(frame, [Puppet(mannequin(style)).sticker(REST._replace(roll=roll))])
     assert np.abs(still.astype(int) - moved).mean() < 4
     assert (frame == (0, 200, 0)).all()
 

@@ -1,4 +1,4 @@
-"""A day of live video: ``python -m tests.reliability.day -o results/day.json``.
+"""A day of live video: ``python -m tests.reliability.day -o tests/reliability/results/day.json``.
 
 Sessions, each in a process of its own, take the frames that a day at ten a second has, as fast as they can: people who
 move, come, leave and come back, two and three at a time, an empty room, cuts. All that is done of a frame is done here

@@ -1,4 +1,4 @@
-"""Many people at once: ``python -m tests.reliability.load --minutes 10 --viewers 8 -o results/load.json``.
+"""Many people at once: ``python -m tests.reliability.load --minutes 10 --viewers 8 -o FILE.json``.
 
 The app in a process of its own; beside it, in this one, viewers who are live with a portrait that moves, at the page's
 rate and by its protocol, others who send photos, and some who watch a training that the app has started. Some viewers

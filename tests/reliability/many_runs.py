@@ -1,4 +1,4 @@
-"""A thousand runs in the list: ``python -m tests.reliability.many_runs -o results/many_runs.json``.
+"""A thousand runs in the list: ``python -m tests.reliability.many_runs -o tests/reliability/results/many_runs.json``.
 
 The app with ten runs, and with a thousand, each of 2,000 figures; what the page asks for is asked as it asks: it is
 opened, a tick asks for news, a run is opened. Seconds, with all that HTTP takes."""

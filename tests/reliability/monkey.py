@@ -1,4 +1,4 @@
-"""Random hands on the page: ``python -m tests.reliability.monkey -o results/monkey.json``, and more flags.
+"""Random hands on the page: ``python -m tests.reliability.monkey -o FILE.json``, and more flags.
 
 A real Chromium clicks, writes, chooses files, turns back and resizes at random, many things at once; the kinds of
 controls are equally likely, so that a hundred haircuts don't hide one button. After every burst the page must come to

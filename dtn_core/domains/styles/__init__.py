@@ -54,6 +54,11 @@ def sample_parameters(style: DrawnStyle, first: int, count: int, seed: int = 0) 
     return made
 
 
+def draw_heads(many: Iterable[Parameters]) -> Image:
+    """Draw avatars: (N, 64, 64, 4) uint8 RGBA head crops, straight alpha."""
+    return np.stack([engine.image(parameters, 64, "head") for parameters in many])
+
+
 def render_many(
     seeds: Iterable[int],
     sizes: tuple[int, ...] = (64,),

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ... import images
-from ...avatars.choose import Point
 from ...checkpoint import Checkpoint
 from ...domains.avatars import Attributes
 from ...drawer import Drawer
@@ -19,12 +18,13 @@ from ...types import Image
 from ..baselines import NEAREST
 from ..cleanliness import cleanliness, judge_features
 from ..measures import all_right
-from ..nets import paint, to_images
+from ..nets import to_images
 from ..photos import Photos
+from ..questions import members
 from . import light, people
 from .likeness import likeness
 from .matched import COUNT, MATCHED, matched
-from .portrayed import Portrayed, portray
+from .portrayed import Point, Portrayed, portray
 from .right import questions, soft
 from .shown import answers, asked, of_attributes, read
 
@@ -53,7 +53,7 @@ def measure(
     said = {name: celeba.answers(point) for name, point in POINTS.items()}
     read_celeba, read_utkface = read(style, celeba.attributes), read(style, utkface.attributes)
     beside = {NEAREST: answers(style, [of_attributes(a) for a in nearest]), "f": read_celeba}
-    groups = people.members(truth["utkface"])["group"]
+    groups = members(truth["utkface"])["group"]
     cheeks = people.cheeks(photos.crops["utkface"])
     skins = {"drawn": utkface.skin()}
     if painted:
@@ -79,8 +79,8 @@ def measure(
         "light": light.steadiness(made, light.some(both, seed)),
         "brown_skin": light.brown_skin(utkface.skin()[:, 0], light.luminances(photos.crops["utkface"]), groups),
         "cleanliness": {name: clean(celeba, point, judge, seed) for name, point in POINTS.items()},
-        "same_person": same_person(made, photos, portrayed),
-        "ms": speed(drawer, photos.crops["celeba"], painted.get("celeba")),
+        "same_person": same_person(drawer, photos, portrayed),
+        "ms": speed(drawer, photos.crops["celeba"]),
     }
 
 
@@ -96,23 +96,20 @@ def clean(celeba: Portrayed, point: Point, judge: Judge, seed: int) -> dict[str,
     return {**drawn, "real": real, "matched": share, "n": len(drawings)}
 
 
-def same_person(made: Checkpoint, photos: Photos, portrayed: dict[str, Portrayed]) -> dict[str, Any] | None:
+def same_person(drawer: Drawer, photos: Photos, portrayed: dict[str, Portrayed]) -> dict[str, Any] | None:
     """`likeness` of the pairs; None without any."""
     if photos.targets is None:
         return None
-    painted = None if made.drawer.reader == "f" else paint(made, photos.targets)
-    return likeness(portrayed["pairs"], portray(made.drawer, photos.targets, painted, ("sure",)))
+    return likeness(portrayed["pairs"], portray(drawer, photos.targets, ("sure",)))
 
 
-def speed(drawer: Drawer, crops: Image, painted: Tensor | None, turns: int = TURNS) -> dict[str, Any]:
+def speed(drawer: Drawer, crops: Image, turns: int = TURNS) -> dict[str, Any]:
     """Median milliseconds on one thread of what c adds to f: the choice, f in even light among it, and resvg's 256
     px."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        few = [i % len(crops) for i in range(turns + 3)]
-        given = None if drawer.reader == "f" else painted
-        times = [_once(drawer, images.to_tensor([crops[i]]), None if given is None else given[[i]]) for i in few][3:]
+        times = [_once(drawer, images.to_tensor([crops[i % len(crops)]])) for i in range(turns + 3)][3:]
     finally:
         torch.set_num_threads(threads)
     choice, picture = (statistics.median(column) for column in zip(*times))
@@ -120,11 +117,11 @@ def speed(drawer: Drawer, crops: Image, painted: Tensor | None, turns: int = TUR
     return {"choice": round(choice, 2), "picture": round(picture, 2), "both": round(whole, 2), "n": turns, "threads": 1}
 
 
-def _once(drawer: Drawer, x: Tensor, painted: Tensor | None) -> tuple[float, float]:
+def _once(drawer: Drawer, x: Tensor) -> tuple[float, float]:
     with torch.no_grad():
         features = drawer.f(x)
     start = perf_counter()
-    (avatar,) = drawer.choose(features, painted, skin_features=drawer.skin_features(x))
+    (avatar,) = drawer.choose(features, drawer.skin_features(x))
     chosen = perf_counter()
     avatar.image(256)
     return 1000 * (chosen - start), 1000 * (perf_counter() - chosen)

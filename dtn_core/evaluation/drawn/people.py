@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ... import colours
 from ...types import Image
 from ..measures import mean
-from ..questions import GROUPS, Truth
+from ..questions import Members, Truth, members
 from .shown import Answers
 
 ASKED = ("glasses", "hat", "beard")
@@ -20,16 +20,13 @@ ASKED = ("glasses", "hat", "beard")
 FEWEST = 50
 """Groups of fewer people don't count when groups are compared."""
 
-Members = dict[str, NDArray[np.bool_]]
-"""Group → (N,) who belongs to it."""
 
-
-def members(truth: Truth) -> dict[str, Members]:
+def axes_of(truth: Truth) -> dict[str, Members]:
     """Axis → its groups: sex and, of UTKFace, group, and both together."""
-    sexes = {"female": truth["male"] == 0, "male": truth["male"] == 1}
-    if "group" not in truth:
-        return {"sex": sexes}
-    groups = {name: truth["group"] == i for i, name in enumerate(GROUPS)}
+    axes = members(truth)
+    if "group" not in axes:
+        return axes
+    groups, sexes = axes["group"], axes["sex"]
     both = {f"{name}, {sex}": who & hers for name, who in groups.items() for sex, hers in sexes.items()}
     return {"group": groups, "sex": sexes, "group_and_sex": both}
 
@@ -60,7 +57,7 @@ def given(truth: Truth, answers: Answers, read: Answers) -> dict[str, Any]:
     everybody = np.ones(len(answers.hair), bool)
     rows = {}
     for name in (name for name in ASKED if name in answers.yes):
-        axes = {k: v for k, v in members(truth).items() if name == "beard" or k != "group_and_sex"}
+        axes = {k: v for k, v in axes_of(truth).items() if name == "beard" or k != "group_and_sex"}
         drawn, seen = answers.yes[name] == 1, read.yes[name] == 1
         measures = {"drawn": (drawn, everybody), "read": (seen, everybody), "invented": (drawn, ~seen)}
         if name in truth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -11,14 +11,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...avatars.avatar import Avatar
-from ...avatars.choose import Point, chances, threshold
+from ...avatars.choose import Decisions, chances, choose
 from ...colours import to_lab, to_rgb
 from ...drawer import Drawer
 from ...types import Image
 from ..nets import batched, over_grey
 from .shown import Answers, Shown, answers, of_parameters
 
+Point = Literal["sure", "balanced"]
+"""Operating point. sure: drawn from a probability of one half on, as the app does; balanced: from the base rate on."""
+
 POINTS: tuple[Point, ...] = get_args(Point)
+
+
+def rates(decisions: Decisions, point: Point) -> dict[str, float]:
+    """The thresholds of an operating point, as `avatars.choose.choose` takes them."""
+    if point == "sure":
+        return {}
+    return {**decisions.rates, **{f"hair:{name}": rate**0.5 for name, rate in decisions.hair_rates.items()}}
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Portrayed:
 
     def answers(self, point: Point) -> Answers:
         """The same as answers; a bald head or a hat without a beard is of the presentation that c decided on."""
-        male = self.chances["male"] > threshold(self.drawer.decisions, "male", point)
+        male = self.chances["male"] > rates(self.drawer.decisions, point).get("male", 0.5)
         return answers(self.drawer.style, self.shown(point), male)
 
     def skin(self, point: Point = "sure") -> NDArray[np.float32]:
@@ -56,28 +66,25 @@ class Portrayed:
         return over_grey(np.stack([avatar.image(64, "head") for avatar in self.avatars[point]]))
 
 
-def portray(
-    drawer: Drawer, crops: Image, painted: Tensor | None = None, points: tuple[Point, ...] = POINTS
-) -> Portrayed:
-    """c of (N, S, S, 3) head crops; painted: (N, 3, 64, 64) G of the same, for a c that reads it."""
-    return portray_seen(drawer, batched(drawer.f, crops), painted, points, batched(drawer.skin_features, crops))
+def portray(drawer: Drawer, crops: Image, points: tuple[Point, ...] = POINTS) -> Portrayed:
+    """c of (N, S, S, 3) head crops."""
+    return portray_seen(drawer, batched(drawer.f, crops), points, batched(drawer.skin_features, crops))
 
 
 def portray_seen(
-    drawer: Drawer,
-    features: Tensor,
-    painted: Tensor | None = None,
-    points: tuple[Point, ...] = POINTS,
-    skin_features: Tensor | None = None,
+    drawer: Drawer, features: Tensor, points: tuple[Point, ...] = POINTS, skin_features: Tensor | None = None
 ) -> Portrayed:
     """`portray`, where (N, dim) f of the photos is known, and `Drawer.skin_features`."""
-    painted = None if drawer.reader == "f" else painted
     beliefs, avatars = [], {point: [] for point in points}
     for part in torch.arange(len(features)).split(256):
-        given = features[part], None if painted is None else painted[part]
-        beliefs.append(drawer.beliefs(*given))
+        reading = drawer.read(features[part], None if skin_features is None else skin_features[part])
+        beliefs.append(reading.beliefs)
         for point in points:
-            avatars[point] += drawer.choose(*given, point, None if skin_features is None else skin_features[part])
+            made = choose(
+                drawer.style, reading.beliefs, drawer.decisions, reading.attributes, reading.lightness,
+                rates(drawer.decisions, point),
+            )  # fmt: skip
+            avatars[point] += [Avatar(*one) for one in made]
     joined = {name: np.concatenate([log_p[name] for log_p in beliefs]) for name in beliefs[0]}
     attributes = drawer.attributes(features)
     return Portrayed(drawer, features, attributes, chances(drawer.style, joined, drawer.decisions, attributes), avatars)

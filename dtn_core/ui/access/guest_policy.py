@@ -17,7 +17,7 @@ from ...checkpoint import SHIPPED
 from ...config import PRESETS, Config
 from ...errors import UserError
 from ...training import launcher, status
-from ...training.status import RunStatus
+from ...training.status import ALIVE, RunStatus
 from .policy import UNKNOWN, Viewer, digest, local_viewer
 from .rate_limits import RateLimiter, busy
 
@@ -49,7 +49,6 @@ RETENTION = 24 * 3600
 CLEANUP_INTERVAL = 60
 """Seconds between two looks at what is over."""
 
-_ALIVE = ("starting", "running", "stopping")
 _UPLOAD = re.compile(r"uploads/(?P<tag>[0-9a-f]{32})-[0-9a-f]{16}/[\w.-]+\.zip", re.ASCII)
 
 
@@ -123,7 +122,7 @@ def check_start(viewer: Viewer, rates: RateLimiter, found: Sequence[RunStatus], 
     """Raise UserError if a viewer may not start a run, or go on with one (new: False), now. found: all runs."""
     if viewer.id == UNKNOWN:
         raise UserError("this call shows no session. Open the page, or name a session.")
-    if any(run.status in _ALIVE for run in found):
+    if any(run.status in ALIVE for run in found):
         raise UserError("another training is running on this server; only one does at a time. Try again later.")
     theirs = [run for run in found if run.owner]
     if new and sum(run.owner == viewer.id for run in theirs) >= MAX_RUNS_EACH:
@@ -174,7 +173,7 @@ def enforce_limits(service: TrainService, now: float | None = None, seen: dict[A
             continue
         run = status.read_status(path, brief=True)
         with contextlib.suppress(UserError):  # it has ended meanwhile, or cannot be had: the next look tells
-            if run.status in _ALIVE:
+            if run.status in ALIVE:
                 holder = status.holder(run.path)
                 since = (holder[1] or now) if seen is None else seen.setdefault(holder, now)
                 if now - since > MAX_SECONDS + GRACE:

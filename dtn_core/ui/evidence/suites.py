@@ -22,7 +22,7 @@ from ...evidence.reading import computed_path
 from ...evidence.results import read_json, suite_tables
 from ...evidence.tables import Table
 from ...experiments.paper import ROWS
-from ...files import PACKAGE
+from ...files import child_environment
 from ...processes import interrupt, start_in_background
 from ..access.policy import Policy, Viewer, local_viewer
 from ..access.redaction import redact_values
@@ -130,12 +130,7 @@ class SuiteRunner:
                 raise UserError("a suite is running on this server. Wait for it, or cancel it.")
             folder = self._temporary()
             words, self._output = self._command(key, directory, folder)
-            environment = os.environ | {
-                "TQDM_DISABLE": "1",
-                "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]).rstrip(
-                    os.pathsep
-                ),
-            }
+            environment = child_environment(TQDM_DISABLE="1")
             if key == TINY:
                 environment.pop("DTN_DATA", None)
             with (folder / "log.txt").open("wb") as log:

@@ -8,10 +8,7 @@ from pathlib import Path
 from threading import RLock
 
 from ...training import status
-from ...training.status import RunStatus
-
-ALIVE = ("starting", "running", "stopping")
-"""Statuses of a run whose process lives."""
+from ...training.status import ALIVE, RunStatus
 
 OPENED = 8
 """So many runs are remembered with their curves, which take megabytes: those that were looked at last."""

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple, Protocol
 import gradio as gr
 
 from ...errors import UserError
-from ...training.status import RunStatus
+from ...training.status import ALIVE, RunStatus
 from .. import html
 from ..pictures import ASSETS
 from ..translations import Translations, refresh
 from . import exports, views
-from .known import ALIVE
 from .service import TrainService, export_name
 
 Updates = dict[Any, Any]

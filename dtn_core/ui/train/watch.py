@@ -7,9 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from ...training.status import RunStatus
+from ...training.status import ALIVE, RunStatus
 from . import panels, views
-from .known import ALIVE
 from .panels import PLAIN, QUIET, Demo, Panel, Updates, View
 from .service import TrainService
 

@@ -1,4 +1,4 @@
-"""The long form: ``python -m tests.reliability.faults -o results/faults.json``."""
+"""The long form: ``python -m tests.reliability.faults -o tests/reliability/results/faults.json``."""
 
 from __future__ import annotations
 
