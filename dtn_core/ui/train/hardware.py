@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 
-import psutil  # accelerate depends on it
 import torch
+
+from ...training.dry_run import available_memory
 
 
 def devices() -> list[tuple[str, str]]:
     """(words, name as in `config.Training.device`) of what this machine can train on, with its free memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cpu = f"CPU · {cores} {'core' if cores == 1 else 'cores'}"
-    cpu += f", {psutil.virtual_memory().available / 2**30:.0f} GB free"
+    cpu = f"CPU · {cores} {'core' if cores == 1 else 'cores'}, {available_memory() / 2**30:.0f} GB free"
     gpus = []
     for number in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(number)
