@@ -130,7 +130,7 @@ def test_no_server_function_fetches_an_address(server, listener):
     url, requests = listener
     caller = Caller(server.url)
     functions = [(part, name) for part, props in caller.parts.items() for name in props.get("server_fns", [])]
-    assert {"thumbnails", "portray", "carry_over"} <= {name for _, name in functions}
+    assert {"thumbnails", "redraw", "carry_over"} <= {name for _, name in functions}
     with nothing_fetched(server, requests):
         for part, name in functions:
             fields = dict.fromkeys(("photo", "url", "style", "slot", "key", "path"), f"{url}/field.png")
