@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from dtn_core.errors import UserError
+from dtn_core.processes import return_freed_memory
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         except ValueError as error:
             parser.error(f"DTN_FLAGS: {error}")
     flags = parser.parse_args(argv)
+    return_freed_memory()
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
     from dtn_core.training.listing import recently_died, unwritable
     from dtn_core.transfer import DigitTransferrer, Transferrer

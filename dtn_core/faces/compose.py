@@ -31,6 +31,9 @@ TURN = 1.5
 LARGEST = 4096
 """An avatar is rasterised at the size at which it is pasted, up to so many pixels."""
 
+KEPT = 1024
+"""Masks of `shoulders` up to this side stay in memory, for live video; one of `LARGEST` takes 64 MB."""
+
 
 LINEAR = 0.75
 """Down to this scale a picture is resampled linearly, which is quick; below, by area, or it would flicker."""
@@ -86,10 +89,13 @@ def _drawn(face: TransferredFace) -> Sticker:
     return Sticker(picture, _place(face, size / wide, middle, eyes))
 
 
-@lru_cache(maxsize=16)
 def shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
     """How much is shown of each pixel of a bust, (size, size) in 0..1: it fades out towards a circle around the eyes,
     so that nobody sees where the canvas ends. x, y: where the eyes' middle is, 0..1."""
+    return (_kept_shoulders if size <= KEPT else _shoulders)(size, x, y)
+
+
+def _shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
     shown = np.ones((size, size), np.float32)
     below = shown[int(y * size) :]
     across = (np.arange(size, dtype=np.float32) + 0.5) / size
@@ -97,6 +103,9 @@ def shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
     below[:] = edge * edge * (3 - 2 * edge)
     shown.flags.writeable = False
     return shown
+
+
+_kept_shoulders = lru_cache(maxsize=16)(_shoulders)
 
 
 def premultiplied(emoji: Image, shown: NDArray[np.float32]) -> Image:

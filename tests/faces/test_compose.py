@@ -7,8 +7,9 @@ import pytest
 
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.parameters import SPECS, Parameters
+from dtn_core.faces import compose
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import ACCENT, GREY, LARGEST, PAPER, beside, draw_boxes, paste
+from dtn_core.faces.compose import ACCENT, GREY, KEPT, LARGEST, PAPER, beside, draw_boxes, paste
 from dtn_core.types import Box, Face, RefusedFace, TransferredFace
 
 
@@ -226,3 +227,11 @@ def test_beside_keeps_a_height_one_can_look_at(height, expected):
     face = transferred(frame, (20, 30), (40, 30))
     assert beside(frame, [face]).shape == (expected, 2 * expected, 3)
     assert beside(frame, []).shape == (expected, expected, 3)
+
+
+def test_only_small_masks_of_shoulders_stay_in_memory():
+    assert compose.shoulders(KEPT, 0.5, 0.4) is compose.shoulders(KEPT, 0.5, 0.4)
+    large = compose.shoulders(KEPT + 1, 0.5, 0.4)
+    again = compose.shoulders(KEPT + 1, 0.5, 0.4)
+    assert large is not again
+    assert (large == again).all()
