@@ -14,7 +14,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +28,7 @@ from tqdm import tqdm
 from .. import images
 from ..errors import UserError
 from ..types import Image
+from ..zips import open_zip
 
 MIN = 16
 """Fewer good pictures than this are refused: there is nothing to learn from them."""
@@ -40,9 +41,6 @@ SMALLEST = 8
 
 LONGEST = 4
 """How many times as long as its shorter side a good picture's longer one may be."""
-
-MAX_ENTRIES = 200_000
-"""Zips with more entries than this are refused."""
 
 MAX_BYTES = 60_000_000
 """Files, and entries of zips once they are unpacked, with more bytes than this are skipped."""
@@ -194,7 +192,11 @@ def opened(path: Path) -> Iterator[Files]:
     if stat.S_ISDIR(mode):
         yield _of_folder(path)
     elif zipped:
-        with _zip(path) as pack:
+        with ExitStack() as stack:
+            try:
+                pack = stack.enter_context(open_zip(path, str(path)))
+            except OSError as error:
+                raise _unreadable(path, error) from None
             yield _of_zip(path, pack)
     else:
         raise UserError(f"{path}: neither a folder nor a zip. Put the pictures into one.")
@@ -231,21 +233,9 @@ def _is_zip(path: Path) -> bool:
         return path.suffix.lower() == ".zip" or file.read(4) == b"PK\3\4"
 
 
-def _zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    except Exception:  # BadZipFile, and what its parser lets out of damaged ones
-        raise UserError(f"{path}: a damaged zip, or none at all. Get it or make it again.") from None
-
-
 def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
-    infos = pack.infolist()
-    if len(infos) > MAX_ENTRIES:
-        raise UserError(f"{path}: {len(infos)} entries, at most {MAX_ENTRIES} are read. Unpack it, give the folder.")
     entries = {}
-    for info in infos:
+    for info in pack.infolist():
         name = info.filename.replace("\\", "/")  # some of Windows' zippers
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if not name.endswith("/") and not any(_left_out(part) for part in parts):
