@@ -6,7 +6,6 @@ Nothing is written: a zip is read where it lies, entry by entry, and never unpac
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import stat
@@ -22,11 +21,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
 from tqdm import tqdm
 
 from .. import images
 from ..errors import UserError
+from ..picture_files import open_picture
 from ..types import Image
 from ..zips import open_zip
 
@@ -363,7 +362,7 @@ def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image |
 
 def _rgba(data: bytes) -> Image | None:
     """(H, W, 4) RGBA of a picture that `images.load` has taken, upright as there; None if nothing is transparent."""
-    with PILImage.open(io.BytesIO(data), formats=images._FORMATS) as picture:
+    with open_picture(data) as picture:
         if not picture.has_transparency_data or picture.mode.startswith(("I", "F")):  # those load takes for grey
             return None
         rgba = np.array(images._upright(picture).convert("RGBA"))

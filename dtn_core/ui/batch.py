@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable
 from threading import Semaphore
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image as PILImage
 from ..avatars.parameters import Parameters
 from ..domains.styles import SHOWN
 from ..errors import UserError
+from ..picture_files import open_picture
 from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
@@ -57,12 +57,13 @@ def portrayer(translations: Translations[Transferrer]) -> Callable[[Any], dict[s
     @answering
     def portray(request: dict[str, Any]) -> dict[str, Any]:
         """photo: a data URL, style: a translation's key, kind → faces, notes."""
-        transferrer, frame = translations.get(request.get("style")), pictures.decode(request.get("photo"))
+        transferrer = translations.get(request.get("style"))
         wanted = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
         if not places.acquire(blocking=False):
             raise UserError(BUSY)
         try:
             with free:
+                frame = pictures.decode(request.get("photo"))  # a small file may be 150 MB of pixels: in its turn
                 result = transferrer(frame, kind=wanted, compose=False)
         finally:
             places.release()
@@ -109,7 +110,7 @@ def packer(translations: Translations[Transferrer]) -> Callable[[Any], dict[str,
 def _painted(url: Any) -> Image:
     """A painted emoji that comes back from the page as a PNG."""
     try:
-        with PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2])), formats=["PNG"]) as picture:
+        with open_picture(base64.b64decode(url.partition(",")[2]), ("PNG",)) as picture:
             if max(picture.size) <= PAINTED_SIDE:
                 return np.array(picture.convert("RGBA"))
     except (AttributeError, OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):
