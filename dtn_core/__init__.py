@@ -7,8 +7,9 @@
 
 The house, floor by floor; imports point down only (tests/test_floors.py keeps it so):
 
-floor 0  errors, config, types, files, images, augment, colours, events,
-         devices, locks, processes, metrics, weights   words everyone uses
+floor 0  errors, config, types, files, picture_files, images, augment,
+         colours, events, devices, locks, processes, metrics, weights,
+         zips                                     words everyone uses
 floor 1  networks/, losses, faces/, avatars/      parts; siblings don't know each other
 floor 2  checkpoint, joining, hub,
          drawer, domains/                         weights that explain themselves; where pictures come from

@@ -43,6 +43,9 @@ from .networks.upscaler import build as build_upscaler
 FORMAT = 1
 SHIPPED = shipped("checkpoints")
 
+MAX_HEADER = 4 << 20
+"""Bytes of config.json, and of the header of a .safetensors file, which are parsed whole. Ours have some kilobytes."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -256,7 +259,11 @@ _RECORDS = ("encoder", "generator", "upscaler", "avatar", "shared", "trained", "
 def read_config(directory: Path) -> dict[str, Any]:
     """config.json of a checkpoint directory, checked. Raises UserError if damaged or of a newer format."""
     try:
-        info = parse_json((directory / "config.json").read_text(encoding="utf-8"))
+        with (directory / "config.json").open("rb") as file:
+            text = file.read(MAX_HEADER + 1)
+        if len(text) > MAX_HEADER:
+            raise ValueError("too large")
+        info = parse_json(text.decode("utf-8"))
         version = dict(info)["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise bounds.damaged(directory, f"config.json is damaged ({reason_of(error)})") from None
@@ -274,7 +281,10 @@ def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
     missing, damaged or another than config.json says."""
     path = _file(directory, stem)
     try:
-        tensors = load_tensors(_stored(directory, stem).read_bytes())
+        data = _stored(directory, stem).read_bytes()
+        if int.from_bytes(data[:8], "little") > MAX_HEADER:
+            raise ValueError("its header is too large")
+        tensors = load_tensors(data)
         bounds.check_finite(tensors)
     except (OSError, SafetensorError, ValueError, KeyError) as error:  # KeyError: a type that torch hasn't
         raise bounds.damaged(directory, f"{path.name} is damaged or cut short ({reason_of(error)})") from None

@@ -8,7 +8,6 @@ f can look at.
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -17,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image as PILImage
-from PIL import ImageOps, features
+from PIL import ImageOps
 from torch import Tensor
 
 from .errors import UserError, reason_of
 from .files import check_file, replacing
+from .picture_files import open_picture
 from .types import Image
 
 MAX_PIXELS = 50_000_000
@@ -30,16 +30,9 @@ MAX_PIXELS = 50_000_000
 PICTURE = "the picture"
 """The subject of errors about a picture that has no file name."""
 
-MAX_SCANS = 100
-"""JPEGs with more scans are refused: each goes over all pixels, so that a small file could take hours. Ordinary
-progressive ones have about ten."""
-
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 LONGEST_SIDE = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500, ".gif": 65535}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
-
-# None of Pillow's formats that run a program; AVIF is missing from some builds.
-_FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"] + ["AVIF"] * features.check("avif")
 
 
 def load(source: str | os.PathLike[str] | bytes) -> Image:
@@ -62,9 +55,7 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures and of odd EXIF: both are dealt with here
-            stream = io.BytesIO(source) if isinstance(source, bytes) else source
-            with PILImage.open(stream, formats=_FORMATS) as picture:
-                check_scans(picture)
+            with open_picture(source) as picture:
                 if picture.width * picture.height <= MAX_PIXELS:
                     picture.load()
                     rgb = _to_rgb(_upright(picture))
@@ -82,17 +73,6 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
         remedy = f"Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most."
         raise UserError(code="too_large", subject=name, reason="too large", remedy=remedy)
     return rgb
-
-
-def check_scans(picture: PILImage.Image) -> None:
-    """Raises ValueError for an opened JPEG of more than `MAX_SCANS`."""
-    if picture.format in ("JPEG", "MPO"):
-        at = picture.fp.tell()
-        picture.fp.seek(0)
-        scans = picture.fp.read(1 << 28).count(b"\xff\xda")
-        picture.fp.seek(at)
-        if scans > MAX_SCANS:
-            raise ValueError(f"{scans} scans")
 
 
 def _upright(picture: PILImage.Image) -> PILImage.Image:

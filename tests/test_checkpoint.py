@@ -254,3 +254,16 @@ def test_another_f_in_its_place_is_refused(sharing, own):
     for damaged in ("f", {"encoder": "f"}, {"encoder": {"checkpoint": 3}}):
         (made / "config.json").write_text(json.dumps(info | {"shared": damaged}))
         assert "'shared' is damaged" in refusal(made)
+
+
+def test_large_headers_are_refused_unparsed(own, monkeypatch):
+    """JSON takes ten times its size once it is parsed."""
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "MAX_HEADER", 100)
+        assert "config.json is damaged (too large)" in refusal(own)
+    path = own / "generator.safetensors"
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    wide = data[8 : 8 + size] + b" " * (checkpoint.MAX_HEADER - size + 8)  # which safetensors allows
+    path.write_bytes(len(wide).to_bytes(8, "little") + wide + data[8 + size :])
+    assert "its header is too large" in refusal(own)

@@ -17,7 +17,7 @@ import pytest
 from made_runs import alive, grid, make_run
 
 from dtn_core import config as configs
-from dtn_core import events, images
+from dtn_core import events, images, zips
 from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import status
@@ -841,16 +841,16 @@ def test_an_upload_lies_with_the_runs_until_they_go(runs, tmp_path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda path: path.write_bytes(b"no zip"), "no zip"),
+        (lambda path: path.write_bytes(b"no zip"), "a damaged zip"),
         (lambda path: zip_of(path, "../a.png"), "lead out"),
         (lambda path: zip_of(path, "/etc/passwd"), "lead out"),
         (lambda path: zip_of(path, "a", data=b"x" * 600), "larger than"),
-        (lambda path: zip_of(path, "a", "b"), "unpacks to more"),
+        (lambda path: zip_of(path, "a", "b"), "more than 1 entries"),
     ],
 )  # fmt: skip
 def test_bad_uploads_are_refused(runs, tmp_path, monkeypatch, make, words):
     monkeypatch.setattr(uploads, "LARGEST", 250)
-    monkeypatch.setattr(uploads, "MAX_ENTRIES", 1)
+    monkeypatch.setattr(zips, "MAX_ENTRIES", 1)
     make(tmp_path / "a.zip")
     with pytest.raises(UserError, match=words) as error:
         TrainService(runs, "all").keep_upload(str(tmp_path / "a.zip"))

@@ -6,14 +6,13 @@ Nothing is written: a zip is read where it lies, entry by entry, and never unpac
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,12 +20,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
 from tqdm import tqdm
 
 from .. import images
 from ..errors import UserError
+from ..picture_files import open_picture
 from ..types import Image
+from ..zips import open_zip
 
 MIN = 16
 """Fewer good pictures than this are refused: there is nothing to learn from them."""
@@ -39,9 +39,6 @@ SMALLEST = 8
 
 LONGEST = 4
 """How many times as long as its shorter side a good picture's longer one may be."""
-
-MAX_ENTRIES = 200_000
-"""Zips with more entries than this are refused."""
 
 MAX_BYTES = 60_000_000
 """Files, and entries of zips once they are unpacked, with more bytes than this are skipped."""
@@ -193,7 +190,11 @@ def opened(path: Path) -> Iterator[Files]:
     if stat.S_ISDIR(mode):
         yield _of_folder(path)
     elif zipped:
-        with _zip(path) as pack:
+        with ExitStack() as stack:
+            try:
+                pack = stack.enter_context(open_zip(path, str(path)))
+            except OSError as error:
+                raise _unreadable(path, error) from None
             yield _of_zip(path, pack)
     else:
         raise UserError(f"{path}: neither a folder nor a zip. Put the pictures into one.")
@@ -230,21 +231,9 @@ def _is_zip(path: Path) -> bool:
         return path.suffix.lower() == ".zip" or file.read(4) == b"PK\3\4"
 
 
-def _zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    except Exception:  # BadZipFile, and what its parser lets out of damaged ones
-        raise UserError(f"{path}: a damaged zip, or none at all. Get it or make it again.") from None
-
-
 def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
-    infos = pack.infolist()
-    if len(infos) > MAX_ENTRIES:
-        raise UserError(f"{path}: {len(infos)} entries, at most {MAX_ENTRIES} are read. Unpack it, give the folder.")
     entries = {}
-    for info in infos:
+    for info in pack.infolist():
         name = info.filename.replace("\\", "/")  # some of Windows' zippers
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if not name.endswith("/") and not any(_left_out(part) for part in parts):
@@ -372,7 +361,7 @@ def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image |
 
 def _rgba(data: bytes) -> Image | None:
     """(H, W, 4) RGBA of a picture that `images.load` has taken, upright as there; None if nothing is transparent."""
-    with PILImage.open(io.BytesIO(data), formats=images._FORMATS) as picture:
+    with open_picture(data) as picture:
         if not picture.has_transparency_data or picture.mode.startswith(("I", "F")):  # those load takes for grey
             return None
         rgba = np.array(images._upright(picture).convert("RGBA"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 import time
@@ -15,7 +14,7 @@ from PIL import Image as PILImage
 
 from ..avatars.rig import rig
 from ..errors import UserError
-from ..images import check_scans
+from ..picture_files import open_picture
 from ..types import Image
 from .session import REMEMBERED, SeenFace, Session
 from .tracks import MOST
@@ -108,8 +107,7 @@ def decode(jpeg: bytes) -> Image:
     if len(jpeg) > MAX_MESSAGE:
         raise UserError(f"a frame has at most {MAX_MESSAGE >> 20} MB.")
     try:
-        with PILImage.open(io.BytesIO(jpeg), formats=("JPEG",)) as header:  # reads the size alone
-            check_scans(header)
+        with open_picture(jpeg, ("JPEG",)) as header:  # reads the size alone
             sides = header.size
     except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):
         raise UserError("a frame must be a JPEG.") from None

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ..errors import UserError
 from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
-from ..weights import dlib_model_path
+from ..weights import dlib_model_path, facenet_path, read_facenet
 from .digits import PaperDigitEncoder
 from .dlib_face import DlibFaceNet
 from .resnet import AttributeEncoder, ClassEncoder
@@ -55,24 +55,24 @@ class DlibEncoder(nn.Module):
 
 
 class FacenetEncoder(nn.Module):
-    """facenet-pytorch's InceptionResnetV1 (VGGFace2), 512-D. Fetches its weights on first use."""
+    """facenet-pytorch's InceptionResnetV1 (VGGFace2), 512-D. Its weights must be on this computer: a configuration may
+    come from anybody, so building an encoder downloads nothing. See `weights.download_facenet`."""
 
     dim = 512
 
     def __init__(self) -> None:
         super().__init__()
         self.config = {"name": "facenet"}
+        weights = read_facenet()
         try:
             from facenet_pytorch import InceptionResnetV1
-
-            self.net = InceptionResnetV1(pretrained="vggface2")
         except ImportError:
             raise UserError("facenet-pytorch is missing. Run: pip install facenet-pytorch==2.5.3") from None
-        except OSError as error:  # URLError among them
-            raise UserError(
-                f"facenet's weights could not be fetched ({error}). Connect once to the network so they can "
-                "be cached, or use --set encoder=encoder or encoder=dlib, which work offline."
-            ) from None
+        self.net = InceptionResnetV1(pretrained=None)
+        try:
+            self.net.load_state_dict(weights)
+        except RuntimeError:
+            raise UserError(f"{facenet_path()}: not facenet's weights. Delete it and download them again.") from None
 
     def forward(self, x: Tensor) -> Tensor:
         face = crop_from_head(x, 160, eye_distance=0.40, eye_height=0.42)

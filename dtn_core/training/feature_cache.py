@@ -26,6 +26,7 @@ from ..files import workshop, write_error
 from ..images import to_float, to_rgb
 from ..networks import encoders
 from ..types import Image
+from ..weights import download_facenet
 from .classifier import channels_first, head
 
 CROP = 128
@@ -102,7 +103,10 @@ class FeatureCache:
 
 
 def make_encoder(name: str, device: str = "cpu") -> nn.Module:
-    """f by its name in `TransferTraining.encoder`: "dlib", "facenet", a checkpoint, or several joined by "+"."""
+    """f by its name in `TransferTraining.encoder`: "dlib", "facenet", a checkpoint, or several joined by "+". facenet's
+    weights are downloaded where they aren't here."""
+    if "facenet" in name.split("+"):
+        download_facenet()
     parts = [
         encoders.build({"name": part}) if part in ("dlib", "facenet") else checkpoint.load_encoder(part)
         for part in name.split("+")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from PIL import Image as PILImage
 from ..avatars.parameters import Parameters
 from ..domains.styles import SHOWN
 from ..errors import UserError
+from ..picture_files import open_picture
 from ..transfer import Transferrer
 from ..types import Image, TransferredFace
 from . import exports, html, pictures
@@ -108,7 +108,7 @@ def make_pack_handler(translations: Translations[Transferrer]) -> Callable[[Any]
 def _painted(url: Any) -> Image:
     """Decode a painted emoji that the page sends back as a PNG."""
     try:
-        with PILImage.open(io.BytesIO(base64.b64decode(url.partition(",")[2])), formats=["PNG"]) as picture:
+        with open_picture(base64.b64decode(url.partition(",")[2]), ("PNG",)) as picture:
             if max(picture.size) <= PAINTED_SIDE:
                 return np.array(picture.convert("RGBA"))
     except (AttributeError, OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):

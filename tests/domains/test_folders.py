@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core import images
+from dtn_core import images, zips
 from dtn_core.domains import folders
 from dtn_core.errors import UserError
 
@@ -400,10 +400,10 @@ def test_locked_zips_are_told(tmp_path):
 
 def test_zips_with_too_many_entries_are_told(tmp_path, monkeypatch):
     path = zipped(write(tmp_path / "own", numbered(20)))
-    monkeypatch.setattr(folders, "MAX_ENTRIES", 20)
+    monkeypatch.setattr(zips, "MAX_ENTRIES", 20)
     assert len(folders.read(path, SIDE).x) == 20
-    monkeypatch.setattr(folders, "MAX_ENTRIES", 19)
-    assert "20 entries, at most 19 are read. Unpack it" in told(folders.read, path, SIDE)
+    monkeypatch.setattr(zips, "MAX_ENTRIES", 19)
+    assert "more than 19 entries. Zip fewer files." in told(folders.read, path, SIDE)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

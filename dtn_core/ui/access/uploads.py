@@ -13,8 +13,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from ...domains.folders import MAX_ENTRIES
 from ...errors import UserError
+from ...zips import open_zip
 
 LARGEST = 1 << 30
 """Bytes of an upload at most."""
@@ -30,13 +30,10 @@ def check(file: Path) -> None:
     """Raise UserError with one line if a file is no zip, too large, or looks unsafe. Nothing is unpacked."""
     if file.stat().st_size > LARGEST:
         raise UserError(f"the zip is larger than {LARGEST >> 30} GB. Upload fewer or smaller pictures.")
-    try:
-        with zipfile.ZipFile(file) as pack:
-            entries = pack.infolist()
-    except Exception:  # BadZipFile, and what its parser lets out of damaged ones
-        raise UserError("this is no zip, or a damaged one. Put the pictures into a zip and upload that.") from None
-    if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > UNPACKED:
-        raise UserError(f"the zip unpacks to more than {UNPACKED >> 30} GB or {MAX_ENTRIES:,} files. Upload less.")
+    with open_zip(file, "the upload") as pack:
+        entries = pack.infolist()
+    if sum(entry.file_size for entry in entries) > UNPACKED:
+        raise UserError(f"the zip unpacks to more than {UNPACKED >> 30} GB. Upload fewer or smaller pictures.")
     if any(_leads_outside(entry) for entry in entries):
         raise UserError("the zip holds links, or paths that lead out of it. Zip the pictures alone.")
 

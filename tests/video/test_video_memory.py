@@ -2,15 +2,14 @@
 
 import io
 import os
-import re
 import struct
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from made_videos import video, with_claimed_samples, with_sound
+from memory import MEGABYTE, PeakMemory
 
 from dtn_core.avatars.parameters import Parameters
 from dtn_core.errors import UserError
@@ -18,24 +17,7 @@ from dtn_core.video import reading, redraw, writing
 from dtn_core.video.reading import Frame, Reader
 from dtn_core.video.writing import Writer
 
-MEGABYTE = 1 << 20
 GREY = np.full((48, 64, 3), 128, np.uint8)
-
-
-class PeakMemory:
-    """Peak of resident memory within a block, above what was used before, in bytes."""
-
-    def __enter__(self):
-        Path("/proc/self/clear_refs").write_text("5")
-        self._before = self._peak()
-        return self
-
-    def __exit__(self, *_):
-        self.grown = self._peak() - self._before
-
-    def _peak(self):
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-        return 1024 * int(found[1])
 
 
 class Sink:
