@@ -35,9 +35,11 @@ LONGEST_SIDE = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500, ".gif": 65535}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
 
 
-def load(source: str | os.PathLike[str] | bytes) -> Image:
+def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None) -> Image:
     """Read a picture as (H, W, 3) uint8 RGB: EXIF orientation applied, grey, palette and 16-bit converted,
     alpha laid over white; of an animation the first frame.
+
+    min_side: of a JPEG, decode a reduced copy of at least this width and height, which takes less memory.
 
     Raises UserError with one line for people: missing, empty, not a picture, cut short, or too large.
     """
@@ -57,6 +59,8 @@ def load(source: str | os.PathLike[str] | bytes) -> Image:
             warnings.simplefilter("ignore")  # of large pictures and of odd EXIF: both are dealt with here
             with open_picture(source) as picture:
                 if picture.width * picture.height <= MAX_PIXELS:
+                    if min_side:
+                        picture.draft("RGB", (min_side, min_side))
                     picture.load()
                     rgb = _to_rgb(_upright(picture))
     except PILImage.DecompressionBombError:

@@ -14,6 +14,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from dtn_core.transfer import Transferrer
 from dtn_core.ui import live_socket
+from dtn_core.ui.access.middleware import SOCKETS
+from dtn_core.ui.access.policy import Viewer
 from dtn_core.ui.live_socket import Live
 from dtn_core.ui.translations import Translations
 
@@ -140,6 +142,64 @@ def test_idle_sessions_are_forgotten_though_nobody_comes(live, monkeypatch, astr
 
     forget(live)
     asyncio.run(come_and_go())
+
+
+def remote(address):
+    return Viewer(f"session:{address}", "off", paths=False, address=address)
+
+
+@pytest.fixture
+def viewer(monkeypatch):
+    """Sets whose the next requests are."""
+    current = [remote("a")]
+    monkeypatch.setattr(live_socket, "caller", lambda: current[0])
+    return lambda viewer: current.__setitem__(0, viewer)
+
+
+def test_one_address_has_few_sessions_over_http(client, live, viewer, astronaut):
+    body = message(1, framed(astronaut))
+
+    def status(number):
+        return client.post(f"/live/frame?session={number:016d}", content=body).status_code
+
+    assert [status(n) for n in range(SOCKETS)] == [200] * SOCKETS
+    assert status(SOCKETS) == 503
+    assert status(0) == 200  # those that are there go on
+    viewer(remote("b"))
+    assert status(SOCKETS) == 200
+    assert live._places.count() == SOCKETS + 1
+
+
+def test_sessions_are_kept_for_valid_frames_alone(client, live):
+    for n in range(live_socket.MAX_SESSIONS + 1):
+        answer = client.post(f"/live/frame?session={n:016d}", content=b"x")
+        assert (answer.status_code, answer.json()["error"]) == (200, "a frame must be a JPEG.")
+    options = client.post(f"/live/frame?session={NAME}", json={"lock": True})
+    assert (options.status_code, options.json()["error"]) == (404, live_socket.NO_SESSION)
+    assert live._http_sessions == {}
+    assert live._places.count() == 0
+
+
+def test_the_local_viewer_has_a_place_though_others_took_all(client, live, viewer, monkeypatch, astronaut):
+    monkeypatch.setattr(live._places, "total", 1)
+    body = message(1, framed(astronaut))
+    assert client.post(f"/live/frame?session={NAME}", content=body).status_code == 200
+    viewer(remote("b"))
+    assert client.post("/live/frame?session=another-one", content=body).status_code == 503
+    viewer(Viewer())
+    with client.websocket_connect("/live/ws") as socket:
+        socket.send_bytes(body)
+        assert socket.receive_json()["n"] == 1
+
+
+def test_idle_sockets_are_closed(client, live, monkeypatch):
+    monkeypatch.setattr(live_socket, "SOCKET_TIMEOUT", 0.05)
+    before = live._places.count()
+    with client.websocket_connect("/live/ws") as socket:
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+        assert closed.value.code == live_socket.IDLE_CLOSE_CODE
+    assert live._places.count() == before
 
 
 def test_a_closed_socket_makes_room(client, live):

@@ -4,10 +4,12 @@ import base64
 import io
 import re
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from dtn_core import images
 from dtn_core.domains.styles import SHOWN
 from dtn_core.errors import UserError
 from dtn_core.networks.resnet import AttributeEncoder
@@ -86,6 +88,27 @@ def test_the_largest_face_counts_and_mirrors(shipped, hopper, astronaut):
     mirrored = styles.own_thumbnails(shipped, pictures.encode(both, exact=True), True)[""]
     (face,) = shipped.first(both, kind="drawn", max_faces=1, mirror=True).faces
     assert content(mirrored).decode() == face.avatar.svg()
+
+
+def test_the_face_is_searched_in_a_reduced_copy(shipped, hopper, monkeypatch):
+    """A large JPEG is never decoded whole."""
+    sides, load, find = [], images.load, styles.detect_upright
+
+    def loaded(*given):
+        picture = load(*given)
+        sides.append(max(picture.shape))
+        return picture
+
+    def searched(frame, **options):
+        sides.append(max(frame.shape))
+        return find(frame, **options)
+
+    monkeypatch.setattr(images, "load", loaded)
+    monkeypatch.setattr(styles, "detect_upright", searched)
+    large = cv2.resize(hopper, (4096, 4800))
+    made = styles.own_thumbnails(shipped, pictures.encode(large, max_side=None), False)
+    assert sides == [2400, styles.MAX_SIDE]
+    assert list(made) == list(styles.offered(shipped))
 
 
 def test_without_a_face_there_is_nothing(shipped, noise, dark):

@@ -53,8 +53,8 @@ def data_url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def decode(url: str) -> Image:
-    """A picture from a data URL or from bare base64, as (H, W, 3) RGB.
+def decode(url: str, min_side: int | None = None) -> Image:
+    """A picture from a data URL or from bare base64, as (H, W, 3) RGB. min_side: as in `images.load`.
 
     Raises UserError with one line for people, as `images.load` does.
     """
@@ -67,7 +67,7 @@ def decode(url: str) -> Image:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise UserError("the picture did not arrive whole: give it as a data URL or as base64.") from None
-    return images.load(data)
+    return images.load(data, min_side)
 
 
 def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:

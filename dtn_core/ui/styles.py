@@ -135,7 +135,7 @@ def own_thumbnails(translations: Translations[Transferrer], url: str, mirror: bo
     Raises:
         UserError: as `pictures.decode`.
     """
-    frame = _scaled(pictures.decode(url))
+    frame = _scaled(pictures.decode(url, MAX_SIDE))
     frame, found, _ = detect_upright(frame[:, ::-1].copy() if mirror else frame, max_faces=1)
     heads = [align(frame, face) for face in found]
     if not heads or judge(frame, heads[0]).refused:

@@ -343,6 +343,23 @@ def test_without_websockets_pictures_go_one_by_one(page):
     page.wait_for_function(f"{LIVE}.stats.tracked > 3")
 
 
+def test_an_idle_connection_is_opened_again_for_the_next_picture(page):
+    page.evaluate("""() => {
+        window.sockets = [];
+        window.WebSocket = class extends WebSocket { constructor(...given) { super(...given); sockets.push(this); } };
+    }""")
+    start(page)
+    page.evaluate("""() => {
+        const { onclose } = sockets[0];
+        sockets[0].onclose = null;
+        onclose({ code: 4000 });
+    }""")
+    page.wait_for_function("sockets.length === 2")
+    page.evaluate("() => { window.answers = 0; sockets[1].addEventListener('message', () => answers++); }")
+    page.wait_for_function("answers > 3")
+    assert page.evaluate(f"{LIVE}.stats.way") == "socket"
+
+
 def test_a_server_that_falls_silent_is_asked_anew(page):
     page.evaluate("""() => {
         let sockets = 0;
