@@ -23,7 +23,8 @@ from dtn_core.errors import UserError
 from dtn_core.training import status
 from dtn_core.training.card import card as card_of
 from dtn_core.training.dry_run import DryRun
-from dtn_core.ui.train import curves, exports, fields, form, hardware, known, panels, service, uploads, views, watch
+from dtn_core.ui.access import uploads
+from dtn_core.ui.train import curves, exports, fields, form, hardware, known, panels, service, views, watch
 from dtn_core.ui.train import tab as train_tab
 from dtn_core.ui.train.service import OFF, Form, TrainService
 from dtn_core.ui.train.watch import Watch
