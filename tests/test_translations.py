@@ -14,7 +14,7 @@ from dtn_core.networks.generator import Generator
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.transfer import Transferrer, centre
 from dtn_core.ui import html
-from dtn_core.ui.translations import Translations, refresh
+from dtn_core.ui.translations import Translations, refresh, refresh_choices
 
 
 def write(directory, sees, channels=3, size=32, step=7):
@@ -183,3 +183,9 @@ def test_the_list_keeps_the_choice_while_it_lasts(translations):
         assert refresh(translations, key)["value"] == key
         assert refresh(translations, key)["choices"] == translations.choices(key)
     assert refresh(translations, "gone")["value"] == ""
+
+
+def test_an_answer_to_an_opened_tab_overwrites_no_later_choice(translations):
+    assert "value" not in refresh_choices(translations, "")
+    assert "value" not in refresh_choices(translations, "00001-folders-cpu/export")
+    assert refresh_choices(translations, "gone")["value"] == ""

@@ -39,7 +39,7 @@ from .gradio_internals import (
 from .live_socket import Live
 from .train import tab as train
 from .train.service import TrainService
-from .translations import Translations, refresh
+from .translations import Translations, refresh_choices
 from .video_socket import Videos
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
@@ -136,10 +136,14 @@ def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
 
 
 def _keep_fresh(tab: gr.Tab | gr.Blocks, translations: Translations, chosen: gr.Dropdown, always: bool = True) -> None:
-    """Bring a list of translations up to date whenever its tab, or the page, is opened; always: see `refresh`."""
+    """Update a list of translations whenever its tab, or the page, is opened; always: see `refresh_choices`."""
     opened = tab.select if isinstance(tab, gr.Tab) else tab.load
     opened(
-        partial(refresh, translations, always=always), chosen, chosen, api_visibility="private", show_progress="hidden"
+        partial(refresh_choices, translations, always=always),
+        chosen,
+        chosen,
+        api_visibility="private",
+        show_progress="hidden",
     )
 
 

@@ -158,5 +158,14 @@ def refresh(translations: Translations, key: str | None, always: bool = True) ->
     return gr.update(choices=choices, value=value, visible=always or _has_runs(choices))
 
 
+def refresh_choices(translations: Translations, key: str | None, always: bool = True) -> dict:
+    """As `refresh`, but the answer sets no value while the choice is still listed: the viewer may have chosen another
+    one before the answer arrives."""
+    update = refresh(translations, key, always)
+    if update["value"] == (key or ""):
+        del update["value"]
+    return update
+
+
 def _has_runs(choices: Sequence[tuple[str, str]]) -> bool:
     return any("/" in key for _, key in choices)

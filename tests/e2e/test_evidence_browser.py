@@ -8,7 +8,7 @@ import io
 import re
 
 import pytest
-from browsing import comes_to_rest
+from browsing import SCRIPTS_RUN, comes_to_rest
 from PIL import Image as PILImage
 from serving import serve
 from test_train_browser import open_page
@@ -80,8 +80,8 @@ def test_figures_gallery_and_downloads(page):
 def test_it_opens_on_the_style_chosen_in_emojify(browser, server):
     def pick_and_open(page):
         page.wait_for_selector(".photo-stage")
+        page.wait_for_function(SCRIPTS_RUN)
         page.get_by_role("radio", name="Lorelei", exact=True).click()
-        page.get_by_role("radio", name="Lorelei", exact=True, checked=True).wait_for()
         page.get_by_role("tab", name="Evidence").click()
         page.wait_for_selector("#evidence-figures .evidence-heads h3 >> text=/^lorelei$/")
 

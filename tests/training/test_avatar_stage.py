@@ -140,7 +140,7 @@ def test_an_f_without_a_skin_is_refused(data, tmp_path):
 
 @pytest.mark.parametrize("settings", [{"noise": -1}, {"agree": 1e9}])
 def test_nonsense_is_refused(settings):
-    with pytest.raises(UserError, match="greater than or equal|less than"):
+    with pytest.raises(ValueError, match="greater than or equal|less than"):
         replace(TINY, **settings)
 
 
@@ -188,7 +188,7 @@ def test_g_can_be_tied_to_what_is_drawn(data, encoder, drawn, translation, tmp_p
 
 
 def test_ties_that_fit_nothing_are_refused(data, encoder, drawn, tmp_path):
-    with pytest.raises(UserError, match="goes with avatar"):
+    with pytest.raises(ValueError, match="goes with avatar"):
         replace(PRESETS["faces-tiny"], tie=1.0)
     f = AttributeEncoder(8, 16, squash=True, skin=True)
     path = checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": f.config}, {"encoder": f.state_dict()})

@@ -9,7 +9,6 @@ from brief import train_briefly
 
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits
-from dtn_core.errors import UserError
 from dtn_core.training import classifier
 from dtn_core.training.classifier import CONFIDENT, ClassifierStage
 from dtn_core.training.runs import Run
@@ -115,7 +114,7 @@ def test_it_can_be_resumed_with_its_shares(tmp_path):
 
 def test_it_belongs_to_street_numbers():
     for changes in ({"domain": "mnist"}, {"unlabelled": -1.0}):
-        with pytest.raises(UserError, match="unlabelled"):
+        with pytest.raises(ValueError, match="unlabelled"):
             replace(CONFIG, **changes)
     assert not hasattr(make_stage(unlabelled=0.0), "unlabelled")
     assert classifier.Guessed._fields == ("x", "y", "sure")
