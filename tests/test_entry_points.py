@@ -1,4 +1,4 @@
-"""The table of entry points in SECURITY.md against the routes, handlers and server functions that the app really has."""
+"""The table of entry points in SECURITY.md, against the routes, handlers and server functions that the app has."""
 
 from __future__ import annotations
 

@@ -4,10 +4,8 @@ their type hints, so no ``from __future__ import annotations`` here."""
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal
 
-import anyio
 from starlette.routing import BaseRoute
 
 from .. import __version__, images
@@ -17,6 +15,7 @@ from ..errors import UserError
 from ..transfer import DigitTransferrer, Transferrer
 from ..types import Image
 from . import endpoints, pictures
+from .access.admission import WorkQueue
 from .access.middleware import LARGEST_BODY, TOOLS, caller
 from .catalogue import style_info
 from .translations import Translations
@@ -46,14 +45,14 @@ def build(
     logging.basicConfig(level=logging.WARNING)  # else mcp has every request logged, and of an error what was sent
     server = MCPServer("dtn-studio", title="DTN Studio", description=_ABOUT, version=__version__)
     harmless = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-    turns = anyio.CapacityLimiter(2)  # as many calls at a time as the endpoints answer
+    queue = WorkQueue(running=2, waiting=14, each=4)  # as many calls run at once as the endpoints answer
 
     def tool(**about: Any) -> Callable[..., Any]:
         return server.tool(annotations=harmless, structured_output=False, **about)
 
     async def answer(work: Callable[..., Any], *args: Any) -> Any:
         try:
-            return await anyio.to_thread.run_sync(partial(work, *args), limiter=turns)
+            return await queue.run(caller(), work, *args)
         except UserError as error:
             raise ToolError(str(error)) from None
 
