@@ -5,17 +5,18 @@
     (face,) = Transferrer.from_pretrained("emoji")(images.load("portrait.jpg")).faces
     images.save("emoji.png", face.picture(512))
 
-The house, floor by floor; imports point down only (tests/test_floors.py keeps it so):
+Packages, lowest first; imports point up this list only (tests/test_imports.py):
 
-floor 0  errors, config, types, files, picture_files, images, augment,
-         colours, events, devices, locks, processes, metrics, weights,
-         zips                                     words everyone uses
-floor 1  networks/, losses, faces/, avatars/      parts; siblings don't know each other
-floor 2  checkpoint, joining, hub,
-         drawer, domains/                         weights that explain themselves; where pictures come from
-floor 3  transfer, training/, evaluation/         the pipeline; the loop; the figures
-floor 4  live/, video/, experiments/, evidence/   faces that move; trainings, figures, and all that was measured
-floor 5  ui/, cli/, __main__                      the app and the command line
+core        errors, types, files, images, colors, devices, augmentation
+config      settings of a training: schema, presets, parsing
+networks    f, g, D, SR, c, losses; the format of checkpoints; the Hub
+faces       detect, align, judge, track and paste faces
+avatars     the artists' engine: parameters, drawing, decisions of c; styles/ holds one file a style
+data        where pictures come from: portraits, digits, folders, rendered avatars
+pipeline    a checkpoint as a callable: photos, digits, live/, video/
+training    stages/, the loop, runs/, the feature cache
+evaluation  measures, tables, experiments, evidence
+ui, cli     the app and the command line
 """
 
 from __future__ import annotations
@@ -25,16 +26,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import UserError as UserError
-    from .transfer import DigitTransferrer as DigitTransferrer
+    from .digit_transfer import DigitTransferrer as DigitTransferrer
     from .transfer import Transferrer as Transferrer
 
 __version__ = "0.2.0"
 __all__ = ["DigitTransferrer", "Transferrer", "UserError", "__version__"]
 
+_MODULES = {"DigitTransferrer": "pipeline.digits", "Transferrer": "pipeline.photo", "UserError": "core.errors"}
+
 
 def __getattr__(name: str) -> Any:
-    """On first use: torch takes seconds to import, which `--help` doesn't wait for."""
-    if name not in __all__:
+    """Import a public name on first use: torch takes seconds, which `--help` should not."""
+    if name == "images":
+        return import_module(".core.images", __name__)
+    if name not in _MODULES:
         raise AttributeError(f"module 'dtn_core' has no attribute '{name}'")
-    module = "errors" if name == "UserError" else "transfer"
-    return getattr(import_module(f".{module}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -7,15 +7,11 @@ import os
 import re
 import shutil
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
 
 from . import checkpoint
-from .checkpoint import Checkpoint
 from .errors import UserError
 from .files import replacing
 
@@ -90,42 +86,6 @@ def push(source: Path, name: str, *, private: bool = False, token: str | None = 
         # one commit: what an earlier checkpoint had and this one hasn't goes
         api.upload_folder(repo_id=name, folder_path=made, commit_message=title, delete_patterns=["*.safetensors"])
     return str(url)
-
-
-class Pretrained(ABC):
-    """What `Transferrer` and `DigitTransferrer` have in common: loading and saving by the Hub's customs."""
-
-    checkpoint: Checkpoint
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name: str | os.PathLike[str],
-        *,
-        revision: str | None = None,
-        token: str | None = None,
-        device: str = "auto",
-        **others: Any,
-    ) -> Self:
-        """Load a checkpoint onto "cpu", "cuda" or "auto": a folder, the name of one that comes with the package, or
-        ``user/name`` on the Hub (see `find`). others: as `from_checkpoint` takes them. Raises UserError."""
-        made = cls.from_checkpoint(find(name, revision, token), device=device, **others)
-        if is_on_hub(name):  # or it would be called by its commit
-            made.checkpoint = replace(made.checkpoint, name=str(name))
-        return made
-
-    @classmethod
-    @abstractmethod
-    def from_checkpoint(cls, name_or_dir: str | os.PathLike[str], *, device: str = "auto", **others: Any) -> Self:
-        """As `from_pretrained`, of what lies here."""
-
-    def save_pretrained(self, directory: str | os.PathLike[str]) -> Path:
-        """Copy the checkpoint into a folder, with all that it shares with others. Raises UserError."""
-        return write(self.checkpoint.directory, directory)
-
-    def push_to_hub(self, name: str, *, private: bool = False, token: str | None = None) -> str:
-        """Upload the checkpoint as ``user/name``. Returns its address. Raises UserError as `push`."""
-        return push(self.checkpoint.directory, name, private=private, token=token)
 
 
 @contextmanager

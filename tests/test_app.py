@@ -22,11 +22,11 @@ from serving import ROOT, command, environment, serve
 from tiny_digits import write_digits, write_judge
 
 import app as script
+from dtn_core.digit_transfer import DigitResult, DigitTransferrer
 from dtn_core.domains import portraits
 from dtn_core.domains.drawn_digits import draw_many
 from dtn_core.errors import UserError
 from dtn_core.experiments import report
-from dtn_core.transfer import DigitResult, DigitTransferrer
 from dtn_core.types import Result
 from dtn_core.ui import app, digits, emojify, endpoints, html, live, pictures, theme
 from dtn_core.ui.access.policy import AccessPolicy

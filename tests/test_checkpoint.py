@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from dtn_core import checkpoint, joining
+from dtn_core import checkpoint, joining, model
 from dtn_core.errors import UserError
 from dtn_core.networks.encoders import DlibEncoder, SideBySide
 from dtn_core.networks.resnet import AttributeEncoder
@@ -20,7 +20,7 @@ def own(make_checkpoint, tmp_path):
 
 def refusal(directory):
     with pytest.raises(UserError) as caught:
-        checkpoint.load(directory)
+        model.load(directory)
     line = str(caught.value)
     assert "\n" not in line
     assert len(line) < 400
@@ -28,8 +28,8 @@ def refusal(directory):
 
 
 def test_load_gives_back_what_was_saved(own):
-    loaded = checkpoint.load(own)
-    again = checkpoint.load(own)
+    loaded = model.load(own)
+    again = model.load(own)
     assert loaded.name == "own"
     assert loaded.info["kind"] == "transfer"
     z = torch.randn(2, 16 + 48)
@@ -42,30 +42,30 @@ def test_load_gives_back_what_was_saved(own):
 
 
 def test_everything_is_frozen_and_in_eval_mode(own):
-    loaded = checkpoint.load(own)
+    loaded = model.load(own)
     for module in (loaded.f, loaded.g, loaded.upscaler):
         assert not module.training
         assert not any(p.requires_grad for p in module.parameters())
 
 
 def test_statistics_keep_full_precision(own):
-    std = checkpoint.load(own).standardise_s.std
+    std = model.load(own).standardise_s.std
     assert (std.half().float() != std).any()
 
 
 def test_hash_follows_the_weights_alone(own, make_checkpoint, tmp_path):
-    first = checkpoint.load(own).hash
+    first = model.load(own).hash
     (own / "README.md").write_text("a card")
-    assert checkpoint.load(own).hash == first
-    assert checkpoint.load(make_checkpoint(tmp_path / "same")).hash == first
-    assert checkpoint.load(make_checkpoint(tmp_path / "other", seed=1)).hash != first
+    assert model.load(own).hash == first
+    assert model.load(make_checkpoint(tmp_path / "same")).hash == first
+    assert model.load(make_checkpoint(tmp_path / "other", seed=1)).hash != first
 
 
 def test_saving_again_replaces_weights_and_keeps_the_card(own, make_checkpoint):
     (own / "README.md").write_text("a card")
-    before = checkpoint.load(own).hash
+    before = model.load(own).hash
     make_checkpoint(own, seed=3)
-    assert checkpoint.load(own).hash != before
+    assert model.load(own).hash != before
     assert (own / "README.md").read_text() == "a card"
     assert [p.name for p in own.parent.iterdir()] == ["own"]
 
@@ -118,11 +118,11 @@ def test_a_damaged_config_is_refused(own, text):
 
 
 def test_an_interrupted_save_leaves_the_old_one_whole(own, monkeypatch):
-    before = checkpoint.load(own).hash
+    before = model.load(own).hash
     monkeypatch.setattr(checkpoint, "save_tensors", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save(own, {"kind": "transfer"}, {"generator": {"w": torch.zeros(1)}})
-    assert checkpoint.load(own).hash == before
+    assert model.load(own).hash == before
     assert [p.name for p in own.parent.iterdir()] == ["own"]
 
 
@@ -132,27 +132,27 @@ def test_what_f_names_is_stressed_in_full_and_the_rest_by_its_weight(tmp_path, m
     (made / "config.json").write_text(
         json.dumps({**info, "emphasis": 1.5, "encoder": {**info["encoder"], "squash": True}})
     )
-    loaded = checkpoint.load(made)
+    loaded = model.load(made)
     hidden = loaded.f.hidden
     z = torch.ones(1, loaded.f.dim)
     assert torch.allclose(loaded.emphasise(z)[:, hidden:], torch.tensor(1.5))
     assert torch.allclose(loaded.emphasise(z)[:, :hidden], torch.tensor(1.125))
     (made / "config.json").write_text(json.dumps({**info, "emphasis": 1.0}))
-    assert torch.equal(checkpoint.load(made).emphasise(z), z)
+    assert torch.equal(model.load(made).emphasise(z), z)
 
 
 def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
-    drawer = checkpoint.load(make_checkpoint(tmp_path / "own", draws=True)).drawer
-    again = checkpoint.load(tmp_path / "own").drawer
+    drawer = model.load(make_checkpoint(tmp_path / "own", draws=True)).drawer
+    again = model.load(tmp_path / "own").drawer
     x = torch.rand(3, 3, 96, 96) * 2 - 1
     assert [a.parameters for a in drawer(x)] == [a.parameters for a in again(x)]
-    assert drawer.hash == again.hash != checkpoint.load(tmp_path / "own").hash
+    assert drawer.hash == again.hash != model.load(tmp_path / "own").hash
 
 
 def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpoint, monkeypatch):
     drawn = make_checkpoint(tmp_path / "drawn", draws=True, paints=False)
-    both = checkpoint.load(make_checkpoint(tmp_path / "both", draws=True))
-    loaded = checkpoint.load(drawn)
+    both = model.load(make_checkpoint(tmp_path / "both", draws=True))
+    loaded = model.load(drawn)
     assert checkpoint.is_one(drawn)
     assert (loaded.g, loaded.upscaler) == (None, None)
     assert torch.equal(loaded.standardise_t.mean, both.standardise_t.mean)
@@ -160,7 +160,7 @@ def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpo
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
     f = {"encoder": checkpoint.read_tensors(drawn, "encoder")}
     checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": loaded.info["encoder"]}, f)
-    shared = checkpoint.load(joining.join(drawn, "f", tmp_path / "shared"))
+    shared = model.load(joining.join(drawn, "f", tmp_path / "shared"))
     assert not (tmp_path / "shared" / "encoder.safetensors").exists()
     assert shared.drawer.decisions == loaded.drawer.decisions
     with pytest.raises(UserError, match="not avatar and avatar"):
@@ -182,13 +182,13 @@ def test_c_of_an_earlier_version_is_read_where_it_is_linear_in_f(tmp_path, make_
     info["avatar"] |= {"picture": old["picture"], "decisions": {**info["avatar"]["decisions"], "free_colours": False}}
     (made / "config.json").write_text(json.dumps(info))
     if loads:
-        assert checkpoint.load(made).drawer.head.config.keys() == {"inputs", "heads"}
+        assert model.load(made).drawer.head.config.keys() == {"inputs", "heads"}
     else:
         assert "isn't linear in f" in refusal(made)
 
 
 def test_a_checkpoint_without_c_has_none(own):
-    assert checkpoint.load(own).drawer is None
+    assert model.load(own).drawer is None
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def sharing(own, tmp_path, monkeypatch):
 def test_a_shared_f_is_stored_once(sharing, own):
     made, f = sharing
     assert not (made / "encoder.safetensors").exists()
-    a, b = checkpoint.load(own), checkpoint.load(made)
+    a, b = model.load(own), model.load(made)
     assert a.hash == b.hash
     assert all(torch.equal(v, b.f.state_dict()[k]) for k, v in a.f.state_dict().items())
     assert checkpoint.load_encoder(made).config == a.f.config

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtn_core import checkpoint, cli, images
+from dtn_core import cli, images, model
+from dtn_core.digit_transfer import DigitTransferrer
 from dtn_core.domains import portraits
 from dtn_core.errors import UserError
-from dtn_core.transfer import DigitTransferrer, Transferrer
+from dtn_core.transfer import Transferrer
 
 ROOT = Path(__file__).parents[1]
 
@@ -164,4 +165,4 @@ def test_a_checkpoint_with_impossible_sizes(make_checkpoint, tmp_path, value):
     info = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(info | {"upscaler": value}))
     with pytest.raises(UserError, match=r"config\.json"):
-        checkpoint.load(folder)
+        model.load(folder)

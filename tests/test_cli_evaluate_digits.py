@@ -5,7 +5,7 @@ import json
 import pytest
 from tiny_digits import write_judge
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, model
 from dtn_core.cli import main
 from dtn_core.domains import digits
 
@@ -114,7 +114,7 @@ def test_f_judge_g_and_the_adapted_classifier_train_from_their_tiny_presets(few_
     assert checkpoint.load_encoder(judge).config["name"] == "digits-paper"
     assert main(["train", "digits-tiny", *runs, "--set", f"encoder={f}", "--set", "absent_s=3"]) == 0
     g = tmp_path / "00003-digits-tiny" / "export"
-    assert checkpoint.load(g).info["trained"]["absent_s"] == 3
+    assert model.load(g).info["trained"]["absent_s"] == 3
     assert main(["train", "digits-adapted-tiny", *runs, "--set", f"through={g}"]) == 0
     assert main(["train", "digits-adapted-tiny", *runs, "--set", "through=nosuch"]) == 2
     assert "'nosuch' not found" in capsys.readouterr().err.splitlines()[-1]

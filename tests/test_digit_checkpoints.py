@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_digits import write_digits
 
-from dtn_core import checkpoint
+from dtn_core import model
 from dtn_core.errors import UserError
 from dtn_core.networks.digits import DeconvGenerator
 from dtn_core.networks.generator import FromPicture, Generator
@@ -27,7 +27,7 @@ def x():
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_comes_back_and_transfers(kind, tmp_path, x):
     directory = write_digits(tmp_path / "made", **kind)
-    loaded, again = checkpoint.load(directory), checkpoint.load(directory)
+    loaded, again = model.load(directory), model.load(directory)
     y = loaded.transfer(x)
     assert y.shape == (3, kind.get("channels", 1), 32, 32)
     assert y.abs().max() <= 1
@@ -45,22 +45,22 @@ def test_each_kind_comes_back_and_transfers(kind, tmp_path, x):
 
 def test_a_g_of_features_hears_f_standardised_and_emphasised(tmp_path, x):
     directory = write_digits(tmp_path / "made")
-    z = checkpoint.load(directory).generator_input(x)
-    loaded = checkpoint.load(directory)
+    z = model.load(directory).generator_input(x)
+    loaded = model.load(directory)
     assert torch.equal(z, loaded.standardise_s(loaded.f(x)))
     info = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**info, "emphasis": 1.5}))
-    assert torch.allclose(checkpoint.load(directory).generator_input(x), 1.5 * z)
+    assert torch.allclose(model.load(directory).generator_input(x), 1.5 * z)
 
 
 def test_a_g_of_pictures_hears_the_pictures(tmp_path, x):
-    loaded = checkpoint.load(write_digits(tmp_path / "made", contains_f=False))
+    loaded = model.load(write_digits(tmp_path / "made", contains_f=False))
     assert loaded.generator_input(x) is x
     assert loaded.transfer(x).std() > 0
 
 
 def test_the_weights_of_a_g_of_pictures_are_its_own(tmp_path):
-    loaded = checkpoint.load(write_digits(tmp_path / "made", contains_f=False))
+    loaded = model.load(write_digits(tmp_path / "made", contains_f=False))
     assert not torch.equal(loaded.g.encoder.feature.weight, loaded.f.feature.weight)
 
 
@@ -78,5 +78,5 @@ def test_wrong_configs_of_g_are_one_line(tmp_path, change, words):
     info = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**info, "generator": change}))
     with pytest.raises(UserError, match=words) as error:
-        checkpoint.load(directory)
+        model.load(directory)
     assert "\n" not in str(error.value)

@@ -8,10 +8,11 @@ import pytest
 from tiny_digits import write_digits, write_judge
 
 from dtn_core.checkpoint import SHIPPED
+from dtn_core.digit_transfer import DigitTransferrer
 from dtn_core.errors import UserError
 from dtn_core.evidence import reading, results
 from dtn_core.evidence.tables import Source, Table
-from dtn_core.transfer import DigitTransferrer, Transferrer
+from dtn_core.transfer import Transferrer
 from dtn_core.ui.evidence import checkpoints, suites, views
 from dtn_core.ui.evidence.checkpoints import Checkpoints
 from dtn_core.ui.evidence.suites import Progress, SuiteRunner

@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, model
 from dtn_core.checkpoint import SHIPPED, weights_hash
+from dtn_core.digit_transfer import DigitTransferrer
 from dtn_core.domains import digits as domain
 from dtn_core.domains import styles
 from dtn_core.domains.drawn_digits import draw_many
@@ -17,7 +18,7 @@ from dtn_core.experiments.digits import hash_of
 from dtn_core.experiments.figures import read_figures
 from dtn_core.images import to_tensor
 from dtn_core.networks.judge import JUDGED
-from dtn_core.transfer import DigitTransferrer, Transferrer
+from dtn_core.transfer import Transferrer
 
 ROOT = SHIPPED.parent
 METRICS = json.loads((SHIPPED / "emoji" / "metrics.json").read_text())
@@ -129,7 +130,7 @@ def test_the_digits_beat_the_paper_and_their_ablations():
 
 def test_the_digits_figures_come_out_again(data_folder):
     judge, test = checkpoint.load_encoder("digits-judge"), domain.svhn(data_folder, "test")
-    again = digits.measure(checkpoint.load("digits"), judge, test)
+    again = digits.measure(model.load("digits"), judge, test)
     assert again["n"] == DIGITS["rows"]["best"]["0"]["n"]
     assert again["accuracy"] == pytest.approx(DIGITS["rows"]["best"]["0"]["accuracy"], abs=0.003)
 
@@ -145,4 +146,4 @@ def test_weights_fit_the_budget():
     files = list(SHIPPED.rglob("*.safetensors"))
     assert max(f.stat().st_size for f in files) < 20e6
     assert sum(f.stat().st_size for f in files) < 60e6
-    assert checkpoint.load_encoder("encoder-drawn").config == checkpoint.load("emoji").f.config
+    assert checkpoint.load_encoder("encoder-drawn").config == model.load("emoji").f.config

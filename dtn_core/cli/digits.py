@@ -11,7 +11,7 @@ from ..errors import UserError
 from . import runner
 
 if TYPE_CHECKING:
-    from ..transfer import DigitTransferrer
+    from ..digit_transfer import DigitTransferrer
 
 BLANK = {"output": None, "read": None, "judged": None, "ms": {}}
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with ExitStack() as zips:
         jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES, zips)
-        from ..transfer import DigitTransferrer
+        from ..digit_transfer import DigitTransferrer
 
         transferrer = DigitTransferrer.from_pretrained(
             arguments.checkpoint, device=arguments.device, judge=arguments.judge

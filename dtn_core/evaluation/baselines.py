@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import checkpoint
-from ..checkpoint import Checkpoint
 from ..config import Style
 from ..domains import avatars, portraits, styles
 from ..domains.avatars import Attributes
 from ..domains.portraits import UNKNOWN
 from ..domains.styles import Drawn
+from ..model import Checkpoint
 from ..networks.resnet import ATTRIBUTES, CELEBA, AttributeEncoder
 from ..types import Image
 from .nets import batched, over_grey

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import Checkpoint
 from ..domains.digits import Digits
 from ..images import to_float, to_rgb
+from ..model import Checkpoint
 
 
 class Measures(TypedDict):

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import checkpoint
-from ..checkpoint import Checkpoint
+from .. import checkpoint, model
 from ..config import Style
 from ..domains import styles
 from ..domains.portraits import Split
 from ..errors import UserError
+from ..model import Checkpoint
 from ..networks.encoders import DlibEncoder
 from ..networks.judge import Judge
 from ..types import Image
@@ -196,7 +196,7 @@ def _judge(judge: str, style: Style, name: str) -> tuple[Judge, dict[str, Any]]:
 
 def _translation(given: str) -> Checkpoint:
     """A checkpoint that makes emoji of heads. Raises UserError if it makes anything else."""
-    loaded = checkpoint.load(given)
+    loaded = model.load(given)
     if loaded.g is None:
         return loaded
     try:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from .. import checkpoint, images
-from ..checkpoint import Checkpoint
 from ..config import Style
 from ..errors import UserError
+from ..model import Checkpoint
 from ..networks.judge import Judge
 from ..types import Image
 

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import checkpoint
-from ..checkpoint import Checkpoint
+from .. import checkpoint, model
 from ..config import StyleTransfer, from_dict
 from ..domains import portraits, screen_print
 from ..domains.portraits import Split
 from ..errors import UserError
 from ..metrics import kid, ranks
+from ..model import Checkpoint
 from ..networks.encoders import DlibEncoder, Standardise
 from ..types import Image
 from .drawn.portrayed import portray
@@ -43,7 +43,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """All figures of a style transfer, JSON-ready. compare: checkpoints of emoji, beside it. Raises UserError for what
     is missing, or where the checkpoint is none of a style transfer."""
-    loaded = checkpoint.load(name)
+    loaded = model.load(name)
     config = config_of(loaded)
     inks = screen_print.read_inks(config.picture)
     photos = load(data, split, limit)
@@ -68,7 +68,7 @@ def evaluate(
             "retrieval": people.retrieve(pictures["pairs"]) if "pairs" in pictures else None,
         }
     rows[loaded.name] |= {"hash": loaded.hash, "own_print": _own_print(made["celeba"], prints["celeba"])}
-    for other in (checkpoint.load(given) for given in compare):
+    for other in (model.load(given) for given in compare):
         rows |= _emoji(other, crops, people)
     return {
         "format": FORMAT, "checkpoint": loaded.name, "hash": loaded.hash, "dlib_is_in_f": _has_dlib(loaded),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .. import checkpoint, images
+from .. import images, model
 from ..domains import styles
 from ..errors import UserError
 
@@ -21,7 +21,7 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
     """PSNR (dB) and SSIM of SR and of bicubic enlargement, 64 → 256, RGB over mid-grey; means of n avatars."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-    loaded = checkpoint.load(name)
+    loaded = model.load(name)
     if loaded.upscaler is None:
         raise UserError(f"checkpoint '{name}' holds no upscaler. Train one: python -m dtn_core train upscaler")
     small, large = styles.render_many(range(SEEDS, SEEDS + n), (64, 256))

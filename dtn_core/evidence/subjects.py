@@ -14,9 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .. import checkpoint
+from .. import checkpoint, model
 from ..avatars.choose import EXPRESSIONS, HAIR_READS, sigmoid
-from ..checkpoint import Checkpoint
 from ..config import FoldersTransfer, from_dict, upgrade
 from ..domains import avatars, digits, folders, portraits, screen_print, styles
 from ..domains.drawn_digits import draw_many
@@ -31,6 +30,7 @@ from ..evaluation.nets import batched, load_judge, over_grey, paint, style_of
 from ..evaluation.photos import Photos
 from ..evaluation.questions import Truth, hair_label, judge_scores, members
 from ..images import to_float, to_rgb, to_tensor
+from ..model import Checkpoint
 from ..networks.resnet import ATTRIBUTES, AttributeEncoder
 from ..training.feature_cache import read_folders
 from ..types import Image
@@ -66,11 +66,11 @@ def subject(directory: Path, data: Path | None, split: Split = "test", limit: in
     if kind in checkpoint.TRANSLATIONS:
         trained = upgrade(info.get("trained") or {})
         if checkpoint.sees(info) == "digits":
-            return _of_digits(checkpoint.load(directory), data, split, limit)
+            return _of_digits(model.load(directory), data, split, limit)
         if trained.get("kind") == "folders":
-            return _of_folders(checkpoint.load(directory), trained, limit)
+            return _of_folders(model.load(directory), trained, limit)
         faces = _Prints if trained.get("kind") == "style" else _Faces
-        return faces(checkpoint.load(directory), _photos(data, split, limit), _folder(data), limit).subject()
+        return faces(model.load(directory), _photos(data, split, limit), _folder(data), limit).subject()
     if kind == "encoder" and isinstance(encoder, dict):
         if str(encoder.get("name")).startswith("digits"):
             return _of_reader(checkpoint.load_encoder(directory), info, data, split, limit)

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import checkpoint, events
-from ..checkpoint import Checkpoint
+from .. import checkpoint, events, model
 from ..config import ClassifierTraining, Config, DigitsTransfer, upgrade
 from ..domains import digits
 from ..errors import UserError
 from ..evaluation.adaptation import Neighbours, choose
 from ..evaluation.digits import accuracy, logits_of, measure, rgb, transfer
 from ..images import to_float
+from ..model import Checkpoint
 from ..training import run_training
 from ..training.status import read_status
 from .figures import FORMAT, Adaptation, EncoderFigures, Figures, Record, read_figures, updating
@@ -75,7 +75,7 @@ def trained(setup: Setup, figures: Mapping[str, Any]) -> dict[str, Checkpoint]:
             paths.append(checkpoint.find(setup.shipped))
         for path in paths:
             if seeds and seeds.get(checkpoint.weights_hash(path)) == min(seeds.values()):
-                found[row.key] = checkpoint.load(path)
+                found[row.key] = model.load(path)
     return found
 
 
@@ -139,7 +139,7 @@ class Suite:
         if whole and (known["f_hash"], upgrade(known["changes"]), known["steps"]) == made_by:
             return
         directory, run = self.translation(row, config)
-        loaded = checkpoint.load(directory)
+        loaded = model.load(directory)
         if row.of:
             loaded = loaded.plain()
         record: dict[str, Any] = dict(self._swapped(loaded) if row.key == "swap" else self._measured(loaded))
@@ -159,7 +159,7 @@ class Suite:
             return
         directory, _ = self.translation(row, self.config_of(row, seed))
         source = digits.svhn(self.setup.data, "train", self.setup.limit)
-        made = transfer(checkpoint.load(directory).plain(), rgb(source))
+        made = transfer(model.load(directory).plain(), rgb(source))
         run = self.train(replace(self.setup.adapted, through=str(directory), seed=seed), "digits-adapted")
         classifier = checkpoint.load_encoder(run / "export")
         neighbours = Neighbours(made, torch.from_numpy(source.y), seed)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from .. import images
-from ..checkpoint import Checkpoint
 from ..domains import drawn_digits
 from ..images import to_float, to_rgb
+from ..model import Checkpoint
 from ..types import Image
 from .figures import mean_and_std
 from .paper import ABSENT, ADAPTED, PAPER, ROWS, TRANSLATIONS, Row

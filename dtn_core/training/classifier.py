@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import augment, checkpoint, images
+from .. import augment, checkpoint, images, model
 from ..config import ClassifierTraining, FolderClassifierTraining, to_dict
 from ..domains import digits, drawn_digits, folders
 from ..domains.digits import Digits
@@ -91,7 +91,7 @@ class ClassifierStage:
         self.real = self.drawn = self._tensors(train)
         self.val = self._tensors(held)
         if config.through:
-            loaded = checkpoint.load(config.through, self.device).plain()
+            loaded = model.load(config.through, self.device).plain()
             self.real = transferred(loaded, *self.real, VIEWS, torch.Generator().manual_seed(config.seed))
             self.val = transferred(loaded, *self.val)
         if config.drawn:
@@ -236,7 +236,7 @@ def read_labelled(config: FolderClassifierTraining) -> folders.Pictures:
 
 @torch.no_grad()
 def transferred(
-    loaded: checkpoint.Checkpoint, x: Tensor, y: Tensor, views: int = 1, random: torch.Generator | None = None
+    loaded: model.Checkpoint, x: Tensor, y: Tensor, views: int = 1, random: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
     """G of (N, 3, 32, 32) uint8 pictures, and of further jittered views of them, as such pictures; and the labels."""
     made = []

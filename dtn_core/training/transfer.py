@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import augment, checkpoint, images, losses
+from .. import augment, checkpoint, images, losses, model
 from ..config import DigitsTransfer, FacesTransfer, StyleTransfer, TransferTraining, to_dict
 from ..domains import screen_print
 from ..domains.styles import draw_heads
@@ -199,7 +199,7 @@ class TransferStage:
         load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
-        """f, its statistics and the averaged g, as a checkpoint that `checkpoint.load` reads."""
+        """f, its statistics and the averaged g, as a checkpoint that `model.load` reads."""
         statistics = {
             "mean_s": self.standardise_s.mean, "std_s": self.standardise_s.std,
             "mean_t": self.standardise_t.mean, "std_t": self.standardise_t.std,
@@ -240,7 +240,7 @@ def tail_of(f: nn.Module) -> int:
 
 def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
     """The weights of a translation's g. Raises UserError if it is another net."""
-    other = checkpoint.load(name).painter()
+    other = model.load(name).painter()
     if other.config != g.config:
         raise UserError(f"start={name}: its g is {other.config}, these settings want {g.config}.")
     return other.state_dict()
@@ -250,7 +250,7 @@ def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
 def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
     Raises UserError if c draws another style or reads another f than g does."""
-    drawer = checkpoint.load_drawer(config.avatar)
+    drawer = model.load_drawer(config.avatar)
     if drawer.style != config.style:
         raise UserError(f"avatar={config.avatar}: c must draw {config.style}.")
     mine, its = f.state_dict(), drawer.f.state_dict()

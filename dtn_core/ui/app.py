@@ -15,9 +15,10 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
-from .. import checkpoint
+from .. import model
+from ..digit_transfer import DigitTransferrer
 from ..errors import UserError
-from ..transfer import DigitTransferrer, Transferrer
+from ..transfer import Transferrer
 from . import digits, emojify, mcp_server, theme
 from .access import guest_policy
 from .access.middleware import TOOLS, AccessMiddleware, caller, malformed
@@ -132,7 +133,7 @@ def build_app(
 
 def _with_judge(numbers: DigitTransferrer, directory: str) -> DigitTransferrer:
     """Another translation of digits, read by the same judge."""
-    return DigitTransferrer(checkpoint.load(directory, numbers.device), numbers.judge, numbers.device)
+    return DigitTransferrer(model.load(directory, numbers.device), numbers.judge, numbers.device)
 
 
 def _keep_fresh(tab: gr.Tab | gr.Blocks, translations: Translations, chosen: gr.Dropdown, always: bool = True) -> None:

@@ -9,11 +9,11 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
+from ..digit_transfer import DigitResult, DigitTransferrer
 from ..domains.drawn_digits import draw_many
 from ..errors import UserError
 from ..files import shipped
 from ..images import load, to_images, to_tensor
-from ..transfer import DigitResult, DigitTransferrer
 from . import endpoints, html, pictures
 from .gradio_internals import SECONDARY_LISTENER
 from .translations import Translations, dropdown

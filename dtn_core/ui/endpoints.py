@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ..avatars.engine import check_size
 from ..avatars.export import MIME, export
 from ..avatars.parameters import SPECS, Parameters
-from ..checkpoint import Checkpoint
+from ..digit_transfer import DigitResult, DigitTransferrer
 from ..errors import UserError
-from ..transfer import DigitResult, DigitTransferrer, Transferrer
+from ..model import Checkpoint
+from ..transfer import Transferrer
 from ..types import Image, Kind, RefusedFace, Result, TransferredFace
 from . import pictures
 from .access.admission import check_pixels

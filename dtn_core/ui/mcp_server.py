@@ -11,8 +11,9 @@ from starlette.routing import BaseRoute
 from .. import __version__, images
 from ..avatars.export import MIME, export
 from ..avatars.parameters import SPECS, Parameters
+from ..digit_transfer import DigitTransferrer
 from ..errors import UserError
-from ..transfer import DigitTransferrer, Transferrer
+from ..transfer import Transferrer
 from ..types import Image
 from . import endpoints, pictures
 from .access.admission import WorkQueue

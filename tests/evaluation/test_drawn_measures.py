@@ -8,7 +8,7 @@ import pytest
 import torch
 from made_drawers import make_drawer, write_drawing_checkpoint
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, model
 from dtn_core.avatars import engine
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.choose import RESERVED, is_choosable
@@ -164,7 +164,7 @@ def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
     rows = figures["measure"]["rows"]
     drawn = [f"{name}, drawn", f"{name}, drawn balanced"]
     assert list(rows) == [name, *drawn, other, f"{other}, drawn", *baselines.BASELINES]
-    loaded = checkpoint.load(name)
+    loaded = model.load(name)
     assert [rows[row]["point"] for row in drawn] == ["sure", "balanced"]
     assert rows[drawn[0]]["drawer"] == figures["drawn"]["drawer"] == loaded.drawer.hash
     assert rows[name]["hash"] == rows[drawn[0]]["hash"] == loaded.hash

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from made_photos import write_photos
 
-from dtn_core import checkpoint
+from dtn_core import model
 from dtn_core.cli import main
 from dtn_core.config import PRESETS
 from dtn_core.transfer import Transferrer
@@ -25,7 +25,7 @@ def test_what_is_trained_paints_stickers_in_ink(trained, hopper):
     transferrer = Transferrer.from_checkpoint(trained[1])
     face = transferrer(hopper).faces[0]
     assert face.image.shape == (256, 256, 4)
-    assert checkpoint.load(trained[1]).upscaler.config == {"name": "inks", "inks": 5, "factor": 4}
+    assert model.load(trained[1]).upscaler.config == {"name": "inks", "inks": 5, "factor": 4}
 
 
 def test_the_figures_stand_beside_ceiling_and_floor(trained, tmp_path):
@@ -34,7 +34,7 @@ def test_the_figures_stand_beside_ceiling_and_floor(trained, tmp_path):
     command = ["evaluate", "style", "--checkpoint", str(export), "--data", str(folder), "-o", str(output)]
     assert main([*command, "--limit", "6"]) == 0
     figures = json.loads(output.read_text())
-    assert figures["hash"] == checkpoint.load(export).hash
+    assert figures["hash"] == model.load(export).hash
     assert list(figures["rows"]) == ["export", "direct filter", "direct filter, another person"]
     assert figures["data"]["n"] > 1
     own = figures["rows"]["export"]["own_print"]

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from dtn_core.checkpoint import Checkpoint
 from dtn_core.config import PRESETS
 from dtn_core.domains import drawn_digits
 from dtn_core.domains.digits import Digits
@@ -18,6 +17,7 @@ from dtn_core.experiments import paper, report
 from dtn_core.experiments.digits import SHIPPED_TAUGHT, timing
 from dtn_core.experiments.figures import mean_and_std
 from dtn_core.images import to_float
+from dtn_core.model import Checkpoint
 from dtn_core.networks.encoders import Standardise
 
 LEVELS = to_float(torch.arange(10, dtype=torch.uint8) * 20)

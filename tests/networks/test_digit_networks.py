@@ -114,7 +114,7 @@ def test_g_from_pictures_standardises_what_its_encoder_says():
 
 
 def test_unknown_generators_and_settings_are_type_errors():
-    """What `checkpoint.load` makes a line of."""
+    """What `model.load` makes a line of."""
     for config in ({"name": "unet"}, {"name": "deconv", "features": 8, "bass": 8}, {"features": 8, "bass": 8}):
         with pytest.raises(TypeError):
             build(config)

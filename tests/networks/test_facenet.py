@@ -7,7 +7,7 @@ import socket
 import pytest
 import torch
 
-from dtn_core import checkpoint, weights
+from dtn_core import model, weights
 from dtn_core.errors import UserError
 from dtn_core.hub import find
 from dtn_core.networks import encoders
@@ -66,7 +66,7 @@ def test_a_checkpoint_never_downloads_weights(make_checkpoint, tmp_path, attempt
     info = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**info, **change}))
     with pytest.raises(UserError, match=r"downloads nothing|no such settings") as caught:
-        checkpoint.load(find(directory))
+        model.load(find(directory))
     assert "\n" not in str(caught.value)
     assert attempts == []
     assert not weights.facenet_path().exists()

@@ -5,7 +5,7 @@ import torch
 from tiny_digits import write_digits
 from torch import nn
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, model
 from dtn_core.networks.encoders import over_shifts
 from dtn_core.networks.generator import Truncated
 from dtn_core.training.transfer import class_means
@@ -43,10 +43,10 @@ def test_f_is_averaged_over_shifts():
 
 def test_a_truncated_translation_comes_back(tmp_path):
     directory = write_digits(tmp_path / "made")
-    loaded = checkpoint.load(directory)
+    loaded = model.load(directory)
     g = Truncated(loaded.g, 0.0, torch.randn(10, loaded.f.dim), 10)
     info = {k: v for k, v in loaded.info.items() if k != "format"} | {"generator": g.config, "shift": 2}
-    again = checkpoint.load(checkpoint.save(tmp_path / "truncated", info, {
+    again = model.load(checkpoint.save(tmp_path / "truncated", info, {
         "encoder": loaded.f.state_dict(), "generator": g.state_dict(),
         "statistics": checkpoint.read_tensors(directory, "statistics")}))  # fmt: skip
     x = torch.rand(8, 3, 32, 32) * 2 - 1

@@ -16,7 +16,7 @@ import torch
 from conftest import write_checkpoint
 from safetensors.torch import load, save
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, model
 from dtn_core.evidence import reading
 from dtn_core.training import states
 from dtn_core.transfer import Transferrer
@@ -93,7 +93,7 @@ def enter(case: Case, place: Path) -> object:
     ]
     if "state.safetensors" in case:
         return states.read(path / "state.safetensors")
-    transferrer = Transferrer(checkpoint.load(path), "cpu")
+    transferrer = Transferrer(model.load(path), "cpu")
     made = transferrer.transfer(torch.zeros(1, 3, 64, 64))
     if not made.isfinite().all():
         raise AssertionError("it makes pictures of NaN")

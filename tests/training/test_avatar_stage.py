@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from made_photos import write_photos
 
-from dtn_core import checkpoint, joining
+from dtn_core import checkpoint, joining, model
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.config import PRESETS
 from dtn_core.domains.styles import sample_parameters
@@ -58,11 +58,11 @@ def stage_of(data, encoder, **settings):
 def test_c_trains_resumes_and_joins_a_translation(data, encoder, translation, tmp_path):
     run, made = run_training(replace(TINY, encoder=encoder), "avatar", tmp_path, str(data))
     assert run_training(None, "avatar", tmp_path, str(data), resume=run)[0] == run
-    drawer = checkpoint.load_drawer(made)
+    drawer = model.load_drawer(made)
     (avatar,) = drawer(torch.rand(1, 3, 64, 64))
     assert avatar.parameters.style == "avataaars"
     assert all(0 <= p <= 1 for p in avatar.sure.values())
-    joined = checkpoint.load(joining.join(translation, made, tmp_path / "joined"))
+    joined = model.load(joining.join(translation, made, tmp_path / "joined"))
     assert joined.drawer is not None
     assert joined.drawer.f is joined.f  # the same f isn't stored or computed twice
     assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
@@ -76,7 +76,7 @@ def test_another_f_comes_along(data, encoder, translation, tmp_path):
         tmp_path / "f", {"kind": "encoder", "encoder": other.config}, {"encoder": other.state_dict()}
     )
     _, made = run_training(replace(TINY, encoder=str(path), steps=2), "avatar", tmp_path, str(data))
-    joined = checkpoint.load(joining.join(translation, made, tmp_path / "joined"))
+    joined = model.load(joining.join(translation, made, tmp_path / "joined"))
     assert joined.drawer.f is not joined.f
     assert torch.allclose(next(joined.drawer.f.parameters()), next(other.parameters()), atol=1e-3)
     _, again = run_training(replace(TINY, encoder=encoder, steps=2), "avatar", tmp_path, str(data))
@@ -146,8 +146,8 @@ def test_nonsense_is_refused(settings):
 
 def test_a_translation_without_c_says_so(translation):
     with pytest.raises(UserError, match="has no c"):
-        checkpoint.load_drawer(translation)
-    assert checkpoint.load(translation).drawer is None
+        model.load_drawer(translation)
+    assert model.load(translation).drawer is None
 
 
 def test_statistics_of_attributes_alone_silence_the_hidden_layer():
@@ -163,7 +163,7 @@ def drawn(data, encoder, tmp_path_factory):
 
 
 def test_what_is_exported_is_a_translation_that_is_drawn_only(drawn):
-    loaded = checkpoint.load(drawn)
+    loaded = model.load(drawn)
     assert (loaded.g, loaded.drawer.style) == (None, "avataaars")
     assert torch.allclose(loaded.standardise_s.mean, loaded.drawer.standardise.mean, atol=1e-3, rtol=1e-3)  # fp16
     assert not torch.equal(loaded.standardise_t.mean, loaded.standardise_s.mean)
@@ -176,10 +176,10 @@ def test_g_can_be_tied_to_what_is_drawn(data, encoder, drawn, translation, tmp_p
     )  # fmt: skip
     f = make_encoder(encoder)
     stage = TransferStage(config, build_cache(config, f, data, "cpu"), f, Accelerator(cpu=True))
-    begun = checkpoint.load(translation).g.state_dict()
+    begun = model.load(translation).g.state_dict()
     assert all(torch.equal(v, begun[k]) for k, v in stage.g.state_dict().items())
     assert stage.tied.shape == (len(stage.z_s), 4, 64, 64)
-    drawer = checkpoint.load_drawer(drawn)
+    drawer = model.load_drawer(drawn)
     pack = build_cache(config, f, data, "cpu")
     (avatar,) = drawer.choose(pack.f_s[:1, 0])
     assert (to_float(stage.tied[:1, :3]) - to_tensor(avatar.image(64, "head"))[:, :3]).abs().mean() < 0.01

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from brief import train_briefly
 from tiny_digits import write_digits, write_judge
 
-from dtn_core import augment, checkpoint
+from dtn_core import augment, checkpoint, model
 from dtn_core.config import PRESETS
 from dtn_core.domains import digits
 from dtn_core.errors import UserError
@@ -141,7 +141,7 @@ def test_handwritten_pictures_are_stylised_where_asked_for_and_stay_grey():
 def test_through_a_translation_its_pictures_are_learnt_with_the_labels_of_street_numbers(tmp_path, contains_f):
     directory = write_digits(tmp_path / "g", contains_f=contains_f)
     stage = make_stage(through=str(directory))
-    loaded = checkpoint.load(directory)
+    loaded = model.load(directory)
     x, y = stage.real
     part = digits.svhn(None, "train", CONFIG.limit)
     street = channels_first(torch.from_numpy(part.x))

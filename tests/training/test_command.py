@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, model
 from dtn_core.cli import main
 from dtn_core.config import PRESETS
 from dtn_core.networks.resnet import AttributeEncoder
@@ -57,7 +57,7 @@ def test_g_trains_from_a_feature_cache_on_a_machine_with_only_torch(encoder, cac
     )
     assert done.returncode == 0, done.stderr
     assert "00001-faces-tiny: done" in done.stderr.splitlines()[-1]
-    made = checkpoint.load(tmp_path / "runs" / "00001-faces-tiny" / "export")
+    made = model.load(tmp_path / "runs" / "00001-faces-tiny" / "export")
     assert made.info["trained"]["steps"] == 2
 
 
@@ -90,7 +90,7 @@ def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
     info = {"kind": "upscaler", "upscaler": sr.config, "trained": {"steps": 1}}
     large = checkpoint.save(tmp_path / "sr", info, {"upscaler": sr.state_dict()})
     assert main(["join", str(translation), str(large), "-o", str(tmp_path / "both")]) == 0
-    both, before = checkpoint.load(tmp_path / "both"), checkpoint.load(translation)
+    both, before = model.load(tmp_path / "both"), model.load(translation)
     assert both.upscaler is not None
     assert both.hash != before.hash
     z = torch.randn(2, before.f.dim)

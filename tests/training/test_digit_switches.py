@@ -10,7 +10,7 @@ from brief import train_briefly
 from tiny_digits import write_judge
 from torch import nn
 
-from dtn_core import checkpoint
+from dtn_core import model
 from dtn_core.config import PRESETS
 from dtn_core.images import to_float
 from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator
@@ -106,7 +106,7 @@ def test_it_shows_samples_and_what_it_exports_transfers(make_stage, switches, tm
     figures = stage.validate()
     assert set(figures) == {"const", "diversity"} | ({"tid"} if stage.config.beta else set())
     assert all(np.isfinite(value) for value in figures.values())
-    loaded = checkpoint.load(stage.export(tmp_path / "made", 1))
+    loaded = model.load(stage.export(tmp_path / "made", 1))
     assert loaded.info["trained"]["data"] == "drawn → drawn"
     x = to_float(stage.val[:3]).permute(0, 3, 1, 2)
     y = loaded.transfer(x)

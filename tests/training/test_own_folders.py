@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-from dtn_core import checkpoint
+from dtn_core import checkpoint, model
 from dtn_core.config import PRESETS, parse_set
 from dtn_core.errors import UserError
 from dtn_core.training import make_stage, run_training
@@ -67,7 +67,7 @@ def test_a_folder_that_changed_is_read_anew(own, tmp_path):
 
 def test_what_it_exports_says_what_it_sees(own, tmp_path):
     path, made = run_training(own, "own", tmp_path / "runs", None)
-    loaded = checkpoint.load(made)
+    loaded = model.load(made)
     assert (loaded.info["sees"], loaded.info["trained"]["data"]) == ("pictures", "own folders")
     assert loaded.transfer(torch.zeros(2, 3, 100, 100)).shape == (2, 3, 32, 32)
     assert (path / "samples" / "000003.png").exists()
@@ -124,7 +124,7 @@ def test_f_learns_labelled_folders_and_serves_the_transfer(own, tmp_path):
     stage.ema = stage.net.eval()
     assert stage.validate()["accuracy"] >= 0.75
     _, made = run_training(replace(own, encoder=str(f)), "own", tmp_path / "runs", None)
-    assert checkpoint.load(made).f.config == info["encoder"]
+    assert model.load(made).f.config == info["encoder"]
 
 
 def test_settings_that_belong_elsewhere_are_refused(own):

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from made_cartoons import write_cartoons
 
-from dtn_core import augment, checkpoint
+from dtn_core import augment, checkpoint, model
 from dtn_core.config import PRESETS
 from dtn_core.domains import illustrations, styles
 from dtn_core.domains.avatars import BALANCED
@@ -58,7 +58,7 @@ def test_every_kind_trains_from_its_tiny_preset_and_resumes(data, tmp_path):
     assert checkpoint.load_encoder(encoder)(torch.zeros(1, 3, 64, 64)).shape == (1, 16 + len(ATTRIBUTES))
     config = replace(PRESETS["faces-tiny"], encoder=str(encoder), steps=4)
     run, made = run_training(config, "faces", tmp_path, str(data))
-    assert checkpoint.load(made).info["trained"]["steps"] == 4
+    assert model.load(made).info["trained"]["steps"] == 4
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["000004.png"]
     again, _ = run_training(None, "faces", tmp_path, str(data), resume=run)
     assert again == run

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from brief import train_briefly
 from torch.nn import functional as F
 
-from dtn_core import checkpoint
+from dtn_core import model
 from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.events import Finished, Stepped, read
@@ -116,7 +116,7 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
 def test_what_it_exports_can_be_loaded_and_transfers(tmp_path):
     stage = make_stage()
     stage.step(1)
-    loaded = checkpoint.load(stage.export(tmp_path / "made", 1))
+    loaded = model.load(stage.export(tmp_path / "made", 1))
     x = torch.rand(2, 3, 64, 64) * 2 - 1
     y = loaded.g(loaded.standardise_s(loaded.f(x)))
     assert y.shape == (2, 4, 64, 64)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...checkpoint import Checkpoint
+from ...model import Checkpoint
 from ...types import Image
 from ..nets import paint, to_images
 from ..questions import YES_NO

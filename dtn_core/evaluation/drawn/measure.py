@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ... import images
-from ...checkpoint import Checkpoint
 from ...domains.avatars import Attributes
 from ...drawer import Drawer
+from ...model import Checkpoint
 from ...networks.judge import Judge
 from ...types import Image
 from ..baselines import NEAREST

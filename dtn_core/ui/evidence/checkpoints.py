@@ -19,6 +19,7 @@ import numpy as np
 
 from ... import checkpoint
 from ...checkpoint import SHIPPED
+from ...digit_transfer import DigitTransferrer
 from ...domains import avatars, digits, styles
 from ...domains.drawn_digits import draw_many
 from ...errors import UserError
@@ -26,7 +27,7 @@ from ...evaluation import gallery
 from ...evaluation.nets import style_of
 from ...evidence.reading import Evidence, read
 from ...images import over, to_images, to_tensor
-from ...transfer import DigitTransferrer, Transferrer
+from ...transfer import Transferrer
 from ...types import Image
 from ..access.policy import Viewer, local_viewer
 from ..access.redaction import redact_values

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from dtn_core import checkpoint, events
+from dtn_core import checkpoint, events, model
 from dtn_core.config import PRESETS
 from dtn_core.errors import UserError
 from dtn_core.training import launcher, listing, states
@@ -112,7 +112,7 @@ def check_states(path: Path) -> tuple[RunStatus, int]:
         step_in = checkpoint.read_config(directory)["trained"]["step"]
         must(step_in == at, f"{directory.name} holds step {step_in}")
     if run.exports:
-        checkpoint.load(run.exports[-1][1])
+        model.load(run.exports[-1][1])
     for _, sample in run.samples:
         with Image.open(sample) as picture:
             picture.load()
