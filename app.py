@@ -6,8 +6,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from dtn_core.errors import UserError
-from dtn_core.processes import return_freed_memory
+from dtn_core.core.errors import UserError
+from dtn_core.core.processes import return_freed_memory
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,9 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     flags = parser.parse_args(argv)
     return_freed_memory()
     print("Loading DTN Studio ...", flush=True)  # the imports below take seconds
-    from dtn_core.digit_transfer import DigitTransferrer
-    from dtn_core.training.listing import recently_died, unwritable
-    from dtn_core.transfer import Transferrer
+    from dtn_core.pipeline.digits import DigitTransferrer
+    from dtn_core.pipeline.photo import Transferrer
+    from dtn_core.training.runs.listing import recently_died, unwritable
     from dtn_core.ui.access import policy as access
     from dtn_core.ui.app import build_app, launch
     from dtn_core.ui.scratch import scratch

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from benchmarks.face_warp import EYES, Warp
 from benchmarks.scripts import USUAL, Script, still, together
-from dtn_core.domains import portraits
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import save
+from dtn_core.core.types import Image
+from dtn_core.data import portraits
 from dtn_core.evaluation.retrieval import half_of
 from dtn_core.faces.align import similarity
 from dtn_core.faces.detect import detect
-from dtn_core.images import save
-from dtn_core.types import Image
-from dtn_core.weights import dlib_model_path
+from dtn_core.networks.dlib_models import dlib_model_path
 
 SIZE = (640, 480)
 FULL_TURN = 25.0
@@ -42,7 +42,7 @@ PARTS = {"val": "Grace Hopper", "test": "Eileen Collins"}
 
 
 class Truth(NamedTuple):
-    """How one face of a frame stands, as `dtn_core.live.motion.Motion` tells it; who: the portrait's name."""
+    """How one face of a frame stands, as `dtn_core.pipeline.live.motion.Motion` tells it; who: the portrait's name."""
 
     who: str
     x: float

@@ -24,16 +24,16 @@ import numpy as np
 import torch
 
 from benchmarks import save
-from dtn_core import checkpoint
-from dtn_core.domains import portraits
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_tensor
+from dtn_core.core.types import Face, Image
+from dtn_core.data import portraits
 from dtn_core.evaluation.retrieval import half_of
 from dtn_core.faces.align import align, eye_centres
 from dtn_core.faces.detect import detect
 from dtn_core.faces.quality import REFUSED, UNSURE, Quality, judge
-from dtn_core.images import to_tensor
+from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import ATTRIBUTES
-from dtn_core.types import Face, Image
 
 GROUPS = {
     "celeba": ("Eyeglasses", "Wearing_Hat", "Heavy_Makeup", "Gray_Hair", "Bald", "Goatee"),

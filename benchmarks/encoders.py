@@ -16,13 +16,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from dtn_core import checkpoint, colours, images
-from dtn_core.domains import avatars, portraits, styles
-from dtn_core.domains.portraits import UNKNOWN, data_folder
-from dtn_core.errors import UserError
-from dtn_core.metrics import auc
+from dtn_core.avatars import attributes as avatars
+from dtn_core.avatars import styles
+from dtn_core.core import colors as colours
+from dtn_core.core import images
+from dtn_core.core.errors import UserError
+from dtn_core.core.metrics import auc
+from dtn_core.core.types import Image
+from dtn_core.data import portraits
+from dtn_core.data.portraits import UNKNOWN, data_folder
+from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import ATTRIBUTES
-from dtn_core.types import Image
 
 AVATARS, SEEDS = 2000, 60_000_000
 """Drawings of a style, with balanced attributes, from seeds of their own."""

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dtn_core.types import Image
+from dtn_core.core.types import Image
 
 WIDTH, HEIGHT, EYES = 6.4, 7.6, (3.2, 3.0)
 """The level copy's size and the middle between its eyes, in a."""
@@ -99,7 +99,7 @@ class Warp:
         smile: float = 0.0,
         glasses: bool = False,
     ) -> Image:
-        """The level copy with an expression; the parameters as in `dtn_core.live.motion.Motion`, of which the
+        """The level copy with an expression; the parameters as in `dtn_core.pipeline.live.motion.Motion`, of which the
         portrait's own are the usual ones."""
         amounts = {"brow left": brows[0], "brow right": brows[1], "smile": smile, "wide": wide}
         field = sum((v * self._fields[name] for name, v in amounts.items() if v), np.float32(0))

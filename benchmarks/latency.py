@@ -26,14 +26,14 @@ import numpy as np
 import torch
 
 from benchmarks import save
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import load, to_images, to_tensor
+from dtn_core.core.types import TransferredFace
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import paste
 from dtn_core.faces.detect import detect
-from dtn_core.images import load, to_images, to_tensor
-from dtn_core.transfer import Transferrer
-from dtn_core.types import TransferredFace
-from dtn_core.weights import dlib_model_path
+from dtn_core.networks.dlib_models import dlib_model_path
+from dtn_core.pipeline.photo import Transferrer
 
 STAGES = ("detect", "align", "encode", "generate", "upscale", "draw", "compose", "total")
 

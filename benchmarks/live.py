@@ -40,18 +40,18 @@ import torch
 from benchmarks import acting, running, save, scripts
 from benchmarks.acting import SIZE, perform, perform_together
 from benchmarks.running import rss
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_images, to_tensor
+from dtn_core.core.types import Box, Face, TransferredFace
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import lay, stickers
-from dtn_core.images import to_images, to_tensor
-from dtn_core.live import protocol
-from dtn_core.live.motion import Mover
-from dtn_core.live.protocol import Protocol
-from dtn_core.live.session import Session
-from dtn_core.live.tracks import Track
-from dtn_core.transfer import Transferrer
-from dtn_core.types import Box, Face, TransferredFace
-from dtn_core.weights import dlib_model_path
+from dtn_core.networks.dlib_models import dlib_model_path
+from dtn_core.pipeline.live import protocol
+from dtn_core.pipeline.live.motion import Mover
+from dtn_core.pipeline.live.protocol import Protocol
+from dtn_core.pipeline.live.session import Session
+from dtn_core.pipeline.live.tracks import Track
+from dtn_core.pipeline.photo import Transferrer
 
 FPS = 30
 STAGES = ("decode", "track", "motion", "identity", "answer")

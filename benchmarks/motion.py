@@ -36,14 +36,14 @@ from benchmarks.acting import TRIPOD, Portrait, Truth, perform, perform_together
 from benchmarks.motion_report import summary, table
 from dtn_core.avatars.parameters import NONE
 from dtn_core.avatars.rig import LAW
-from dtn_core.domains.portraits import optional_folder
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_tensor
+from dtn_core.core.types import HEAD_EYE_DISTANCE, Image
+from dtn_core.data.portraits import optional_folder
 from dtn_core.faces.align import align
 from dtn_core.faces.detect import detect
-from dtn_core.images import to_tensor
-from dtn_core.live.session import SeenFace, Session
-from dtn_core.transfer import Transferrer
-from dtn_core.types import HEAD_EYE_DISTANCE, Image
+from dtn_core.pipeline.live.session import SeenFace, Session
+from dtn_core.pipeline.photo import Transferrer
 
 FPS = 30
 CROP_EYES = HEAD_EYE_DISTANCE * 256

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dtn_core.avatars.rig import LAW
-from dtn_core.metrics import auc
+from dtn_core.core.metrics import auc
 
 
 def median(values: Iterable[float | None], digits: int = 3) -> float | None:

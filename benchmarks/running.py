@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
 
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 
 
 class App:

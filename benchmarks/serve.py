@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import running, save
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 
 FPS = 30
 WARM = 3.0

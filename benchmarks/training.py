@@ -31,15 +31,16 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from dtn_core import events, losses
 from dtn_core.config import PRESETS, kind_of
-from dtn_core.images import to_rgb
-from dtn_core.training import launcher, status
+from dtn_core.core.images import to_rgb
+from dtn_core.networks import losses
+from dtn_core.training import events
 from dtn_core.training.feature_cache import FeatureCache, make_encoder
 from dtn_core.training.loop import train
 from dtn_core.training.optim import make_accelerator
-from dtn_core.training.runs import Run
-from dtn_core.training.transfer import TransferStage, make_d, make_g
+from dtn_core.training.runs import launcher, status
+from dtn_core.training.runs.store import Run
+from dtn_core.training.stages.transfer import TransferStage, make_d, make_g
 
 PICTURES = 2048
 SHAPES = {"digits": (1, 32, 32), "faces": (4, 64, 128)}

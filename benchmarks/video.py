@@ -24,11 +24,11 @@ import torch
 
 from benchmarks import acting, save, scripts
 from benchmarks.running import rss
-from dtn_core.errors import UserError
-from dtn_core.transfer import Transferrer
-from dtn_core.video import emojify_video
-from dtn_core.video.reading import Frame, Reader
-from dtn_core.video.writing import Writer
+from dtn_core.core.errors import UserError
+from dtn_core.pipeline.photo import Transferrer
+from dtn_core.pipeline.video import emojify_video
+from dtn_core.pipeline.video.reading import Frame, Reader
+from dtn_core.pipeline.video.writing import Writer
 
 FPS, RATE = 30, 44100
 

@@ -25,9 +25,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .errors import UserError as UserError
-    from .digit_transfer import DigitTransferrer as DigitTransferrer
-    from .transfer import Transferrer as Transferrer
+    from .core.errors import UserError as UserError
+    from .pipeline.digits import DigitTransferrer as DigitTransferrer
+    from .pipeline.photo import Transferrer as Transferrer
 
 __version__ = "0.2.0"
 __all__ = ["DigitTransferrer", "Transferrer", "UserError", "__version__"]

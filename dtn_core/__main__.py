@@ -1,5 +1,5 @@
 from .cli import main
-from .processes import interrupt_on_break
+from .core.processes import interrupt_on_break
 
 interrupt_on_break()
 raise SystemExit(main())

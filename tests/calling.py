@@ -9,7 +9,7 @@ from html import unescape
 import httpx
 
 from dtn_core.config import PRESETS
-from dtn_core.ui.train.fields import FIELDS
+from dtn_core.ui.tabs.train.fields import FIELDS
 
 
 class Caller:

@@ -20,20 +20,21 @@ from serving import serve
 from tiny_digits import write_digits, write_judge
 from torch.nn import functional as F
 
-from dtn_core import checkpoint, cli
+from dtn_core import cli
 from dtn_core.avatars.calibrate import learn
 from dtn_core.avatars.choose_shape import shape_statistics
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.predict import Drawer
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
-from dtn_core.domains import digits, drawn_digits
-from dtn_core.drawer import Drawer
-from dtn_core.images import load
+from dtn_core.core.images import load
+from dtn_core.data import digits, drawn_digits
+from dtn_core.networks import checkpoint
 from dtn_core.networks.avatar_head import AvatarHead
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
-from dtn_core.transfer import Transferrer
+from dtn_core.pipeline.photo import Transferrer
 
 torch.set_num_threads(1)
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from dtn_core import config as configs
-from dtn_core import events, images
+from dtn_core.core import images
+from dtn_core.training import events
 
 START = 1_700_000_000.0
 

@@ -23,13 +23,14 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.training import dry_run, launcher, status
+from dtn_core.core.errors import UserError
+from dtn_core.training import dry_run
+from dtn_core.training.runs import launcher, status
 from dtn_core.ui import app as application
 from dtn_core.ui.access import guest_policy, middleware, policy
 from dtn_core.ui.access.policy import AccessPolicy, Viewer, is_local_name, is_local_request
 from dtn_core.ui.access.rate_limits import RateLimiter
-from dtn_core.ui.train.service import Form, TrainService
+from dtn_core.ui.tabs.train.service import Form, TrainService
 
 OWN = {"n": "00001-digits-tiny", "private": "00002-folders-cpu"}
 """Runs of the person at the computer: of drawn digits, and of own pictures."""

@@ -19,15 +19,15 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from dtn_core.live import protocol
+from dtn_core.pipeline.live import protocol
 from dtn_core.ui import app as application
-from dtn_core.ui import video_socket
 from dtn_core.ui.access import bodies, origin
 from dtn_core.ui.access.bodies import BodiesInFlight
 from dtn_core.ui.access.middleware import AccessMiddleware, malformed
 from dtn_core.ui.access.policy import AccessPolicy
 from dtn_core.ui.access.rate_limits import RateLimiter
 from dtn_core.ui.access.refusals import RefusedError
+from dtn_core.ui.api import video_socket
 
 HOST = "studio.example.org"
 HTTPS = {"Host": HOST, "X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.1"}

@@ -18,13 +18,15 @@ from calling import Caller
 from serving import serve
 
 from dtn_core.avatars.parameters import Parameters
-from dtn_core.errors import UserError
-from dtn_core.transfer import Transferrer
-from dtn_core.ui import editor, endpoints, exports
+from dtn_core.core.errors import UserError
+from dtn_core.pipeline.photo import Transferrer
 from dtn_core.ui.access import admission
 from dtn_core.ui.access.admission import Places, ServerFunctions, WorkQueue, check_pixels
 from dtn_core.ui.access.policy import Viewer
 from dtn_core.ui.access.rate_limits import BUSY
+from dtn_core.ui.api import endpoints
+from dtn_core.ui.components import exports
+from dtn_core.ui.tabs import editor
 from dtn_core.ui.translations import Translations
 
 AVATAR = Parameters("avataaars").to_dict()

@@ -22,15 +22,18 @@ from serving import ROOT, command, environment, serve
 from tiny_digits import write_digits, write_judge
 
 import app as script
-from dtn_core.digit_transfer import DigitResult, DigitTransferrer
-from dtn_core.domains import portraits
-from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.errors import UserError
-from dtn_core.experiments import report
-from dtn_core.types import Result
-from dtn_core.ui import app, digits, emojify, endpoints, html, live, pictures, theme
+from dtn_core.core.errors import UserError
+from dtn_core.core.types import Result
+from dtn_core.data import portraits
+from dtn_core.data.drawn_digits import draw_many
+from dtn_core.evaluation.experiments import report
+from dtn_core.pipeline.digits import DigitResult, DigitTransferrer
+from dtn_core.ui import app
 from dtn_core.ui.access.policy import AccessPolicy
 from dtn_core.ui.access.uploads import LARGEST
+from dtn_core.ui.api import endpoints
+from dtn_core.ui.components import html, pictures, theme
+from dtn_core.ui.tabs import digits, emojify, live
 
 
 def as_url(data):

@@ -11,8 +11,9 @@ from PIL import Image as PILImage
 
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import Parameters
-from dtn_core.transfer import Transferrer
-from dtn_core.ui import batch, html, pictures
+from dtn_core.pipeline.photo import Transferrer
+from dtn_core.ui.components import html, pictures
+from dtn_core.ui.tabs import batch
 from dtn_core.ui.translations import Translations
 
 

@@ -6,10 +6,12 @@ import shutil
 import pytest
 import torch
 
-from dtn_core import checkpoint, joining, model
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.networks import checkpoint
+from dtn_core.networks import merge as joining
 from dtn_core.networks.encoders import DlibEncoder, SideBySide
 from dtn_core.networks.resnet import AttributeEncoder
+from dtn_core.pipeline import model
 
 
 @pytest.fixture

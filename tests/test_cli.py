@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 from tiny_digits import write_digits
 
 from dtn_core import cli as command
-from dtn_core.images import load, save
+from dtn_core.core.images import load, save
 
 ROOT = Path(__file__).parents[1]
 
@@ -419,7 +419,7 @@ def test_a_fatal_error_is_json_too(emojify, hopper_path, tmp_path):
 
 
 def test_interrupts_are_quiet(emojify, hopper_path, tmp_path, monkeypatch):
-    from dtn_core.transfer import Transferrer
+    from dtn_core.pipeline.photo import Transferrer
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt

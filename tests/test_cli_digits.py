@@ -8,9 +8,9 @@ from PIL import Image as PILImage
 from tiny_digits import write_digits, write_judge
 
 from dtn_core import cli as command
-from dtn_core.digit_transfer import DigitTransferrer
-from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.images import load, save
+from dtn_core.core.images import load, save
+from dtn_core.data.drawn_digits import draw_many
+from dtn_core.pipeline.digits import DigitTransferrer
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtn_core import cli, images, model
-from dtn_core.digit_transfer import DigitTransferrer
-from dtn_core.domains import portraits
-from dtn_core.errors import UserError
-from dtn_core.transfer import Transferrer
+from dtn_core import cli
+from dtn_core.core import images
+from dtn_core.core.errors import UserError
+from dtn_core.data import portraits
+from dtn_core.pipeline import model
+from dtn_core.pipeline.digits import DigitTransferrer
+from dtn_core.pipeline.photo import Transferrer
 
 ROOT = Path(__file__).parents[1]
 
@@ -82,7 +84,7 @@ def test_an_impossible_device_is_one_line(capsys, tmp_path, hopper_path, device)
 
 def test_one_default_device(monkeypatch):
     picked = []
-    monkeypatch.setattr("dtn_core.transfer.pick_device", lambda name: picked.append(name) or "cpu")
+    monkeypatch.setattr("dtn_core.pipeline.photo.pick_device", lambda name: picked.append(name) or "cpu")
     Transferrer.from_checkpoint("emoji")
     DigitTransferrer.from_checkpoint()
     assert picked == ["auto", "auto"]

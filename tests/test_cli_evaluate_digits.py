@@ -5,9 +5,10 @@ import json
 import pytest
 from tiny_digits import write_judge
 
-from dtn_core import checkpoint, model
 from dtn_core.cli import main
-from dtn_core.domains import digits
+from dtn_core.data import digits
+from dtn_core.networks import checkpoint
+from dtn_core.pipeline import model
 
 
 @pytest.fixture

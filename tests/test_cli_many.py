@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core.domains import folders
+from dtn_core.data import folders
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,8 +6,8 @@ import pytest
 
 from dtn_core.cli import main
 from dtn_core.config import PRESETS
-from dtn_core.events import Failed, Finished, Started, Stepped
-from dtn_core.training.runs import Run
+from dtn_core.training.events import Failed, Finished, Started, Stepped
+from dtn_core.training.runs.store import Run
 
 
 @pytest.fixture

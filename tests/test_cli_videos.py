@@ -16,7 +16,7 @@ from made_videos import moved, video, watched
 from PIL import Image as PILImage
 
 from dtn_core.avatars.parameters import Parameters
-from dtn_core.images import load
+from dtn_core.core.images import load
 
 ROOT = Path(__file__).parents[1]
 

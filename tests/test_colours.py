@@ -5,8 +5,8 @@ import pytest
 
 from dtn_core.avatars.engine import image
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.colours import cheek, from_lab, to_hex, to_lab, to_rgb
-from dtn_core.images import over
+from dtn_core.core.colors import cheek, from_lab, to_hex, to_lab, to_rgb
+from dtn_core.core.images import over
 
 
 def test_hex_codes_there_and_back():

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from dtn_core import config
-from dtn_core.checkpoint import SHIPPED
 from dtn_core.config import (
     KINDS,
     PRESETS,
@@ -26,7 +25,8 @@ from dtn_core.config import (
     to_dict,
     upgrade,
 )
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.networks.checkpoint import SHIPPED
 
 
 @pytest.mark.parametrize("name", PRESETS)

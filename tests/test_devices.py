@@ -6,9 +6,10 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from dtn_core import devices, training
+from dtn_core import training
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
+from dtn_core.core import devices
+from dtn_core.core.errors import UserError
 from dtn_core.training import optim
 
 

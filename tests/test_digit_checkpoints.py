@@ -6,10 +6,10 @@ import pytest
 import torch
 from tiny_digits import write_digits
 
-from dtn_core import model
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.networks.digits import DeconvGenerator
 from dtn_core.networks.generator import FromPicture, Generator
+from dtn_core.pipeline import model
 
 KINDS = [
     {},

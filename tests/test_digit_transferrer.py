@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny_digits import write_digits, write_judge
 
-from dtn_core.digit_transfer import DigitTransferrer, fit
-from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.errors import UserError
-from dtn_core.images import to_images, to_tensor
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_images, to_tensor
+from dtn_core.data.drawn_digits import draw_many
+from dtn_core.pipeline.digits import DigitTransferrer, fit
 
 
 @pytest.fixture(scope="module")

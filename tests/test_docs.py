@@ -21,14 +21,15 @@ from serving import serve
 from benchmarks import confidence, latency, live, motion_report
 from benchmarks import video as video_files
 from benchmarks.serve import sentence
-from dtn_core import checkpoint, cli, config
-from dtn_core.checkpoint import weights_hash
+from dtn_core import cli, config
+from dtn_core.core.images import save
 from dtn_core.evaluation import style_transfer, tables, upscaling
-from dtn_core.experiments import report
-from dtn_core.experiments.figures import read_figures
-from dtn_core.images import save
-from dtn_core.ui import endpoints
-from dtn_core.ui.catalogue import StyleInfo
+from dtn_core.evaluation.experiments import report
+from dtn_core.evaluation.experiments.figures import read_figures
+from dtn_core.networks import checkpoint
+from dtn_core.networks.checkpoint import weights_hash
+from dtn_core.ui.api import endpoints
+from dtn_core.ui.components.catalogue import StyleInfo
 
 ROOT = Path(__file__).parents[1]
 DOCS = {path.name: path.read_text("utf-8") for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}

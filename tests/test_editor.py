@@ -11,8 +11,9 @@ from PIL import Image as PILImage
 
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.avatars.roles import carry
-from dtn_core.ui import catalogue, editor
+from dtn_core.avatars.style_mapping import carry
+from dtn_core.ui.components import catalogue
+from dtn_core.ui.tabs import editor
 
 ONE = Parameters("avataaars", {"top": "bob"}).to_dict()
 

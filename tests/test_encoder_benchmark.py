@@ -8,7 +8,7 @@ import torch
 from made_photos import write_photos
 
 from benchmarks import encoders
-from dtn_core import checkpoint
+from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import AttributeEncoder
 
 

@@ -10,8 +10,8 @@ import pytest
 from gradio.routes import App
 from serving import ROOT
 
-from dtn_core.digit_transfer import DigitTransferrer
-from dtn_core.transfer import Transferrer
+from dtn_core.pipeline.digits import DigitTransferrer
+from dtn_core.pipeline.photo import Transferrer
 from dtn_core.ui import app as application
 from dtn_core.ui.access.middleware import OPEN
 from dtn_core.ui.access.policy import AccessPolicy

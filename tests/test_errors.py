@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import dtn_core
-from dtn_core.errors import LONGEST, UserError, reason_of
-from dtn_core.files import lies_inside, parse_json
+from dtn_core.core.errors import LONGEST, UserError, reason_of
+from dtn_core.core.files import lies_inside, parse_json
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dtn_core.errors import UserError
-from dtn_core.events import Failed, Finished, Sampled, Saved, Stamped, Started, Stepped, decode, encode, read
+from dtn_core.core.errors import UserError
+from dtn_core.training.events import Failed, Finished, Sampled, Saved, Stamped, Started, Stepped, decode, encode, read
 
 EVENTS = [
     Started(0, 10, "cpu"), Stepped(2, {"d": 3.3}, 12.5), Sampled(4, "samples/000004.png"),

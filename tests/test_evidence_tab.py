@@ -7,16 +7,16 @@ import signal
 import pytest
 from tiny_digits import write_digits, write_judge
 
-from dtn_core.checkpoint import SHIPPED
-from dtn_core.digit_transfer import DigitTransferrer
-from dtn_core.errors import UserError
-from dtn_core.evidence import reading, results
-from dtn_core.evidence.tables import Source, Table
-from dtn_core.transfer import Transferrer
-from dtn_core.ui.evidence import checkpoints, suites, views
-from dtn_core.ui.evidence.checkpoints import Checkpoints
-from dtn_core.ui.evidence.suites import Progress, SuiteRunner
-from dtn_core.ui.evidence.tab import EvidenceTab, data_folder, progress
+from dtn_core.core.errors import UserError
+from dtn_core.evaluation.evidence import reading, results
+from dtn_core.evaluation.evidence.tables import Source, Table
+from dtn_core.networks.checkpoint import SHIPPED
+from dtn_core.pipeline.digits import DigitTransferrer
+from dtn_core.pipeline.photo import Transferrer
+from dtn_core.ui.tabs.evidence import checkpoints, suites, views
+from dtn_core.ui.tabs.evidence.checkpoints import Checkpoints
+from dtn_core.ui.tabs.evidence.suites import Progress, SuiteRunner
+from dtn_core.ui.tabs.evidence.tab import EvidenceTab, data_folder, progress
 from dtn_core.ui.translations import Translations
 
 

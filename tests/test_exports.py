@@ -10,8 +10,8 @@ from PIL import Image as PILImage
 
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import Parameters
-from dtn_core.errors import UserError
-from dtn_core.ui import exports
+from dtn_core.core.errors import UserError
+from dtn_core.ui.components import exports
 
 BALD, TOON = Parameters("avataaars", {"top": "sides"}), Parameters("toon-head")
 

@@ -21,7 +21,7 @@ from gradio.server_messages import ProcessCompletedMessage
 from serving import BLANK, serve
 from tiny_digits import write_digits, write_judge
 
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.ui import app, gradio_internals
 from dtn_core.ui.gradio_internals import NOT_UPLOADED, REMOTE_FILE, UNREAD_DROPPED, UNREAD_FULL
 

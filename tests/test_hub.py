@@ -14,7 +14,8 @@ import pytest
 import torch
 from made_runs import make_run
 
-from dtn_core import Transferrer, UserError, checkpoint, hub
+from dtn_core import Transferrer, UserError
+from dtn_core.networks import checkpoint, hub
 
 ROOT = Path(__file__).parents[1]
 

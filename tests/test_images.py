@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from dtn_core import images
-from dtn_core.errors import UserError
+from dtn_core.core import images
+from dtn_core.core.errors import UserError
 
 
 def encoded(picture, kind="PNG", **options):

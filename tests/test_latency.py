@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks import latency
-from dtn_core.checkpoint import SHIPPED
+from dtn_core.networks.checkpoint import SHIPPED
 
 ROOT = SHIPPED.parent
 

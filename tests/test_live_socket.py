@@ -12,11 +12,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from dtn_core.transfer import Transferrer
-from dtn_core.ui import live_socket
+from dtn_core.pipeline.photo import Transferrer
 from dtn_core.ui.access.middleware import SOCKETS
 from dtn_core.ui.access.policy import Viewer
-from dtn_core.ui.live_socket import Live
+from dtn_core.ui.api import live_socket
+from dtn_core.ui.api.live_socket import Live
 from dtn_core.ui.translations import Translations
 
 sys.path.insert(0, str(Path(__file__).parent / "live"))

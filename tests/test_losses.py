@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dtn_core import losses
+from dtn_core.networks import losses
 
 
 def test_discriminator_loss_is_three_log_probabilities():

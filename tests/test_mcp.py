@@ -11,9 +11,9 @@ from mcp import Client
 from PIL import Image
 from serving import BLANK, serve
 
-from dtn_core.errors import UserError
-from dtn_core.ui import mcp_server
+from dtn_core.core.errors import UserError
 from dtn_core.ui.access.policy import ANONYMOUS, Viewer
+from dtn_core.ui.api import mcp_server
 
 
 @pytest.fixture(scope="module")

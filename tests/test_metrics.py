@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dtn_core.metrics import auc, balanced_accuracy, mean_pairwise_distance
+from dtn_core.core.metrics import auc, balanced_accuracy, mean_pairwise_distance
 
 
 def test_auc_counts_ordered_pairs_and_ties_as_half():

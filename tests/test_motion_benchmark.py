@@ -8,8 +8,8 @@ import pytest
 from benchmarks import motion, motion_report
 from benchmarks.acting import Truth
 from benchmarks.motion import Seconds, Take
-from dtn_core.live.motion import Motion
-from dtn_core.live.session import SeenFace
+from dtn_core.pipeline.live.motion import Motion
+from dtn_core.pipeline.live.session import SeenFace
 
 N = 120
 

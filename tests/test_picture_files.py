@@ -9,11 +9,11 @@ import pytest
 from memory import MEGABYTE, PeakMemory
 from PIL import Image as PILImage
 
-from dtn_core import images, picture_files
-from dtn_core.domains import folders
-from dtn_core.errors import UserError
-from dtn_core.live import wire
-from dtn_core.picture_files import open_picture
+from dtn_core.core import images, picture_files
+from dtn_core.core.errors import UserError
+from dtn_core.core.picture_files import open_picture
+from dtn_core.data import folders
+from dtn_core.pipeline.live import wire
 
 ORIENTATION = 0x0112
 

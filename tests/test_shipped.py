@@ -6,19 +6,20 @@ import re
 import numpy as np
 import pytest
 
-from dtn_core import checkpoint, model
-from dtn_core.checkpoint import SHIPPED, weights_hash
-from dtn_core.digit_transfer import DigitTransferrer
-from dtn_core.domains import digits as domain
-from dtn_core.domains import styles
-from dtn_core.domains.drawn_digits import draw_many
+from dtn_core.avatars import styles
+from dtn_core.core.images import to_tensor
+from dtn_core.data import digits as domain
+from dtn_core.data.drawn_digits import draw_many
 from dtn_core.evaluation import digits, faces, upscaling
-from dtn_core.experiments import report
-from dtn_core.experiments.digits import hash_of
-from dtn_core.experiments.figures import read_figures
-from dtn_core.images import to_tensor
+from dtn_core.evaluation.experiments import report
+from dtn_core.evaluation.experiments.digits import hash_of
+from dtn_core.evaluation.experiments.figures import read_figures
+from dtn_core.networks import checkpoint
+from dtn_core.networks.checkpoint import SHIPPED, weights_hash
 from dtn_core.networks.judge import JUDGED
-from dtn_core.transfer import Transferrer
+from dtn_core.pipeline import model
+from dtn_core.pipeline.digits import DigitTransferrer
+from dtn_core.pipeline.photo import Transferrer
 
 ROOT = SHIPPED.parent
 METRICS = json.loads((SHIPPED / "emoji" / "metrics.json").read_text())

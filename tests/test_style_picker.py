@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core import images
-from dtn_core.domains.styles import SHOWN
-from dtn_core.errors import UserError
+from dtn_core.avatars.styles import SHOWN
+from dtn_core.core import images
+from dtn_core.core.errors import UserError
+from dtn_core.core.types import Image
 from dtn_core.networks.resnet import AttributeEncoder
-from dtn_core.transfer import Transferrer
-from dtn_core.types import Image
-from dtn_core.ui import pictures, styles
+from dtn_core.pipeline.photo import Transferrer
+from dtn_core.ui.components import pictures
+from dtn_core.ui.components import style_picker as styles
 from dtn_core.ui.translations import EXPERIMENTAL, Translations, refresh
 
 

@@ -17,17 +17,31 @@ import pytest
 from made_runs import alive, grid, make_run
 
 from dtn_core import config as configs
-from dtn_core import events, images, zips
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.training import status
+from dtn_core.core import images, zips
+from dtn_core.core.errors import UserError
+from dtn_core.training import events
 from dtn_core.training.card import card as card_of
 from dtn_core.training.dry_run import DryRun
+from dtn_core.training.runs import status
 from dtn_core.ui.access import uploads
-from dtn_core.ui.train import curves, exports, fields, form, hardware, known, panels, service, views, watch
-from dtn_core.ui.train import tab as train_tab
-from dtn_core.ui.train.service import OFF, Form, TrainService
-from dtn_core.ui.train.watch import Watch
+from dtn_core.ui.tabs.train import (
+    curves,
+    exports,
+    fields,
+    form,
+    hardware,
+    panels,
+    service,
+    views,
+    watch,
+)
+from dtn_core.ui.tabs.train import (
+    status_cache as known,
+)
+from dtn_core.ui.tabs.train import tab as train_tab
+from dtn_core.ui.tabs.train.service import OFF, Form, TrainService
+from dtn_core.ui.tabs.train.watch import Watch
 
 NASTY = "<img src=x onerror=alert(1)>"
 

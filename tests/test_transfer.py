@@ -9,12 +9,12 @@ import pytest
 import torch
 from tiny_digits import write_digits
 
-from dtn_core.devices import pick_device
-from dtn_core.errors import UserError
+from dtn_core.core.devices import pick_device
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_tensor
 from dtn_core.faces.compose import paste
 from dtn_core.faces.quality import REFUSED, UNSURE
-from dtn_core.images import to_tensor
-from dtn_core.transfer import Transferrer
+from dtn_core.pipeline.photo import Transferrer
 
 
 def test_a_face_goes_through_every_stage(tiny, hopper):
@@ -287,7 +287,7 @@ def test_nothing_of_a_face_is_written_to_disk(drawing, hopper, noise, kind):
 def test_the_hook_of_the_test_above_would_see_a_file(tmp_path):
     opened, watching = [], [True]
     sys.addaudithook(lambda event, a: opened.append(a[0]) if watching[0] and event == "open" and a[2] & 3 else None)
-    from dtn_core.images import save
+    from dtn_core.core.images import save
 
     save(tmp_path / "face.png", np.zeros((4, 4, 3), np.uint8))
     watching[0] = False

@@ -7,13 +7,13 @@ import pytest
 import torch
 from tiny_digits import write_digits
 
-from dtn_core import checkpoint
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.networks import checkpoint
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.networks.resnet import AttributeEncoder
-from dtn_core.transfer import Transferrer, centre
-from dtn_core.ui import html
+from dtn_core.pipeline.photo import Transferrer, centre
+from dtn_core.ui.components import html
 from dtn_core.ui.translations import Translations, refresh, refresh_choices
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dtn_core import images
+from dtn_core.core import images
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "tutorials.md").read_text("utf-8")

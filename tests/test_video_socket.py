@@ -11,12 +11,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from dtn_core.transfer import Transferrer
-from dtn_core.ui import video_socket
+from dtn_core.pipeline.photo import Transferrer
 from dtn_core.ui.access.policy import Viewer
 from dtn_core.ui.access.rate_limits import BUSY
+from dtn_core.ui.api import video_socket
+from dtn_core.ui.api.video_socket import Videos
 from dtn_core.ui.translations import Translations
-from dtn_core.ui.video_socket import Videos
 
 WANTED = {"style": "", "kind": "drawn", "mode": "paste"}
 

@@ -13,7 +13,7 @@ import pytest
 from serving import ROOT, serve
 from without_posix.posix_names import MODULES, OS, SIGNALS
 
-SEPARATE = {"dtn_core/locks.py", "dtn_core/processes.py"}
+SEPARATE = {"dtn_core/core/locks.py", "dtn_core/core/processes.py"}
 """The files that tell systems apart."""
 
 LACKING = {"os": {*OS}, "signal": {*SIGNALS, "SIGKILL"}}

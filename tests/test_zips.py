@@ -7,12 +7,12 @@ import zipfile
 
 import pytest
 
-from dtn_core import zips
 from dtn_core.cli import runner
-from dtn_core.domains import folders
-from dtn_core.errors import UserError
+from dtn_core.core import zips
+from dtn_core.core.errors import UserError
+from dtn_core.core.zips import count_entries, open_zip
+from dtn_core.data import folders
 from dtn_core.ui.access import uploads
-from dtn_core.zips import count_entries, open_zip
 
 ENTRY = struct.pack("<4s24x3H12x", b"PK\1\2", 1, 0, 0) + b"a"
 END = struct.Struct("<4s4H2LH")

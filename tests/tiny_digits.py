@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dtn_core import checkpoint
+from dtn_core.networks import checkpoint
 from dtn_core.networks.digits import DeconvGenerator
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import FromPicture, Generator

@@ -1,2 +1,4 @@
-"""Avatars as parameters: what can be chosen (`parameters`), the artist's engine that draws it (`engine`), and how a
-network's beliefs become choices (`choose`, `choose_shape`, `skin`; `calibrate` learns how from photos)."""
+"""Avatars as parameters, the artists' engine that draws them, and how c's probabilities become choices.
+
+May import: core, config, networks. Start reading: `parameters`, `engine`, `choose`; a style is one file in `styles`.
+"""

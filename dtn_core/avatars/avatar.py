@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..types import Image
+from ..core.types import Image
 from . import engine
 from .engine import View
-from .likely import Likely
 from .parameters import Parameters
+from .sampling import Likely
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from ..errors import UserError
-from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
+from ..core.errors import UserError
+from ..core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 from .lorelei import flat
 from .parameters import SPECS, Parameters
 from .shape import affine

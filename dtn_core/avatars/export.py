@@ -7,7 +7,7 @@ import json
 import re
 from typing import Literal, get_args
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import engine
 from .parameters import VERSION, Parameters
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .shape import SHAPES
 
 DrawnStyle = Literal["avataaars", "toon-head", "lorelei"]

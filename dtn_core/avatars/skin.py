@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..colours import from_lab, to_hex, to_lab, to_rgb
+from ..core.colors import from_lab, to_hex, to_lab, to_rgb
 from .parameters import SPECS
 
 SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "race_Indian": 46.0}

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..errors import UserError
-from ..files import FULL
+from ..core.errors import UserError
+from ..core.files import FULL
 from . import digits, draw, emojify, evaluate, gallery, join, push, runs, train
 from .runner import log
 

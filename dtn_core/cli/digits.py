@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import runner
 
 if TYPE_CHECKING:
-    from ..digit_transfer import DigitTransferrer
+    from ..pipeline.digits import DigitTransferrer
 
 BLANK = {"output": None, "read": None, "judged": None, "ms": {}}
 
@@ -36,11 +36,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..images import PICTURE_SUFFIXES
+    from ..core.images import PICTURE_SUFFIXES
 
     with ExitStack() as zips:
         jobs = runner.pair(arguments.inputs, arguments.output, PICTURE_SUFFIXES, zips)
-        from ..digit_transfer import DigitTransferrer
+        from ..pipeline.digits import DigitTransferrer
 
         transferrer = DigitTransferrer.from_pretrained(
             arguments.checkpoint, device=arguments.device, judge=arguments.judge
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def convert(transferrer: DigitTransferrer, size: int, job: runner.Job, record: runner.Record) -> None:
-    from .. import images
+    from ..core import images
 
     image = job.load()
     try:

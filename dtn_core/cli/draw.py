@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import runner
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from .. import images
     from ..avatars import engine
     from ..avatars.export import FORMATS, export
+    from ..core import images
 
     runner.check_size(arguments.size, painted=False)
     paper = arguments.background and f"#{arguments.background.removeprefix('#')}"  # shells take # for a comment

@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import runner, videos
 from .faces import BLANK, Request, convert
 
 if TYPE_CHECKING:
-    from ..transfer import Transferrer
+    from ..pipeline.photo import Transferrer
 
 MAX_JOBS = 64
 
@@ -53,7 +53,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..images import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+    from ..core.images import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
     check_options(arguments)
     with ExitStack() as zips:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         jobs = [videos.check(job) for job in jobs]
         if arguments.parameters:
             runner.make_folder(arguments.parameters.parent)
-        from ..transfer import Transferrer
+        from ..pipeline.photo import Transferrer
 
         transferrer = Transferrer.from_pretrained(arguments.checkpoint, device=arguments.device)
         request = make_request(arguments, transferrer)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import runner
 
 
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_faces(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from ..domains.portraits import data_folder
+    from ..data.portraits import data_folder
     from ..evaluation import faces
 
     name, data = arguments.checkpoint or "emoji", data_folder(arguments.data)
@@ -70,7 +70,7 @@ def run_faces(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def run_style(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from ..domains.portraits import data_folder
+    from ..data.portraits import data_folder
     from ..evaluation import style_transfer
 
     name, data = arguments.checkpoint or "screen-print", data_folder(arguments.data)
@@ -88,9 +88,9 @@ def run_upscaling(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def run_evidence(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from ..domains.portraits import optional_folder
-    from ..evidence.compute import compute
-    from ..evidence.results import read_json
+    from ..data.portraits import optional_folder
+    from ..evaluation.evidence.compute import compute
+    from ..evaluation.evidence.results import read_json
 
     names = arguments.names or [arguments.checkpoint or "emoji"]
     if arguments.output and len(names) > 1:
@@ -101,9 +101,9 @@ def run_evidence(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from .. import checkpoint
     from .. import config as configs
-    from ..experiments import digits, paper, report
+    from ..evaluation.experiments import digits, paper, report
+    from ..networks import checkpoint
 
     if arguments.suite not in paper.SUITES:
         raise UserError(f"no suite '{arguments.suite}'. Choose one of {', '.join(paper.SUITES)}.")

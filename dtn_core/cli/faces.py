@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import runner
 
 if TYPE_CHECKING:
-    from ..transfer import Transferrer
-    from ..types import Image, Kind, RefusedFace, Result, TransferredFace
-    from ..video.redraw import Mode
+    from ..core.types import Image, Kind, RefusedFace, Result, TransferredFace
+    from ..pipeline.photo import Transferrer
+    from ..pipeline.video.redraw import Mode
 
 BLANK = {"turned": 0, "faces": [], "refused": [], "outputs": [], "ms": {}}
 
@@ -30,7 +30,7 @@ class Request(NamedTuple):
 
 
 def convert(transferrer: Transferrer, request: Request, job: runner.Job, record: runner.Record) -> None:
-    from .. import images
+    from ..core import images
 
     source, target = job.source, job.target
     frame = job.load()
@@ -63,9 +63,9 @@ def outputs(
 ) -> Iterator[tuple[Path, Image | bytes, Sequence[TransferredFace]]]:
     """Files, their pictures or content, and the faces redrawn in them."""
     from ..avatars.export import FORMATS, export
-    from ..colours import to_rgb
+    from ..core.colors import to_rgb
+    from ..core.images import over
     from ..faces.compose import beside
-    from ..images import over
 
     if request.mode == "paste":
         yield target, result.composed, result.faces
@@ -92,7 +92,7 @@ def confidences(faces: Sequence[TransferredFace]) -> str:
 
 def describe(face: TransferredFace | RefusedFace) -> dict[str, Any]:
     """A face in the JSON report; of one that was redrawn also how, and the avatar's parameters."""
-    from ..types import TransferredFace
+    from ..core.types import TransferredFace
 
     found = face.aligned.face
     record = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import runner
 
 
@@ -31,10 +31,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.n < 1 or arguments.seed < 0:
         raise UserError("-n must be at least 1, --seed at least 0.")
-    from .. import images
-    from ..domains.portraits import data_folder
+    from ..core import images
+    from ..data.portraits import data_folder
     from ..evaluation import gallery
-    from ..transfer import Transferrer
+    from ..pipeline.photo import Transferrer
 
     translations = [Transferrer.from_pretrained(name, device=arguments.device) for name in arguments.checkpoint]
     if arguments.data:

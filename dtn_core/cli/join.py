@@ -21,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from .. import joining
+    from ..networks import merge as joining
 
     made = joining.join(arguments.translation, arguments.part, arguments.output)
     runner.log(f"{made}: written")

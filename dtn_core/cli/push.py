@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import runner
 
 
@@ -23,9 +23,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from .. import checkpoint, hub
+    from ..networks import checkpoint, hub
     from ..training.card import card
-    from ..training.status import read_status
+    from ..training.runs.status import read_status
 
     run = Path(arguments.checkpoint)
     if (run / "events.jsonl").is_file():

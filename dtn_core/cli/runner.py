@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import UserError
-from ..files import replacing, write_error
+from ..core.errors import UserError
+from ..core.files import replacing, write_error
 
 if TYPE_CHECKING:
-    from ..types import Image
+    from ..core.types import Image
 
 AWAKE = 0.5
 """Seconds after which the main thread looks whether Ctrl-C came: it may sleep through that while others work."""
@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
     def load(self) -> Image:
         """The picture. Raises UserError as `images.load`."""
-        from .. import images
+        from ..core import images
 
         if self.fetch is None:
             return images.load(self.source)
@@ -79,8 +79,8 @@ def check_size(size: int | None, painted: bool) -> None:
 
 def digits_folder(data: str | None, download: bool) -> Path | None:
     """The folder of digits, None for drawn ones; download: fetch them first. Raises UserError."""
-    from ..domains import digits
-    from ..domains.portraits import optional_folder
+    from ..data import digits
+    from ..data.portraits import optional_folder
 
     if download:
         if not data:
@@ -140,7 +140,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _jobs(sources: Sequence[Path], out: Path, to_file: bool, videos: Collection[str], zips: ExitStack) -> Iterator[Job]:
-    from ..images import PICTURE_SUFFIXES
+    from ..core.images import PICTURE_SUFFIXES
 
     def written(source: Path) -> str:
         return ".mp4" if source.suffix.lower() in videos else ".png"
@@ -162,7 +162,7 @@ def _jobs(sources: Sequence[Path], out: Path, to_file: bool, videos: Collection[
 
 
 def _of_zip(path: Path, out: Path, suffixes: set[str], zips: ExitStack) -> Iterator[Job]:
-    from ..domains import folders
+    from ..data import folders
 
     try:
         files = zips.enter_context(folders.opened(path))

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..errors import UserError
+from ..core.errors import UserError
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -21,8 +21,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..training.listing import died, table, to_json
-    from ..training.status import read_status, runs_in
+    from ..training.runs.listing import died, table, to_json
+    from ..training.runs.status import read_status, runs_in
 
     folder = Path(arguments.runs)
     if not folder.is_dir():

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError
-from ..files import write_error
+from ..core.errors import UserError
+from ..core.files import write_error
 from . import runner
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def dry_run(config: Config | None, arguments: argparse.Namespace) -> int:
 
 def write_feature_cache(config: Config | None, arguments: argparse.Namespace) -> int:
     from ..config import TransferTraining
-    from ..domains.portraits import optional_folder
+    from ..data.portraits import optional_folder
 
     if not isinstance(config, TransferTraining):
         raise UserError("--write-feature-cache goes with a translation's preset: faces, digits or folders.")

@@ -12,8 +12,8 @@ from . import runner
 from .faces import Request
 
 if TYPE_CHECKING:
-    from ..transfer import Transferrer
-    from ..video import Progress
+    from ..pipeline.photo import Transferrer
+    from ..pipeline.video import Progress
 
 
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} s{postfix} [{elapsed}<{remaining}]"
@@ -21,7 +21,7 @@ BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} s{postfix} [{elapsed}<{
 
 def is_video(job: runner.Job) -> bool:
     """By its name."""
-    from ..images import VIDEO_SUFFIXES
+    from ..core.images import VIDEO_SUFFIXES
 
     return job.source.suffix.lower() in VIDEO_SUFFIXES
 
@@ -42,8 +42,8 @@ def convert(
     job: runner.Job,
     record: runner.Record,
 ) -> None:
-    from ..colours import to_rgb
-    from ..video import emojify_video
+    from ..core.colors import to_rgb
+    from ..pipeline.video import emojify_video
 
     start = perf_counter()
     with tqdm(unit="s", leave=False, disable=None, desc=job.source.name, bar_format=BAR) as bar:

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ..errors import UserError
+from ..core.errors import UserError
 from . import schema
 
 Config = (

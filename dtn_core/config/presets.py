@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UserError
-from ..files import parse_json
+from ..core.errors import UserError
+from ..core.files import parse_json
 from . import files
 from .files import Config
 from .schema import (

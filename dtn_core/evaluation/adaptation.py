@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import augment
+from ..core import augment
 
 COPIES = 3
 """Slanted and bent copies of each G(s), where there are any."""

@@ -13,15 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .. import checkpoint
+from ..avatars import attributes as avatars
+from ..avatars import styles
+from ..avatars.attributes import Attributes
+from ..avatars.styles import Drawn
 from ..config import Style
-from ..domains import avatars, portraits, styles
-from ..domains.avatars import Attributes
-from ..domains.portraits import UNKNOWN
-from ..domains.styles import Drawn
-from ..model import Checkpoint
+from ..core.types import Image
+from ..data import portraits
+from ..data.portraits import UNKNOWN
+from ..networks import checkpoint
 from ..networks.resnet import ATTRIBUTES, CELEBA, AttributeEncoder
-from ..types import Image
+from ..pipeline.model import Checkpoint
 from .nets import batched, over_grey
 from .questions import HAIR, NINE, utkface_truth
 

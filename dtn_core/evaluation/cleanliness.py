@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..metrics import kid
+from ..core.metrics import kid
 from ..networks.judge import Judge
 from .schema import Cleanliness
 

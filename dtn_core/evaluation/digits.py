@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..domains.digits import Digits
-from ..images import to_float, to_rgb
-from ..model import Checkpoint
+from ..core.images import to_float, to_rgb
+from ..data.digits import Digits
+from ..pipeline.model import Checkpoint
 
 
 class Measures(TypedDict):

@@ -19,20 +19,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import checkpoint, model
+from ..avatars import styles
 from ..config import Style
-from ..domains import styles
-from ..domains.portraits import Split
-from ..errors import UserError
-from ..model import Checkpoint
+from ..core.errors import UserError
+from ..core.types import Image
+from ..data.portraits import Split
+from ..networks import checkpoint
 from ..networks.encoders import DlibEncoder
 from ..networks.judge import Judge
-from ..types import Image
+from ..pipeline import model
+from ..pipeline.model import Checkpoint
 from . import tables
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM, ceiling, drawn_pool, nearest
 from .drawn import page
 from .drawn.measure import POINTS, measure
-from .drawn.portrayed import Point, Portrayed, portray
+from .drawn.predictions import Point, Portrayed, portray
 from .measures import agreement, positives
 from .nets import batched, load_judge, over_grey, paint, style_of
 from .photos import load

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .. import images
-from ..domains import illustrations, portraits
+from ..core import images
+from ..core.types import Image
+from ..data import illustrations, portraits
 from ..faces.align import align
 from ..faces.detect import detect
-from ..transfer import Transferrer
-from ..types import Image
+from ..pipeline.photo import Transferrer
 
 CELL = 96
 """Side of a picture on the sheet, in pixels."""

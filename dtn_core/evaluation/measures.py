@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..domains.portraits import UNKNOWN
-from ..metrics import auc, balanced_accuracy
+from ..core.metrics import auc, balanced_accuracy
+from ..data.portraits import UNKNOWN
 from ..networks.judge import JUDGED
 from .questions import (
     COLOURS,

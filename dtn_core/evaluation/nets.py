@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import checkpoint, images
 from ..config import Style
-from ..errors import UserError
-from ..model import Checkpoint
+from ..core import images
+from ..core.errors import UserError
+from ..core.types import Image
+from ..networks import checkpoint
 from ..networks.judge import Judge
-from ..types import Image
+from ..pipeline.model import Checkpoint
 
 
 def style_of(info: dict[str, Any], name: str) -> Style:

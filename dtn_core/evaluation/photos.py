@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..domains import portraits
-from ..domains.portraits import Split
-from ..errors import UserError
-from ..types import Image
+from ..core.errors import UserError
+from ..core.types import Image
+from ..data import portraits
+from ..data.portraits import Split
 from .questions import LABELS, NINE, Truth, celeba_truth, utkface_truth
 from .retrieval import pairs
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..avatars.choose import EXPRESSIONS
-from ..domains.portraits import UNKNOWN, Portraits
+from ..data.portraits import UNKNOWN, Portraits
 from ..networks.judge import JUDGED
 
 NINE = {

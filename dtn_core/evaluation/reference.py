@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..metrics import mean_pairwise_distance
+from ..core.metrics import mean_pairwise_distance
 from ..networks.encoders import DlibEncoder, Standardise
 from ..networks.judge import Judge
 from .cleanliness import cleanliness, judge_features

@@ -16,12 +16,12 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..domains.portraits import Split
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.metrics import ranks
+from ..core.types import Image
+from ..data.portraits import Split
 from ..faces.align import align, eye_centres
 from ..faces.detect import detect
-from ..metrics import ranks
-from ..types import Image
 from .schema import Retrieval
 
 

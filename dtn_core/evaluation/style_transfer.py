@@ -16,16 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import checkpoint, model
 from ..config import StyleTransfer, from_dict
-from ..domains import portraits, screen_print
-from ..domains.portraits import Split
-from ..errors import UserError
-from ..metrics import kid, ranks
-from ..model import Checkpoint
+from ..core.errors import UserError
+from ..core.metrics import kid, ranks
+from ..core.types import Image
+from ..data import portraits, screen_print
+from ..data.portraits import Split
+from ..networks import checkpoint
 from ..networks.encoders import DlibEncoder, Standardise
-from ..types import Image
-from .drawn.portrayed import portray
+from ..pipeline import model
+from ..pipeline.model import Checkpoint
+from .drawn.predictions import portray
 from .nets import batched, over_grey, paint
 from .photos import CROP, Photos, load
 from .reference import distance

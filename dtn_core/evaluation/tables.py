@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from ..domains import styles
+from ..avatars import styles
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM
 from .questions import CONFUSION_QUESTIONS, EIGHT, NINE, QUESTIONS, YES_NO
 from .schema import AllRight, Cleanliness, Confusion, Measure, Metrics, upgrade

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .. import images, model
-from ..domains import styles
-from ..errors import UserError
+from ..avatars import styles
+from ..core import images
+from ..core.errors import UserError
+from ..pipeline import model
 
 SEEDS = 80_000_000
 """Seeds of the avatars used here start at this; training never draws from there."""

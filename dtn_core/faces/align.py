@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, AlignedFace, Face, Image
+from ..core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, AlignedFace, Face, Image
 
 CROP = 256
 """Side of a head crop."""

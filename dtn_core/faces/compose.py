@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import over
-from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image, RefusedFace, TransferredFace
+from ..core.images import over
+from ..core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image, RefusedFace, TransferredFace
 
 ACCENT = (255, 77, 109)
 """Colour of boxes and numbers, RGB."""

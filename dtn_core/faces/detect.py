@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
-from ..types import Box, Face, Image
-from ..weights import dlib_model_path
+from ..core.errors import UserError
+from ..core.types import Box, Face, Image
+from ..networks.dlib_models import dlib_model_path
 from .align import eye_centres, warp
 
 LIVE_SIDE = 480

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Box, Face, Image
-from ..weights import dlib_model_path
+from ..core.types import Box, Face, Image
+from ..networks.dlib_models import dlib_model_path
 from .align import eye_centres
 
 Points = NDArray[np.float32]

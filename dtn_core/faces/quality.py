@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..types import AlignedFace, Image
+from ..core.types import AlignedFace, Image
 from . import detect
 from .align import eye_centres
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..types import Box, Face
+from ..core.types import Box, Face
 
 
 def smooth(faces: Sequence[Face], previous: Sequence[Face], weight: float = 0.35) -> tuple[Face, ...]:

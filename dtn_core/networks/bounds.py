@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError, reason_of
+from ..core.errors import UserError, reason_of
 
 LARGEST = 4096
 """Of any size in a config.json, by far."""

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import UserError
-from ..types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
-from ..weights import dlib_model_path, facenet_path, read_facenet
+from ..core.errors import UserError
+from ..core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 from .digits import PaperDigitEncoder
 from .dlib_face import DlibFaceNet
+from .dlib_models import dlib_model_path, facenet_path, read_facenet
 from .resnet import AttributeEncoder, ClassEncoder
 
 

@@ -1,21 +1,18 @@
-"""Training: stages (what is learnt), the loop (when), run directories (where)."""
+"""Training: stages (what is learned), the loop (when), run directories (where).
+
+May import: core, config, networks, faces, avatars, data, pipeline. Start reading: `run_training`, `loop.train`.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .. import config as configs
-from ..errors import UserError
-from ..events import Failed, Noted
-
-if TYPE_CHECKING:  # torch takes seconds to import, and those who only read runs don't need it
-    from accelerate import Accelerator
-
-    from .loop import Stage
+from ..core.errors import UserError
+from .events import Failed, Noted
 
 
 def run_training(
@@ -34,10 +31,11 @@ def run_training(
     for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises UserError with one line for
     bad input.
     """
-    from ..devices import device_errors
+    from ..core.devices import device_errors
     from .loop import train
     from .optim import make_accelerator, part
-    from .runs import Run
+    from .runs.store import Run
+    from .stages import make_stage
 
     first = int(os.environ.get("RANK", "0")) == 0
     run = None
@@ -70,33 +68,37 @@ def run_training(
 
 
 class Needs(NamedTuple):
-    """What a record needs to be trained. stage: module and class, imported when it is used; data: whether it needs
-    the photos of the data folder; encoder: whether the stage takes f; own: settings that name the user's pictures."""
+    """What a kind of training needs. Its stage: `stages.STAGES`.
 
-    stage: str
+    Attributes:
+        data: Whether it needs the photos of the data folder.
+        encoder: Whether its stage takes f.
+        own: Settings that name the user's pictures.
+    """
+
     data: bool = False
     encoder: bool = False
     own: tuple[str, ...] = ()
 
 
 NEEDS: dict[type[configs.Config], Needs] = {
-    configs.EncoderTraining: Needs("encoder.EncoderStage", data=True),
-    configs.ClassifierTraining: Needs("classifier.ClassifierStage"),
-    configs.FolderClassifierTraining: Needs("classifier.ClassifierStage", own=("folder",)),
-    configs.JudgeTraining: Needs("judge.JudgeStage"),
-    configs.FacesTransfer: Needs("transfer.TransferStage", data=True, encoder=True),
-    configs.DigitsTransfer: Needs("transfer.TransferStage", encoder=True),
-    configs.StyleTransfer: Needs("transfer.TransferStage", data=True, encoder=True),
-    configs.FoldersTransfer: Needs("transfer.TransferStage", encoder=True, own=("s", "t")),
-    configs.AvatarTraining: Needs("avatar.AvatarStage", data=True, encoder=True),
-    configs.UpscalerTraining: Needs("upscaler.UpscalerStage"),
+    configs.EncoderTraining: Needs(data=True),
+    configs.ClassifierTraining: Needs(),
+    configs.FolderClassifierTraining: Needs(own=("folder",)),
+    configs.JudgeTraining: Needs(),
+    configs.FacesTransfer: Needs(data=True, encoder=True),
+    configs.DigitsTransfer: Needs(encoder=True),
+    configs.StyleTransfer: Needs(data=True, encoder=True),
+    configs.FoldersTransfer: Needs(encoder=True, own=("s", "t")),
+    configs.AvatarTraining: Needs(data=True, encoder=True),
+    configs.UpscalerTraining: Needs(),
 }
 
 
 def _check_data(config: configs.Config, data: str | None, feature_cache: Path | None) -> None:
     """Raise UserError before a run directory is made."""
-    from ..domains.portraits import data_folder
-    from ..domains.styles import PACKS
+    from ..avatars.styles import PACKS
+    from ..data.portraits import data_folder
 
     needs = NEEDS[type(config)]
     if feature_cache is not None:
@@ -111,24 +113,3 @@ def _check_data(config: configs.Config, data: str | None, feature_cache: Path | 
     if not all(getattr(config, name) for name in needs.own):
         example = " ".join(f"--set {name}=DIR" for name in needs.own)
         raise UserError(f"which pictures? Give a folder or zip: {example}.")
-
-
-def make_stage(
-    config: configs.Config, data: str | None, accelerator: Accelerator, runs: Path, feature_cache: Path | None
-) -> Stage:
-    """The stage of these settings, with its data read or made."""
-    from ..domains.portraits import data_folder, optional_folder
-    from .feature_cache import get_cache, make_encoder, read_cache
-
-    needs = NEEDS[type(config)]
-    module, name = needs.stage.split(".")
-    stage = getattr(import_module(f".{module}", __name__), name)
-    folder = data_folder(data) if needs.data and feature_cache is None else optional_folder(data)
-    if not needs.encoder:
-        return stage(config, folder, accelerator)
-    f = make_encoder(config.encoder, str(accelerator.device))
-    if not isinstance(config, configs.TransferTraining):
-        return stage(config, folder, f, accelerator)
-    if feature_cache is not None:
-        return stage(config, read_cache(feature_cache, f), f, accelerator)
-    return stage(config, get_cache(config, f, folder, str(accelerator.device), runs / "feature-cache"), f, accelerator)

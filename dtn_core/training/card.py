@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import checkpoint
 from ..config import TransferTraining, to_dict
-from ..files import parse_json
-from .status import RunStatus
+from ..core.files import parse_json
+from ..networks import checkpoint
+from .runs.status import RunStatus
 
 
 def card(run: RunStatus, source: Path) -> str:

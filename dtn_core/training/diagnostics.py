@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from ..config import TransferTraining
-from .status import RunStatus
+from .runs.status import RunStatus
 
 Curves = dict[str, list[float]]
 

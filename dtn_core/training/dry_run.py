@@ -21,13 +21,14 @@ from accelerate import Accelerator
 from PIL import Image as PILImage
 
 from .. import config as configs
-from .. import images
-from ..domains import digits, folders, portraits, styles
-from ..domains.portraits import data_folder, optional_folder
-from ..errors import UserError
-from ..files import child_environment
-from ..processes import peak_memory
-from ..types import Image
+from ..avatars import styles
+from ..core import images
+from ..core.errors import UserError
+from ..core.files import child_environment
+from ..core.processes import peak_memory
+from ..core.types import Image
+from ..data import digits, folders, portraits
+from ..data.portraits import data_folder, optional_folder
 from .loop import Stage
 
 SHOWN = 12
@@ -151,7 +152,7 @@ def _data(config: configs.Config, data: str | None) -> tuple[dict[str, int], tup
         counts |= {f"{name} held out": len(held) for name, (_, held) in parts.items()}
         return counts, (*s.skipped, *t.skipped), [s.x[:SHOWN], t.x[:SHOWN]]
     if isinstance(config, configs.FolderClassifierTraining):
-        from .classifier import read_labelled
+        from .stages.classifier import read_labelled
 
         found = read_labelled(config)
         counts = dict(zip(found.classes, np.bincount(found.labels).tolist()))
@@ -207,7 +208,7 @@ def _stage(config: configs.Config, data: str | None, accelerator: Accelerator) -
             data = None  # drawn digits will do
         return make_stage(replace(config, **few), data, accelerator, Path(), None), 0.0
     from .feature_cache import FeatureCache, make_encoder
-    from .transfer import TransferStage
+    from .stages.transfer import TransferStage
 
     f = make_encoder(config.encoder, str(accelerator.device))
     channels, size = config.channels, config.size

@@ -17,17 +17,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .. import augment, checkpoint, images
+from ..avatars import attributes as avatars
+from ..avatars import styles
 from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransfer, TransferTraining, kind_of
-from ..domains import avatars, digits, folders, portraits, screen_print, styles
-from ..domains.folders import Pictures
-from ..errors import UserError, reason_of
-from ..files import workshop, write_error
-from ..images import to_float, to_rgb
-from ..networks import encoders
-from ..types import Image
-from ..weights import download_facenet
-from .classifier import channels_first, head
+from ..core import augment, images
+from ..core.errors import UserError, reason_of
+from ..core.files import workshop, write_error
+from ..core.images import to_float, to_rgb
+from ..core.types import Image
+from ..data import digits, folders, portraits, screen_print
+from ..data.folders import Pictures
+from ..networks import checkpoint, encoders
+from ..networks.dlib_models import download_facenet
+from .stages.classifier import channels_first, head
 
 CROP = 128
 """Side of the head crops that f sees of photos, before it scales them to its own size."""

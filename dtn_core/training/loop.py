@@ -17,12 +17,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..config import Training
-from ..errors import UserError, reason_of
-from ..events import Finished, Noted, Sampled, Saved, Started, Stepped
-from ..processes import STOP_SIGNALS, peak_memory
-from ..types import Image
+from ..core.errors import UserError, reason_of
+from ..core.processes import STOP_SIGNALS, peak_memory
+from ..core.types import Image
+from .events import Finished, Noted, Sampled, Saved, Started, Stepped
 from .optim import means
-from .runs import Run
+from .runs.store import Run
 
 LOOK_EVERY = 10
 """Several processes agree on what the user asked for every so many steps; one alone looks at every step."""

@@ -18,8 +18,8 @@ from accelerate.utils import reduce
 from torch import Tensor, nn
 
 from ..config import Training
-from ..devices import has_bf16, pick_device
-from ..errors import UserError
+from ..core.devices import has_bf16, pick_device
+from ..core.errors import UserError
 
 
 def make_accelerator(config: Training, tracker: str | None = None, folder: Path | None = None) -> Accelerator:

@@ -1,1 +1,4 @@
-"""Floor 5: the app. One tab a file, each a function that fills its tab; `app` puts them together."""
+"""The Gradio app: one tab a module in `tabs`, shared parts in `components`, access control in `access`.
+
+May import: every package. Only here, and in ``app.py``, gradio is imported. Start reading: `app.build_app`.
+"""

@@ -15,19 +15,19 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
-from .. import model
-from ..digit_transfer import DigitTransferrer
-from ..errors import UserError
-from ..transfer import Transferrer
-from . import digits, emojify, mcp_server, theme
+from ..core.errors import UserError
+from ..pipeline import model
+from ..pipeline.digits import DigitTransferrer
+from ..pipeline.photo import Transferrer
 from .access import guest_policy
 from .access.middleware import TOOLS, AccessMiddleware, caller, malformed
 from .access.policy import AccessPolicy
 from .access.rate_limits import RateLimiter
 from .access.uploads import LARGEST
-from .evidence import tab as evidence
-from .evidence.checkpoints import Checkpoints
-from .evidence.suites import SuiteRunner
+from .api import mcp_server
+from .api.live_socket import Live
+from .api.video_socket import Videos
+from .components import theme
 from .gradio_internals import (
     configure_server,
     disable_page_snapshots,
@@ -37,11 +37,13 @@ from .gradio_internals import (
     set_queue_poll_interval,
     set_visibility_on_select,
 )
-from .live_socket import Live
-from .train import tab as train
-from .train.service import TrainService
+from .tabs import digits, emojify
+from .tabs.evidence import tab as evidence
+from .tabs.evidence.checkpoints import Checkpoints
+from .tabs.evidence.suites import SuiteRunner
+from .tabs.train import tab as train
+from .tabs.train.service import TrainService
 from .translations import Translations, refresh_choices
-from .video_socket import Videos
 
 TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
 

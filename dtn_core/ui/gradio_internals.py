@@ -27,10 +27,10 @@ from gradio.utils import LRUCache, error_payload
 from starlette.requests import HTTPConnection
 from uvicorn import Config
 
-from ..errors import UserError
-from ..types import Image
+from ..core.errors import UserError
+from ..core.types import Image
 from .access.rate_limits import BUSY
-from .pictures import decode, encode
+from .components.pictures import decode, encode
 
 SECONDARY_LISTENER: dict[str, Any] = {
     "trigger_mode": "multiple",

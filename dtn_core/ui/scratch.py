@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ..files import workshop
+from ..core.files import workshop
 
 PLACE = "GRADIO_TEMP_DIR"
 """Environment variable: where gradio keeps them."""

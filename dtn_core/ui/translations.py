@@ -12,11 +12,11 @@ from typing import Any, Generic, TypeVar
 
 import gradio as gr
 
-from .. import checkpoint
-from ..checkpoint import SHIPPED
+from ..avatars.styles import SCREEN_PRINT, SHOWN
 from ..config import upgrade
-from ..domains.styles import SCREEN_PRINT, SHOWN
-from ..errors import UserError
+from ..core.errors import UserError
+from ..networks import checkpoint
+from ..networks.checkpoint import SHIPPED
 
 T = TypeVar("T")
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from dtn_core import colours
 from dtn_core.avatars import calibrate
 from dtn_core.avatars import choose as choosing
 from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, Decisions, choose
@@ -12,6 +11,7 @@ from dtn_core.avatars.choose_shape import face_shapes, shape_statistics
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.avatars.skin import EXPOSURE, SKIN_LIGHTNESS, even_light, skin_lightness, skin_means
+from dtn_core.core import colors as colours
 
 STYLES = tuple(SPECS)
 ATTRIBUTES = (

@@ -12,12 +12,13 @@ import pytest
 import resvg_py
 from PIL import Image
 
+from dtn_core.avatars import attributes as avatars
+from dtn_core.avatars import styles
 from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, parts, svg
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
-from dtn_core.domains import avatars, styles
-from dtn_core.errors import UserError
-from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+from dtn_core.core.errors import UserError
+from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 STYLES = tuple(SPECS)
 CREATORS = {"avataaars": "Pablo Stanley", "toon-head": "Johan Melin", "lorelei": "Lisa Wischofsky"}

@@ -10,7 +10,7 @@ from PIL import Image as PILImage
 from dtn_core.avatars import engine
 from dtn_core.avatars.export import export
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 
 ONE = Parameters("avataaars", {"top": "bob"})
 

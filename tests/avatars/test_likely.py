@@ -4,9 +4,9 @@ import pytest
 from test_choose import attributes_of, beliefs_of, plain
 
 from dtn_core.avatars.choose import RESERVED
-from dtn_core.avatars.likely import another, check, is_consistent, likely
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.errors import UserError
+from dtn_core.avatars.sampling import another, check, is_consistent, likely
+from dtn_core.core.errors import UserError
 
 STYLES = tuple(SPECS)
 

@@ -7,7 +7,7 @@ import pytest
 
 from dtn_core.avatars.parameters import HAIR_COLOURS, NONE, SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 
 STYLES = tuple(SPECS)
 HOSTILE = '"><script>alert(1)</script>'

@@ -3,7 +3,7 @@
 import pytest
 
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.avatars.roles import carry, meaning
+from dtn_core.avatars.style_mapping import carry, meaning
 
 
 def test_a_slot_is_carried_by_what_it_means():

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dtn_core.avatars import attributes as avatars
+from dtn_core.avatars.attributes import BALANCED, PEOPLE, Rates, render
 from dtn_core.avatars.parameters import HAIR_COLOURS
-from dtn_core.domains import avatars
-from dtn_core.domains.avatars import BALANCED, PEOPLE, Rates, render
-from dtn_core.domains.styles import render_many, sample
-from dtn_core.errors import UserError
-from dtn_core.images import over
-from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+from dtn_core.avatars.styles import render_many, sample
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import over
+from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 
 def first(condition, rates=BALANCED):

@@ -15,8 +15,8 @@ import pytest
 import torchvision
 from scipy.io import savemat
 
-from dtn_core.domains import digits
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.data import digits
 
 RNG = np.random.default_rng(7)
 STREET = RNG.integers(0, 256, (400, 32, 32, 3), np.uint8)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dtn_core.domains.drawn_digits import FONTS, FOOTLESS, draw_many, glyph, street
-from dtn_core.domains.handwriting import handwritten, written
+from dtn_core.data.drawn_digits import FONTS, FOOTLESS, draw_many, glyph, street
+from dtn_core.data.handwriting import handwritten, written
 
 SHAPES = {"street": (32, 32, 3), "handwritten": (32, 32)}
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dtn_core.checkpoint import SHIPPED
-from dtn_core.domains import examples
-from dtn_core.transfer import Transferrer
+from dtn_core.data import examples
+from dtn_core.networks.checkpoint import SHIPPED
+from dtn_core.pipeline.photo import Transferrer
 
 SHOWN = {
     "beard and glasses": {"beard", "glasses", "not bald", "no hat", "short hair"},

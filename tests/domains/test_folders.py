@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core import images, zips
-from dtn_core.domains import folders
-from dtn_core.errors import UserError
+from dtn_core.core import images, zips
+from dtn_core.core.errors import UserError
+from dtn_core.data import folders
 
 SIDE = 12
 X = np.random.default_rng(5).integers(0, 256, (300, SIDE, SIDE, 3), np.uint8)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from dtn_core.config import Style
-from dtn_core.domains import illustrations
-from dtn_core.domains.illustrations import HANDS, sample
-from dtn_core.domains.portraits import UNKNOWN
+from dtn_core.core.types import HEAD_EYE_HEIGHT
+from dtn_core.data import illustrations
+from dtn_core.data.illustrations import HANDS, sample
+from dtn_core.data.portraits import UNKNOWN
 from dtn_core.networks.resnet import ATTRIBUTES
-from dtn_core.types import HEAD_EYE_HEIGHT
 
 
 @pytest.fixture(scope="module")

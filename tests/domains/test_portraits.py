@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from dtn_core import augment
-from dtn_core.domains import portraits
-from dtn_core.errors import UserError
+from dtn_core.core import augment
+from dtn_core.core.errors import UserError
+from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+from dtn_core.data import portraits
 from dtn_core.faces.detect import detect
-from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 
 def test_splits_depend_on_the_name_alone_and_have_their_shares():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core.domains import screen_print
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.data import screen_print
 
 
 @pytest.fixture(scope="module")

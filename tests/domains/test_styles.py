@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from made_cartoons import cartoon, write_cartoons
 
-from dtn_core.avatars import engine
+from dtn_core.avatars import attributes as avatars
+from dtn_core.avatars import engine, styles
+from dtn_core.avatars.attributes import BALANCED, PEOPLE, render
 from dtn_core.avatars.parameters import HAIR_COLOURS, DrawnStyle
+from dtn_core.avatars.styles import render_many, sample
+from dtn_core.avatars.styles.cartoon_set import cut_out
 from dtn_core.config import Style
-from dtn_core.domains import avatars, styles
-from dtn_core.domains.avatars import BALANCED, PEOPLE, render
-from dtn_core.domains.styles import render_many, sample
-from dtn_core.domains.styles.cartoon_set import cut_out
-from dtn_core.errors import UserError
-from dtn_core.evaluation.drawn.shown import of_parameters
-from dtn_core.images import over
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import over
+from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+from dtn_core.evaluation.drawn.depicted_attributes import of_parameters
 from dtn_core.networks.judge import JUDGED
-from dtn_core.training.judge import labels_of
-from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
+from dtn_core.training.stages.judge import labels_of
 
 
 def toon(condition):

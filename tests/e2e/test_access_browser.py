@@ -7,7 +7,7 @@ from browsing import SECONDS, watched
 from serving import serve
 from tiny_digits import write_digits, write_judge
 
-from dtn_core.training import launcher, status
+from dtn_core.training.runs import launcher, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -9,7 +9,7 @@ from made_runs import make_run
 from serving import serve
 from tiny_digits import write_digits, write_judge
 
-from dtn_core.training import launcher, status
+from dtn_core.training.runs import launcher, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.reliability]
 

@@ -13,7 +13,7 @@ from browsing import jpeg, pick
 from PIL import Image as PILImage
 from test_browser import open_page
 
-from dtn_core.ui.batch import MAX_PICTURES
+from dtn_core.ui.tabs.batch import MAX_PICTURES
 
 pytestmark = pytest.mark.e2e
 
@@ -100,7 +100,7 @@ def test_what_is_sent_is_small_and_upright(page):
     choose(page, named("wide.jpg", buffer.getvalue()))
     progress(page, "1 of 1 · done")
     (request,) = sent
-    from dtn_core.ui.pictures import decode
+    from dtn_core.ui.components.pictures import decode
 
     picture = decode(request.post_data_json["data"]["photo"])
     assert picture.shape == (1600, 400, 3)

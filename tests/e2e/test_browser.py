@@ -18,8 +18,8 @@ from PIL import Image as PILImage
 
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.domains.drawn_digits import draw_many
-from dtn_core.ui import html
+from dtn_core.data.drawn_digits import draw_many
+from dtn_core.ui.components import html
 
 pytestmark = pytest.mark.e2e
 

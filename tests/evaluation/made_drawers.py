@@ -2,11 +2,12 @@
 
 import torch
 
-from dtn_core import checkpoint, joining
 from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, Decisions
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.predict import Drawer
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
-from dtn_core.drawer import Drawer
+from dtn_core.networks import checkpoint
+from dtn_core.networks import merge as joining
 from dtn_core.networks.avatar_head import AvatarHead
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.resnet import AttributeEncoder

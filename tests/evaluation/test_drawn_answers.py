@@ -5,17 +5,19 @@ import pytest
 import torch
 from made_drawers import make_drawer
 
+from dtn_core.avatars import attributes as avatars
+from dtn_core.avatars import styles
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.choose import HAIR_READS
 from dtn_core.avatars.engine import parameters_of
 from dtn_core.avatars.parameters import HAIR_COLOURS, SPECS, Parameters
-from dtn_core.domains import avatars, styles
-from dtn_core.domains.portraits import UNKNOWN
-from dtn_core.evaluation.drawn import right, shown
-from dtn_core.evaluation.drawn.portrayed import Portrayed, portray
+from dtn_core.core.images import to_tensor
+from dtn_core.data.portraits import UNKNOWN
+from dtn_core.evaluation.drawn import accuracy as right
+from dtn_core.evaluation.drawn import depicted_attributes as shown
+from dtn_core.evaluation.drawn.predictions import Portrayed, portray
 from dtn_core.evaluation.measures import confusion
 from dtn_core.evaluation.questions import HAIR, YES_NO
-from dtn_core.images import to_tensor
 
 
 def drawing(style="avataaars", colours=None, **variants):

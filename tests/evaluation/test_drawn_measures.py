@@ -8,18 +8,19 @@ import pytest
 import torch
 from made_drawers import make_drawer, write_drawing_checkpoint
 
-from dtn_core import checkpoint, model
-from dtn_core.avatars import engine
+from dtn_core.avatars import engine, styles
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.choose import RESERVED, is_choosable
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
-from dtn_core.domains import styles
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.evaluation import baselines, faces, nets, questions, tables
-from dtn_core.evaluation.drawn import likeness, matched, measure, page
-from dtn_core.evaluation.drawn.portrayed import portray
-from dtn_core.evaluation.drawn.shown import of_parameters
+from dtn_core.evaluation.drawn import attribute_matching as matched
+from dtn_core.evaluation.drawn import likeness, measure, page
+from dtn_core.evaluation.drawn.depicted_attributes import of_parameters
+from dtn_core.evaluation.drawn.predictions import portray
+from dtn_core.networks import checkpoint
+from dtn_core.pipeline import model
 
 
 def avatar(**given):

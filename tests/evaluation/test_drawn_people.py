@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from made_drawers import make_drawer
 
-from dtn_core import colours
-from dtn_core.evaluation.drawn import light, people
-from dtn_core.evaluation.drawn.shown import Answers
+from dtn_core.core import colors as colours
+from dtn_core.evaluation.drawn import lighting_robustness as light
+from dtn_core.evaluation.drawn import people
+from dtn_core.evaluation.drawn.depicted_attributes import Answers
 from dtn_core.evaluation.questions import GROUPS
 
 

@@ -9,13 +9,15 @@ import pytest
 import torch
 from made_cartoons import write_cartoons
 
-from dtn_core import checkpoint, images
+from dtn_core.avatars import attributes as avatars
+from dtn_core.avatars import styles
 from dtn_core.cli import main
-from dtn_core.domains import avatars, styles
-from dtn_core.domains.portraits import UNKNOWN
-from dtn_core.errors import UserError
+from dtn_core.core import images
+from dtn_core.core.errors import UserError
+from dtn_core.core.metrics import kid, polynomial_mmd, ranks
+from dtn_core.data.portraits import UNKNOWN
 from dtn_core.evaluation import baselines, cleanliness, faces, measures, nets, questions, retrieval, tables
-from dtn_core.metrics import kid, polynomial_mmd, ranks
+from dtn_core.networks import checkpoint
 from dtn_core.networks.judge import JUDGED, Judge
 from dtn_core.networks.resnet import ATTRIBUTES
 
@@ -150,7 +152,7 @@ def test_labels_of_utkface_are_read_from_names():
 
 
 def test_a_beard_is_a_beard_or_a_moustache():
-    from dtn_core.domains.portraits import Portraits
+    from dtn_core.data.portraits import Portraits
 
     labels = np.zeros((3, len(questions.LABELS)), np.float32)
     labels[:, list(questions.NINE).index("beard")] = [0, 1, 1]  # No_Beard

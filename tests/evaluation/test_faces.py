@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from dtn_core import checkpoint
+from dtn_core.avatars import styles
 from dtn_core.cli import main
-from dtn_core.domains import styles
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.evaluation import baselines, faces, nets, questions, upscaling
 from dtn_core.evaluation.measures import agreement
 from dtn_core.evaluation.questions import NINE
+from dtn_core.networks import checkpoint
 from dtn_core.networks.judge import JUDGED, Judge
 
 
@@ -30,14 +30,14 @@ def test_a_perfect_judge_scores_one_and_a_blind_one_a_half():
 
 
 def test_evaluation_seeds_are_nobody_elses():
-    from dtn_core.training import judge, upscaler
+    from dtn_core.training.stages import judge, upscaler
 
     starts = [0, judge.SEEDS, 2 * judge.SEEDS, upscaler.SEEDS, 2 * upscaler.SEEDS, baselines.SEEDS, upscaling.SEEDS]
     assert min(b - a for a, b in zip(sorted(starts), sorted(starts)[1:])) >= 1_000_000
 
 
 def test_the_shipped_judge_tells_avatars_it_never_saw():
-    from dtn_core.training.judge import balanced_avatars
+    from dtn_core.training.stages.judge import balanced_avatars
 
     judge = nets.load_judge()
     x, y = balanced_avatars(70_000_000, 300)
@@ -50,7 +50,7 @@ def test_the_shipped_judge_tells_avatars_it_never_saw():
 
 @pytest.mark.parametrize("style", ["toon-head", "lorelei"])
 def test_the_shipped_judges_of_other_styles_tell_what_they_never_saw(style):
-    from dtn_core.training.judge import balanced_avatars
+    from dtn_core.training.stages.judge import balanced_avatars
 
     figures = checkpoint.read_config(checkpoint.find(f"judge-{style}"))["trained"]
     judge = nets.load_judge(f"judge-{style}")
@@ -66,7 +66,7 @@ def test_the_shipped_judges_of_other_styles_tell_what_they_never_saw(style):
 
 
 def test_the_shipped_judge_of_cartoons_tells_those_it_did_not_learn(data_folder):
-    from dtn_core.training.judge import labelled
+    from dtn_core.training.stages.judge import labelled
 
     if not (data_folder / "cartoonset.zip").exists():
         pytest.skip(f"no cartoonset.zip in {data_folder}")

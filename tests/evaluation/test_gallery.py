@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dtn_core import images
 from dtn_core.cli import main
+from dtn_core.core import images
+from dtn_core.core.images import load
 from dtn_core.evaluation import gallery
-from dtn_core.images import load
 
 
 def test_free_faces_are_random_and_come_again():

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 from made_photos import write_photos
 
-from dtn_core import model
 from dtn_core.cli import main
 from dtn_core.config import PRESETS
-from dtn_core.transfer import Transferrer
+from dtn_core.pipeline import model
+from dtn_core.pipeline.photo import Transferrer
 
 
 @pytest.fixture(scope="module")

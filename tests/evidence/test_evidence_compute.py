@@ -9,11 +9,11 @@ from made_photos import write_photos
 from tiny_digits import write_digits, write_judge
 
 from dtn_core import cli
-from dtn_core.checkpoint import SHIPPED
-from dtn_core.evidence.calibration import by_group, reliability
-from dtn_core.evidence.compute import compute
-from dtn_core.evidence.nearness import compared, nearest, plane
-from dtn_core.evidence.reading import computed_path, read
+from dtn_core.evaluation.evidence.calibration import by_group, reliability
+from dtn_core.evaluation.evidence.compute import compute
+from dtn_core.evaluation.evidence.memorization import compared, nearest, plane
+from dtn_core.evaluation.evidence.reading import computed_path, read
+from dtn_core.networks.checkpoint import SHIPPED
 
 
 def test_reliability_of_what_is_told_right_and_of_what_is_not():

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from dtn_core import checkpoint
 from dtn_core.config import PRESETS
-from dtn_core.evidence.compute import compute
-from dtn_core.evidence.reading import read
+from dtn_core.evaluation.evidence.compute import compute
+from dtn_core.evaluation.evidence.reading import read
+from dtn_core.networks import checkpoint
 from dtn_core.training import run_training
 
 

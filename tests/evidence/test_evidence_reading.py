@@ -9,13 +9,13 @@ import pytest
 from made_runs import make_run
 
 from benchmarks import confidence, latency
-from dtn_core import checkpoint
-from dtn_core.checkpoint import SHIPPED
 from dtn_core.evaluation import upscaling
-from dtn_core.evidence import results
-from dtn_core.evidence.reading import read
-from dtn_core.evidence.results import COMMANDS, RESULTS
-from dtn_core.evidence.tables import markdown, parse
+from dtn_core.evaluation.evidence import results
+from dtn_core.evaluation.evidence.reading import read
+from dtn_core.evaluation.evidence.results import COMMANDS, RESULTS
+from dtn_core.evaluation.evidence.tables import markdown, parse
+from dtn_core.networks import checkpoint
+from dtn_core.networks.checkpoint import SHIPPED
 
 ROOT = SHIPPED.parent
 NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from dtn_core.evidence.tables import Source, markdown, of_json, parse, side_by_side, text, to_csv
+from dtn_core.evaluation.evidence.tables import Source, markdown, of_json, parse, side_by_side, text, to_csv
 
 PAGE = """Some words.
 

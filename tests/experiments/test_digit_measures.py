@@ -9,16 +9,16 @@ import torch
 from torch import nn
 
 from dtn_core.config import PRESETS
-from dtn_core.domains import drawn_digits
-from dtn_core.domains.digits import Digits
+from dtn_core.core.images import to_float
+from dtn_core.data import drawn_digits
+from dtn_core.data.digits import Digits
 from dtn_core.evaluation import adaptation, digits
-from dtn_core.events import Finished, Saved, Stamped, Started, Stepped, encode
-from dtn_core.experiments import paper, report
-from dtn_core.experiments.digits import SHIPPED_TAUGHT, timing
-from dtn_core.experiments.figures import mean_and_std
-from dtn_core.images import to_float
-from dtn_core.model import Checkpoint
+from dtn_core.evaluation.experiments import paper, report
+from dtn_core.evaluation.experiments.digits import SHIPPED_TAUGHT, timing
+from dtn_core.evaluation.experiments.figures import mean_and_std
 from dtn_core.networks.encoders import Standardise
+from dtn_core.pipeline.model import Checkpoint
+from dtn_core.training.events import Finished, Saved, Stamped, Started, Stepped, encode
 
 LEVELS = to_float(torch.arange(10, dtype=torch.uint8) * 20)
 

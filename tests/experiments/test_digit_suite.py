@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 from tiny_digits import write_judge
 
-from dtn_core import checkpoint
 from dtn_core.config import PRESETS
-from dtn_core.domains import digits as data
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import load
+from dtn_core.data import digits as data
 from dtn_core.evaluation.adaptation import WAYS
-from dtn_core.events import Finished, Started, read
-from dtn_core.experiments import digits, paper, report
-from dtn_core.experiments.figures import mean_and_std
-from dtn_core.images import load
+from dtn_core.evaluation.experiments import digits, paper, report
+from dtn_core.evaluation.experiments.figures import mean_and_std
+from dtn_core.networks import checkpoint
 from dtn_core.training import run_training
-from dtn_core.training.runs import Run
-from dtn_core.training.transfer import TransferStage
+from dtn_core.training.events import Finished, Started, read
+from dtn_core.training.runs.store import Run
+from dtn_core.training.stages.transfer import TransferStage
 
 TINY = {"steps": 2, "batch": 4, "limit": 40, "save_every": 1, "sample_every": 2}
 TRAINED = []

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Box, Face
 from dtn_core.faces.align import CROP, align, chip, eye_centres, similarity, warp
 from dtn_core.faces.detect import detect
-from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Box, Face
 
 
 def face_at(left, right, nose=(0, 0)):

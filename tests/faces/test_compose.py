@@ -7,10 +7,10 @@ import pytest
 
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.parameters import SPECS, Parameters
+from dtn_core.core.types import Box, Face, RefusedFace, TransferredFace
 from dtn_core.faces import compose
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import ACCENT, GREY, KEPT, LARGEST, PAPER, beside, draw_boxes, paste
-from dtn_core.types import Box, Face, RefusedFace, TransferredFace
 
 
 def transferred(frame, left, right, colour=(0, 200, 0, 255), size=256):

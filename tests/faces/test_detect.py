@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dtn_core import images
-from dtn_core.errors import UserError
+from dtn_core.core import images
+from dtn_core.core.errors import UserError
 from dtn_core.faces import detect as module
 from dtn_core.faces.detect import detect
 

@@ -10,11 +10,11 @@ import pytest
 
 from benchmarks import confidence as benchmark
 from benchmarks.confidence import SPOILT
+from dtn_core.core.types import Box, Face
 from dtn_core.faces import quality
 from dtn_core.faces.align import align
 from dtn_core.faces.detect import UNLIKE, detect, likeness
 from dtn_core.faces.quality import CHECKS, REFUSED, UNSURE, judge, measure, verdict
-from dtn_core.types import Box, Face
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dtn_core.core.types import Box, Face
 from dtn_core.faces.track import overlap, smooth
-from dtn_core.types import Box, Face
 
 
 def face(x, y=100.0, side=100.0, score=1.0):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dtn_core.live.background import Background
+from dtn_core.pipeline.live.background import Background
 
 
 def test_the_most_urgent_comes_first():
@@ -29,7 +29,7 @@ def test_an_error_reaches_whoever_asked_and_the_next_runs():
 def test_nobody_waits_for_ever(monkeypatch):
     background, gate, done = Background(), threading.Event(), []
     clock = iter([0.0, 1.0, 1.5, 3.0])
-    monkeypatch.setattr("dtn_core.live.background.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("dtn_core.pipeline.live.background.time", SimpleNamespace(monotonic=lambda: next(clock)))
     background.submit(0, gate.wait)
     background.submit(2, done.append, "patient")
     background.submit(0, done.append, "urgent")

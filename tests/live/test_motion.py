@@ -8,7 +8,7 @@ import pytest
 
 from dtn_core.faces.detect import detect
 from dtn_core.faces.landmarks import FIVE, face_of, landmarks, square_around, square_of
-from dtn_core.live.motion import Baseline, Expression, Eye, Mover, OneEuro, measure
+from dtn_core.pipeline.live.motion import Baseline, Expression, Eye, Mover, OneEuro, measure
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dtn_core.drawer import Reading
-from dtn_core.live.person import ENOUGH, SETTLED, Person, mixed, part
-from dtn_core.transfer import Transferrer
+from dtn_core.avatars.predict import Reading
+from dtn_core.pipeline.live.person import ENOUGH, SETTLED, Person, mixed, part
+from dtn_core.pipeline.photo import Transferrer
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +15,9 @@ def drawer():
 
 @pytest.fixture(scope="module")
 def reading(drawer, astronaut):
+    from dtn_core.core.images import to_tensor
     from dtn_core.faces.align import align
     from dtn_core.faces.detect import detect
-    from dtn_core.images import to_tensor
 
     x = to_tensor([align(astronaut, detect(astronaut)[0]).image])
     return drawer.read(drawer.f(x), drawer.skin_features(x))

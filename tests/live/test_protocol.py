@@ -9,9 +9,9 @@ import pytest
 from PIL import Image as PILImage
 from test_session import framed
 
-from dtn_core.errors import UserError
-from dtn_core.live.protocol import KEPT, Protocol, decode
-from dtn_core.live.session import Session
+from dtn_core.core.errors import UserError
+from dtn_core.pipeline.live.protocol import KEPT, Protocol, decode
+from dtn_core.pipeline.live.session import Session
 
 
 def jpeg(frame, **options):

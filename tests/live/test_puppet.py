@@ -7,11 +7,11 @@ from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.engine import image
 from dtn_core.avatars.expressions import mannequin
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.core.types import Box, Face, TransferredFace
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import Sticker, lay, paste, premultiplied
-from dtn_core.live.motion import Motion
-from dtn_core.live.puppet import Puppet
-from dtn_core.types import Box, Face, TransferredFace
+from dtn_core.pipeline.live.motion import Motion
+from dtn_core.pipeline.live.puppet import Puppet
 
 STYLES = tuple(SPECS)
 SIZE = 256

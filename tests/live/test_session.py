@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from dtn_core.errors import UserError
-from dtn_core.live import session as sessions
-from dtn_core.live.background import Background
-from dtn_core.live.session import Session
-from dtn_core.live.tracks import Cuts
+from dtn_core.core.errors import UserError
+from dtn_core.pipeline.live import session as sessions
+from dtn_core.pipeline.live.background import Background
+from dtn_core.pipeline.live.session import Session
+from dtn_core.pipeline.live.tracks import Cuts
 
 HEADS = {512: (slice(0, 280), slice(84, 364)), 600: (slice(20, 400), slice(60, 440))}
 """Where the heads of Eileen Collins and Grace Hopper are, by the heights of their portraits."""

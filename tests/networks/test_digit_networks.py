@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.networks import encoders
 from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator, PaperDigitEncoder
 from dtn_core.networks.generator import FromPicture, Generator, build

@@ -9,15 +9,15 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import load, to_tensor
+from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 from dtn_core.faces.align import align
 from dtn_core.faces.detect import detect
-from dtn_core.images import load, to_tensor
 from dtn_core.networks.dlib_face import DlibFaceNet
+from dtn_core.networks.dlib_models import dlib_model_path
 from dtn_core.networks.encoders import DlibEncoder, SideBySide, Standardise, build, crop_from_head, weights_of
 from dtn_core.networks.resnet import ATTRIBUTES, AttributeEncoder
-from dtn_core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
-from dtn_core.weights import dlib_model_path
 
 
 @cache

@@ -7,10 +7,11 @@ import socket
 import pytest
 import torch
 
-from dtn_core import model, weights
-from dtn_core.errors import UserError
-from dtn_core.hub import find
+from dtn_core.core.errors import UserError
+from dtn_core.networks import dlib_models as weights
 from dtn_core.networks import encoders
+from dtn_core.networks.hub import find
+from dtn_core.pipeline import model
 from dtn_core.training.feature_cache import make_encoder
 
 FACENET = {"name": "facenet"}

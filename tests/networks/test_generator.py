@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.networks.discriminator import Discriminator
 from dtn_core.networks.generator import Generator, build
 from dtn_core.networks.upscaler import Upscaler

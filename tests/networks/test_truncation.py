@@ -5,10 +5,11 @@ import torch
 from tiny_digits import write_digits
 from torch import nn
 
-from dtn_core import checkpoint, model
+from dtn_core.networks import checkpoint
 from dtn_core.networks.encoders import over_shifts
 from dtn_core.networks.generator import Truncated
-from dtn_core.training.transfer import class_means
+from dtn_core.pipeline import model
+from dtn_core.training.stages.transfer import class_means
 
 
 class Echo(nn.Module):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from dtn_core import images
+from dtn_core.core import images
 from dtn_core.networks.upscaler import InkUpscaler, Upscaler, build
 
 INKS = torch.tensor([[-1.0, -1, -1], [0.2, 0, 0], [1, 1, 1]])

@@ -28,9 +28,9 @@ import numpy as np
 
 from benchmarks import acting, save, scripts
 from benchmarks.running import rss
-from dtn_core.live.protocol import Protocol
-from dtn_core.live.session import Session
-from dtn_core.transfer import Transferrer
+from dtn_core.pipeline.live.protocol import Protocol
+from dtn_core.pipeline.live.session import Session
+from dtn_core.pipeline.photo import Transferrer
 
 RATE = 10
 """Frames a second."""

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 
 SLOWEST = 60.0
 """Seconds after which a case counts as one that hangs. None takes a quarter of that where nobody else computes."""

@@ -81,7 +81,7 @@ def pictures(seconds: float) -> tuple[list[bytes], bytes]:
     from PIL import Image
 
     from benchmarks.live import jpegs
-    from dtn_core.domains import portraits
+    from dtn_core.data import portraits
 
     photo = io.BytesIO()
     Image.fromarray(portraits.free()["Grace Hopper"]).save(photo, "JPEG", quality=92)

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from dtn_core.avatars import engine, export
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.ui import editor
-from dtn_core.ui.batch import make_pack_handler
+from dtn_core.ui.tabs import editor
+from dtn_core.ui.tabs.batch import make_pack_handler
 
 from .doors import Door, Harm, at_random, by_hand, check_line
 from .mutate import HOSTILE, disturbed, json_bytes, nested, text, value

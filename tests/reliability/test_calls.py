@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 from calling import Caller
 
-from dtn_core.ui.evidence.suites import TINY
+from dtn_core.ui.tabs.evidence.suites import TINY
 
 from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import attacks, seeds

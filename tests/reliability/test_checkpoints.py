@@ -16,11 +16,12 @@ import torch
 from conftest import write_checkpoint
 from safetensors.torch import load, save
 
-from dtn_core import checkpoint, model
-from dtn_core.evidence import reading
-from dtn_core.training import states
-from dtn_core.transfer import Transferrer
-from dtn_core.ui.evidence import views
+from dtn_core.evaluation.evidence import reading
+from dtn_core.networks import checkpoint
+from dtn_core.pipeline import model
+from dtn_core.pipeline.photo import Transferrer
+from dtn_core.training.runs import states
+from dtn_core.ui.tabs.evidence import views
 from dtn_core.ui.translations import Translations
 
 from .doors import Door, at_random, by_hand

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from dtn_core import config as configs
-from dtn_core.ui.train import fields
+from dtn_core.ui.tabs.train import fields
 
 from .doors import Door, Harm, at_random, by_hand
 from .mutate import HOSTILE, disturbed, json_bytes, mutated, nested, text, value

@@ -17,8 +17,8 @@ from PIL import Image
 from serving import serve
 from websockets.sync.client import connect
 
-from dtn_core.training import launcher
-from dtn_core.training.status import is_alive, read_status
+from dtn_core.training.runs import launcher
+from dtn_core.training.runs.status import is_alive, read_status
 
 from .faults import disks, training
 from .faults.processes import until

@@ -10,13 +10,13 @@ import pytest
 from made_runs import make_run
 
 from dtn_core import cli
-from dtn_core.events import Finished, Noted, Stamped, Started, Stepped, encode
-from dtn_core.live.session import Session
-from dtn_core.training.runs import Run
-from dtn_core.training.status import is_alive, read_status
+from dtn_core.pipeline.live.session import Session
+from dtn_core.training.events import Finished, Noted, Stamped, Started, Stepped, encode
+from dtn_core.training.runs.status import is_alive, read_status
+from dtn_core.training.runs.store import Run
 from dtn_core.ui.access import guest_policy
 from dtn_core.ui.access.rate_limits import RateLimiter
-from dtn_core.ui.train.service import TrainService
+from dtn_core.ui.tabs.train.service import TrainService
 
 from .faults import processes, training
 

@@ -10,12 +10,13 @@ import torch
 from made_runs import make_run
 from made_videos import moved, video
 
-from dtn_core import checkpoint, cli
+from dtn_core import cli
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.training import launcher
-from dtn_core.training.status import read_status
-from dtn_core.ui.train.service import TrainService
+from dtn_core.core.errors import UserError
+from dtn_core.networks import checkpoint
+from dtn_core.training.runs import launcher
+from dtn_core.training.runs.status import read_status
+from dtn_core.ui.tabs.train.service import TrainService
 
 from .faults import disks, processes, training
 

@@ -13,14 +13,14 @@ from made_videos import moved, video
 from PIL import Image
 
 from dtn_core import cli
-from dtn_core.devices import device_errors
-from dtn_core.errors import UserError
-from dtn_core.live.protocol import Protocol
-from dtn_core.live.session import Session
-from dtn_core.training.status import read_status
-from dtn_core.training.transfer import TransferStage
-from dtn_core.transfer import Transferrer
-from dtn_core.video import emojify_video
+from dtn_core.core.devices import device_errors
+from dtn_core.core.errors import UserError
+from dtn_core.pipeline.live.protocol import Protocol
+from dtn_core.pipeline.live.session import Session
+from dtn_core.pipeline.photo import Transferrer
+from dtn_core.pipeline.video import emojify_video
+from dtn_core.training.runs.status import read_status
+from dtn_core.training.stages.transfer import TransferStage
 
 from .faults import training
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dtn_core.errors import UserError
-from dtn_core.training import launcher
-from dtn_core.training.runs import Run
+from dtn_core.core.errors import UserError
+from dtn_core.training.runs import launcher
+from dtn_core.training.runs.store import Run
 
 from .faults import together, training
 

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dtn_core import images
-from dtn_core.domains import folders
-from dtn_core.live import protocol
-from dtn_core.ui import batch, pictures
+from dtn_core.core import images
+from dtn_core.data import folders
+from dtn_core.pipeline.live import protocol
+from dtn_core.ui.components import pictures
+from dtn_core.ui.tabs import batch
 
 from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import attacks, seeds

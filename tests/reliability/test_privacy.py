@@ -17,7 +17,7 @@ from browsing import SCRIPTS_RUN, SECONDS, jpeg
 from made_videos import moved, video
 from serving import environment, serve
 
-from dtn_core.ui import theme
+from dtn_core.ui.components import theme
 
 pytestmark = [pytest.mark.reliability, pytest.mark.e2e]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from dtn_core.evidence import results
-from dtn_core.evidence.computed import checked
-from dtn_core.ui.evidence import charts, views
+from dtn_core.evaluation.evidence import results
+from dtn_core.evaluation.evidence.schema import checked
+from dtn_core.ui.tabs.evidence import charts, views
 
 from .doors import Door, Harm, at_random, by_hand
 from .mutate import FEW, HOSTILE, json_bytes, text

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 from made_runs import make_run
 
 from dtn_core.config import PRESETS, to_dict
-from dtn_core.errors import UserError
-from dtn_core.evidence import reading
-from dtn_core.training import launcher, listing, status
+from dtn_core.core.errors import UserError
+from dtn_core.evaluation.evidence import reading
 from dtn_core.training.card import card
-from dtn_core.training.runs import Run
-from dtn_core.ui.train import views
-from dtn_core.ui.train.service import TrainService
+from dtn_core.training.runs import launcher, listing, status
+from dtn_core.training.runs.store import Run
+from dtn_core.ui.tabs.train import views
+from dtn_core.ui.tabs.train.service import TrainService
 
 from .doors import SECRET, Door, Harm, at_random, by_hand, check_line
 from .mutate import FEW, TOKENS, disturbed, json_bytes, mutated, text, value
@@ -108,7 +108,7 @@ def enter(case: Case, place: Path) -> object:
 
 
 def service_name(run: status.RunStatus, path: Path) -> str:
-    from dtn_core.ui.train.service import export_name
+    from dtn_core.ui.tabs.train.service import export_name
 
     return export_name(run, path)
 

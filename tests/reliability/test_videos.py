@@ -12,10 +12,10 @@ import av
 import numpy as np
 from made_videos import turned, video
 
-from dtn_core.errors import UserError
-from dtn_core.images import MAX_PIXELS
-from dtn_core.video import writing
-from dtn_core.video.reading import Frame, Reader
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import MAX_PIXELS
+from dtn_core.pipeline.video import writing
+from dtn_core.pipeline.video.reading import Frame, Reader
 
 from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import seeds as pictures

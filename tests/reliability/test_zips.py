@@ -12,8 +12,8 @@ from random import Random
 from typing import NamedTuple
 
 from dtn_core.cli import runner
-from dtn_core.domains import folders
-from dtn_core.images import PICTURE_SUFFIXES
+from dtn_core.core.images import PICTURE_SUFFIXES
+from dtn_core.data import folders
 from dtn_core.ui.access import uploads
 
 from .doors import Door, Harm, at_random, by_hand

@@ -7,19 +7,21 @@ import torch
 from accelerate import Accelerator
 from made_photos import write_photos
 
-from dtn_core import checkpoint, joining, model
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.styles import sample_parameters
 from dtn_core.config import PRESETS
-from dtn_core.domains.styles import sample_parameters
-from dtn_core.errors import UserError
-from dtn_core.images import to_float, to_tensor
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_float, to_tensor
+from dtn_core.networks import checkpoint
+from dtn_core.networks import merge as joining
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.networks.resnet import AttributeEncoder
+from dtn_core.pipeline import model
 from dtn_core.training import run_training
-from dtn_core.training.avatar import AvatarStage, encode
 from dtn_core.training.feature_cache import build_cache, make_encoder
-from dtn_core.training.transfer import TransferStage
+from dtn_core.training.stages.avatar import AvatarStage, encode
+from dtn_core.training.stages.transfer import TransferStage
 
 TINY = replace(PRESETS["avatar-tiny"], avatars=120, limit=24)
 

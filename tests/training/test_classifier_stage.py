@@ -9,22 +9,19 @@ from accelerate import Accelerator
 from brief import train_briefly
 from tiny_digits import write_digits, write_judge
 
-from dtn_core import augment, checkpoint, model
 from dtn_core.config import PRESETS
-from dtn_core.domains import digits
-from dtn_core.errors import UserError
-from dtn_core.events import Finished, read
-from dtn_core.images import to_float, to_rgb
+from dtn_core.core import augment
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_float, to_rgb
+from dtn_core.data import digits
+from dtn_core.networks import checkpoint
 from dtn_core.networks.digits import PaperDigitEncoder
-from dtn_core.training import classifier
-from dtn_core.training.classifier import (
-    VIEWS,
-    ClassifierStage,
-    channels_first,
-    transferred,
-)
+from dtn_core.pipeline import model
 from dtn_core.training.contrastive import nt_xent
-from dtn_core.training.runs import Run
+from dtn_core.training.events import Finished, read
+from dtn_core.training.runs.store import Run
+from dtn_core.training.stages import classifier
+from dtn_core.training.stages.classifier import VIEWS, ClassifierStage, channels_first, transferred
 
 CONFIG = replace(PRESETS["digits-f-tiny"], batch=4, steps=4, log_every=1, sample_every=4, save_every=2)
 

@@ -6,11 +6,12 @@ import sys
 import pytest
 import torch
 
-from dtn_core import checkpoint, model
 from dtn_core.cli import main
 from dtn_core.config import PRESETS
+from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
+from dtn_core.pipeline import model
 from dtn_core.training.feature_cache import FeatureCache, build_cache, identity, make_encoder
 
 

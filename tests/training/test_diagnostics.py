@@ -8,8 +8,8 @@ import pytest
 
 from dtn_core.config import PRESETS
 from dtn_core.training.diagnostics import warnings
-from dtn_core.training.runs import Run
-from dtn_core.training.status import read_status
+from dtn_core.training.runs.status import read_status
+from dtn_core.training.runs.store import Run
 
 TERNARY, BINARY = 3 * math.log(3), 2 * math.log(2)
 CONFIG = PRESETS["digits-cpu"]

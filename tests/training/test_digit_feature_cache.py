@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny_digits import write_judge
 
-from dtn_core import checkpoint
 from dtn_core.config import PRESETS
-from dtn_core.domains import digits
-from dtn_core.images import to_float
+from dtn_core.core.images import to_float
+from dtn_core.data import digits
+from dtn_core.networks import checkpoint
 from dtn_core.training import feature_cache
 from dtn_core.training.feature_cache import FeatureCache, build_cache, cache_path, get_cache, make_encoder
 

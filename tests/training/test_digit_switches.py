@@ -10,15 +10,15 @@ from brief import train_briefly
 from tiny_digits import write_judge
 from torch import nn
 
-from dtn_core import model
 from dtn_core.config import PRESETS
-from dtn_core.images import to_float
+from dtn_core.core.images import to_float
 from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator
 from dtn_core.networks.discriminator import Discriminator
 from dtn_core.networks.generator import FromPicture, Generator
+from dtn_core.pipeline import model
 from dtn_core.training.feature_cache import build_cache, make_encoder
-from dtn_core.training.runs import Run
-from dtn_core.training.transfer import TransferStage
+from dtn_core.training.runs.store import Run
+from dtn_core.training.stages.transfer import TransferStage
 
 CONFIG = replace(
     PRESETS["digits-tiny"], batch=4, steps=4, limit=16, log_every=1, sample_every=4, save_every=2, gamma=0.05

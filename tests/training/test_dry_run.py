@@ -12,7 +12,7 @@ from PIL import Image
 
 from dtn_core import cli
 from dtn_core.config import PRESETS, to_dict
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.training import dry_run
 
 

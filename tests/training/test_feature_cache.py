@@ -13,9 +13,9 @@ from made_cartoons import write_cartoons
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from dtn_core import checkpoint
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.training import feature_cache, run_training
 from dtn_core.training.feature_cache import FeatureCache, cache_path, get_cache, identity, make_encoder, read_cache

@@ -8,9 +8,9 @@ import torch
 from accelerate import Accelerator
 
 from dtn_core.config import PRESETS
-from dtn_core.events import Finished, Noted, Saved, Started, read
+from dtn_core.training.events import Finished, Noted, Saved, Started, read
 from dtn_core.training.loop import train
-from dtn_core.training.runs import Run
+from dtn_core.training.runs.store import Run
 
 
 class Scripted:

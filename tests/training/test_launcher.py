@@ -14,12 +14,12 @@ import pytest
 
 from dtn_core import config as configs
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.events import Finished, Stamped, Started, encode
-from dtn_core.training import launcher
-from dtn_core.training.listing import resume_command
-from dtn_core.training.runs import Run
-from dtn_core.training.status import holder, is_alive, log_tail, read_status, runs_in
+from dtn_core.core.errors import UserError
+from dtn_core.training.events import Finished, Stamped, Started, encode
+from dtn_core.training.runs import launcher
+from dtn_core.training.runs.listing import resume_command
+from dtn_core.training.runs.status import holder, is_alive, log_tail, read_status, runs_in
+from dtn_core.training.runs.store import Run
 
 TINY = replace(PRESETS["faces-tiny"], device="cpu")
 SLEEP = "import time; print('a last word', flush=True); time.sleep(100)"

@@ -17,13 +17,13 @@ from accelerate import Accelerator
 from brief import train_briefly
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dtn_core.checkpoint import weights_hash
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.events import Finished, Noted, Sampled, Saved, Stepped, read
+from dtn_core.core.errors import UserError
+from dtn_core.networks.checkpoint import weights_hash
 from dtn_core.training import loop, optim, run_training
+from dtn_core.training.events import Finished, Noted, Sampled, Saved, Stepped, read
 from dtn_core.training.loop import train
-from dtn_core.training.runs import Run
+from dtn_core.training.runs.store import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 

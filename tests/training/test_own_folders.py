@@ -9,9 +9,10 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-from dtn_core import checkpoint, model
 from dtn_core.config import PRESETS, parse_set
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
+from dtn_core.networks import checkpoint
+from dtn_core.pipeline import model
 from dtn_core.training import make_stage, run_training
 from dtn_core.training.feature_cache import cache_path, get_cache, make_encoder
 

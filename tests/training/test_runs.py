@@ -16,11 +16,11 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.events import Finished, Noted, Started, Stepped, read
-from dtn_core.training import states
-from dtn_core.training.runs import Run
-from dtn_core.training.status import holder, is_alive
+from dtn_core.core.errors import UserError
+from dtn_core.training.events import Finished, Noted, Started, Stepped, read
+from dtn_core.training.runs import states
+from dtn_core.training.runs.status import holder, is_alive
+from dtn_core.training.runs.store import Run
 
 TINY = PRESETS["faces-tiny"]
 

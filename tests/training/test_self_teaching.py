@@ -8,10 +8,10 @@ from accelerate import Accelerator
 from brief import train_briefly
 
 from dtn_core.config import PRESETS
-from dtn_core.domains import digits
-from dtn_core.training import classifier
-from dtn_core.training.classifier import CONFIDENT, ClassifierStage
-from dtn_core.training.runs import Run
+from dtn_core.data import digits
+from dtn_core.training.runs.store import Run
+from dtn_core.training.stages import classifier
+from dtn_core.training.stages.classifier import CONFIDENT, ClassifierStage
 
 CONFIG = replace(PRESETS["digits-f-tiny"], batch=8, limit=None, unlabelled=1.0)
 

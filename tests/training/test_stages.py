@@ -12,21 +12,24 @@ import torch
 from accelerate import Accelerator
 from made_cartoons import write_cartoons
 
-from dtn_core import augment, checkpoint, model
+from dtn_core.avatars import styles
+from dtn_core.avatars.attributes import BALANCED
+from dtn_core.avatars.styles import render_many, sample
 from dtn_core.config import PRESETS
-from dtn_core.domains import illustrations, styles
-from dtn_core.domains.avatars import BALANCED
-from dtn_core.domains.portraits import UNKNOWN
-from dtn_core.domains.styles import render_many, sample
-from dtn_core.errors import UserError
-from dtn_core.events import Stepped, read
-from dtn_core.images import to_tensor
+from dtn_core.core import augment
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_tensor
+from dtn_core.data import illustrations
+from dtn_core.data.portraits import UNKNOWN
+from dtn_core.networks import checkpoint
 from dtn_core.networks.judge import JUDGED
 from dtn_core.networks.resnet import ATTRIBUTES, CELEBA, SKIN_MEAN, SKIN_SPREAD
+from dtn_core.pipeline import model
 from dtn_core.training import run_training
-from dtn_core.training.encoder import SHOWN, EncoderStage, attribute_loss
-from dtn_core.training.judge import JudgeStage, balanced_avatars, labels_of
-from dtn_core.training.upscaler import UpscalerStage, psnr
+from dtn_core.training.events import Stepped, read
+from dtn_core.training.stages.encoder import SHOWN, EncoderStage, attribute_loss
+from dtn_core.training.stages.judge import JudgeStage, balanced_avatars, labels_of
+from dtn_core.training.stages.upscaler import UpscalerStage, psnr
 
 
 @pytest.fixture(scope="module")

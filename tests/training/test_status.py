@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dtn_core.config import PRESETS
-from dtn_core.events import Failed, Finished, Noted, Sampled, Saved, Stamped, Started, Stepped, encode
-from dtn_core.training.listing import table, to_json
-from dtn_core.training.runs import Run
-from dtn_core.training.status import log_tail, read_status, runs_in
+from dtn_core.training.events import Failed, Finished, Noted, Sampled, Saved, Stamped, Started, Stepped, encode
+from dtn_core.training.runs.listing import table, to_json
+from dtn_core.training.runs.status import log_tail, read_status, runs_in
+from dtn_core.training.runs.store import Run
 
 TINY = PRESETS["faces-tiny"]
 

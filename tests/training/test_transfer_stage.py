@@ -8,16 +8,16 @@ from accelerate import Accelerator
 from brief import train_briefly
 from torch.nn import functional as F
 
-from dtn_core import model
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.events import Finished, Stepped, read
-from dtn_core.images import to_float
+from dtn_core.core.errors import UserError
+from dtn_core.core.images import to_float
 from dtn_core.networks.resnet import AttributeEncoder
+from dtn_core.pipeline import model
+from dtn_core.training.events import Finished, Stepped, read
 from dtn_core.training.feature_cache import FeatureCache, cache_path
 from dtn_core.training.optim import flat_cosine
-from dtn_core.training.runs import Run
-from dtn_core.training.transfer import TransferStage, alpha_at
+from dtn_core.training.runs.store import Run
+from dtn_core.training.stages.transfer import TransferStage, alpha_at
 
 CONFIG = replace(PRESETS["faces-tiny"], batch=4, steps=6, log_every=1, sample_every=3, save_every=2)
 

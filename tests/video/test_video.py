@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from made_videos import TONE, astronauts, moved, turned, video, watched
 
-from dtn_core.errors import UserError
-from dtn_core.video import Cancelled, emojify_video
-from dtn_core.video.reading import Frame, upright
-from dtn_core.video.redraw import Drawn
+from dtn_core.core.errors import UserError
+from dtn_core.pipeline.video import Cancelled, emojify_video
+from dtn_core.pipeline.video.reading import Frame, upright
+from dtn_core.pipeline.video.redraw import Drawn
 
 N = 12
 

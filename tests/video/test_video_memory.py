@@ -12,10 +12,10 @@ from made_videos import video, with_claimed_samples, with_sound
 from memory import MEGABYTE, PeakMemory
 
 from dtn_core.avatars.parameters import Parameters
-from dtn_core.errors import UserError
-from dtn_core.video import reading, redraw, writing
-from dtn_core.video.reading import Frame, Reader
-from dtn_core.video.writing import Writer
+from dtn_core.core.errors import UserError
+from dtn_core.pipeline.video import reading, redraw, writing
+from dtn_core.pipeline.video.reading import Frame, Reader
+from dtn_core.pipeline.video.writing import Writer
 
 GREY = np.full((48, 64, 3), 128, np.uint8)
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from ...avatars.avatar import Avatar
-from ...colours import to_lab, to_rgb
-from ...metrics import auc
-from .portrayed import Portrayed
+from ...core.colors import to_lab, to_rgb
+from ...core.metrics import auc
+from .predictions import Portrayed
 
 CLOSE = 10.0
 """Colours nearer than this in CIELAB (ΔE, 1976) count as the same."""

@@ -9,24 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ... import images
-from ...domains.avatars import Attributes
-from ...drawer import Drawer
-from ...model import Checkpoint
+from ...avatars.attributes import Attributes
+from ...avatars.predict import Drawer
+from ...core import images
+from ...core.types import Image
 from ...networks.judge import Judge
-from ...types import Image
+from ...pipeline.model import Checkpoint
 from ..baselines import NEAREST
 from ..cleanliness import cleanliness, judge_features
 from ..measures import all_right
 from ..nets import to_images
 from ..photos import Photos
 from ..questions import members
-from . import light, people
+from . import lighting_robustness as light
+from . import people
+from .accuracy import questions, soft
+from .attribute_matching import COUNT, MATCHED, matched
+from .depicted_attributes import answers, asked, of_attributes, read
 from .likeness import likeness
-from .matched import COUNT, MATCHED, matched
-from .portrayed import Point, Portrayed, portray
-from .right import questions, soft
-from .shown import answers, asked, of_attributes, read
+from .predictions import Point, Portrayed, portray
 
 POINTS: dict[str, Point] = {"drawn": "sure", "drawn_balanced": "balanced"}
 """Name of the figures → operating point."""

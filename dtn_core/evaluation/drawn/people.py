@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import colours
-from ...types import Image
+from ...core import colors as colours
+from ...core.types import Image
 from ..measures import mean
 from ..questions import Members, Truth, members
-from .shown import Answers
+from .depicted_attributes import Answers
 
 ASKED = ("glasses", "hat", "beard")
 """What nobody wants to be given who doesn't wear it."""

@@ -13,7 +13,7 @@ import anyio
 from anyio import from_thread, to_thread
 from starlette.requests import Request
 
-from ...errors import UserError
+from ...core.errors import UserError
 from ..gradio_internals import current_request
 from .middleware import caller
 from .policy import Viewer

@@ -13,16 +13,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...checkpoint import SHIPPED
 from ...config import PRESETS, Config
-from ...errors import UserError
-from ...training import launcher, status
-from ...training.status import ALIVE, RunStatus
+from ...core.errors import UserError
+from ...networks.checkpoint import SHIPPED
+from ...training.runs import launcher, status
+from ...training.runs.status import ALIVE, RunStatus
 from .policy import UNKNOWN, Viewer, digest, local_viewer
 from .rate_limits import RateLimiter, busy
 
 if TYPE_CHECKING:
-    from ..train.service import TrainService
+    from ..tabs.train.service import TrainService
 
 MAX_RUNS_EACH, MAX_RUNS = 5, 50
 """Runs of one of them, and of all of them, that are kept at a time."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from ...errors import UserError
+from ...core.errors import UserError
 
 Policy = Literal["all", "tiny", "off"]
 """Which trainings somebody may start and see: all; tiny presets without paths of the server's own; none."""

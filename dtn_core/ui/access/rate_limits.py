@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from threading import Lock
 
-from ...errors import UserError
+from ...core.errors import UserError
 
 BUSY = "busy, try again in a moment."
 

@@ -13,8 +13,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from ...errors import UserError
-from ...zips import open_zip
+from ...core.errors import UserError
+from ...core.zips import open_zip
 
 LARGEST = 1 << 30
 """Bytes of an upload at most."""

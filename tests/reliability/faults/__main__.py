@@ -32,7 +32,7 @@ def exports(kills: int, folder: Path) -> dict[str, Any]:
     from made_videos import moved, video
     from matplotlib.cbook import get_sample_data
 
-    from dtn_core.images import load
+    from dtn_core.core.images import load
 
     from .videos import tried
 

@@ -34,8 +34,9 @@ def until(true: Callable[[], Any], seconds: float = 120) -> bool:
 _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
-        "accelerate", "av", "cv2", "dicebear", "dlib", "resvg_py", "dtn_core.cli", "dtn_core.experiments.figures",
-        "dtn_core.training.loop", "dtn_core.training.transfer", "dtn_core.transfer", "dtn_core.video",
+        "accelerate", "av", "cv2", "dicebear", "dlib", "resvg_py", "dtn_core.cli",
+        "dtn_core.evaluation.experiments.figures", "dtn_core.training.loop", "dtn_core.training.stages",
+        "dtn_core.pipeline.photo", "dtn_core.pipeline.video",
     ]
 )  # fmt: skip
 

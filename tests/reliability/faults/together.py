@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.training import launcher
-from dtn_core.training.status import is_alive, read_status, runs_in
-from dtn_core.ui.train.service import TrainService
+from dtn_core.core.errors import UserError
+from dtn_core.training.runs import launcher
+from dtn_core.training.runs.status import is_alive, read_status, runs_in
+from dtn_core.ui.tabs.train.service import TrainService
 
 from .processes import fork, must, until
 

@@ -14,12 +14,14 @@ from typing import Any
 
 from PIL import Image
 
-from dtn_core import checkpoint, events, model
 from dtn_core.config import PRESETS
-from dtn_core.errors import UserError
-from dtn_core.training import launcher, listing, states
-from dtn_core.training.runs import Run
-from dtn_core.training.status import RunStatus, is_alive, read_status
+from dtn_core.core.errors import UserError
+from dtn_core.networks import checkpoint
+from dtn_core.pipeline import model
+from dtn_core.training import events
+from dtn_core.training.runs import launcher, listing, states
+from dtn_core.training.runs.status import RunStatus, is_alive, read_status
+from dtn_core.training.runs.store import Run
 
 from . import processes
 from .processes import Lost, must, until

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from dtn_core import checkpoint, events, images
 from dtn_core.config import PRESETS
-from dtn_core.experiments import figures
-from dtn_core.training import feature_cache, launcher, states
-from dtn_core.training.runs import Run
-from dtn_core.training.status import read_status, runs_in
+from dtn_core.core import images
+from dtn_core.evaluation.experiments import figures
+from dtn_core.networks import checkpoint
+from dtn_core.training import events, feature_cache
+from dtn_core.training.runs import launcher, states
+from dtn_core.training.runs.status import read_status, runs_in
+from dtn_core.training.runs.store import Run
 
 from .processes import fork, must
 

@@ -1,0 +1,385 @@
+"""Domains of a user's own: the pictures of a folder or a zip, as s or t of a translation.
+
+Nothing is written: a zip is read where it lies, entry by entry, and never unpacked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..core import images
+from ..core.errors import UserError
+from ..core.picture_files import open_picture
+from ..core.types import Image
+from ..core.zips import open_zip
+
+MIN = 16
+"""Fewer good pictures than this are refused: there is nothing to learn from them."""
+
+MIN_OF_CLASS = 4
+"""Fewer good pictures of a class than this are refused."""
+
+SMALLEST = 8
+"""Pixels of the shorter side from which a picture is good."""
+
+LONGEST = 4
+"""How many times as long as its shorter side a good picture's longer one may be."""
+
+MAX_BYTES = 60_000_000
+"""Files, and entries of zips once they are unpacked, with more bytes than this are skipped."""
+
+HELD_OUT = 200
+"""Most pictures that `split` holds out."""
+
+_WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Squares out of a folder or a zip, in the order of their names.
+
+    x: (N, S, S, 3) uint8 RGB, or (N, S, S, 4) uint8 RGBA with straight alpha.
+    names: their N paths inside the folder or zip, with "/" between the parts.
+    skipped: (name, why) of the files that can't be used, in the order of their names; why in a few words for people.
+    labels: (N,) int64, indices into `classes`; None where no labels were asked for.
+    classes: names of the sub-folders, sorted; () where no labels were asked for.
+    """
+
+    x: Image
+    names: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+    labels: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+
+
+def read(
+    path: str | os.PathLike[str],
+    size: int,
+    limit: int | None = None,
+    *,
+    alpha: bool = False,
+    labelled: bool = False,
+    crop: Callable[[Image], Image | None] | None = None,
+) -> Pictures:
+    """The pictures of a folder, its sub-folders included, or of a zip: the centre square of each, size×size.
+
+    Left out are hidden files, ``__MACOSX`` and ``Thumbs.db``. Skipped, and told, are files that aren't whole
+    pictures and pictures that are too small or too long.
+
+    limit: take at most so many good ones, spread over all; where it is given, not every file is looked at.
+    alpha: RGBA if every picture taken has something transparent; otherwise RGB over white.
+    labelled: the folders on the first level are classes, and what lies outside of them is skipped; a folder that
+    holds all the others is looked through first.
+    crop: takes a whole picture, (H, W, 3) uint8 RGB, and returns the (h, w, 3) of it that is wanted, a head say, or
+    None where there is no face; several threads call it at once. The pictures are RGB then, whatever `alpha`.
+
+    Raises UserError with the remedy: no such folder or zip; unreadable, damaged, locked or empty; fewer than `MIN`
+    good pictures (or than `limit`, where that is less); fewer than two classes, or than `MIN_OF_CLASS` of one.
+    """
+    if size < 1 or (limit is not None and limit < 1):
+        raise UserError(f"a size of {size} pixels and a limit of {limit} pictures. Choose 1 or more.")
+    if not os.fspath(path):
+        raise UserError("no folder or zip is given. Choose one.")  # "" would be the current folder
+    path = Path(path)
+    with opened(path) as files:
+        names, skipped = files.names, dict(files.skipped)
+        if not names and not skipped:
+            raise UserError(f"{path}: no pictures in it. Put at least {MIN} there.")
+        class_of = _classes(path, names) if labelled else {}
+        if labelled:
+            skipped |= {name: "not in a class's folder" for name in names if name not in class_of}
+            names = [name for name in names if name in class_of]
+        good, bad = _looked_at(
+            names, limit, lambda name: _square(files.fetch(name), size, alpha, crop), f"pictures of {path.name}"
+        )
+    skipped |= bad
+    if len(good) < min(MIN, limit or MIN):
+        raise _too_few(path, len(good), skipped)
+    transparent = all(square.shape[2] == 4 for square in good.values())
+    squares = [s if transparent or s.shape[2] == 3 else images.over(s, _WHITE) for s in good.values()]
+    told = tuple(sorted(skipped.items()))
+    if not labelled:
+        return Pictures(np.stack(squares), tuple(good), told)
+    classes = tuple(sorted(set(class_of.values())))
+    labels = np.array([classes.index(class_of[name]) for name in good], np.int64)
+    for name, count in zip(classes, np.bincount(labels, minlength=len(classes))):
+        if count < MIN_OF_CLASS:
+            limited = "" if limit is None else ", raise the limit"
+            raise UserError(
+                f"{path}: good pictures of class {name!r}: {count}, at least {MIN_OF_CLASS} are needed. "
+                f"Add pictures{limited}, or take the class out."
+            )
+    return Pictures(np.stack(squares), tuple(good), told, labels, classes)
+
+
+def split(count: int) -> tuple[list[int], list[int]]:
+    """(train, held out): every tenth index is held out, of more than `HELD_OUT` such so many, spread over all; of 2
+    to 9 the last. The same for every call."""
+    tenths = list(range(9, count, 10)) or list(range(1, count))[-1:]
+    held = _spread(tenths, HELD_OUT)
+    return sorted(set(range(count)) - set(held)), held
+
+
+def check_pair(s: Pictures, t: Pictures, s_path: str | os.PathLike[str], t_path: str | os.PathLike[str]) -> None:
+    """Raises UserError with the remedy if there is nothing to translate between two domains: one lies in the other,
+    most pictures of one are in the other, pixel for pixel, or one has fewer than `MIN`."""
+    s_real, t_real = Path(s_path).resolve(), Path(t_path).resolve()
+    if s_real == t_real:
+        raise UserError(f"{s_path}: given for both sides. Choose other pictures for one of them.")
+    for outer, inner in ((s_real, t_real), (t_real, s_real)):
+        if inner.is_relative_to(outer):
+            raise UserError(f"{inner}: lies in {outer}, the other side. Choose two folders apart.")
+    for pictures, path in ((s, s_path), (t, t_path)):
+        if len(pictures.x) < MIN:
+            raise UserError(f"{path}: pictures: {len(pictures.x)}, at least {MIN} are needed. Add some.")
+    s_hashes, t_hashes = _hashes(s.x), _hashes(t.x)
+    for hashes, others in ((s_hashes, t_hashes), (t_hashes, s_hashes)):
+        there = set(others)
+        same = sum(picture in there for picture in hashes)
+        if same > len(hashes) / 2:
+            raise UserError(
+                f"{s_path} and {t_path}: {same} of {len(hashes)} pictures are on both sides. "
+                "Choose other pictures for one of them."
+            )
+
+
+def _hashes(x: Image) -> list[bytes]:
+    # Over white, as the other side may have been read without alpha.
+    rgb = (images.over(picture, _WHITE) if picture.shape[2] == 4 else picture for picture in x)
+    return [hashlib.blake2b(picture.tobytes(), digest_size=16).digest() for picture in rgb]
+
+
+# Folders and zips
+
+
+class Files(NamedTuple):
+    """names: all but the hidden ones, sorted; skipped: what couldn't even be listed, and why; fetch: name → bytes,
+    raises UserError with why not."""
+
+    names: list[str]
+    skipped: dict[str, str]
+    fetch: Callable[[str], bytes]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Files]:
+    """The files of a folder or a zip, for as long as the block lasts; several threads may fetch. Raises UserError as
+    `read` does."""
+    try:
+        mode = path.stat().st_mode
+        zipped = stat.S_ISREG(mode) and _is_zip(path)  # a pipe would block
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path}: no such folder or zip. Check the path.") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if stat.S_ISDIR(mode):
+        yield _of_folder(path)
+    elif zipped:
+        with ExitStack() as stack:
+            try:
+                pack = stack.enter_context(open_zip(path, str(path)))
+            except OSError as error:
+                raise _unreadable(path, error) from None
+            yield _of_zip(path, pack)
+    else:
+        raise UserError(f"{path}: neither a folder nor a zip. Put the pictures into one.")
+
+
+def _of_folder(path: Path) -> Files:
+    names, skipped, troubles = [], {}, []
+    for parent, folders, files in os.walk(path, onerror=troubles.append):
+        inside = Path(parent).relative_to(path)
+        folders[:] = [name for name in folders if not _left_out(name)]
+        names += [(inside / name).as_posix() for name in files if not _left_out(name)]
+        links = [inside / name for name in folders if Path(parent, name).is_symlink()]
+        skipped |= {link.as_posix(): "a link to a folder" for link in links}  # they may go round in circles
+    for error in troubles:
+        if Path(error.filename) == path:
+            raise _unreadable(path, error)
+        skipped[Path(error.filename).relative_to(path).as_posix()] = f"cannot be read ({error.strerror})"
+
+    def fetch(name: str) -> bytes:
+        try:
+            status = (path / name).stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError("not a file")
+            _check_bytes(status.st_size)
+            return (path / name).read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot be read ({error.strerror})") from None
+
+    return Files(sorted(names), skipped, fetch)
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.suffix.lower() == ".zip" or file.read(4) == b"PK\3\4"
+
+
+def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
+    entries = {}
+    for info in pack.infolist():
+        name = info.filename.replace("\\", "/")  # some of Windows' zippers
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if not name.endswith("/") and not any(_left_out(part) for part in parts):
+            entries["/".join(parts)] = info
+    if any(info.flag_bits & 1 for info in entries.values()):
+        raise UserError(f"{path}: locked with a password. Zip the pictures again without one.")
+
+    def fetch(name: str) -> bytes:
+        info = entries[name]
+        _check_bytes(info.file_size)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # zipfile unpacks the other kinds in one go, however little is asked for: bombs.
+            raise UserError("compressed in an unusual way")
+        try:
+            with pack.open(info) as file:
+                return file.read(info.file_size)  # no more, even if the zip lies about it
+        except Exception:  # BadZipFile, zlib.error, EOFError, ...
+            raise UserError("damaged in the zip") from None
+
+    return Files(sorted(entries), {}, fetch)
+
+
+def _left_out(part: str) -> bool:
+    return part.startswith(".") or part == "__MACOSX" or part.lower() == "thumbs.db"
+
+
+def _check_bytes(count: int) -> None:
+    if count > MAX_BYTES:
+        raise UserError(f"larger than {MAX_BYTES // 1_000_000} MB")
+
+
+def _classes(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Name → its class, without the names that are in no class's folder."""
+    parts = {name: name.split("/") for name in names}
+    # A folder of folders that holds everything is a wrapper; a folder of pictures would be the only class.
+    while len({p[0] for p in parts.values()}) == 1 and any(len(p) > 2 for p in parts.values()):
+        parts = {name: p[1:] for name, p in parts.items()}
+    class_of = {name: p[0] for name, p in parts.items() if len(p) > 1}
+    count = len(set(class_of.values()))
+    if count < 2:
+        found = f"only one class, {next(iter(class_of.values()))!r}" if count else "no classes"
+        raise UserError(f"{path}: {found}. Put the pictures of each class into a folder of their own, at least two.")
+    return class_of
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    if isinstance(error, PermissionError):
+        return UserError(f"{path}: may not be read. Change its permissions.")
+    return UserError(f"{path}: cannot be opened ({error.strerror or error}). Check the path.")
+
+
+def _too_few(path: Path, good: int, skipped: Mapping[str, str]) -> UserError:
+    why = "none skipped"
+    if skipped:
+        first = min(skipped)
+        why = f"{len(skipped)} skipped, first {first!r}: {skipped[first]}"  # names may have line breaks: !r
+    return UserError(
+        f"{path}: of {good + len(skipped)} files found {good} are usable pictures, at least {MIN} are needed "
+        f"({why}). Add pictures: JPEG, PNG, WebP, BMP, TIFF or GIF."
+    )
+
+
+# Pictures
+
+
+def _spread(items: Sequence, count: int) -> list:
+    """At most `count` of the items, evenly spread, in their order."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def _looked_at(
+    names: Sequence[str], limit: int | None, square: Callable[[str], Image], words: str
+) -> tuple[dict[str, Image], dict[str, str]]:
+    """Good names → their squares, at most `limit`, spread over all; and names looked at that are bad → why. Both in
+    the order of the names, which are sorted."""
+    limit = len(names) if limit is None else limit
+
+    def attempt(name: str) -> Image | str:
+        try:
+            return square(name)
+        except UserError as error:
+            return str(error)
+
+    good, bad = {}, {}
+    rounds, waiting = 0, list(names)
+    # `load` hushes warnings meanwhile, and from several threads can't put the filters back as they were.
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        warnings.simplefilter("ignore")
+        while waiting and len(good) < limit:
+            # Further rounds stand in for bad ones; they grow, so that they are few however many are bad.
+            chosen = _spread(waiting, max(limit - len(good), 2**rounds))
+            results = tqdm(pool.map(attempt, chosen), words, len(chosen), leave=False, unit="file")
+            for result, name in zip(results, chosen):  # results first, so that their bar ends
+                (bad if isinstance(result, str) else good)[name] = result
+            waiting = sorted(set(waiting) - set(chosen))
+            rounds += 1
+    return {name: good[name] for name in _spread(sorted(good), limit)}, bad
+
+
+def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image | None] | None) -> Image:
+    """A file's picture as (size, size, 3) RGB or, with alpha wanted and there, (size, size, 4) RGBA. Raises UserError
+    with why not, in a few words."""
+    try:
+        picture = images.load(data)
+    except UserError as error:
+        raise UserError(error.reason) from None
+    shorter, longer = sorted(picture.shape[:2])
+    if shorter < SMALLEST:
+        raise UserError(f"smaller than {SMALLEST} pixels")
+    if longer > LONGEST * shorter:
+        raise UserError(f"longer than {LONGEST}:1")
+    if crop is not None:
+        picture = crop(picture)
+        if picture is None:
+            raise UserError("no face found")
+    elif alpha:
+        rgba = _rgba(data)
+        picture = picture if rgba is None else rgba
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return _resized(picture[top : top + side, left : left + side], size)
+
+
+def _rgba(data: bytes) -> Image | None:
+    """(H, W, 4) RGBA of a picture that `images.load` has taken, upright as there; None if nothing is transparent."""
+    with open_picture(data) as picture:
+        if not picture.has_transparency_data or picture.mode.startswith(("I", "F")):  # those load takes for grey
+            return None
+        rgba = np.array(images._upright(picture).convert("RGBA"))
+    return rgba if rgba[..., 3].min() < 255 else None
+
+
+def _resized(square: Image, size: int) -> Image:
+    if len(square) == size:
+        return square
+    interpolation = cv2.INTER_AREA if len(square) > size else cv2.INTER_CUBIC
+    if square.shape[2] == 3:
+        return cv2.resize(square, (size, size), interpolation=interpolation)
+    # Premultiplied, or the colours of transparent pixels would bleed into their neighbours. 16 bits hold it exactly and
+    # are half the memory of a large picture; cubics overshoot them.
+    layers = square.astype(np.uint16 if len(square) > size else np.float32)
+    layers[..., :3] *= layers[..., 3:]
+    layers[..., 3] *= 255
+    layers = cv2.resize(layers, (size, size), interpolation=interpolation).astype(np.float32)
+    layers[..., :3] *= 255 / np.maximum(layers[..., 3:], 1)
+    layers[..., 3] /= 255
+    return layers.round().clip(0, 255).astype(np.uint8)

@@ -1,1 +1,0 @@
-"""The paper's experiments: trainings and measurements that together fill its tables."""

@@ -1,0 +1,119 @@
+"""What can be chosen of a drawn style, with words for people, for the editor and for ``/styles``. No ``from __future__
+import annotations`` here, as in `endpoints`."""
+
+import re
+from functools import cache
+from typing import TypedDict
+
+import numpy as np
+
+from ...avatars import engine
+from ...avatars.expressions import expressions, mannequin
+from ...avatars.parameters import SPECS, Parameters
+from ...avatars.shape import SHAPES
+from ...avatars.styles import STYLES
+from ...core.errors import UserError
+from ...core.types import Image
+
+
+class Slot(TypedDict):
+    """variants: "" draws nothing; kinds: what people call some of them → which."""
+
+    name: str
+    label: str
+    variants: list[str]
+    kinds: dict[str, list[str]]
+
+
+class Palette(TypedDict):
+    """colours: the artist's, as "#rrggbb"; any other may be given too."""
+
+    name: str
+    label: str
+    colours: list[str]
+
+
+class Shape(TypedDict):
+    """From -1 to 1; 0 is the artist's own."""
+
+    name: str
+    label: str
+
+
+class StyleInfo(TypedDict):
+    """expressions: name → slot → variant."""
+
+    name: str
+    title: str
+    artist: str
+    terms: str
+    slots: list[Slot]
+    palettes: list[Palette]
+    shapes: list[Shape]
+    expressions: dict[str, dict[str, str]]
+
+
+LABELS = {
+    "top": "Hair and hats", "rearHair": "Hair at the back", "facialHair": "Beard", "accessories": "Glasses",
+    "eyebrows": "Brows", "head": "Face", "hairAccessories": "Flowers",
+}  # fmt: skip
+
+_SHOWN = ("top", "hair", "rearHair", "head", "eyebrows", "eyes", "nose", "mouth", "facialHair", "beard", "accessories",
+          "glasses", "earrings", "freckles", "hairAccessories", "clothes")  # fmt: skip
+"""Order of the slots for people."""
+
+_CLOSE = ("eyebrows", "eyes", "nose", "mouth", "freckles", "facialHair", "beard", "accessories", "glasses")
+"""Slots whose previews show the face alone."""
+
+PREVIEW = 72
+"""Side of a preview in pixels."""
+
+
+def words(name: str) -> str:
+    """ "shirtCrewNeck" → "Shirt crew neck"; "" → "None"."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|_", " ", name).lower()
+    return spaced[:1].upper() + spaced[1:] or "None"
+
+
+@cache
+def style_info(style: str) -> StyleInfo:
+    """Raises UserError for a style that can't be drawn."""
+    if style not in SPECS:
+        raise UserError(f"style {style!r:.40} can't be drawn; known: {', '.join(SPECS)}.")
+    spec, (artist, terms) = SPECS[style], engine.credit(style)
+    order = sorted(spec.slots, key=lambda slot: _SHOWN.index(slot) if slot in _SHOWN else len(_SHOWN))
+    slots = [
+        Slot(
+            name=slot,
+            label=LABELS.get(slot, words(slot)),
+            variants=list(spec.slots[slot]),
+            kinds={kind: list(variants) for kind, variants in spec.kinds.get(slot, {}).items()},
+        )
+        for slot in order
+    ]
+    return StyleInfo(
+        name=style,
+        title=STYLES[style].title,
+        artist=artist,
+        terms=terms,
+        slots=slots,
+        palettes=[Palette(name=n, label=words(n), colours=list(codes)) for n, codes in spec.colours.items()],
+        shapes=[Shape(name=name, label=words(name)) for name in SHAPES[style]],
+        expressions=expressions(style),
+    )
+
+
+def previews(style: str, slot: str) -> Image:
+    """The variants of a slot side by side, or the expressions where slot is "expression": (72, 72 n, 4) uint8 RGBA.
+
+    Raises UserError for a slot that the style hasn't.
+    """
+    info = style_info(style)
+    changes = {s["name"]: [{s["name"]: variant} for variant in s["variants"]] for s in info["slots"]}
+    changes["expression"] = list(info["expressions"].values())
+    if slot not in changes:
+        raise UserError(f"{style} has no slot {slot!r:.40}; known: {', '.join(changes)}.")
+    view = "face" if slot in (*_CLOSE, "expression") else "bust"
+    plain = mannequin(style)
+    shown = [Parameters(style, {**plain.variants, **change}, plain.colours) for change in changes[slot]]
+    return np.concatenate([engine.image(one, PREVIEW, view) for one in shown], axis=1)

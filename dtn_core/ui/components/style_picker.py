@@ -1,0 +1,190 @@
+"""The style picker of *Emojify*: a thumbnail of each style, first of a sample avatar, then of the user's own face."""
+
+from __future__ import annotations
+
+import io
+from html import escape
+from typing import Any
+
+import cv2
+import gradio as gr
+from PIL import Image as PILImage
+from torch import Tensor
+
+from ...avatars import engine
+from ...avatars.parameters import Parameters
+from ...avatars.styles import SHOWN
+from ...core import images
+from ...core.errors import UserError
+from ...core.types import Image
+from ...faces.align import align
+from ...faces.detect import detect_upright
+from ...faces.quality import judge
+from ...pipeline.photo import Transferrer
+from ..access.admission import ServerFunctions, check_cancelled
+from ..gradio_internals import SECONDARY_LISTENER
+from ..translations import EXPERIMENTAL, Translations, style_of
+from . import pictures
+
+SIDE = 128
+"""Side of a painted thumbnail in pixels; drawn thumbnails are vectors."""
+
+MAX_SIDE = 1600
+"""Longest side in pixels of the copy of a photo in which the face is searched."""
+
+SAMPLES = {
+    "avataaars": Parameters(
+        "avataaars",
+        {"top": "curly", "mouth": "smile", "clothes": "hoodie"},
+        {"hair": "#724133", "skin": "#edb98a", "clothes": "#65c9ff"},
+    ),
+    "toon-head": Parameters(
+        "toon-head",
+        {"hair": "sideComed", "rearHair": "longWavy", "mouth": "laugh", "clothes": "turtleNeck"},
+        {"hair": "#724133", "clothes": "#0b3286"},
+    ),
+    "lorelei": Parameters(
+        "lorelei",
+        {"hair": "variant35", "head": "variant02", "eyes": "variant14", "eyebrows": "variant05", "mouth": "happy05"},
+        {"hair": "#724133", "skin": "#edb98a"},
+    ),
+}
+"""Avatars that drawn styles show before there is a photo."""
+
+
+def picker(translations: Translations[Transferrer], chosen: gr.Dropdown, functions: ServerFunctions) -> gr.HTML:
+    """Create a radio group of the app's own translation and the shipped ones, kept in sync with the full list.
+
+    Args:
+        translations: all translations.
+        chosen: the list of all of them.
+        functions: the queues through which the page calls the server function.
+    """
+
+    def thumbnails(photo: Any) -> dict[str, str]:
+        try:
+            return own_thumbnails(translations, str(photo["url"]), bool(photo["mirror"]))
+        except (UserError, KeyError, TypeError):  # the photo's own component shows the error
+            return {}
+
+    buttons = "".join(_button(key, *shown, first=not key) for key, shown in offered(translations).items())
+    template = f'<div class="styles" role="radiogroup" aria-label="Style">{buttons}</div>'
+    script = (pictures.ASSETS / "styles.js").read_text("utf-8")
+    group = gr.HTML(
+        "", html_template=template, js_on_load=script, server_functions=[functions.pictures(thumbnails)],
+        apply_default_css=False, elem_id="styles",
+    )  # fmt: skip
+    group.select(None, group, chosen, js="(key) => key", api_visibility="private", show_progress="hidden")
+    chosen.change(None, chosen, None, js=_dispatch("styles:chosen", "key", "key"), **SECONDARY_LISTENER)
+    return group
+
+
+def follow(shown: Any, photo: gr.HTML, mirror: gr.Checkbox) -> None:
+    """Update the thumbnails with the face of a photo after `shown`, the event that shows the photo."""
+    script = _dispatch("styles:photo", "url, mirror", "{ url, mirror }")
+    shown.then(None, [photo, mirror], None, js=script, api_visibility="private", show_progress="hidden")
+
+
+def _dispatch(name: str, arguments: str, detail: str) -> str:
+    """Return JavaScript that dispatches an event on the window."""
+    return f"({arguments}) => {{ window.dispatchEvent(new CustomEvent('{name}', {{ detail: {detail} }})); return []; }}"
+
+
+def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str, str]]:
+    """Return key → (title, credit, sample picture) of every style on offer."""
+    first = translations.first.checkpoint
+    infos = {name: translations.info(name) for name in translations.shipped() if name != first.name}
+    order = list(SHOWN)
+    names = sorted(infos, key=lambda name: order.index(style_of(infos[name])) if style_of(infos[name]) else len(order))
+    shipped = first.name in translations.shipped()
+    default = {"": _entry(style_of(first.info), first.name, shipped)}
+    return default | {name: _entry(style_of(infos[name]), name) for name in names}
+
+
+def _entry(style: str | None, name: str, shipped: bool = True) -> tuple[str, str, str]:
+    """Return an entry of `offered`; a checkpoint that isn't shipped is called by its own name."""
+    if style not in SHOWN:
+        return name, "", ""
+    record = SHOWN[style]
+    title = record.title if shipped else name
+    credit = f"{record.credit}. Experimental." if style in EXPERIMENTAL else f"{record.credit}."
+    if style in SAMPLES:
+        return title, credit, pictures.data_url(engine.svg(SAMPLES[style]).encode(), "image/svg+xml")
+    file = pictures.ASSETS / f"{style}.webp"
+    return title, credit, pictures.data_url(file.read_bytes(), "image/webp")
+
+
+def _button(key: str, title: str, credit: str, url: str, first: bool) -> str:
+    """Return one radio button. Its credit shows on hover and focus, and is its description for screen readers."""
+    attributes = f'aria-description="{escape(credit)}" data-credit="{escape(credit)}"' if credit else ""
+    return (
+        f'<button type="button" class="style" role="radio" data-key="{escape(key)}" data-sample="{url}" {attributes} '
+        f'aria-checked="{str(first).lower()}" tabindex="{0 if first else -1}">'
+        f'<img src="{url}" alt=""><span>{escape(title)}</span></button>'
+    )
+
+
+def own_thumbnails(translations: Translations[Transferrer], url: str, mirror: bool) -> dict[str, str]:
+    """Redraw the largest face of a photo in every style on offer.
+
+    Translations that share an encoder f run it once.
+
+    Returns:
+        key of `offered` → data URL; empty where no face can be redrawn.
+
+    Raises:
+        UserError: as `pictures.decode`.
+    """
+    frame = _scaled(pictures.decode(url, MAX_SIDE))
+    frame, found, _ = detect_upright(frame[:, ::-1].copy() if mirror else frame, max_faces=1)
+    heads = [align(frame, face) for face in found]
+    if not heads or judge(frame, heads[0]).refused:
+        return {}
+    features: dict[Any, tuple[Tensor, Tensor]] = {}
+    thumbnails = {}
+    for key in offered(translations):
+        check_cancelled()
+        try:
+            transferrer = translations.get(key)
+        except UserError:  # shown when that style is picked
+            continue
+        if not transferrer.sees_pictures:
+            thumbnails[key] = _thumbnail(transferrer, heads[0].image, features)
+    return thumbnails
+
+
+def _scaled(photo: Image) -> Image:
+    """Scale a photo down to `MAX_SIDE`: a thumbnail needs no more, and the search takes memory by the pixel."""
+    height, width = photo.shape[:2]
+    scale = MAX_SIDE / max(height, width)
+    if scale >= 1:
+        return photo
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+
+
+def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Tensor, Tensor]]) -> str:
+    """Redraw an aligned face. cached: f's features of this face by `_shared_f`, added to."""
+    x, c = images.to_tensor([head]).to(transferrer.device), transferrer.checkpoint.drawer
+    if c:
+        shared = _shared_f(transferrer)
+        if shared not in cached:
+            cached[shared] = c.f(x), c.skin_features(x)
+        features, skin_features = cached[shared]
+        (avatar,) = c.choose(features, skin_features)
+        return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
+    return _webp(images.to_images(transferrer.upscale(transferrer.transfer(x)))[0])
+
+
+def _shared_f(transferrer: Transferrer) -> Any:
+    """Return what identifies c's f: the hash of the checkpoint that it is shared from, or the network itself."""
+    info, c = transferrer.checkpoint.info, transferrer.checkpoint.drawer
+    stem = "encoder" if c.f is transferrer.checkpoint.f else "avatar-encoder"
+    return info.get("shared", {}).get(stem, {}).get("hash", c.f)
+
+
+def _webp(picture: Image) -> str:
+    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    buffer = io.BytesIO()
+    PILImage.fromarray(small).save(buffer, "webp", quality=85)
+    return pictures.data_url(buffer.getvalue(), "image/webp")

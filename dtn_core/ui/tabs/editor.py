@@ -1,0 +1,201 @@
+"""The editor of drawn avatars.
+
+The page keeps the avatars. For what it can't do in the browser it calls the server functions below, each with one
+object of arguments. The server keeps no state between calls.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image as PILImage
+
+from ...avatars import engine
+from ...avatars.export import MIME, export
+from ...avatars.parameters import Parameters
+from ...avatars.sampling import another
+from ...avatars.style_mapping import carry
+from ...core.errors import UserError
+from ...core.types import Box, Drawing, Face, Result
+from ..access.admission import ServerFunctions, check_pixels
+from ..components import catalogue
+from ..components.exports import archive
+from ..components.html import sentence
+from ..components.pictures import ASSETS, data_url
+
+MAX_AVATARS = 200
+"""Avatars in one zip."""
+
+
+def editor(functions: ServerFunctions, **options: Any) -> gr.HTML:
+    """Create the editor's component.
+
+    `payload` makes the value that it is given, and `edits` reads the value that it returns. It fires ``submit`` some
+    time after an edit.
+
+    Args:
+        functions: the queues through which the page calls the server functions.
+    """
+    template, script = ((ASSETS / f"editor.{suffix}").read_text("utf-8") for suffix in ("html", "js"))
+    short = [functions.short(function) for function in (describe, preview, draw, more, carry_over, read)]
+    return gr.HTML(
+        None,
+        html_template=template,
+        js_on_load=script,
+        server_functions=[*short, functions.pictures(write), functions.archives(pack)],
+        apply_default_css=False,
+        elem_id="editor",
+        **options,
+    )
+
+
+def payload(result: Result | None = None, photo: str = "", mirrored: bool = False) -> str:
+    """Return the editor's value for a photo, as JSON.
+
+    Args:
+        result: of the photo; faces without an avatar (painted ones) are left out.
+        photo: any name for the photo. The same photo in another style, under the same name, keeps its edits.
+        mirrored: whether the photo was mirrored since the last value.
+    """
+    faces = [face for face in result.faces if face.avatar] if result else []
+    avatars = [{**avatar_payload(face.avatar), "box": [round(v, 1) for v in face.aligned.face.box]} for face in faces]
+    return json.dumps({"id": "photo", "key": photo, "mirror": mirrored, "faces": avatars})
+
+
+def avatar_payload(avatar: Drawing) -> dict[str, Any]:
+    """Return an avatar as the editor's script expects it."""
+    chosen = avatar.parameters.to_dict()
+    likely = getattr(avatar, "likely", {})
+    return {"parameters": chosen, "chosen": chosen, "sure": dict(avatar.sure), "likely": likely, "svg": avatar.svg()}
+
+
+class Edit:
+    """One face of the editor's value.
+
+    Attributes:
+        parameters: of the avatar.
+        edited: names of what was changed by hand, see `roles.carry`.
+        box: of the face in the photo.
+    """
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.parameters = Parameters.from_dict(values.get("parameters"))
+        self.edited = _names(values.get("edited"))
+        self.box = Box(*(float(v) for v in values.get("box") or (0, 0, 0, 0)))
+
+    def face(self) -> Face:
+        """Return the face in the photo."""
+        return Face(self.box, np.zeros((5, 2), np.float32), 0.0)
+
+
+def edits(value: str | None) -> list[Edit]:
+    """Parse the editor's value; a damaged value has no faces."""
+    try:
+        return [Edit(face) for face in json.loads(value or "{}").get("faces", [])]
+    except (UserError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return []
+
+
+def errors_as_json(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Decorate a server function to return a UserError as {"error": one line, "code": its code}."""
+
+    @wraps(function)
+    def call(values: Any) -> dict[str, Any]:
+        try:
+            if not isinstance(values, dict):
+                raise UserError("the arguments must be an object.")
+            return function(values)
+        except UserError as error:
+            return {"error": sentence(error), "code": error.code}
+
+    return call
+
+
+@errors_as_json
+def describe(values: dict[str, Any]) -> dict[str, Any]:
+    """Describe a style: style → `catalogue.StyleInfo`, with labels of all variants."""
+    info = catalogue.style_info(str(values.get("style")))
+    labels = {slot["name"]: [catalogue.words(variant) for variant in slot["variants"]] for slot in info["slots"]}
+    return {**info, "labels": labels}
+
+
+@errors_as_json
+def preview(values: dict[str, Any]) -> dict[str, Any]:
+    """Draw all variants of a slot: style, slot → url of `catalogue.previews` as WebP."""
+    return {"url": _preview(str(values.get("style")), str(values.get("slot")))}
+
+
+@cache
+def _preview(style: str, slot: str) -> str:
+    buffer = io.BytesIO()
+    PILImage.fromarray(catalogue.previews(style, slot)).save(buffer, "webp", quality=80)
+    return data_url(buffer.getvalue(), "image/webp")
+
+
+@errors_as_json
+def draw(values: dict[str, Any]) -> dict[str, Any]:
+    """Draw an avatar: parameters → parameters, svg."""
+    return svg_payload(Parameters.from_dict(values.get("parameters")))
+
+
+@errors_as_json
+def more(values: dict[str, Any]) -> dict[str, Any]:
+    """Draw other likely avatars: parameters, likely, keep, seed → avatars, see `likely.another`."""
+    parameters = Parameters.from_dict(values.get("parameters"))
+    keep, seed = _names(values.get("keep")), values.get("seed", 0)
+    if not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise UserError("seed must be a whole number from 0 on.")
+    return {"avatars": [svg_payload(one) for one in another(parameters, values.get("likely"), keep, seed=seed)]}
+
+
+@errors_as_json
+def carry_over(values: dict[str, Any]) -> dict[str, Any]:
+    """Apply edits to another style's avatar: edited, source, target → parameters, svg, edited (`roles.carry`)."""
+    source, target = (Parameters.from_dict(values.get(name)) for name in ("source", "target"))
+    parameters, carried = carry(_names(values.get("edited")), source, target)
+    return {**svg_payload(parameters), "edited": carried}
+
+
+@errors_as_json
+def write(values: dict[str, Any]) -> dict[str, Any]:
+    """Export an avatar: parameters, format, size, background → url of the file, see `export.export`."""
+    format = values.get("format", "png")
+    options = {"size": values.get("size", 512), "background": values.get("background")}
+    content = export(Parameters.from_dict(values.get("parameters")), format, **options)
+    return {"url": data_url(content, MIME[format])}
+
+
+@errors_as_json
+def read(values: dict[str, Any]) -> dict[str, Any]:
+    """Open an exported JSON file: text → parameters, svg."""
+    return svg_payload(Parameters.from_json(str(values.get("text", ""))))
+
+
+@errors_as_json
+def pack(values: dict[str, Any]) -> dict[str, Any]:
+    """Export many avatars: avatars (each with name and parameters), size → url of a zip, see `exports.archive`."""
+    given, size = values.get("avatars"), values.get("size", 512)
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise UserError("avatars must be a list of objects.")
+    if not 0 < len(given) <= MAX_AVATARS:
+        raise UserError(f"a zip holds 1 to {MAX_AVATARS} avatars.")
+    check_pixels(len(given), size)
+    avatars = [(str(one.get("name", "emoji")), Parameters.from_dict(one.get("parameters"))) for one in given]
+    return {"url": data_url(archive(avatars, size=size), "application/zip")}
+
+
+def _names(values: Any) -> list[str]:
+    if not isinstance(values, list | tuple | None):
+        raise UserError("names must be a list.")
+    return [str(name) for name in values or ()]
+
+
+def svg_payload(parameters: Parameters) -> dict[str, Any]:
+    """Draw an avatar; return its complete parameters and its SVG."""
+    return {"parameters": parameters.to_dict(), "svg": engine.svg(parameters)}

@@ -1,0 +1,155 @@
+"""The tab *Emojify*: a photo or the live webcam in, emoji out."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from ...avatars import engine
+from ...avatars.avatar import Avatar
+from ...avatars.parameters import Parameters
+from ...avatars.styles import SHOWN
+from ...core.errors import UserError
+from ...core.types import Kind, Result
+from ...data import examples, portraits
+from ...faces.compose import beside
+from ...pipeline.live import session
+from ...pipeline.photo import Transferrer
+from ..access.admission import ServerFunctions
+from ..api import endpoints
+from ..components import html, pictures
+from ..components import style_picker as styles
+from ..gradio_internals import SECONDARY_LISTENER, radio, set_visibility_on_select
+from ..translations import Translations, dropdown, style_of
+from . import batch, editor, live, video
+
+KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
+
+OFFER = """(offered, kind) => (
+    { __type__: "update", ...offered && { choices: offered.length > 1 ? offered : [[offered[0][0], kind]] } })"""
+"""Where there is one choice, it stands for the value that there is."""
+
+
+def warm_up(transferrer: Transferrer) -> None:
+    """Load what loads late: the second detector, which is asked where the first finds nothing, the artist's engine, and
+    live video's landmarks. A first photo would wait for them, four seconds on a slow machine."""
+    transferrer(np.zeros((64, 64, 3), np.uint8))
+    if transferrer.draws:
+        engine.image(Parameters(transferrer.checkpoint.drawer.style), 64)
+        session.warm_up()
+
+
+def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image]:
+    """Fill the tab, inside a gr.Tab. Returns the list of translations, and the webcam."""
+    functions = ServerFunctions()
+    with gr.Row(elem_id="choices"):
+        chosen = dropdown(translations, "Checkpoint", always=False, elem_id="translation")
+        styles.picker(translations, chosen, functions)
+        kind = radio(
+            [value for _, value in KINDS], choices=kinds(translations.first), value="drawn", label="Drawn or painted",
+            show_label=False, container=False, elem_id="kind",
+        )  # fmt: skip
+    with gr.Tabs(elem_classes="modes"):
+        with gr.Tab("Photo", id="photo") as photo:
+            _photo(translations, chosen, kind, functions)
+        with gr.Tab("Live webcam", id="live") as live_tab:
+            camera = live.fill(translations, chosen, kind)
+        with gr.Tab("Many photos", id="many") as many:
+            batch.fill(translations, chosen, kind, functions)
+        with gr.Tab("Video", id="video") as film:
+            video.fill(chosen, kind)
+    set_visibility_on_select(live_tab, camera)
+    for tab in (photo, many, film):
+        set_visibility_on_select(tab, camera, False)
+    endpoints.emojify(translations)
+    endpoints.avatars()
+
+    def offer(translation: str | None) -> Any:
+        try:
+            return kinds(translations.get(translation))
+        except UserError:  # is said where a picture is asked for
+            return gr.skip()
+
+    offered = gr.JSON(visible="hidden")
+    change = chosen.change(offer, chosen, offered, **SECONDARY_LISTENER)
+    change.then(None, [offered, kind], kind, js=OFFER, **SECONDARY_LISTENER)
+    return chosen, camera
+
+
+def kinds(transferrer: Transferrer) -> list[tuple[str, str]]:
+    """What the switch offers: (words, value). Where a style can't be drawn, or painted, it says so."""
+    if transferrer.draws and transferrer.paints:
+        return list(KINDS)
+    return [("Drawn only" if transferrer.draws else "Painted only", "drawn")]
+
+
+def credit(transferrer: Transferrer) -> str:
+    """Whose hand a translation's emoji are; "" where that isn't known."""
+    style = style_of(transferrer.checkpoint.info)
+    return SHOWN[style].credit if style in SHOWN else ""
+
+
+def _photo(
+    translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio, functions: ServerFunctions
+) -> None:
+    script = (pictures.ASSETS / "steps.js").read_text("utf-8")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=320):
+            photo = pictures.photo_input(portraits.free(), examples.drawn(), elem_id="photo")
+            mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
+        with gr.Column(scale=7, min_width=320):
+            steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")
+            avatars = editor.editor(functions)
+            with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
+                with gr.Tab("Compare"):
+                    compare = gr.HTML(elem_id="compare", apply_default_css=False)
+                with gr.Tab("In the photo"):
+                    pasted = gr.HTML(elem_id="pasted", apply_default_css=False)
+                with gr.Tab("Beside it"):
+                    pair = gr.HTML(elem_id="beside", apply_default_css=False)
+
+    def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
+        nothing = gr.update(visible=False), "", "", ""
+        if not url:
+            return html.WAITING, editor.payload(), *nothing
+        try:
+            transferrer = translations.get(translation)
+            wanted = "both" if kind == "drawn" or not transferrer.paints else kind
+            result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
+        except UserError as error:
+            return html.message(error), editor.payload(photo="none"), *nothing
+        avatars = editor.payload(result, blake2b(url.encode(), digest_size=8).hexdigest(), mirrored)
+        shown = gr.update(visible=bool(result.faces)), *_views(result)
+        return html.steps(result, credit(transferrer)), avatars, *shown
+
+    def show_edited(url: str | None, mirrored: bool, translation: str | None, edited: str | None) -> tuple[Any, ...]:
+        known = [(edit.face(), Avatar(edit.parameters, {})) for edit in editor.edits(edited)]
+        try:
+            frame = pictures.decode(url)
+            return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known=known))
+        except UserError as error:
+            return html.message(error), "", ""
+
+    shown = gr.on(
+        [photo.submit, mirror.change, chosen.change, kind.input], show, [photo, mirror, chosen, kind],
+        [steps, avatars, views, compare, pasted, pair],
+        api_visibility="private", show_progress="minimal", show_progress_on=steps, trigger_mode="always_last",
+        concurrency_limit=2, concurrency_id="photo",
+    )  # fmt: skip
+    avatars.submit(
+        show_edited, [photo, mirror, chosen, avatars], [compare, pasted, pair],
+        api_visibility="private", show_progress="hidden", trigger_mode="always_last",
+        concurrency_limit=2, concurrency_id="photo",
+    )  # fmt: skip
+    styles.follow(shown, photo, mirror)
+
+
+def _views(result: Result) -> tuple[str, str, str]:
+    """A result beside its photo: to compare, over the faces, beside them."""
+    compared = html.compare(result.frame, result.composed)
+    pasted = html.view(result.composed, "The photo, with the emoji laid over it")
+    pair = beside(result.frame, result.faces, result.refused)
+    return compared, pasted, html.view(pair, "The photo, and beside it the emoji")

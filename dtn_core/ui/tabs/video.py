@@ -1,0 +1,17 @@
+"""The mode *Video*: the page gives a video piece by piece (`video_socket`) and gets the new one."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ..components import pictures
+from ..gradio_internals import SECONDARY_LISTENER
+
+
+def fill(chosen: gr.Dropdown, kind: gr.Radio) -> None:
+    """Fill the mode, inside a gr.Tab. chosen, kind: what is chosen above the modes."""
+    stage = gr.HTML(
+        ["", "drawn"], html_template=(pictures.ASSETS / "video.html").read_text("utf-8"),
+        js_on_load=pictures.scripts("files", "video"), apply_default_css=False, elem_id="video",
+    )  # fmt: skip
+    gr.on([chosen.change, kind.change], lambda *now: list(now), [chosen, kind], stage, **SECONDARY_LISTENER)
