@@ -35,7 +35,7 @@ def run_training(
     from .loop import train
     from .optim import make_accelerator, part
     from .runs.store import Run
-    from .stages import make_stage
+    from .stages.registry import make_stage
 
     first = int(os.environ.get("RANK", "0")) == 0
     run = None
@@ -68,7 +68,7 @@ def run_training(
 
 
 class Needs(NamedTuple):
-    """What a kind of training needs. Its stage: `stages.STAGES`.
+    """What a kind of training needs. Its stage: `stages.registry.STAGES`.
 
     Attributes:
         data: Whether it needs the photos of the data folder.

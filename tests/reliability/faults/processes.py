@@ -35,7 +35,7 @@ _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         "accelerate", "av", "cv2", "dicebear", "dlib", "resvg_py", "dtn_core.cli",
-        "dtn_core.evaluation.experiments.figures", "dtn_core.training.loop", "dtn_core.training.stages",
+        "dtn_core.evaluation.experiments.figures", "dtn_core.training.loop", "dtn_core.training.stages.registry",
         "dtn_core.pipeline.photo", "dtn_core.pipeline.video",
     ]
 )  # fmt: skip
