@@ -195,7 +195,7 @@ def _of_style(style: configs.Style, count: int, folder: Path | None) -> tuple[in
 
 def _stage(config: configs.Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:
     """The stage of these settings on noise, and the seconds that f takes for one picture."""
-    from . import make_stage
+    from .stages.registry import make_stage
 
     if not isinstance(config, configs.TransferTraining):
         few: dict[str, Any] = {"limit": 64} if hasattr(config, "limit") else {"avatars": min(config.avatars, 16)}

@@ -13,8 +13,9 @@ from dtn_core.config import PRESETS, parse_set
 from dtn_core.core.errors import UserError
 from dtn_core.networks import checkpoint
 from dtn_core.pipeline import model
+from dtn_core.training import run_training
 from dtn_core.training.feature_cache import cache_path, get_cache, make_encoder
-from dtn_core.training.stages.registry import make_stage, run_training
+from dtn_core.training.stages.registry import make_stage
 
 TINY = {"batch": 4, "steps": 3, "device": "cpu"}
 
