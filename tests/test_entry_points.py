@@ -37,11 +37,12 @@ def rows_of(kind, name):
 
 
 def name_of(function):
-    """``emojify._photo.<locals>.show`` of a handler or server function, without ``dtn_core.ui.``."""
+    """``emojify._photo.<locals>.show`` of a handler or server function: its module without the packages above it."""
     while isinstance(function, partial):
         function = function.func
     function = getattr(function, "__wrapped__", function)
-    return f"{function.__module__.removeprefix('dtn_core.ui.')}.{function.__qualname__}"
+    module = re.sub(r"^dtn_core\.ui\.(tabs\.|components\.|api\.)?", "", function.__module__)
+    return f"{module}.{function.__qualname__}"
 
 
 def paths(routes, prefix=""):

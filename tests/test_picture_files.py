@@ -13,7 +13,7 @@ from dtn_core.core import images, picture_files
 from dtn_core.core.errors import UserError
 from dtn_core.core.picture_files import open_picture
 from dtn_core.data import folders
-from dtn_core.pipeline.live import wire
+from dtn_core.pipeline.live import protocol
 
 ORIENTATION = 0x0112
 
@@ -145,7 +145,7 @@ def test_cmyk_jpegs_keep_their_colours():
 
 def test_frames_and_pictures_of_folders_have_the_same_bounds():
     with pytest.raises(UserError, match="a frame must be a JPEG"):
-        wire.decode(jpeg(b"\xff\xe5\0\2" * 100_000))
+        protocol.decode(jpeg(b"\xff\xe5\0\2" * 100_000))
     with pytest.raises(ValueError, match="too much metadata"):
         folders._rgba(png(chunk(b"prIv") * 50_000))
 
