@@ -35,7 +35,7 @@ from benchmarks import acting, save, scripts
 from benchmarks.acting import TRIPOD, Portrait, Truth, perform, perform_together
 from benchmarks.motion_report import summary, table
 from dtn_core.avatars.parameters import NONE
-from dtn_core.avatars.rig import LAW
+from dtn_core.avatars.rig import MOTION_PARAMS
 from dtn_core.core.errors import UserError
 from dtn_core.core.images import to_tensor
 from dtn_core.core.types import HEAD_EYE_DISTANCE, Image
@@ -119,7 +119,7 @@ def blinks(take: Take) -> dict[str, Any]:
     truth, told = take.of("lids")
     made: dict[str, Any] = {"blinks": 0, "found": 0, "false": 0, "delays": [], "seconds": len(truth) / FPS}
     for eye in range(2) if len(truth) else ():
-        acted, said = runs(truth[:, eye] < LAW["shut"]), runs(told[:, eye] < LAW["shut"])
+        acted, said = runs(truth[:, eye] < MOTION_PARAMS["shut"]), runs(told[:, eye] < MOTION_PARAMS["shut"])
         for start, end in acted:
             hits = [s for s, e in said if e > start and s < end + NEAR]
             made["blinks"] += 1
@@ -135,7 +135,7 @@ def blinks(take: Take) -> dict[str, Any]:
 def expression(take: Take, name: str) -> dict[str, Any]:
     """Scores of frames at rest and well in an expression, whether they are told right, and the onsets' delays."""
     truth, told = take.of(name)
-    rest, well, line = truth == 0, truth > 0.55, LAW[name]
+    rest, well, line = truth == 0, truth > 0.55, MOTION_PARAMS[name]
     onsets, delays, missed = runs(truth > 0.3), [], 0
     for start, end in onsets:
         above = np.flatnonzero(told[start : end + NEAR] > line)
@@ -219,7 +219,7 @@ def one(transferrer: Transferrer, portrait: Portrait, seconds: Seconds, seed: in
     alone = {name: take(scripts.alone(name, seconds.alone, seed)) for name in ("open", "smile", "brows", "wide")}
     return {
         "still": {**noise(still), "blinks": blinks(still), "changes": changes(still)},
-        "still_told": {n: float(np.mean(still.of(n)[1] > LAW[n])) for n in ("open", "smile")},
+        "still_told": {n: float(np.mean(still.of(n)[1] > MOTION_PARAMS[n])) for n in ("open", "smile")},
         "blinking": blinks(blinking),
         "moving": {**place(moving), "blinks": blinks(moving), "changes": changes(moving)},
         **{name: expression(alone[name], name) for name in at_rest(transferrer, portrait)},
@@ -233,12 +233,12 @@ def one(transferrer: Transferrer, portrait: Portrait, seconds: Seconds, seed: in
 def at_rest(transferrer: Transferrer, portrait: Portrait) -> list[str]:
     """Which of open and smile the portrait itself doesn't show, as f reads it: who smiles can't begin to."""
     frame, _ = next(perform(portrait, scripts.still(1), FPS, camera=TRIPOD))
-    drawer = transferrer.checkpoint.drawer
+    avatar_predictor = transferrer.checkpoint.avatar_predictor
     faces = detect(frame)
-    if not faces or drawer is None:
+    if not faces or avatar_predictor is None:
         return []
     with torch.no_grad():
-        read = drawer.attributes(drawer.f(to_tensor(align(frame, faces[0]).image)))
+        read = avatar_predictor.attributes(avatar_predictor.f(to_tensor(align(frame, faces[0]).image)))
     names = {"open": "Mouth_Slightly_Open", "smile": "Smiling"}
     return [name for name, attribute in names.items() if read[attribute][0] < 0.5]
 

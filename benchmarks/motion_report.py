@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dtn_core.avatars.rig import LAW
+from dtn_core.avatars.rig import MOTION_PARAMS
 from dtn_core.core.metrics import auc
 
 
@@ -80,8 +80,8 @@ def summary(made: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for key in ("error", "error_p95", "scale_error", "roll_error", "lag_ms", "yaw", "followed")
         }
         | {"changes": sum(record["moving"]["changes"] for record in made)},
-        "open": expression_figures([record["open"] for record in made if "open" in record], LAW["open"]),
-        "smile": expression_figures([record["smile"] for record in made if "smile" in record], LAW["smile"]),
+        "open": expression_figures([record["open"] for record in made if "open" in record], MOTION_PARAMS["open"]),
+        "smile": expression_figures([record["smile"] for record in made if "smile" in record], MOTION_PARAMS["smile"]),
         "brows": middle("brows"),
         "wide": middle("wide"),
         "first_avatar_s": middle("first_avatar"),

@@ -24,7 +24,7 @@ from dtn_core import cli
 from dtn_core.avatars.calibrate import learn
 from dtn_core.avatars.choose_shape import shape_statistics
 from dtn_core.avatars.parameters import SPECS
-from dtn_core.avatars.predict import Drawer
+from dtn_core.avatars.predict import AvatarPredictor
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.core.images import load
 from dtn_core.data import digits, drawn_digits
@@ -86,18 +86,21 @@ def data_folder():
     return folder
 
 
-def make_drawer(f, features, style="avataaars"):
+def make_avatar_predictor(f, features, style="avataaars"):
     """A c with random weights that reads f, its decisions learnt from these features."""
     spec = SPECS[style]
     heads = {slot: len(variants) for slot, variants in spec.slots.items()}
     heads |= {f"colour:{name}": len(palette) for name, palette in spec.colours.items()}
     z = Standardise.of(features)
-    drawer = Drawer(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None)
+    avatar_predictor = AvatarPredictor(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None)
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
     artist = {head: np.full(count, 1 / count) for head, count in heads.items()}
-    probabilities = drawer.attributes(features)
+    probabilities = avatar_predictor.attributes(features)
     shape = shape_statistics(style, probabilities)
-    return replace(drawer, decisions=learn(style, drawer.beliefs(features), probabilities, means, shape, artist))
+    return replace(
+        avatar_predictor,
+        decisions=learn(style, avatar_predictor.beliefs(features), probabilities, means, shape, artist),
+    )
 
 
 def write_checkpoint(directory, upscaler=True, seed=0, draws=False, paints=True):
@@ -121,9 +124,9 @@ def write_checkpoint(directory, upscaler=True, seed=0, draws=False, paints=True)
     if upscaler:
         tensors["upscaler"] = sr.state_dict()
     if draws:
-        drawer = make_drawer(f, features)
-        info["avatar"], tensors["avatar"] = drawer.describe(), drawer.tensors()
-        info["trained"] = {"kind": "faces", "style": drawer.style}
+        avatar_predictor = make_avatar_predictor(f, features)
+        info["avatar"], tensors["avatar"] = avatar_predictor.describe(), avatar_predictor.tensors()
+        info["trained"] = {"kind": "faces", "style": avatar_predictor.style}
     if not paints:
         for name in ("generator", "upscaler"):
             del info[name], tensors[name]

@@ -144,27 +144,27 @@ def test_what_f_names_is_stressed_in_full_and_the_rest_by_its_weight(tmp_path, m
 
 
 def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
-    drawer = model.load(make_checkpoint(tmp_path / "own", draws=True)).drawer
-    again = model.load(tmp_path / "own").drawer
+    avatar_predictor = model.load(make_checkpoint(tmp_path / "own", draws=True)).avatar_predictor
+    again = model.load(tmp_path / "own").avatar_predictor
     x = torch.rand(3, 3, 96, 96) * 2 - 1
-    assert [a.parameters for a in drawer(x)] == [a.parameters for a in again(x)]
-    assert drawer.hash == again.hash != model.load(tmp_path / "own").hash
+    assert [a.parameters for a in avatar_predictor(x)] == [a.parameters for a in again(x)]
+    assert avatar_predictor.hash == again.hash != model.load(tmp_path / "own").hash
 
 
 def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpoint, monkeypatch):
     drawn = make_checkpoint(tmp_path / "drawn", draws=True, paints=False)
     both = model.load(make_checkpoint(tmp_path / "both", draws=True))
     loaded = model.load(drawn)
-    assert checkpoint.is_one(drawn)
+    assert checkpoint.is_translation(drawn)
     assert (loaded.g, loaded.upscaler) == (None, None)
     assert torch.equal(loaded.standardise_t.mean, both.standardise_t.mean)
-    assert loaded.drawer.hash == both.drawer.hash
+    assert loaded.avatar_predictor.hash == both.avatar_predictor.hash
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
     f = {"encoder": checkpoint.read_tensors(drawn, "encoder")}
     checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": loaded.info["encoder"]}, f)
     shared = model.load(joining.join(drawn, "f", tmp_path / "shared"))
     assert not (tmp_path / "shared" / "encoder.safetensors").exists()
-    assert shared.drawer.decisions == loaded.drawer.decisions
+    assert shared.avatar_predictor.decisions == loaded.avatar_predictor.decisions
     with pytest.raises(UserError, match="not avatar and avatar"):
         joining.join(drawn, drawn, tmp_path / "twice")
 
@@ -184,13 +184,13 @@ def test_c_of_an_earlier_version_is_read_where_it_is_linear_in_f(tmp_path, make_
     info["avatar"] |= {"picture": old["picture"], "decisions": {**info["avatar"]["decisions"], "free_colours": False}}
     (made / "config.json").write_text(json.dumps(info))
     if loads:
-        assert model.load(made).drawer.head.config.keys() == {"inputs", "heads"}
+        assert model.load(made).avatar_predictor.head.config.keys() == {"inputs", "heads"}
     else:
         assert "isn't linear in f" in refusal(made)
 
 
 def test_a_checkpoint_without_c_has_none(own):
-    assert model.load(own).drawer is None
+    assert model.load(own).avatar_predictor is None
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ except UserError as error:
 HOLD_A_FOLDER_AND_A_FILE = """
 import sys, time
 from pathlib import Path
-from dtn_core.files import beside, workshop
-with workshop(Path(sys.argv[1], "folder")) as folder, beside(Path(sys.argv[1], "file.txt")) as file:
+from dtn_core.files import atomic_write, temporary_directory
+with temporary_directory(Path(sys.argv[1], "folder")) as folder, atomic_write(Path(sys.argv[1], "file.txt")) as file:
     (folder / "part").write_text("half")
     file.write_text("half")
     print(folder, file, sep="\\n", flush=True)
@@ -68,8 +68,8 @@ with workshop(Path(sys.argv[1], "folder")) as folder, beside(Path(sys.argv[1], "
 WRITE_A_FOLDER_AND_A_FILE = """
 import sys
 from pathlib import Path
-from dtn_core.files import beside, workshop
-with workshop(Path(sys.argv[1], "folder")) as folder, beside(Path(sys.argv[1], "file.txt")) as file:
+from dtn_core.files import atomic_write, temporary_directory
+with temporary_directory(Path(sys.argv[1], "folder")) as folder, atomic_write(Path(sys.argv[1], "file.txt")) as file:
     print(folder, file, sep="\\n")
     assert not list(folder.iterdir())
     file.write_text("whole")

@@ -30,7 +30,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Drawer:
+class AvatarPredictor:
     """f reads attributes, c chooses parameters, the artist's engine draws. All frozen, in eval mode, float32.
 
     f: an `AttributeEncoder` with a head for the skin; standardise: f's statistics on photos; head: `AvatarHead`;

@@ -64,7 +64,7 @@ RIGS = {
     ),
 }  # fmt: skip
 
-LAW = {
+MOTION_PARAMS = {
     "shut": 0.45,
     "smile": 0.5,
     "open": 0.25,
@@ -88,13 +88,13 @@ _MOVES = {"eyes": "eyes", "eyebrows": "brows", "mouth": "mouth", "lips": "mouth"
 def rig(parameters: Parameters, edited: Collection[str] = ()) -> dict[str, Any]:
     """What draws an avatar that moves, as plain values.
 
-    style; view: left, top and side of the bust on the canvas; eyes, larger: see `Spec`; law: `LAW`; parts, in the order
+    style; view: left, top and side of the bust on the canvas; eyes, larger: see `Spec`; law: `MOTION_PARAMS`; parts, in the order
     of drawing: name; moves: "still", "eyes", "brows" or "mouth"; depth, pivot: see `RIGS`; svg, of the whole view; of
     eyes "closed", an svg too; of a mouth "mouths": name → svg. Let a be the distance of the eyes on the canvas:
 
     - every part is shifted by depth · a · (yaw, pitch);
     - eyes and brows are cut in two at their pivot's x; an eye's height is scaled by its lid about the pivot's y, a brow
-      rises by `LAW` brow · a · `Motion.brows`;
+      rises by `MOTION_PARAMS` brow · a · `Motion.brows`;
     - a mouth is scaled about its pivot;
     - the middle of the eyes goes to (x, y) of the motion, the scale is apart / a · larger, the turn roll.
 
@@ -126,7 +126,14 @@ def rig(parameters: Parameters, edited: Collection[str] = ()) -> dict[str, Any]:
             part["mouths"] = {name: other[layer] for name, other in mouths.items()}
         parts.append(part)
     view = list(frame(style, "bust"))
-    return {"style": style, "view": view, "eyes": list(spec.eyes), "larger": spec.larger, "parts": parts, "law": LAW}
+    return {
+        "style": style,
+        "view": view,
+        "eyes": list(spec.eyes),
+        "larger": spec.larger,
+        "parts": parts,
+        "law": MOTION_PARAMS,
+    }
 
 
 def _drawn(parameters: Parameters, variants: dict[str, str]) -> dict[str, str]:

@@ -71,10 +71,10 @@ def check_file(path: Path, what: str) -> Path:
 
 @contextmanager
 def replacing(path: Path, folder: bool = False) -> Iterator[Path]:
-    """As `beside`; its folder is made. Raises UserError with one line if it can't be written."""
+    """As `atomic_write`; its folder is made. Raises UserError with one line if it can't be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside(path, folder) as temporary:
+        with atomic_write(path, folder) as temporary:
             yield temporary
     except OSError as error:
         remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
@@ -94,7 +94,7 @@ def write_error(path: Path, error: Exception, remedy: str) -> UserError:
 
 
 @contextmanager
-def beside(path: Path, folder: bool = False) -> Iterator[Path]:
+def atomic_write(path: Path, folder: bool = False) -> Iterator[Path]:
     """An empty temporary file or folder beside this one, which takes its place once the block ends well: at any moment,
     there is the old one or the new one. What a killed process left of it is used again. Raises OSError."""
     descriptor, temporary = _claim(path, folder)
@@ -114,7 +114,7 @@ def beside(path: Path, folder: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def workshop(path: Path) -> Iterator[Path]:
+def temporary_directory(path: Path) -> Iterator[Path]:
     """An empty folder beside this file or folder, to make it in; removed at the end. What a killed process left of it
     is used again. Raises OSError."""
     descriptor, temporary = _claim(path, True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
-from ..core.files import beside, workshop
+from ..core.files import atomic_write, temporary_directory
 from .drawn_digits import draw_many
 
 Split = Literal["train", "val", "test", "unlabelled"]
@@ -247,7 +247,7 @@ def _fetch(urls: Sequence[str], target: Path, md5: str) -> None:
     for url in urls:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with workshop(target) as folder:
+            with temporary_directory(target) as folder:
                 utils.download_url(url, folder, target.name, md5)
                 os.replace(folder / target.name, target)
             return
@@ -261,7 +261,7 @@ def _fetch(urls: Sequence[str], target: Path, md5: str) -> None:
 
 def _unpack(archive: Path, target: Path) -> None:
     try:
-        with beside(target) as temporary:
+        with atomic_write(target) as temporary:
             temporary.write_bytes(gzip.decompress(archive.read_bytes()))
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({_line(error)}). Choose another folder.") from None

@@ -131,9 +131,9 @@ def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[
     rows = {}
     painted = {key: paint(other, value) for key, value in crops.items()} if other.g else {}
     kinds = {f"{other.name}, painted": painted} if painted else {}
-    if other.drawer:
+    if other.avatar_predictor:
         kinds[f"{other.name}, drawn"] = {
-            key: portray(other.drawer, value, ("sure",)).pictures("sure") for key, value in crops.items()
+            key: portray(other.avatar_predictor, value, ("sure",)).pictures("sure") for key, value in crops.items()
         }
     for name, pictures in kinds.items():
         of_kind = Standardise.of(batched(people.dlib, pictures["celeba"]))

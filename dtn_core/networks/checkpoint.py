@@ -49,7 +49,7 @@ def find(name_or_dir: str | os.PathLike[str]) -> Path:
     raise UserError(line, code="not_found", subject=name_or_dir, reason=reason, remedy=remedy)
 
 
-def sees(info: Mapping[str, Any]) -> str:
+def input_domain(info: Mapping[str, Any]) -> str:
     """What a translation with this config.json takes: "heads", "pictures" or "digits". Those of earlier versions don't
     say."""
     encoder = info.get("encoder")
@@ -61,7 +61,7 @@ TRANSLATIONS = ("transfer", "avatar")
 """Kinds of checkpoints that translate: with a generator, and drawn only."""
 
 
-def is_one(name_or_dir: str | os.PathLike[str]) -> bool:
+def is_translation(name_or_dir: str | os.PathLike[str]) -> bool:
     """Whether there is a translation under this name or in this folder."""
     try:
         return read_config(find(name_or_dir)).get("kind") in TRANSLATIONS

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..avatars.choose import Decisions
 from ..avatars.parameters import SPECS
-from ..avatars.predict import Drawer
+from ..avatars.predict import AvatarPredictor
 from ..core.errors import UserError
 from ..networks import bounds, checkpoint, encoders, hub
 from ..networks.avatar_head import AvatarHead
@@ -38,7 +38,7 @@ class Checkpoint:
         emphasis: Factor on g's input that increases the distance of a face from the mean; 1 as in training.
         info: Content of config.json.
         hash: 12 hex digits over all weights, quoted beside every measured figure.
-        drawer: c, which draws avatars, or None.
+        avatar_predictor: c, which draws avatars, or None.
         directory: Directory of the checkpoint.
     """
 
@@ -51,7 +51,7 @@ class Checkpoint:
     emphasis: float
     info: dict[str, Any]
     hash: str
-    drawer: Drawer | None = None
+    avatar_predictor: AvatarPredictor | None = None
     directory: Path = checkpoint.SHIPPED
 
     def generator_input(self, x: Tensor, features: Tensor | None = None) -> Tensor:
@@ -109,7 +109,7 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     emphasis = info.get("emphasis", 1.0)
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
         raise bounds.damaged(directory, f"config.json's 'emphasis' is damaged ({emphasis!r})")
-    drawer = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
+    avatar_predictor = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
     made = Checkpoint(
         name=directory.name,
         f=f,
@@ -120,20 +120,20 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
         emphasis=emphasis,
         info=info,
         hash=checkpoint.weights_hash(directory),
-        drawer=drawer,
+        avatar_predictor=avatar_predictor,
         directory=directory,
     )
-    side = 32 if checkpoint.sees(info) == "digits" else 64
+    side = 32 if checkpoint.input_domain(info) == "digits" else 64
     with bounds.reading(directory, "encoder"), torch.no_grad():  # its parts may not go together
         x = torch.zeros(1, 3, side, side, device=device)
         if g:
             bounds.check_picture(made.transfer(x))
-        if drawer:
-            drawer(x)
+        if avatar_predictor:
+            avatar_predictor(x)
     return made
 
 
-def load_drawer(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> Drawer:
+def load_avatar_predictor(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> AvatarPredictor:
     """c of any checkpoint directory that holds one (kind "avatar" or "transfer"). Raises UserError if it has none."""
     directory = checkpoint.find(name_or_dir)
     info = checkpoint.read_config(directory)
@@ -144,7 +144,7 @@ def load_drawer(name_or_dir: str | os.PathLike[str], device: str | torch.device 
     return _drawer(directory, info, f, device)
 
 
-def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device) -> Drawer:
+def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device) -> AvatarPredictor:
     config = checkpoint.read_entry(directory, info, "avatar")
     with bounds.reading(directory, "avatar"):
         if config.get("encoder"):
@@ -158,7 +158,7 @@ def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | t
     checkpoint.fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
     f = f.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     mark = checkpoint.weights_hash(directory, "avatar*.safetensors")
-    return Drawer(config["style"], f, nets["standardise"], nets["head"], decisions, mark)
+    return AvatarPredictor(config["style"], f, nets["standardise"], nets["head"], decisions, mark)
 
 
 def _avatar_nets(f: nn.Module, head: dict[str, Any]) -> nn.ModuleDict:

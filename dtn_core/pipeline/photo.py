@@ -42,12 +42,12 @@ class Transferrer(Pretrained):
     @property
     def sees_pictures(self) -> bool:
         """Whether this translation takes whole pictures, of which the middle square counts, instead of faces."""
-        return checkpoints.sees(self.checkpoint.info) == "pictures"
+        return checkpoints.input_domain(self.checkpoint.info) == "pictures"
 
     @property
     def draws(self) -> bool:
         """Whether it can draw avatars, by the artist's engine; else it only paints."""
-        return self.checkpoint.drawer is not None
+        return self.checkpoint.avatar_predictor is not None
 
     @property
     def paints(self) -> bool:
@@ -60,7 +60,7 @@ class Transferrer(Pretrained):
         line, also where it sees digits."""
         device = pick_device(device)
         checkpoint = model.load(name_or_dir, device)
-        if checkpoints.sees(checkpoint.info) == "digits":
+        if checkpoints.input_domain(checkpoint.info) == "digits":
             raise UserError(
                 f"checkpoint '{name_or_dir}' reads digits, not faces. "
                 "Give one of faces, such as emoji, or use the command digits."
@@ -133,7 +133,7 @@ class Transferrer(Pretrained):
         upscale: bool,
         clock: StageTimer,
     ) -> tuple[TransferredFace, ...]:
-        c = None if kind == "painted" else self.checkpoint.drawer
+        c = None if kind == "painted" else self.checkpoint.avatar_predictor
         paints = c is None or (kind == "both" and self.paints)
         x = to_tensor([head.image for head in heads]).to(self.device)
         features = c.f(x) if c else None
@@ -158,7 +158,7 @@ class Transferrer(Pretrained):
     def read(self, x: Tensor, skin: bool = True) -> Reading:
         """What f and c read in (N, 3, S, S) head crops in [-1, 1], by a checkpoint that `draws`. skin: else its
         lightness is NaN, and f runs once instead of twice."""
-        c, x = self.checkpoint.drawer, x.to(self.device)
+        c, x = self.checkpoint.avatar_predictor, x.to(self.device)
         reading = c.read(c.f(x), c.skin_features(x) if skin else None)
         return reading if skin else reading._replace(lightness=np.full(len(x), np.nan))
 

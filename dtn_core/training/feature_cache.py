@@ -22,7 +22,7 @@ from ..avatars import styles
 from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransfer, TransferTraining, kind_of
 from ..core import augment, images
 from ..core.errors import UserError, reason_of
-from ..core.files import workshop, write_error
+from ..core.files import temporary_directory, write_error
 from ..core.images import to_float, to_rgb
 from ..core.types import Image
 from ..data import digits, folders, portraits, screen_print
@@ -81,7 +81,7 @@ class FeatureCache:
             halved[key] = torch.frombuffer(bytearray(squeezed), dtype=torch.uint8)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with workshop(path) as folder:  # save_file leaves files of its own where it is killed
+            with temporary_directory(path) as folder:  # save_file leaves files of its own where it is killed
                 temporary = folder / path.name
                 save_file(halved, temporary, metadata={"source": self.source, "f": self.made_by, **shapes})
                 temporary.replace(path)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ..core.files import workshop
+from ..core.files import temporary_directory
 
 PLACE = "GRADIO_TEMP_DIR"
 """Environment variable: where gradio keeps them."""
@@ -21,6 +21,8 @@ def scratch() -> Iterator[None]:
     with ExitStack() as stack:
         if not os.environ.get(PLACE):
             with suppress(OSError):
-                os.environ[PLACE] = str(stack.enter_context(workshop(Path(tempfile.gettempdir(), "dtn-studio"))))
+                os.environ[PLACE] = str(
+                    stack.enter_context(temporary_directory(Path(tempfile.gettempdir(), "dtn-studio")))
+                )
                 stack.callback(os.environ.pop, PLACE, None)
         yield

@@ -110,7 +110,7 @@ class Translations(Generic[T]):
         if self._infos.get(directory, (None,))[0] != modified:
             try:
                 info = checkpoint.read_config(directory)
-                fits = info.get("kind") in checkpoint.TRANSLATIONS and checkpoint.sees(info) in self.sees
+                fits = info.get("kind") in checkpoint.TRANSLATIONS and checkpoint.input_domain(info) in self.sees
             except UserError:
                 fits = False
             self._infos[directory] = modified, info if fits else None

@@ -68,7 +68,7 @@ def test_the_tab_shows_the_tables_of_docs_and_of_the_digits_card():
         assert {row for table in tables for row in table.rows} <= rows(text)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not checkpoint.is_one(n)])
+@pytest.mark.parametrize("name", [n for n in NAMES if not checkpoint.is_translation(n)])
 def test_the_tab_shows_the_figures_of_the_cards_of_nets(name):
     numbers = set(re.findall(r"\d*\.\d+", card(name)))
     (table, *_) = read(SHIPPED / name).tables

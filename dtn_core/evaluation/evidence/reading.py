@@ -55,7 +55,7 @@ def read(directory: Path, name: str = "", results: Path = RESULTS) -> Evidence:
     is none."""
     info, name = checkpoint.read_config(directory), name or directory.name
     kind, digest = str(info.get("kind")), checkpoint.weights_hash(directory)
-    sees = checkpoint.sees(info) if kind in checkpoint.TRANSLATIONS else ""
+    sees = checkpoint.input_domain(info) if kind in checkpoint.TRANSLATIONS else ""
     tables, notes = [], []
     for some, problems in (
         _metrics(directory, info, digest),

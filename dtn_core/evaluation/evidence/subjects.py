@@ -68,7 +68,7 @@ def subject(directory: Path, data: Path | None, split: Split = "test", limit: in
     kind, encoder = info.get("kind"), info.get("encoder")
     if kind in checkpoint.TRANSLATIONS:
         trained = upgrade(info.get("trained") or {})
-        if checkpoint.sees(info) == "digits":
+        if checkpoint.input_domain(info) == "digits":
             return _of_digits(model.load(directory), data, split, limit)
         if trained.get("kind") == "folders":
             return _of_folders(model.load(directory), trained, limit)
@@ -143,8 +143,8 @@ class _Faces:
         return Subject(f"CelebA, UTKFace, {styles.STYLES[self.style].title}", n, parts)
 
     def reliability(self) -> dict[str, Any]:
-        truth, drawer = self.photos.truth, self.loaded.drawer
-        if drawer is None:
+        truth, avatar_predictor = self.photos.truth, self.loaded.avatar_predictor
+        if avatar_predictor is None:
             return face_reliability(truth, self._judged(), "the judge of G(x)")
         seen = {name: self._portrayed(name) for name in ("celeba", "utkface")}
         told: Told = {"celeba": {}, "utkface": told_by_f(seen["utkface"].attributes)}
@@ -154,8 +154,8 @@ class _Faces:
         return face_reliability(truth, told, "c")
 
     def _portrayed(self, name: str) -> Portrayed:
-        drawer, crops = self.loaded.drawer, self.photos.crops[name]
-        return portray_seen(drawer, batched(drawer.f, crops), ())
+        avatar_predictor, crops = self.loaded.avatar_predictor, self.photos.crops[name]
+        return portray_seen(avatar_predictor, batched(avatar_predictor.f, crops), ())
 
     def _judged(self) -> Told:
         style = styles.STYLES[self.style]
@@ -172,7 +172,7 @@ class _Faces:
         """(N, S, S, 3) heads → (N, 3, 64, 64): painted, or drawn where there is no g."""
         if self.loaded.g is not None:
             return paint(self.loaded, heads)
-        return portray(self.loaded.drawer, heads, ("sure",)).pictures("sure")
+        return portray(self.loaded.avatar_predictor, heads, ("sure",)).pictures("sure")
 
     @cached_property
     def targets(self) -> tuple[Tensor, Tensor]:

@@ -72,7 +72,7 @@ def trained(setup: Setup, figures: Mapping[str, Any]) -> dict[str, Checkpoint]:
     for row in ROWS:
         seeds = {record["hash"]: int(seed) for seed, record in figures["rows"].get(row.key, {}).items()}
         paths = sorted(setup.runs.glob(f"*-digits-{row.key}/export"))
-        if row.key in TRANSLATIONS and setup.shipped and checkpoint.is_one(setup.shipped):
+        if row.key in TRANSLATIONS and setup.shipped and checkpoint.is_translation(setup.shipped):
             paths.append(checkpoint.find(setup.shipped))
         for path in paths:
             if seeds and seeds.get(checkpoint.weights_hash(path)) == min(seeds.values()):
@@ -274,7 +274,7 @@ class Suite:
 
     def _is_shipped(self, name: str, config: DigitsTransfer) -> bool:
         """Whether a translation was made by these settings from such data; f is compared by its weights."""
-        if not checkpoint.is_one(name):
+        if not checkpoint.is_translation(name):
             return False
         info = checkpoint.read_config(checkpoint.find(name))
         settings = upgrade(info["trained"])

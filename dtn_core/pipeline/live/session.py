@@ -33,7 +33,7 @@ from ..photo import Transferrer
 from .background import Background
 from .motion import Expression, Measures, Motion, Mover
 from .person import SAME, SETTLED, Person, part
-from .tracks import MOST, Cuts, Track, is_new, start, without_twins
+from .tracks import MOST, Cuts, Track, deduplicate, is_new, start
 
 READ = 0.45
 """Seconds between two readings of a face by f and c."""
@@ -86,7 +86,7 @@ class Edit(NamedTuple):
     edited: tuple[str, ...]
 
 
-class _Look(NamedTuple):
+class InferenceRequest(NamedTuple):
     """What is asked of the slower nets. meet: whether the recogniser is to look at a face; skin: whether to read it;
     side: of the copy to search for new faces; 0: none."""
 
@@ -99,7 +99,7 @@ class _Look(NamedTuple):
     side: int
 
 
-class _Looked(NamedTuple):
+class InferenceResult(NamedTuple):
     """The answer. found: new faces; qualities, descriptors: by track, the latter None where none was asked for;
     readable: which tracks were read, in the order of reading."""
 
@@ -131,7 +131,7 @@ class Session:
     def _anew(self) -> None:
         self._tracks: list[Track] = []
         self._lost: list[tuple[float, Track]] = []
-        self._pending: tuple[_Look, Future[_Looked]] | None = None
+        self._pending: tuple[InferenceRequest, Future[InferenceResult]] | None = None
         self._cuts = Cuts()
         self._searched = self._last = float("-inf")
         self._next, self._searches = 1, 0
@@ -168,7 +168,7 @@ class Session:
             self._lose(self._tracks, float("-inf"))  # who comes now is told by face alone
             self._tracks, self._searched, self._searches = [], float("-inf"), 0
             self._drop()
-        kept = without_twins([track for track in self._tracks if track.follow(grey, now, dt)])
+        kept = deduplicate([track for track in self._tracks if track.follow(grey, now, dt)])
         gone = [track for track in self._tracks if track not in kept]
         self._lose([track for track in gone if not track.jumped], now)
         self._lose([track for track in gone if track.jumped], float("-inf"))
@@ -205,7 +205,7 @@ class Session:
                 return
             self._heed(look, _answer(self.transferrer, look), grey, now)
 
-    def _wanted(self, frame: Image, now: float) -> _Look | None:
+    def _wanted(self, frame: Image, now: float) -> InferenceRequest | None:
         search = now - self._searched >= SEARCHED[bool(self._tracks)] and len(self._tracks) < MOST
         due = [track for track in self._tracks if _due(track, now)]
         if not due and not search:
@@ -219,10 +219,10 @@ class Session:
         meet = tuple(not track.id or track.strange > 0 or now - track.met >= MET for track in due)
         skin = any(track.person.count < SKIN or track.person.count % SKIN == 0 for track in due)
         faces, measures = tuple(track.face for track in due), tuple(track.mover.measured for track in due)
-        return _Look(frame, tuple(due), faces, measures, meet, skin, side)
+        return InferenceRequest(frame, tuple(due), faces, measures, meet, skin, side)
 
-    def _heed(self, look: _Look, looked: _Looked, grey: Image, now: float) -> None:
-        drawer = self.transferrer.checkpoint.drawer
+    def _heed(self, look: InferenceRequest, looked: InferenceResult, grey: Image, now: float) -> None:
+        avatar_predictor = self.transferrer.checkpoint.avatar_predictor
         for track, descriptor in zip(look.tracks, looked.descriptors):
             if descriptor is not None and track in self._tracks:
                 self._meet(track, descriptor, now)
@@ -231,7 +231,7 @@ class Session:
             if track not in self._tracks or track.strange:
                 continue
             track.person.locked = self.locked
-            track.person.hear(reading, drawer)
+            track.person.hear(reading, avatar_predictor)
             if look.measures[i]:
                 read = Expression(*(float(reading.attributes[name][0]) for name in ("Smiling", "Mouth_Slightly_Open")))
                 track.mover.baseline.learn(look.measures[i], read)
@@ -335,12 +335,12 @@ def _due(track: Track, now: float) -> bool:
     return waited >= READ and good
 
 
-def _rank(look: _Look) -> int:
+def _rank(look: InferenceRequest) -> int:
     """Who waits for an avatar comes first, then who isn't found yet."""
     return 0 if any(track.person.avatar is None for track in look.tracks) else 2 if look.tracks else 1
 
 
-def _answer(transferrer: Transferrer, look: _Look) -> _Looked:
+def _answer(transferrer: Transferrer, look: InferenceRequest) -> InferenceResult:
     """Runs the slower nets. Changes nothing."""
     found = detect_live(look.frame, look.side, MOST) if look.side else ()
     heads = [align(look.frame, face) for face in look.faces]
@@ -356,7 +356,7 @@ def _answer(transferrer: Transferrer, look: _Look) -> _Looked:
     if met:
         for i, descriptor in zip(met, _descriptors([chip(look.frame, look.faces[i]) for i in met])):
             descriptors[i] = descriptor
-    return _Looked(found, qualities, readable, reading, tuple(descriptors))
+    return InferenceResult(found, qualities, readable, reading, tuple(descriptors))
 
 
 def _tensor(heads: Sequence[AlignedFace], index: Sequence[int]) -> torch.Tensor:

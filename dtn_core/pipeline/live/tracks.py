@@ -115,7 +115,7 @@ def is_new(face: Face, tracks: Sequence[Track]) -> bool:
     return all(overlap(face.box, track.face.box) < 0.2 for track in tracks)
 
 
-def without_twins(tracks: Sequence[Track]) -> list[Track]:
+def deduplicate(tracks: Sequence[Track]) -> list[Track]:
     """Of tracks that slid onto one face the eldest."""
     kept: list[Track] = []
     for track in tracks:

@@ -21,7 +21,7 @@ def resume_command(path: Path) -> str:
     return shlex.join(["python", "-m", "dtn_core", "train", "--resume", str(path)])
 
 
-def how_it_died(run: RunStatus) -> str:
+def crash_summary(run: RunStatus) -> str:
     """One line: where a run stopped that nobody stopped, its last words, and from where it can go on."""
     where = f"at step {run.step:,} of {run.steps:,}" if run.step else "before its first step"
     on = f"It can go on from step {run.saved:,}." if run.saved else "Nothing was saved yet; it can start again."
@@ -30,7 +30,7 @@ def how_it_died(run: RunStatus) -> str:
 
 def died(runs: Iterable[RunStatus]) -> list[str]:
     """A line for each run that stopped unexpectedly, with the command that goes on."""
-    return [f"{run.name}: {how_it_died(run)} {resume_command(run.path)}" for run in runs if run.status == "died"]
+    return [f"{run.name}: {crash_summary(run)} {resume_command(run.path)}" for run in runs if run.status == "died"]
 
 
 def recently_died(folder: Path) -> list[str]:

@@ -12,14 +12,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...core.errors import UserError, reason_of
-from ...core.files import parse_json, workshop
+from ...core.files import parse_json, temporary_directory
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
     """Write a state, whole or not at all. Raises OSError or SafetensorError."""
     tensors: dict[str, Tensor] = {}
     plain = _flatten(state, "", tensors)
-    with workshop(path) as folder:  # save_file leaves files of its own where it is killed
+    with temporary_directory(path) as folder:  # save_file leaves files of its own where it is killed
         save_file(tensors, folder / path.name, metadata={"plain": json.dumps(plain)})
         os.replace(folder / path.name, path)
 

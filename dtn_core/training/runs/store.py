@@ -44,7 +44,7 @@ from ... import config as configs
 from ...core import images, locks
 from ...core.errors import UserError, reason_of
 from ..events import Event, Noted, Stamped, encode, is_known, parse
-from ...core.files import FULL, beside, parse_json, workshop, write_error
+from ...core.files import FULL, atomic_write, parse_json, temporary_directory, write_error
 from ...core.types import Image
 from . import states
 
@@ -85,7 +85,7 @@ class Run:
             raise UserError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            with workshop(runs / "new") as made:
+            with temporary_directory(runs / "new") as made:
                 for part in ("samples", "checkpoints", "exports", "control"):
                     (made / part).mkdir()
                 run = cls(made, config)
@@ -114,7 +114,7 @@ class Run:
         _check_version(path)
         try:
             if run._hold(sign):  # `launcher` has cleared old requests, and there may be a new stop
-                sys.stdout, sys.stderr = _Patient(sys.stdout), _Patient(sys.stderr)
+                sys.stdout, sys.stderr = TolerantStream(sys.stdout), TolerantStream(sys.stderr)
             else:
                 for name in ASKED:
                     run.answered(name)
@@ -275,7 +275,7 @@ def take_lock(lock: BinaryIO) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a small file so that readers see the old one or the new one. Raises OSError."""
-    with beside(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -371,7 +371,7 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-class _Patient:
+class TolerantStream:
     """Standard output or error into log.txt: on a full disk what is printed is lost, but nothing is raised. tqdm would
     end a training for its bar."""
 

@@ -15,7 +15,7 @@ from ...avatars.styles import SHOWN
 from ...core.errors import UserError
 from ...core.types import Kind, Result
 from ...data import examples, portraits
-from ...faces.compose import beside
+from ...faces.compose import atomic_write
 from ...pipeline.live import session
 from ...pipeline.photo import Transferrer
 from ..access.admission import ServerFunctions
@@ -38,7 +38,7 @@ def warm_up(transferrer: Transferrer) -> None:
     live video's landmarks. A first photo would wait for them, four seconds on a slow machine."""
     transferrer(np.zeros((64, 64, 3), np.uint8))
     if transferrer.draws:
-        engine.image(Parameters(transferrer.checkpoint.drawer.style), 64)
+        engine.image(Parameters(transferrer.checkpoint.avatar_predictor.style), 64)
         session.warm_up()
 
 
@@ -151,5 +151,5 @@ def _views(result: Result) -> tuple[str, str, str]:
     """A result beside its photo: to compare, over the faces, beside them."""
     compared = html.compare(result.frame, result.composed)
     pasted = html.view(result.composed, "The photo, with the emoji laid over it")
-    pair = beside(result.frame, result.faces, result.refused)
+    pair = atomic_write(result.frame, result.faces, result.refused)
     return compared, pasted, html.view(pair, "The photo, and beside it the emoji")

@@ -88,7 +88,7 @@ def check_killed(path: Path) -> tuple[RunStatus, int]:
     run, step = check_states(path)
     must(run.status in ("died", "done"), f"it stands as {run.status}")
     if run.status == "died":
-        line = listing.how_it_died(run)
+        line = listing.crash_summary(run)
         must(line.startswith("Stopped unexpectedly ") and len(line.splitlines()) == 1, f"it says {line!r}")
         must(f"--resume {path}" in listing.died([run])[0], "it doesn't say how to go on")
     return run, step

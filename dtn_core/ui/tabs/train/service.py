@@ -314,7 +314,7 @@ class TrainService:
         info = checkpoint.read_config(directory)
         if info.get("kind") not in checkpoint.TRANSLATIONS:
             raise UserError("this is no translation but a network for one: choose it as f in the form.")
-        return "digits" if checkpoint.sees(info) == "digits" else "emojify", f"{name}/{directory.name}"
+        return "digits" if checkpoint.input_domain(info) == "digits" else "emojify", f"{name}/{directory.name}"
 
     def zip_export(self, name: str, chosen: str | None, folder: Path) -> Path:
         """Write one of a run's checkpoints as a zip into a folder: safetensors, config.json, a model card.

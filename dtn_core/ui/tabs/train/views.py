@@ -13,7 +13,7 @@ from typing import Any
 from ....config import TransferTraining, descriptions, to_dict
 from ....training import diagnostics
 from ....training.dry_run import DryRun
-from ....training.runs.listing import how_it_died
+from ....training.runs.listing import crash_summary
 from ....training.runs.status import RunStatus
 from ...components import pictures
 from . import curves, fields
@@ -150,7 +150,7 @@ def _messages(run: RunStatus) -> str:
     parts = []
     meaning = MEANING.get(run.status, "")
     if run.status in ("failed", "died", "unreadable"):
-        text = how_it_died(run) if run.status == "died" else run.why
+        text = crash_summary(run) if run.status == "died" else run.why
         parts.append(f'<p class="message error">{html.escape(text)}</p>')
     elif meaning:
         parts.append(quiet(meaning))

@@ -4,7 +4,7 @@ import torch
 
 from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, Decisions
 from dtn_core.avatars.parameters import SPECS
-from dtn_core.avatars.predict import Drawer
+from dtn_core.avatars.predict import AvatarPredictor
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.networks import checkpoint
 from dtn_core.networks import merge as joining
@@ -13,7 +13,7 @@ from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.resnet import AttributeEncoder
 
 
-def make_drawer(style="avataaars", seed=0):
+def make_avatar_predictor(style="avataaars", seed=0):
     torch.manual_seed(seed)
     f, spec = AttributeEncoder(width=4, hidden=8, skin=True), SPECS[style]
     heads = {slot: len(v) for slot, v in spec.slots.items() if slot != "mouth"}
@@ -28,13 +28,18 @@ def make_drawer(style="avataaars", seed=0):
     )
     head = AvatarHead(f.dim, heads).eval().requires_grad_(False)
     f = f.eval().requires_grad_(False)
-    return Drawer(style, f, Standardise(torch.zeros(f.dim), torch.ones(f.dim)), head, decisions, "0c0ffee0")
+    return AvatarPredictor(style, f, Standardise(torch.zeros(f.dim), torch.ones(f.dim)), head, decisions, "0c0ffee0")
 
 
 def write_drawing_checkpoint(translation, directory, style="avataaars"):
     """The translation in a folder, and c with it."""
-    drawer = make_drawer(style)
-    info = {"kind": "avatar", "encoder": drawer.f.config, "avatar": drawer.describe(), "trained": {}}
-    tensors = {"encoder": drawer.f.state_dict(), "avatar": drawer.tensors()}
+    avatar_predictor = make_avatar_predictor(style)
+    info = {
+        "kind": "avatar",
+        "encoder": avatar_predictor.f.config,
+        "avatar": avatar_predictor.describe(),
+        "trained": {},
+    }
+    tensors = {"encoder": avatar_predictor.f.state_dict(), "avatar": avatar_predictor.tensors()}
     part = checkpoint.save(directory.parent / f"{directory.name}-c", info, tensors)
     return joining.join(translation, part, directory)
