@@ -233,12 +233,12 @@ def one(transferrer: Transferrer, portrait: Portrait, seconds: Seconds, seed: in
 def at_rest(transferrer: Transferrer, portrait: Portrait) -> list[str]:
     """Which of open and smile the portrait itself doesn't show, as f reads it: who smiles can't begin to."""
     frame, _ = next(perform(portrait, scripts.still(1), FPS, camera=TRIPOD))
-    avatar_predictor = transferrer.checkpoint.avatar_predictor
+    predictor = transferrer.checkpoint.predictor
     faces = detect(frame)
-    if not faces or avatar_predictor is None:
+    if not faces or predictor is None:
         return []
     with torch.no_grad():
-        read = avatar_predictor.attributes(avatar_predictor.f(to_tensor(align(frame, faces[0]).image)))
+        read = predictor.attributes(predictor.f(to_tensor(align(frame, faces[0]).image)))
     names = {"open": "Mouth_Slightly_Open", "smile": "Smiling"}
     return [name for name, attribute in names.items() if read[attribute][0] < 0.5]
 

@@ -92,14 +92,14 @@ def make_avatar_predictor(f, features, style="avataaars"):
     heads = {slot: len(variants) for slot, variants in spec.slots.items()}
     heads |= {f"colour:{name}": len(palette) for name, palette in spec.colours.items()}
     z = Standardise.of(features)
-    avatar_predictor = AvatarPredictor(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None)
+    predictor = AvatarPredictor(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None)
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
     artist = {head: np.full(count, 1 / count) for head, count in heads.items()}
-    probabilities = avatar_predictor.attributes(features)
+    probabilities = predictor.attributes(features)
     shape = shape_statistics(style, probabilities)
     return replace(
-        avatar_predictor,
-        decisions=learn(style, avatar_predictor.beliefs(features), probabilities, means, shape, artist),
+        predictor,
+        decisions=learn(style, predictor.beliefs(features), probabilities, means, shape, artist),
     )
 
 
@@ -124,9 +124,9 @@ def write_checkpoint(directory, upscaler=True, seed=0, draws=False, paints=True)
     if upscaler:
         tensors["upscaler"] = sr.state_dict()
     if draws:
-        avatar_predictor = make_avatar_predictor(f, features)
-        info["avatar"], tensors["avatar"] = avatar_predictor.describe(), avatar_predictor.tensors()
-        info["trained"] = {"kind": "faces", "style": avatar_predictor.style}
+        predictor = make_avatar_predictor(f, features)
+        info["avatar"], tensors["avatar"] = predictor.describe(), predictor.tensors()
+        info["trained"] = {"kind": "faces", "style": predictor.style}
     if not paints:
         for name in ("generator", "upscaler"):
             del info[name], tensors[name]

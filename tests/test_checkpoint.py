@@ -144,11 +144,11 @@ def test_what_f_names_is_stressed_in_full_and_the_rest_by_its_weight(tmp_path, m
 
 
 def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
-    avatar_predictor = model.load(make_checkpoint(tmp_path / "own", draws=True)).avatar_predictor
-    again = model.load(tmp_path / "own").avatar_predictor
+    predictor = model.load(make_checkpoint(tmp_path / "own", draws=True)).predictor
+    again = model.load(tmp_path / "own").predictor
     x = torch.rand(3, 3, 96, 96) * 2 - 1
-    assert [a.parameters for a in avatar_predictor(x)] == [a.parameters for a in again(x)]
-    assert avatar_predictor.hash == again.hash != model.load(tmp_path / "own").hash
+    assert [a.parameters for a in predictor(x)] == [a.parameters for a in again(x)]
+    assert predictor.hash == again.hash != model.load(tmp_path / "own").hash
 
 
 def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpoint, monkeypatch):
@@ -158,13 +158,13 @@ def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpo
     assert checkpoint.is_translation(drawn)
     assert (loaded.g, loaded.upscaler) == (None, None)
     assert torch.equal(loaded.standardise_t.mean, both.standardise_t.mean)
-    assert loaded.avatar_predictor.hash == both.avatar_predictor.hash
+    assert loaded.predictor.hash == both.predictor.hash
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
     f = {"encoder": checkpoint.read_tensors(drawn, "encoder")}
     checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": loaded.info["encoder"]}, f)
     shared = model.load(joining.join(drawn, "f", tmp_path / "shared"))
     assert not (tmp_path / "shared" / "encoder.safetensors").exists()
-    assert shared.avatar_predictor.decisions == loaded.avatar_predictor.decisions
+    assert shared.predictor.decisions == loaded.predictor.decisions
     with pytest.raises(UserError, match="not avatar and avatar"):
         joining.join(drawn, drawn, tmp_path / "twice")
 
@@ -184,13 +184,13 @@ def test_c_of_an_earlier_version_is_read_where_it_is_linear_in_f(tmp_path, make_
     info["avatar"] |= {"picture": old["picture"], "decisions": {**info["avatar"]["decisions"], "free_colours": False}}
     (made / "config.json").write_text(json.dumps(info))
     if loads:
-        assert model.load(made).avatar_predictor.head.config.keys() == {"inputs", "heads"}
+        assert model.load(made).predictor.head.config.keys() == {"inputs", "heads"}
     else:
         assert "isn't linear in f" in refusal(made)
 
 
 def test_a_checkpoint_without_c_has_none(own):
-    assert model.load(own).avatar_predictor is None
+    assert model.load(own).predictor is None
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_drawn_alone_asks_neither_g_nor_sr(drawing, hopper, monkeypatch):
 
 def test_painted_alone_asks_no_c_and_pastes_the_painted(drawing, hopper, monkeypatch):
     both = drawing(hopper)
-    monkeypatch.setattr(type(drawing.checkpoint.avatar_predictor), "choose", lambda *_: pytest.fail("c was asked"))
+    monkeypatch.setattr(type(drawing.checkpoint.predictor), "choose", lambda *_: pytest.fail("c was asked"))
     result = drawing(hopper, kind="painted")
     (face,) = result.faces
     assert (face.kind, face.avatar) == ("painted", None)
@@ -96,11 +96,11 @@ def test_g_and_c_share_one_pass_of_f(drawing, hopper, monkeypatch):
     monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda f, x: asked.append(f) or forward(f, x))
     both = drawing(hopper).faces[0]
     assert len(asked) == 2  # and one more in even light, for the skin
-    avatar_predictor = replace(
-        drawing.checkpoint.avatar_predictor, f=type(drawing.checkpoint.f)(width=8, hidden=16, skin=True).eval()
+    predictor = replace(
+        drawing.checkpoint.predictor, f=type(drawing.checkpoint.f)(width=8, hidden=16, skin=True).eval()
     )
-    other = Transferrer(replace(drawing.checkpoint, avatar_predictor=avatar_predictor))(hopper).faces[0]
-    assert asked[2:] == [avatar_predictor.f, drawing.checkpoint.f, avatar_predictor.f]
+    other = Transferrer(replace(drawing.checkpoint, predictor=predictor))(hopper).faces[0]
+    assert asked[2:] == [predictor.f, drawing.checkpoint.f, predictor.f]
     assert (other.raw == both.raw).all()
 
 

@@ -98,9 +98,7 @@ def evaluate(
         },
         "f_constancy": {"dtn": rows[own]["f_constancy"], **{k: rows[k]["f_constancy"] for k in (NEAREST, RANDOM)}},
         "measure": reference.summary(rows),
-        "drawn": measure(first, photos, mine.painted, mine.drawn, near, judge_net, seed)
-        if first.avatar_predictor
-        else None,
+        "drawn": measure(first, photos, mine.painted, mine.drawn, near, judge_net, seed) if first.predictor else None,
     }
 
 
@@ -115,8 +113,8 @@ class Made(NamedTuple):
 def make(loaded: Checkpoint, crops: dict[str, Image]) -> Made:
     """G and c of every set of head crops."""
     painted = {k: paint(loaded, v) for k, v in crops.items()} if loaded.g else {}
-    avatar_predictor = loaded.avatar_predictor
-    return Made(painted, {k: portray(avatar_predictor, v) for k, v in crops.items()} if avatar_predictor else {})
+    predictor = loaded.predictor
+    return Made(painted, {k: portray(predictor, v) for k, v in crops.items()} if predictor else {})
 
 
 class Translation(NamedTuple):
@@ -155,9 +153,9 @@ def _provenance(row: Translation) -> dict[str, Any]:
     made = row.checkpoint
     if made is None:
         return {"hash": None, "emphasis": None, "dlib_is_in_f": False}
-    avatar_predictor = made.avatar_predictor if row.point else None
-    f = avatar_predictor.f if avatar_predictor else made.f
-    drawn = {"avatar_predictor": avatar_predictor.hash, "point": row.point} if avatar_predictor else {}
+    predictor = made.predictor if row.point else None
+    f = predictor.f if predictor else made.f
+    drawn = {"predictor": predictor.hash, "point": row.point} if predictor else {}
     uses_dlib = any(isinstance(m, DlibEncoder) for m in f.modules())
     return {"hash": made.hash, "emphasis": made.emphasis, "dlib_is_in_f": uses_dlib, **drawn}
 
@@ -181,10 +179,8 @@ def _loaded(name: str, compare: Sequence[str]) -> dict[str, Checkpoint]:
     for given, other in loaded.items():
         if (drawn := style_of(other.info, given)) != style:
             raise UserError(f"--compare {given}: draws {drawn}, but {name} draws {style}. Compare within one style.")
-        if other.avatar_predictor and other.avatar_predictor.style != style:
-            raise UserError(
-                f"{given}: its c draws {other.avatar_predictor.style}, but G paints {style}. Join c of one style."
-            )
+        if other.predictor and other.predictor.style != style:
+            raise UserError(f"{given}: its c draws {other.predictor.style}, but G paints {style}. Join c of one style.")
     return loaded
 
 

@@ -40,10 +40,10 @@ def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, pa
 def made(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
     """The bust that c draws of a head crop, RGBA; painted, or where there is no c: G(x), SR and all, RGB or RGBA."""
     x = images.to_tensor([head]).to(transferrer.device)
-    avatar_predictor = None if painted else transferrer.checkpoint.avatar_predictor
-    if avatar_predictor is None:
+    predictor = None if painted else transferrer.checkpoint.predictor
+    if predictor is None:
         return images.to_images(transferrer.upscale(transferrer.transfer(x)))[0]
-    (avatar,) = avatar_predictor(x)
+    (avatar,) = predictor(x)
     return avatar.image(CELL)
 
 

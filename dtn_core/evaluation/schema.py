@@ -104,13 +104,13 @@ class Figures(TypedDict):
 
 
 class Row(Figures):
-    """A translation's figures and where they come from. avatar_predictor, point: of one that is drawn."""
+    """A translation's figures and where they come from. predictor, point: of one that is drawn."""
 
     f_constancy: float
     hash: str | None
     emphasis: float | None
     dlib_is_in_f: bool
-    avatar_predictor: NotRequired[str]
+    predictor: NotRequired[str]
     point: NotRequired[str]
 
 

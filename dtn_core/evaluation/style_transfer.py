@@ -131,9 +131,9 @@ def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[
     rows = {}
     painted = {key: paint(other, value) for key, value in crops.items()} if other.g else {}
     kinds = {f"{other.name}, painted": painted} if painted else {}
-    if other.avatar_predictor:
+    if other.predictor:
         kinds[f"{other.name}, drawn"] = {
-            key: portray(other.avatar_predictor, value, ("sure",)).pictures("sure") for key, value in crops.items()
+            key: portray(other.predictor, value, ("sure",)).pictures("sure") for key, value in crops.items()
         }
     for name, pictures in kinds.items():
         of_kind = Standardise.of(batched(people.dlib, pictures["celeba"]))

@@ -38,7 +38,7 @@ class Checkpoint:
         emphasis: Factor on g's input that increases the distance of a face from the mean; 1 as in training.
         info: Content of config.json.
         hash: 12 hex digits over all weights, quoted beside every measured figure.
-        avatar_predictor: c, which draws avatars, or None.
+        predictor: c, which draws avatars, or None.
         directory: Directory of the checkpoint.
     """
 
@@ -51,7 +51,7 @@ class Checkpoint:
     emphasis: float
     info: dict[str, Any]
     hash: str
-    avatar_predictor: AvatarPredictor | None = None
+    predictor: AvatarPredictor | None = None
     directory: Path = checkpoint.SHIPPED
 
     def generator_input(self, x: Tensor, features: Tensor | None = None) -> Tensor:
@@ -109,7 +109,7 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
     emphasis = info.get("emphasis", 1.0)
     if not isinstance(emphasis, int | float) or not 0 < emphasis < 10:
         raise bounds.damaged(directory, f"config.json's 'emphasis' is damaged ({emphasis!r})")
-    avatar_predictor = _drawer(directory, info, f, device) if info.get("avatar") or not paints else None
+    predictor = _build_predictor(directory, info, f, device) if info.get("avatar") or not paints else None
     made = Checkpoint(
         name=directory.name,
         f=f,
@@ -120,7 +120,7 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
         emphasis=emphasis,
         info=info,
         hash=checkpoint.weights_hash(directory),
-        avatar_predictor=avatar_predictor,
+        predictor=predictor,
         directory=directory,
     )
     side = 32 if checkpoint.input_domain(info) == "digits" else 64
@@ -128,8 +128,8 @@ def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu"
         x = torch.zeros(1, 3, side, side, device=device)
         if g:
             bounds.check_picture(made.transfer(x))
-        if avatar_predictor:
-            avatar_predictor(x)
+        if predictor:
+            predictor(x)
     return made
 
 
@@ -141,10 +141,12 @@ def load_avatar_predictor(name_or_dir: str | os.PathLike[str], device: str | tor
         remedy = "Train one: python -m dtn_core train avatar-cpu"
         raise UserError(subject=directory, reason="can't draw avatars: it has no c", remedy=remedy)
     f = checkpoint.build_encoder(directory, info).to(device).eval().requires_grad_(False)
-    return _drawer(directory, info, f, device)
+    return _build_predictor(directory, info, f, device)
 
 
-def _drawer(directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device) -> AvatarPredictor:
+def _build_predictor(
+    directory: Path, info: dict[str, Any], f: nn.Module, device: str | torch.device
+) -> AvatarPredictor:
     config = checkpoint.read_entry(directory, info, "avatar")
     with bounds.reading(directory, "avatar"):
         if config.get("encoder"):

@@ -47,7 +47,7 @@ class Transferrer(Pretrained):
     @property
     def draws(self) -> bool:
         """Whether it can draw avatars, by the artist's engine; else it only paints."""
-        return self.checkpoint.avatar_predictor is not None
+        return self.checkpoint.predictor is not None
 
     @property
     def paints(self) -> bool:
@@ -133,7 +133,7 @@ class Transferrer(Pretrained):
         upscale: bool,
         clock: StageTimer,
     ) -> tuple[TransferredFace, ...]:
-        c = None if kind == "painted" else self.checkpoint.avatar_predictor
+        c = None if kind == "painted" else self.checkpoint.predictor
         paints = c is None or (kind == "both" and self.paints)
         x = to_tensor([head.image for head in heads]).to(self.device)
         features = c.f(x) if c else None
@@ -158,7 +158,7 @@ class Transferrer(Pretrained):
     def read(self, x: Tensor, skin: bool = True) -> Reading:
         """What f and c read in (N, 3, S, S) head crops in [-1, 1], by a checkpoint that `draws`. skin: else its
         lightness is NaN, and f runs once instead of twice."""
-        c, x = self.checkpoint.avatar_predictor, x.to(self.device)
+        c, x = self.checkpoint.predictor, x.to(self.device)
         reading = c.read(c.f(x), c.skin_features(x) if skin else None)
         return reading if skin else reading._replace(lightness=np.full(len(x), np.nan))
 

@@ -33,13 +33,13 @@ def make_avatar_predictor(style="avataaars", seed=0):
 
 def write_drawing_checkpoint(translation, directory, style="avataaars"):
     """The translation in a folder, and c with it."""
-    avatar_predictor = make_avatar_predictor(style)
+    predictor = make_avatar_predictor(style)
     info = {
         "kind": "avatar",
-        "encoder": avatar_predictor.f.config,
-        "avatar": avatar_predictor.describe(),
+        "encoder": predictor.f.config,
+        "avatar": predictor.describe(),
         "trained": {},
     }
-    tensors = {"encoder": avatar_predictor.f.state_dict(), "avatar": avatar_predictor.tensors()}
+    tensors = {"encoder": predictor.f.state_dict(), "avatar": predictor.tensors()}
     part = checkpoint.save(directory.parent / f"{directory.name}-c", info, tensors)
     return joining.join(translation, part, directory)

@@ -164,12 +164,12 @@ def test_soft_scores_need_no_threshold(style):
 
 
 def test_parts_are_joined_and_the_sure_point_is_what_the_app_draws():
-    avatar_predictor = make_avatar_predictor()
+    predictor = make_avatar_predictor()
     rng = np.random.default_rng(0)
     crops = rng.integers(0, 256, (300, 64, 64, 3), dtype=np.uint8)
-    many = portray(avatar_predictor, crops)
+    many = portray(predictor, crops)
     assert len(many) == len(many.avatars["sure"]) == len(many.avatars["balanced"]) == 300
-    alone = avatar_predictor(to_tensor(crops[290:]))
+    alone = predictor(to_tensor(crops[290:]))
     assert [a.parameters for a in alone] == [a.parameters for a in many.avatars["sure"][290:]]
     assert many.avatars["sure"] != many.avatars["balanced"]
     male = many.chances["male"] > 0.5
@@ -178,6 +178,6 @@ def test_parts_are_joined_and_the_sure_point_is_what_the_app_draws():
     assert (answers.yes["male"][hidden] == male[hidden]).all()
     assert (many.answers("balanced").yes["glasses"] >= answers.yes["glasses"]).all()
     assert many.skin().shape == (300, 3)
-    few = portray(avatar_predictor, crops[:2])
+    few = portray(predictor, crops[:2])
     assert few.pictures("sure").shape == (2, 3, 64, 64)
     assert few.pictures("sure").min() >= -1

@@ -45,15 +45,15 @@ def test_likeness_of_probabilities_is_less_the_differences():
 def test_the_same_photos_are_told_from_others():
     crops = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
     crops = (crops * np.linspace(0.1, 1, 6)[:, None, None, None]).astype(np.uint8)
-    avatar_predictor = make_avatar_predictor()
-    people = portray(avatar_predictor, crops)
+    predictor = make_avatar_predictor()
+    people = portray(predictor, crops)
     told = likeness.likeness(people, people)
     assert (told["probabilities"], told["f"]) == (1, 1)
     assert 0.5 < told["parameters"] <= 1
     assert (told["same"], told["different"]) == (6, 30)
-    turned = likeness.likeness(people, portray(avatar_predictor, np.roll(crops, 3, axis=0)))
+    turned = likeness.likeness(people, portray(predictor, np.roll(crops, 3, axis=0)))
     assert turned["f"] < 0.9
-    alone = portray(avatar_predictor, crops[:1])
+    alone = portray(predictor, crops[:1])
     assert likeness.likeness(alone, alone)["f"] is None
     assert likeness.beliefs(people).shape == (6, 5 + 4 + 1)
 
@@ -106,9 +106,9 @@ def test_seeds_of_matched_avatars_are_their_own():
 
 
 def test_speed_is_told_and_threads_are_as_they_were():
-    avatar_predictor = make_avatar_predictor()
+    predictor = make_avatar_predictor()
     before = torch.get_num_threads()
-    told = measure.speed(avatar_predictor, np.zeros((2, 64, 64, 3), np.uint8), turns=3)
+    told = measure.speed(predictor, np.zeros((2, 64, 64, 3), np.uint8), turns=3)
     assert (told["n"], told["threads"]) == (3, 1)
     assert 0 < told["choice"] <= told["both"]
     assert 0 < told["picture"] <= told["both"]
@@ -167,9 +167,9 @@ def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
     assert list(rows) == [name, *drawn, other, f"{other}, drawn", *baselines.BASELINES]
     loaded = model.load(name)
     assert [rows[row]["point"] for row in drawn] == ["sure", "balanced"]
-    assert rows[drawn[0]]["avatar_predictor"] == figures["drawn"]["avatar_predictor"] == loaded.avatar_predictor.hash
+    assert rows[drawn[0]]["predictor"] == figures["drawn"]["predictor"] == loaded.predictor.hash
     assert rows[name]["hash"] == rows[drawn[0]]["hash"] == loaded.hash
-    assert "avatar_predictor" not in rows[name]
+    assert "predictor" not in rows[name]
     told = figures["drawn"]
     assert list(told["all_right"]) == ["drawn", "drawn_balanced", "nearest_avatar", "f"]
     assert told["all_right"]["drawn"]["n"] == told["questions"]["drawn"]["hat"]["n"] == 8

@@ -122,7 +122,7 @@ def test_brown_skin_is_counted_in_the_dark_and_in_the_bright():
 
 
 def test_a_painter_who_copies_moves_as_the_light_does_and_in_the_dark_nobody_does():
-    copier = SimpleNamespace(g=True, transfer=lambda x: x[:, :, ::2, ::2], avatar_predictor=make_avatar_predictor())
+    copier = SimpleNamespace(g=True, transfer=lambda x: x[:, :, ::2, ::2], predictor=make_avatar_predictor())
     grey = np.full((1, 128, 128, 3), 100, np.uint8)
     black = light.steadiness(copier, 0 * grey)
     still = {"drawn_skin": 0, "painted_cheek": 0, "answers_change": 0}

@@ -9,18 +9,18 @@ from dtn_core.pipeline.photo import Transferrer
 
 
 @pytest.fixture(scope="module")
-def avatar_predictor():
-    return Transferrer.from_checkpoint("emoji", "cpu").checkpoint.avatar_predictor
+def predictor():
+    return Transferrer.from_checkpoint("emoji", "cpu").checkpoint.predictor
 
 
 @pytest.fixture(scope="module")
-def reading(avatar_predictor, astronaut):
+def reading(predictor, astronaut):
     from dtn_core.core.images import to_tensor
     from dtn_core.faces.align import align
     from dtn_core.faces.detect import detect
 
     x = to_tensor([align(astronaut, detect(astronaut)[0]).image])
-    return avatar_predictor.read(avatar_predictor.f(x), avatar_predictor.skin_features(x))
+    return predictor.read(predictor.f(x), predictor.skin_features(x))
 
 
 def with_glasses(reading, log_odds):
@@ -38,51 +38,51 @@ def worn(person):
     return person.avatar.parameters.variants["accessories"] != ""
 
 
-def test_glasses_are_followed_by_the_second_reading(avatar_predictor, reading):
+def test_glasses_are_followed_by_the_second_reading(predictor, reading):
     person = Person()
     for _ in range(6):
-        person.hear(with_glasses(reading, -4), avatar_predictor)
+        person.hear(with_glasses(reading, -4), predictor)
     assert not worn(person)
     before = person.avatar.parameters
-    assert not person.hear(with_glasses(reading, 4), avatar_predictor)  # one reading may err
-    assert person.hear(with_glasses(reading, 4), avatar_predictor)
+    assert not person.hear(with_glasses(reading, 4), predictor)  # one reading may err
+    assert person.hear(with_glasses(reading, 4), predictor)
     assert worn(person)
     after = person.avatar.parameters
     assert {k: v for k, v in after.variants.items() if k != "accessories"} == {
         k: v for k, v in before.variants.items() if k != "accessories"
     }
     for _ in range(2):
-        person.hear(with_glasses(reading, -4), avatar_predictor)
+        person.hear(with_glasses(reading, -4), predictor)
     assert not worn(person)
 
 
-def test_what_is_as_likely_as_not_never_toggles(avatar_predictor, reading):
+def test_what_is_as_likely_as_not_never_toggles(predictor, reading):
     person, rng = Person(), np.random.default_rng(0)
-    changes = [person.hear(with_glasses(reading, rng.normal(0, 1)), avatar_predictor) for _ in range(300)]
+    changes = [person.hear(with_glasses(reading, rng.normal(0, 1)), predictor) for _ in range(300)]
     assert not any(changes[SETTLED:])
 
 
-def test_locked_is_locked(avatar_predictor, reading):
+def test_locked_is_locked(predictor, reading):
     person = Person()
-    person.hear(with_glasses(reading, -4), avatar_predictor)
+    person.hear(with_glasses(reading, -4), predictor)
     person.locked = True
-    assert not any(person.hear(with_glasses(reading, 5), avatar_predictor) for _ in range(10))
+    assert not any(person.hear(with_glasses(reading, 5), predictor) for _ in range(10))
     person.locked = False
-    assert any(person.hear(with_glasses(reading, 5), avatar_predictor) for _ in range(3))
+    assert any(person.hear(with_glasses(reading, 5), predictor) for _ in range(3))
 
 
-def test_a_smile_is_no_part_of_who_it_is(avatar_predictor, reading):
+def test_a_smile_is_no_part_of_who_it_is(predictor, reading):
     person = Person()
     smiling = {**reading.attributes, "Smiling": np.array([0.99]), "Mouth_Slightly_Open": np.array([0.99])}
-    person.hear(reading._replace(attributes=smiling), avatar_predictor)
+    person.hear(reading._replace(attributes=smiling), predictor)
     assert person.avatar.parameters.kind_of("mouth") == "neutral"
     assert not any("smiling" in label for label in person.avatar.sure)
 
 
-def test_the_skin_waits_where_it_was_not_read(avatar_predictor, reading):
+def test_the_skin_waits_where_it_was_not_read(predictor, reading):
     person = Person()
-    person.hear(reading, avatar_predictor)
-    person.hear(reading._replace(lightness=np.array([np.nan])), avatar_predictor)
+    person.hear(reading, predictor)
+    person.hear(reading._replace(lightness=np.array([np.nan])), predictor)
     assert person.average.lightness == pytest.approx(reading.lightness)
 
 

@@ -99,7 +99,7 @@ def enter(case: Case, place: Path) -> object:
     if not made.isfinite().all():
         raise AssertionError("it makes pictures of NaN")
     if transferrer.draws:
-        transferrer.checkpoint.avatar_predictor(torch.zeros(1, 3, 64, 64))
+        transferrer.checkpoint.predictor(torch.zeros(1, 3, 64, 64))
     return len(shown)
 
 

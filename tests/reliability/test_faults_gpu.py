@@ -77,7 +77,7 @@ def test_a_training_fails_in_a_line_keeps_its_checkpoint_and_goes_on(error, tmp_
 
 
 def test_pictures_digits_and_videos_say_it_in_a_line(error, drawing, hopper, monkeypatch, tmp_path):
-    monkeypatch.setattr(type(drawing.checkpoint.avatar_predictor.f), "forward", failing(error))
+    monkeypatch.setattr(type(drawing.checkpoint.predictor.f), "forward", failing(error))
     (tmp_path / "clip.mp4").write_bytes(video(moved(hopper, 3)))
     for act in (
         lambda: drawing(hopper),

@@ -60,15 +60,15 @@ def stage_of(data, encoder, **settings):
 def test_c_trains_resumes_and_joins_a_translation(data, encoder, translation, tmp_path):
     run, made = run_training(replace(TINY, encoder=encoder), "avatar", tmp_path, str(data))
     assert run_training(None, "avatar", tmp_path, str(data), resume=run)[0] == run
-    avatar_predictor = model.load_avatar_predictor(made)
-    (avatar,) = avatar_predictor(torch.rand(1, 3, 64, 64))
+    predictor = model.load_avatar_predictor(made)
+    (avatar,) = predictor(torch.rand(1, 3, 64, 64))
     assert avatar.parameters.style == "avataaars"
     assert all(0 <= p <= 1 for p in avatar.sure.values())
     joined = model.load(joining.join(translation, made, tmp_path / "joined"))
-    assert joined.avatar_predictor is not None
-    assert joined.avatar_predictor.f is joined.f  # the same f isn't stored or computed twice
+    assert joined.predictor is not None
+    assert joined.predictor.f is joined.f  # the same f isn't stored or computed twice
     assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
-    assert joined.avatar_predictor(torch.zeros(1, 3, 64, 64)) == avatar_predictor(torch.zeros(1, 3, 64, 64))
+    assert joined.predictor(torch.zeros(1, 3, 64, 64)) == predictor(torch.zeros(1, 3, 64, 64))
 
 
 def test_another_f_comes_along(data, encoder, translation, tmp_path):
@@ -79,8 +79,8 @@ def test_another_f_comes_along(data, encoder, translation, tmp_path):
     )
     _, made = run_training(replace(TINY, encoder=str(path), steps=2), "avatar", tmp_path, str(data))
     joined = model.load(joining.join(translation, made, tmp_path / "joined"))
-    assert joined.avatar_predictor.f is not joined.f
-    assert torch.allclose(next(joined.avatar_predictor.f.parameters()), next(other.parameters()), atol=1e-3)
+    assert joined.predictor.f is not joined.f
+    assert torch.allclose(next(joined.predictor.f.parameters()), next(other.parameters()), atol=1e-3)
     _, again = run_training(replace(TINY, encoder=encoder, steps=2), "avatar", tmp_path, str(data))
     joining.join(tmp_path / "joined", again, tmp_path / "joined")
     assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
@@ -116,7 +116,7 @@ def test_what_no_drawing_shows_stays_unsaid(data, encoder):
     stage = stage_of(data, encoder)
     for step in range(1, 9):
         stage.step(step)
-    beliefs = stage.avatar_predictor().beliefs(stage.f_s)
+    beliefs = stage.predictor().beliefs(stage.f_s)
     frida = SPECS["avataaars"].slots["top"].index("frida")
     assert beliefs["top"][:, frida].max() < -10
 
@@ -149,7 +149,7 @@ def test_nonsense_is_refused(settings):
 def test_a_translation_without_c_says_so(translation):
     with pytest.raises(UserError, match="has no c"):
         model.load_avatar_predictor(translation)
-    assert model.load(translation).avatar_predictor is None
+    assert model.load(translation).predictor is None
 
 
 def test_statistics_of_attributes_alone_silence_the_hidden_layer():
@@ -166,10 +166,8 @@ def drawn(data, encoder, tmp_path_factory):
 
 def test_what_is_exported_is_a_translation_that_is_drawn_only(drawn):
     loaded = model.load(drawn)
-    assert (loaded.g, loaded.avatar_predictor.style) == (None, "avataaars")
-    assert torch.allclose(
-        loaded.standardise_s.mean, loaded.avatar_predictor.standardise.mean, atol=1e-3, rtol=1e-3
-    )  # fp16
+    assert (loaded.g, loaded.predictor.style) == (None, "avataaars")
+    assert torch.allclose(loaded.standardise_s.mean, loaded.predictor.standardise.mean, atol=1e-3, rtol=1e-3)  # fp16
     assert not torch.equal(loaded.standardise_t.mean, loaded.standardise_s.mean)
 
 
@@ -183,9 +181,9 @@ def test_g_can_be_tied_to_what_is_drawn(data, encoder, drawn, translation, tmp_p
     begun = model.load(translation).g.state_dict()
     assert all(torch.equal(v, begun[k]) for k, v in stage.g.state_dict().items())
     assert stage.tied.shape == (len(stage.z_s), 4, 64, 64)
-    avatar_predictor = model.load_avatar_predictor(drawn)
+    predictor = model.load_avatar_predictor(drawn)
     pack = build_cache(config, f, data, "cpu")
-    (avatar,) = avatar_predictor.choose(pack.f_s[:1, 0])
+    (avatar,) = predictor.choose(pack.f_s[:1, 0])
     assert (to_float(stage.tied[:1, :3]) - to_tensor(avatar.image(64, "head"))[:, :3]).abs().mean() < 0.01
     ties = [float(stage.step(step)["tie"]) for step in range(1, 31)]
     assert sum(ties[-5:]) < 0.7 * sum(ties[:5])

@@ -28,7 +28,7 @@ def questions(truth: Truth, answers: Answers) -> dict[str, Any]:
 def soft(truth: dict[str, Truth], celeba: Portrayed, utkface: Portrayed) -> dict[str, Any]:
     """AUC of c's probabilities, which need no threshold, and of f's own reading of the same photos. Dark skin is asked
     of the drawing's lightness. Expressions are f's reading, so both have the same; the mean is without them."""
-    style, labels = celeba.avatar_predictor.style, truth["celeba"]
+    style, labels = celeba.predictor.style, truth["celeba"]
     answers = {}
     for name in asked(style):
         answers[name] = labels[name], celeba.chances[name], reading(celeba.attributes, QUESTIONS[style][name].reads)

@@ -44,7 +44,7 @@ def steadiness(made: Checkpoint, crops: Image) -> dict[str, Any]:
     same in three colours of light."""
     views = np.stack([relit(crop, gain, tint) for crop in crops for tint in TINTS for gain in GAINS])
     painted = paint(made, views) if made.g else None
-    portrayed = portray(made.avatar_predictor, views, ("sure",))
+    portrayed = portray(made.predictor, views, ("sure",))
     shape = len(crops), len(TINTS), len(GAINS)
     yes = portrayed.answers("sure").yes
     answers = np.stack([yes[name] for name in YES_NO if name in yes], 1)

@@ -35,7 +35,7 @@ def _auc(alike: NDArray[np.floating]) -> float | None:
 
 
 def _cosines(a: Portrayed, b: Portrayed) -> NDArray[np.float32]:
-    z = [F.normalize(of.avatar_predictor.standardise(of.features), dim=1) for of in (a, b)]
+    z = [F.normalize(of.predictor.standardise(of.features), dim=1) for of in (a, b)]
     return (z[0] @ z[1].T).numpy()
 
 

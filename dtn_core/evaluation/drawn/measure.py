@@ -49,8 +49,8 @@ def measure(
     painted, portrayed: set → what G makes of its photos (empty without g), and what c does; nearest: of the avatars
     whose f is nearest to CelebA's photos.
     """
-    avatar_predictor, celeba, utkface = made.avatar_predictor, portrayed["celeba"], portrayed["utkface"]
-    style, truth = avatar_predictor.style, photos.truth
+    predictor, celeba, utkface = made.predictor, portrayed["celeba"], portrayed["utkface"]
+    style, truth = predictor.style, photos.truth
     said = {name: celeba.answers(point) for name, point in POINTS.items()}
     read_celeba, read_utkface = read(style, celeba.attributes), read(style, utkface.attributes)
     beside = {NEAREST: answers(style, [of_attributes(a) for a in nearest]), "f": read_celeba}
@@ -62,7 +62,7 @@ def measure(
     both = {k: photos.crops[k] for k in ("celeba", "utkface")}
     return {
         "hash": made.hash,
-        "avatar_predictor": avatar_predictor.hash,
+        "predictor": predictor.hash,
         "style": style,
         "seed": seed,
         "asked": asked(style),
@@ -80,8 +80,8 @@ def measure(
         "light": light.steadiness(made, light.some(both, seed)),
         "brown_skin": light.brown_skin(utkface.skin()[:, 0], light.luminances(photos.crops["utkface"]), groups),
         "cleanliness": {name: clean(celeba, point, judge, seed) for name, point in POINTS.items()},
-        "same_person": same_person(avatar_predictor, photos, portrayed),
-        "ms": speed(avatar_predictor, photos.crops["celeba"]),
+        "same_person": same_person(predictor, photos, portrayed),
+        "ms": speed(predictor, photos.crops["celeba"]),
     }
 
 
@@ -97,22 +97,20 @@ def clean(celeba: Portrayed, point: Point, judge: Judge, seed: int) -> dict[str,
     return {**drawn, "real": real, "matched": share, "n": len(drawings)}
 
 
-def same_person(
-    avatar_predictor: AvatarPredictor, photos: Photos, portrayed: dict[str, Portrayed]
-) -> dict[str, Any] | None:
+def same_person(predictor: AvatarPredictor, photos: Photos, portrayed: dict[str, Portrayed]) -> dict[str, Any] | None:
     """`likeness` of the pairs; None without any."""
     if photos.targets is None:
         return None
-    return likeness(portrayed["pairs"], portray(avatar_predictor, photos.targets, ("sure",)))
+    return likeness(portrayed["pairs"], portray(predictor, photos.targets, ("sure",)))
 
 
-def speed(avatar_predictor: AvatarPredictor, crops: Image, turns: int = TURNS) -> dict[str, Any]:
+def speed(predictor: AvatarPredictor, crops: Image, turns: int = TURNS) -> dict[str, Any]:
     """Median milliseconds on one thread of what c adds to f: the choice, f in even light among it, and resvg's 256
     px."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        times = [_once(avatar_predictor, images.to_tensor([crops[i % len(crops)]])) for i in range(turns + 3)][3:]
+        times = [_once(predictor, images.to_tensor([crops[i % len(crops)]])) for i in range(turns + 3)][3:]
     finally:
         torch.set_num_threads(threads)
     choice, picture = (statistics.median(column) for column in zip(*times))
@@ -120,11 +118,11 @@ def speed(avatar_predictor: AvatarPredictor, crops: Image, turns: int = TURNS) -
     return {"choice": round(choice, 2), "picture": round(picture, 2), "both": round(whole, 2), "n": turns, "threads": 1}
 
 
-def _once(avatar_predictor: AvatarPredictor, x: Tensor) -> tuple[float, float]:
+def _once(predictor: AvatarPredictor, x: Tensor) -> tuple[float, float]:
     with torch.no_grad():
-        features = avatar_predictor.f(x)
+        features = predictor.f(x)
     start = perf_counter()
-    (avatar,) = avatar_predictor.choose(features, avatar_predictor.skin_features(x))
+    (avatar,) = predictor.choose(features, predictor.skin_features(x))
     chosen = perf_counter()
     avatar.image(256)
     return 1000 * (chosen - start), 1000 * (perf_counter() - chosen)

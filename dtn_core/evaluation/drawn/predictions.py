@@ -39,7 +39,7 @@ class Portrayed:
     as in `avatars.choose.chances`; avatars: operating point → N avatars.
     """
 
-    avatar_predictor: AvatarPredictor
+    predictor: AvatarPredictor
     features: Tensor
     attributes: dict[str, NDArray[np.float64]]
     chances: dict[str, NDArray[np.float64]]
@@ -54,8 +54,8 @@ class Portrayed:
 
     def answers(self, point: Point) -> Answers:
         """The same as answers; a bald head or a hat without a beard is of the presentation that c decided on."""
-        male = self.chances["male"] > rates(self.avatar_predictor.decisions, point).get("male", 0.5)
-        return answers(self.avatar_predictor.style, self.shown(point), male)
+        male = self.chances["male"] > rates(self.predictor.decisions, point).get("male", 0.5)
+        return answers(self.predictor.style, self.shown(point), male)
 
     def skin(self, point: Point = "sure") -> NDArray[np.float32]:
         """(N, 3) the drawn skins in CIELAB."""
@@ -66,15 +66,13 @@ class Portrayed:
         return over_grey(np.stack([avatar.image(64, "head") for avatar in self.avatars[point]]))
 
 
-def portray(avatar_predictor: AvatarPredictor, crops: Image, points: tuple[Point, ...] = POINTS) -> Portrayed:
+def portray(predictor: AvatarPredictor, crops: Image, points: tuple[Point, ...] = POINTS) -> Portrayed:
     """c of (N, S, S, 3) head crops."""
-    return portray_seen(
-        avatar_predictor, batched(avatar_predictor.f, crops), points, batched(avatar_predictor.skin_features, crops)
-    )
+    return portray_seen(predictor, batched(predictor.f, crops), points, batched(predictor.skin_features, crops))
 
 
 def portray_seen(
-    avatar_predictor: AvatarPredictor,
+    predictor: AvatarPredictor,
     features: Tensor,
     points: tuple[Point, ...] = POINTS,
     skin_features: Tensor | None = None,
@@ -82,20 +80,20 @@ def portray_seen(
     """`portray`, where (N, dim) f of the photos is known, and `AvatarPredictor.skin_features`."""
     beliefs, avatars = [], {point: [] for point in points}
     for part in torch.arange(len(features)).split(256):
-        reading = avatar_predictor.read(features[part], None if skin_features is None else skin_features[part])
+        reading = predictor.read(features[part], None if skin_features is None else skin_features[part])
         beliefs.append(reading.beliefs)
         for point in points:
             made = choose(
-                avatar_predictor.style, reading.beliefs, avatar_predictor.decisions, reading.attributes, reading.lightness,
-                rates(avatar_predictor.decisions, point),
+                predictor.style, reading.beliefs, predictor.decisions, reading.attributes, reading.lightness,
+                rates(predictor.decisions, point),
             )  # fmt: skip
             avatars[point] += [Avatar(*one) for one in made]
     joined = {name: np.concatenate([log_p[name] for log_p in beliefs]) for name in beliefs[0]}
-    attributes = avatar_predictor.attributes(features)
+    attributes = predictor.attributes(features)
     return Portrayed(
-        avatar_predictor,
+        predictor,
         features,
         attributes,
-        chances(avatar_predictor.style, joined, avatar_predictor.decisions, attributes),
+        chances(predictor.style, joined, predictor.decisions, attributes),
         avatars,
     )

@@ -143,8 +143,8 @@ class _Faces:
         return Subject(f"CelebA, UTKFace, {styles.STYLES[self.style].title}", n, parts)
 
     def reliability(self) -> dict[str, Any]:
-        truth, avatar_predictor = self.photos.truth, self.loaded.avatar_predictor
-        if avatar_predictor is None:
+        truth, predictor = self.photos.truth, self.loaded.predictor
+        if predictor is None:
             return face_reliability(truth, self._judged(), "the judge of G(x)")
         seen = {name: self._portrayed(name) for name in ("celeba", "utkface")}
         told: Told = {"celeba": {}, "utkface": told_by_f(seen["utkface"].attributes)}
@@ -154,8 +154,8 @@ class _Faces:
         return face_reliability(truth, told, "c")
 
     def _portrayed(self, name: str) -> Portrayed:
-        avatar_predictor, crops = self.loaded.avatar_predictor, self.photos.crops[name]
-        return portray_seen(avatar_predictor, batched(avatar_predictor.f, crops), ())
+        predictor, crops = self.loaded.predictor, self.photos.crops[name]
+        return portray_seen(predictor, batched(predictor.f, crops), ())
 
     def _judged(self) -> Told:
         style = styles.STYLES[self.style]
@@ -172,7 +172,7 @@ class _Faces:
         """(N, S, S, 3) heads → (N, 3, 64, 64): painted, or drawn where there is no g."""
         if self.loaded.g is not None:
             return paint(self.loaded, heads)
-        return portray(self.loaded.avatar_predictor, heads, ("sure",)).pictures("sure")
+        return portray(self.loaded.predictor, heads, ("sure",)).pictures("sure")
 
     @cached_property
     def targets(self) -> tuple[Tensor, Tensor]:

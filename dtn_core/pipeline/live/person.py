@@ -74,7 +74,7 @@ class Person:
         self._recent: deque[Reading] = deque(maxlen=2)
         self._evidence: dict[str, float] = {}
 
-    def hear(self, reading: Reading, avatar_predictor: AvatarPredictor) -> bool:
+    def hear(self, reading: Reading, predictor: AvatarPredictor) -> bool:
         """Learn from one reading of this face (N = 1); returns whether the avatar changed."""
         if self.average and np.isnan(reading.lightness).any():  # the skin wasn't read
             reading = reading._replace(lightness=self.average.lightness)
@@ -83,15 +83,15 @@ class Person:
         weight = max(1 / self.count, WEIGHT)
         self.average = mixed([self.average, reading], [1 - weight, weight]) if self.average else reading
         if self.avatar is None:
-            self.avatar = _calm(avatar_predictor, self.average)
+            self.avatar = _calm(predictor, self.average)
             return True
-        speaks = self._speaks(_calm(avatar_predictor, reading))
+        speaks = self._speaks(_calm(predictor, reading))
         if self.locked or not (speaks or self.count == SETTLED):
             return False
         if speaks:
             self.average = mixed(self._recent, [1 / len(self._recent)] * len(self._recent))
         self._evidence.clear()
-        new = _calm(avatar_predictor, self.average)
+        new = _calm(predictor, self.average)
         new = replace(new, parameters=_kept(self.avatar.parameters, new))
         if _chosen(new.parameters) == _chosen(self.avatar.parameters):
             return False
@@ -130,10 +130,10 @@ class Person:
         return any(value >= ENOUGH for value in self._evidence.values())
 
 
-def _calm(avatar_predictor: AvatarPredictor, reading: Reading) -> Avatar:
+def _calm(predictor: AvatarPredictor, reading: Reading) -> Avatar:
     """The avatar with a resting face: how the mouth and the eyes move is another's business."""
     still = {**reading.attributes, **{name: np.zeros_like(reading.attributes[name]) for name in _CALM}}
-    avatar = avatar_predictor.decide(reading._replace(attributes=still))[0]
+    avatar = predictor.decide(reading._replace(attributes=still))[0]
     return replace(avatar, sure={label: p for label, p in avatar.sure.items() if label != "not smiling"})
 
 

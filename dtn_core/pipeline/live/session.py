@@ -222,7 +222,7 @@ class Session:
         return InferenceRequest(frame, tuple(due), faces, measures, meet, skin, side)
 
     def _heed(self, look: InferenceRequest, looked: InferenceResult, grey: Image, now: float) -> None:
-        avatar_predictor = self.transferrer.checkpoint.avatar_predictor
+        predictor = self.transferrer.checkpoint.predictor
         for track, descriptor in zip(look.tracks, looked.descriptors):
             if descriptor is not None and track in self._tracks:
                 self._meet(track, descriptor, now)
@@ -231,7 +231,7 @@ class Session:
             if track not in self._tracks or track.strange:
                 continue
             track.person.locked = self.locked
-            track.person.hear(reading, avatar_predictor)
+            track.person.hear(reading, predictor)
             if look.measures[i]:
                 read = Expression(*(float(reading.attributes[name][0]) for name in ("Smiling", "Mouth_Slightly_Open")))
                 track.mover.baseline.learn(look.measures[i], read)

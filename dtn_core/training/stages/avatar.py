@@ -155,7 +155,7 @@ class AvatarStage:
         }
         return {head: (count / count.sum().clamp_min(1)).cpu().double().numpy() for head, count in counts.items()}
 
-    def avatar_predictor(self) -> AvatarPredictor:
+    def predictor(self) -> AvatarPredictor:
         """c as it stands, its decisions learnt from the photos."""
         made = AvatarPredictor(
             self.config.style, self.f, self.standardise_s, self.nets.eval()["head"], Decisions({}, {}, {}, {}, {}, {})
@@ -167,7 +167,7 @@ class AvatarStage:
 
     def samples(self) -> Image:
         """Photos and what is drawn of them."""
-        made = self.avatar_predictor()(images.to_tensor(self.shown).to(self.device))
+        made = self.predictor()(images.to_tensor(self.shown).to(self.device))
         drawn = [images.over(avatar.image(64, "head"), (128, 128, 128)) for avatar in made]
         return images.grid([[cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in self.shown], drawn])
 
@@ -191,7 +191,7 @@ class AvatarStage:
 
     def export(self, directory: Path, step: int) -> Path:
         """f and c as a translation that is drawn only; `join` puts c into one that paints."""
-        made, trained = self.avatar_predictor(), {"step": step, **to_dict(self.config)}
+        made, trained = self.predictor(), {"step": step, **to_dict(self.config)}
         info = {"kind": "avatar", "encoder": self.f.config, "avatar": made.describe(), "trained": trained}
         sides = {"s": self.standardise_s, "t": self.standardise_t}
         statistics = {f"{k}_{d}": v for d, side in sides.items() for k, v in side.state_dict().items()}

@@ -251,15 +251,13 @@ def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
 def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
     Raises UserError if c draws another style or reads another f than g does."""
-    avatar_predictor = model.load_avatar_predictor(config.avatar)
-    if avatar_predictor.style != config.style:
+    predictor = model.load_avatar_predictor(config.avatar)
+    if predictor.style != config.style:
         raise UserError(f"avatar={config.avatar}: c must draw {config.style}.")
-    mine, its = f.state_dict(), avatar_predictor.f.state_dict()
+    mine, its = f.state_dict(), predictor.f.state_dict()
     if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
         raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
-    chosen = [
-        avatar.parameters for features in cache.f_s[:, 0].split(256) for avatar in avatar_predictor.choose(features)
-    ]
+    chosen = [avatar.parameters for features in cache.f_s[:, 0].split(256) for avatar in predictor.choose(features)]
     return torch.cat([to_uint8(images.to_tensor(drawn)) for drawn in batches(draw_heads(chosen), 256)])
 
 

@@ -165,7 +165,7 @@ def _scaled(photo: Image) -> Image:
 
 def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Tensor, Tensor]]) -> str:
     """Redraw an aligned face. cached: f's features of this face by `_shared_f`, added to."""
-    x, c = images.to_tensor([head]).to(transferrer.device), transferrer.checkpoint.avatar_predictor
+    x, c = images.to_tensor([head]).to(transferrer.device), transferrer.checkpoint.predictor
     if c:
         shared = _shared_f(transferrer)
         if shared not in cached:
@@ -178,7 +178,7 @@ def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Te
 
 def _shared_f(transferrer: Transferrer) -> Any:
     """Return what identifies c's f: the hash of the checkpoint that it is shared from, or the network itself."""
-    info, c = transferrer.checkpoint.info, transferrer.checkpoint.avatar_predictor
+    info, c = transferrer.checkpoint.info, transferrer.checkpoint.predictor
     stem = "encoder" if c.f is transferrer.checkpoint.f else "avatar-encoder"
     return info.get("shared", {}).get(stem, {}).get("hash", c.f)
 

@@ -38,7 +38,7 @@ def warm_up(transferrer: Transferrer) -> None:
     live video's landmarks. A first photo would wait for them, four seconds on a slow machine."""
     transferrer(np.zeros((64, 64, 3), np.uint8))
     if transferrer.draws:
-        engine.image(Parameters(transferrer.checkpoint.avatar_predictor.style), 64)
+        engine.image(Parameters(transferrer.checkpoint.predictor.style), 64)
         session.warm_up()
 
 

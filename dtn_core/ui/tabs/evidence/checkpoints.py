@@ -237,7 +237,7 @@ def _head(transferrer: Transferrer, head: Image) -> Image:
     """Return G of a head, cropped as the pictures of t are."""
     if transferrer.paints:
         return gallery.made(transferrer, head, painted=True)
-    (avatar,) = transferrer.checkpoint.avatar_predictor(to_tensor([head]).to(transferrer.device))
+    (avatar,) = transferrer.checkpoint.predictor(to_tensor([head]).to(transferrer.device))
     return avatar.image(CELL, "head")
 
 
