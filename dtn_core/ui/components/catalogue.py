@@ -1,5 +1,7 @@
-"""What can be chosen of a drawn style, with words for people, for the editor and for ``/styles``. No ``from __future__
-import annotations`` here, as in `endpoints`."""
+"""Descriptions of the drawn styles, for the editor and for ``/styles``.
+
+No ``from __future__ import annotations`` here: gradio doesn't resolve postponed type hints, see `endpoints`.
+"""
 
 import re
 from functools import cache
@@ -17,7 +19,12 @@ from ...core.types import Image
 
 
 class Slot(TypedDict):
-    """variants: "" draws nothing; kinds: what people call some of them → which."""
+    """One part of an avatar, such as the mouth.
+
+    Attributes:
+        variants: what can be chosen; "" draws nothing.
+        kinds: everyday names of some variants → the variants.
+    """
 
     name: str
     label: str
@@ -26,7 +33,11 @@ class Slot(TypedDict):
 
 
 class Palette(TypedDict):
-    """colours: the artist's, as "#rrggbb"; any other may be given too."""
+    """One colour of an avatar, such as the skin.
+
+    Attributes:
+        colours: the artist's, as "#rrggbb". Any other colour is valid too.
+    """
 
     name: str
     label: str
@@ -34,14 +45,18 @@ class Palette(TypedDict):
 
 
 class Shape(TypedDict):
-    """From -1 to 1; 0 is the artist's own."""
+    """One measure of an avatar's shape, from -1 to 1; 0 is the artist's own."""
 
     name: str
     label: str
 
 
 class StyleInfo(TypedDict):
-    """expressions: name → slot → variant."""
+    """A drawn style.
+
+    Attributes:
+        expressions: name → slot → variant.
+    """
 
     name: str
     title: str
@@ -60,7 +75,7 @@ LABELS = {
 
 _SHOWN = ("top", "hair", "rearHair", "head", "eyebrows", "eyes", "nose", "mouth", "facialHair", "beard", "accessories",
           "glasses", "earrings", "freckles", "hairAccessories", "clothes")  # fmt: skip
-"""Order of the slots for people."""
+"""The order in which slots are listed."""
 
 _CLOSE = ("eyebrows", "eyes", "nose", "mouth", "freckles", "facialHair", "beard", "accessories", "glasses")
 """Slots whose previews show the face alone."""
@@ -70,14 +85,14 @@ PREVIEW = 72
 
 
 def words(name: str) -> str:
-    """ "shirtCrewNeck" → "Shirt crew neck"; "" → "None"."""
+    """Turn an identifier into words: "shirtCrewNeck" → "Shirt crew neck"; "" → "None"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|_", " ", name).lower()
     return spaced[:1].upper() + spaced[1:] or "None"
 
 
 @cache
 def style_info(style: str) -> StyleInfo:
-    """Raises UserError for a style that can't be drawn."""
+    """Describe a style. Raises UserError for a style that can't be drawn."""
     if style not in SPECS:
         raise UserError(f"style {style!r:.40} can't be drawn; known: {', '.join(SPECS)}.")
     spec, (artist, terms) = SPECS[style], engine.credit(style)
@@ -104,9 +119,9 @@ def style_info(style: str) -> StyleInfo:
 
 
 def previews(style: str, slot: str) -> Image:
-    """The variants of a slot side by side, or the expressions where slot is "expression": (72, 72 n, 4) uint8 RGBA.
+    """Draw the n variants of a slot side by side, or the expressions for "expression": (72, 72 n, 4) uint8 RGBA.
 
-    Raises UserError for a slot that the style hasn't.
+    Raises UserError for a slot that the style doesn't have.
     """
     info = style_info(style)
     changes = {s["name"]: [{s["name"]: variant} for variant in s["variants"]] for s in info["slots"]}
