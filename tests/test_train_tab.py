@@ -379,7 +379,7 @@ def test_the_form_wins_over_the_preset_and_the_box_over_the_form():
         ("nothing", {}, "", "no preset"), ("folders-tiny", {"steps": None}, "", "Steps (steps) is empty"),
         ("folders-tiny", {"steps": 0}, "", "steps=0: should be greater than or equal to 1"),
         ("folders-tiny", {"steps": 1.5}, "", "steps"),
-        ("folders-tiny", {"alpha": -1}, "", "alpha"), ("folders-tiny", {}, "alpha", "write key=value"),
+        ("folders-tiny", {"alpha": -1}, "", "alpha"), ("folders-tiny", {}, "alpha", "Write key=value"),
         ("folders-tiny", {}, "width=3", "unknown setting"), ("folders-tiny", {}, "{", "not JSON"),
         ("folders-tiny", {}, '{"width": 3}', "unknown setting"), ("folders-tiny", {}, '{"steps": "a"}', "steps"),
     ],
