@@ -1,6 +1,8 @@
 import threading
+import weakref
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from dtn_core.pipeline.live.background import Background
@@ -37,4 +39,19 @@ def test_nobody_waits_for_ever(monkeypatch):
     gate.set()
     last.result(20)
     assert done == ["urgent", "patient", "later"]
+    background.close()
+
+
+def test_what_is_cancelled_keeps_no_frame():
+    """A page that starts over with every frame would fill the queue with frames of 11 MB."""
+    background, gate = Background(), threading.Event()
+    background.submit(0, gate.wait)
+    frame = np.zeros((8, 8, 3), np.uint8)
+    held = weakref.ref(frame)
+    future = background.submit(1, np.sum, frame)
+    del frame
+    assert held() is not None
+    assert future.cancel()
+    assert held() is None
+    gate.set()
     background.close()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -29,7 +30,10 @@ class Background:
         """rank: seconds for which others may come first; 0 is the most urgent. In an order by urgency alone, many who
         search for a face would keep those who have one from ever being looked at again."""
         future: Future[T] = Future()
-        self._waiting.put((time.monotonic() + rank, next(self._count), future, lambda: function(*arguments)))
+        call = [partial(function, *arguments)]
+        # What is cancelled stays in the queue until its turn, but without its frame.
+        future.add_done_callback(lambda _: call.clear())
+        self._waiting.put((time.monotonic() + rank, next(self._count), future, lambda: call[0]()))
         return future
 
     def close(self) -> None:
