@@ -243,7 +243,7 @@ def test_an_upload_passes_as_the_page_sends_it(server):
     sent = caller.http.post("/gradio_api/upload", files={"files": ("my zip.zip", b"no zip")})
     path = sent.json()[0]
     url = f"{server.url}/gradio_api/file={path.replace(' ', '%20')}"
-    assert "This is no zip" in caller.run(handler, {"path": path, "url": url, "meta": META})
+    assert "damaged zip" in caller.run(handler, {"path": path, "url": url, "meta": META})
 
 
 # ── unread answers ──────────────────────────────────────────────────────────────────────────────────────────

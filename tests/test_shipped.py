@@ -51,7 +51,7 @@ def test_the_figures_are_those_of_the_weights_and_are_quoted():
     assert METRICS["judge_hash"] == weights_hash(SHIPPED / "judge")
     assert METRICS["data"]["split"] == "test"
     if METRICS.get("drawn"):
-        assert METRICS["drawn"]["predictor"] == weights_hash(SHIPPED / "emoji", "avatar*.safetensors")
+        assert METRICS["drawn"]["drawer"] == weights_hash(SHIPPED / "emoji", "avatar*.safetensors")
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in SHIPPED.glob("*/metrics.json")))

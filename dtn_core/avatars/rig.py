@@ -89,8 +89,8 @@ def rig(parameters: Parameters, edited: Collection[str] = ()) -> dict[str, Any]:
     """What draws an avatar that moves, as plain values.
 
     style; view: left, top and side of the bust on the canvas; eyes, larger: see `Spec`; law: `MOTION_PARAMS`; parts,
-    in the order of drawing: name; moves: "still", "eyes", "brows" or "mouth"; depth, pivot: see `RIGS`; svg, of the whole
-    view; of eyes "closed", an svg too; of a mouth "mouths": name → svg. Let a be the distance of the eyes on the canvas:
+    in the order of drawing: name; moves: "still", "eyes", "brows" or "mouth"; depth, pivot: see `RIGS`; svg, of the
+    whole view; of eyes "closed", an svg too; of a mouth "mouths": name → svg. Let a be the distance of the eyes:
 
     - every part is shifted by depth · a · (yaw, pitch);
     - eyes and brows are cut in two at their pivot's x; an eye's height is scaled by its lid about the pivot's y, a brow

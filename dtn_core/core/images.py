@@ -35,13 +35,19 @@ LONGEST_SIDE = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500, ".gif": 65535}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
 
 
-def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None) -> Image:
-    """Read a picture as (H, W, 3) uint8 RGB: EXIF orientation applied, grey, palette and 16-bit converted,
-    alpha laid over white; of an animation the first frame.
+def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a picture as (H, W, 3) uint8 RGB.
 
-    min_side: of a JPEG, decode a reduced copy of at least this width and height, which takes less memory.
+    EXIF orientation is applied, grey, palette and 16-bit pictures are converted, and alpha is composited over white. Of
+    an animation the first frame is read.
 
-    Raises UserError with one line for people: missing, empty, not a picture, cut short, or too large.
+    Args:
+        source: Path or content of the file.
+        min_side: Decode a reduced copy of a JPEG of at least this width and height, which takes less memory.
+        max_pixels: Pictures with more pixels are refused before they are decoded.
+
+    Raises:
+        UserError: The file is missing, empty, no picture, cut short or too large.
     """
     name = PICTURE if isinstance(source, bytes) else str(source)
     rgb = None
@@ -58,7 +64,7 @@ def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None) ->
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures and of odd EXIF: both are dealt with here
             with open_picture(source) as picture:
-                if picture.width * picture.height <= MAX_PIXELS:
+                if picture.width * picture.height <= max_pixels:
                     if min_side:
                         picture.draft("RGB", (min_side, min_side))
                     picture.load()
@@ -74,7 +80,7 @@ def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None) ->
         reason = f"damaged or cut short ({reason_of(error)})"
         raise UserError(code="damaged", subject=name, reason=reason, remedy="Get it again.") from None
     if rgb is None:
-        remedy = f"Scale it down to {MAX_PIXELS // 1_000_000} megapixels at most."
+        remedy = f"Scale it down to {max_pixels // 1_000_000} megapixels at most."
         raise UserError(code="too_large", subject=name, reason="too large", remedy=remedy)
     return rgb
 

@@ -155,7 +155,7 @@ def _provenance(row: Translation) -> dict[str, Any]:
         return {"hash": None, "emphasis": None, "dlib_is_in_f": False}
     predictor = made.predictor if row.point else None
     f = predictor.f if predictor else made.f
-    drawn = {"predictor": predictor.hash, "point": row.point} if predictor else {}
+    drawn = {"drawer": predictor.hash, "point": row.point} if predictor else {}
     uses_dlib = any(isinstance(m, DlibEncoder) for m in f.modules())
     return {"hash": made.hash, "emphasis": made.emphasis, "dlib_is_in_f": uses_dlib, **drawn}
 

@@ -167,7 +167,10 @@ def shared_files(directory: Path) -> dict[str, Path]:
     found = {}
     try:
         for stem, source in read_config(directory).get("shared", {}).items():
-            name, other = source["checkpoint"], find(source["checkpoint"])
+            name = source["checkpoint"]
+            other = find(name)
+            if read_config(other).get("shared"):
+                raise bounds.damaged(directory, f"shares with '{name}', which shares with others")
             if weights_hash(other) != source["hash"]:
                 reason = f"needs checkpoint '{name}' of hash {source['hash']}"
                 raise bounds.damaged(directory, reason, "Get both again.")

@@ -41,6 +41,12 @@ SECONDARY_LISTENER: dict[str, Any] = {
 mode "always_last", which is the default of "change": to run such a listener again, gradio's page dispatches the whole
 event again, so two of them trigger each other forever."""
 
+MAX_FRAME = 9_000_000
+"""Maximum number of pixels of a webcam frame: 4K."""
+
+MAX_QUEUED_BYTES = 1 << 30
+"""Maximum size of the bodies of all calls that wait or run. gradio limits their number only."""
+
 UNREAD_SECONDS = 60
 """How long an answer waits for its client."""
 
@@ -81,7 +87,7 @@ def _from_payload(payload: ImageData | None) -> Image | None:
     if payload is None:
         return None
     try:
-        return decode(payload.url or "")
+        return decode(payload.url or "", max_pixels=MAX_FRAME)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
 
@@ -228,21 +234,30 @@ def _refuse_download(*_: Any, **__: Any) -> Any:
 
 
 def limit_queue(demo: gr.Blocks) -> None:
-    """Refuse events of sessions that do not read their messages, and tell callers in plain words that the queue is full
-    (gradio's own message addresses the developer)."""
+    """Refuse events of sessions that do not read their messages, and events that make the queue too large in bytes.
+
+    Callers are told in plain words that the queue is full; gradio's own message addresses the developer.
+    """
     queue = demo._queue
     push = queue.push
 
-    async def limited_push(body: Any, *arguments: Any, **named: Any) -> tuple[bool, Any, str]:
+    async def limited_push(body: Any, request: HTTPConnection, username: str | None) -> tuple[bool, Any, str]:
         messages = queue.pending_messages_per_session.get(body.session_hash)
         if messages is not None and messages.qsize() >= UNREAD_MESSAGES:
             return False, UNREAD_FULL, "error"
-        success, answer, state = await push(body, *arguments, **named)
+        queued = sum(_body_length(event.request) for event in queue.event_ids_to_events.values())
+        if queued + _body_length(request) > MAX_QUEUED_BYTES:
+            return False, BUSY, "queue_full"
+        success, answer, state = await push(body, request, username)
         if state == "queue_full":
             answer = BUSY
         return success, answer, state
 
     queue.push = limited_push
+
+
+def _body_length(request: HTTPConnection) -> int:
+    return int(request.headers.get("content-length", 0))
 
 
 def limit_unread_answers(demo: gr.Blocks) -> None:

@@ -167,9 +167,9 @@ def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
     assert list(rows) == [name, *drawn, other, f"{other}, drawn", *baselines.BASELINES]
     loaded = model.load(name)
     assert [rows[row]["point"] for row in drawn] == ["sure", "balanced"]
-    assert rows[drawn[0]]["predictor"] == figures["drawn"]["predictor"] == loaded.predictor.hash
+    assert rows[drawn[0]]["drawer"] == figures["drawn"]["drawer"] == loaded.predictor.hash
     assert rows[name]["hash"] == rows[drawn[0]]["hash"] == loaded.hash
-    assert "predictor" not in rows[name]
+    assert "drawer" not in rows[name]
     told = figures["drawn"]
     assert list(told["all_right"]) == ["drawn", "drawn_balanced", "nearest_avatar", "f"]
     assert told["all_right"]["drawn"]["n"] == told["questions"]["drawn"]["hat"]["n"] == 8

@@ -62,7 +62,7 @@ def measure(
     both = {k: photos.crops[k] for k in ("celeba", "utkface")}
     return {
         "hash": made.hash,
-        "predictor": predictor.hash,
+        "drawer": predictor.hash,
         "style": style,
         "seed": seed,
         "asked": asked(style),

@@ -144,7 +144,7 @@ def _rest(drawn: dict[str, Any]) -> list[str]:
         lines.append(f"The same person against others, AUC of {same['same']} pairs of photos: {', '.join(figures)}.")
     time = f"{ms['both']:.1f} ms ({ms['choice']:.1f} for the choice, {ms['picture']:.1f} for resvg's 256 px)"
     lines.append(f"c and the engine take {time} beyond f: medians of {ms['n']} on one thread.")
-    lines.append(f"c: {drawn['predictor']}.")
+    lines.append(f"c: {drawn['drawer']}.")
     return lines
 
 

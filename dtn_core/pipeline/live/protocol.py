@@ -22,6 +22,9 @@ from .tracks import MOST
 MAX_MESSAGE = 4 << 20
 """Bytes of a message at most."""
 
+MAX_OPTIONS = 1 << 18
+"""Characters of options at most: parsed JSON takes up to thirty times the memory of its text."""
+
 SIDES = (32, 1920)
 """Smallest and largest side of a frame in pixels."""
 
@@ -47,6 +50,8 @@ class Protocol:
 
     def options(self, text: str) -> dict[str, Any]:
         """Set options; return {} or the error."""
+        if len(text) > MAX_OPTIONS:
+            return UserError(f"options have at most {MAX_OPTIONS >> 10} kB.").to_dict()
         try:
             values = json.loads(text)
             with self._lock:

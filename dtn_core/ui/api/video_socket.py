@@ -50,6 +50,9 @@ STALL_CHECK = 1.0
 
 TOO_SLOW = "your connection is too slow while others wait. Try again later, or with a smaller file."
 
+MAX_REQUEST = 1 << 14
+"""Characters of a page's first message."""
+
 BLOCK = 1 << 20
 """Bytes that are requested at a time."""
 
@@ -134,6 +137,8 @@ class VideoRequest:
     """The first message of a page, see `Videos.socket`. Raises UserError for an invalid one."""
 
     def __init__(self, text: str) -> None:
+        if len(text) > MAX_REQUEST:
+            raise UserError(f"the request has at most {MAX_REQUEST >> 10} kB.")
         try:
             values = dict(json.loads(text))
         except (ValueError, TypeError, RecursionError):

@@ -53,11 +53,8 @@ def data_url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def decode(url: str, min_side: int | None = None) -> Image:
-    """A picture from a data URL or from bare base64, as (H, W, 3) RGB. min_side: as in `images.load`.
-
-    Raises UserError with one line for people, as `images.load` does.
-    """
+def decode(url: str, min_side: int | None = None, max_pixels: int = images.MAX_PIXELS) -> Image:
+    """Decode a data URL or bare base64 to (H, W, 3) RGB, with the options and errors of `images.load`."""
     if not isinstance(url, str):  # programs send null
         raise UserError("no picture was given: give one as a data URL or as base64.")
     if len(url) > MAX_BYTES * 4 / 3 + 100:
@@ -67,7 +64,7 @@ def decode(url: str, min_side: int | None = None) -> Image:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise UserError("the picture did not arrive whole: give it as a data URL or as base64.") from None
-    return images.load(data, min_side)
+    return images.load(data, min_side, max_pixels)
 
 
 def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:
