@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,8 @@ from dtn_core.networks.upscaler import Upscaler
 from dtn_core.pipeline.photo import Transferrer
 
 torch.set_num_threads(1)
+# A shell starts background jobs with SIGINT ignored, and commands that tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

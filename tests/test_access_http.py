@@ -304,7 +304,8 @@ def test_large_websocket_messages_close_the_connection(closed, cookie):
             live.send(bytes(5 << 20))
         with pytest.raises(ConnectionClosed) as closed_by_server:
             live.recv()
-        assert closed_by_server.value.rcvd.code == 1009
+        received = closed_by_server.value.rcvd  # None if the connection was reset while the message was being sent
+        assert received is None or received.code == 1009
     assert video_socket.BLOCK < application.MAX_MESSAGE
 
 

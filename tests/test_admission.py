@@ -290,7 +290,7 @@ def test_waiting_work_holds_no_thread_and_the_rest_is_refused():
         until(lambda: functions._pictures.count() == 61)
         with httpx.Client(base_url=url, timeout=60) as http:
             answer = http.post("/gradio_api/component_server", json={**call, "fn_name": "held", "data": 0})
-            assert answer.json() == {"error": BUSY.capitalize()}
+            assert answer.json() == {"error": BUSY.capitalize(), "code": "busy"}
             answer = http.post("/gradio_api/component_server", json={**call, "fn_name": "<lambda>", "data": 7})
             assert answer.json() == {"quick": 7}
         gate.set()
@@ -338,7 +338,7 @@ def test_many_zips_leave_room_for_others(app):
         crowd = [stack.enter_context(post(app.url, part, "pack", batch, **forwarded("203.0.113.7"))) for _ in range(40)]
         until(lambda: len(select.select(crowd, [], [], 0)[0]) == 35)
         refused = [content_of(connection) for connection in select.select(crowd, [], [], 0)[0]]
-        assert refused == [{"error": BUSY.capitalize()}] * 35
+        assert refused == [{"error": BUSY.capitalize(), "code": "busy"}] * 35
         for headers in ({}, forwarded("198.51.100.1")):
             with httpx.Client(base_url=app.url, headers=headers, timeout=60) as http:
                 assert "url" in asked(http, part, "write", {"parameters": AVATAR, "size": 64})

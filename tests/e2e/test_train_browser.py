@@ -246,7 +246,7 @@ def test_a_zip_is_uploaded(page, home):
     page.wait_for_selector("#train-upload-s")
     (home / "no.zip").write_text("no zip")
     upload(page, "#train-upload-s", home / "no.zip")
-    page.wait_for_selector("#train-answer .message.error >> text=This is no zip")
+    page.wait_for_selector("#train-answer .message.error >> text=damaged zip")
     with zipfile.ZipFile(home / "squares.zip", "w") as pack:
         pack.write(draw_shapes(home / "for a zip", "squares", 1) / "00.png", "00.png")
     upload(page, "#train-upload-s", home / "squares.zip")
