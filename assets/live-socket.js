@@ -69,8 +69,9 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
       if (mine !== socket) return;
       socket = null;
       if (event.code === IDLE_CLOSE_CODE) {
+        clearTimeout(patience);
         idle = true;
-        ready = false;
+        ready = busy = false;
         return;
       }
       if (!worked && (!ready || performance.now() - at < DIES_AT_ONCE)) {
