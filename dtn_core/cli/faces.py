@@ -65,12 +65,12 @@ def outputs(
     from ..avatars.export import FORMATS, export
     from ..core.colors import to_rgb
     from ..core.images import over
-    from ..faces.compose import atomic_write
+    from ..faces.compose import side_by_side
 
     if request.mode == "paste":
         yield target, result.composed, result.faces
     elif request.mode == "beside":
-        yield target, atomic_write(result.frame, result.faces, result.refused), result.faces
+        yield target, side_by_side(result.frame, result.faces, result.refused), result.faces
     else:
         for path, face in zip(runner.numbered(target, len(result.faces)), result.faces):
             format = target.suffix.lower()[1:]

@@ -188,7 +188,7 @@ def _number(out: Image, number: int, left: int, bottom: int, thick: int) -> None
     )  # fmt: skip
 
 
-def atomic_write(frame: Image, faces: Sequence[TransferredFace], refused: Sequence[RefusedFace] = ()) -> Image:
+def side_by_side(frame: Image, faces: Sequence[TransferredFace], refused: Sequence[RefusedFace] = ()) -> Image:
     """The photo with its boxes on the left, the emoji on the right, both 256 to 1024 pixels high. Several
     emoji stand in a numbered grid. Without a face: the photo alone."""
     height = int(np.clip(frame.shape[0], 256, 1024))

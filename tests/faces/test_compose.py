@@ -10,7 +10,7 @@ from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.core.types import Box, Face, RefusedFace, TransferredFace
 from dtn_core.faces import compose
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import ACCENT, GREY, KEPT, LARGEST, PAPER, atomic_write, draw_boxes, paste
+from dtn_core.faces.compose import ACCENT, GREY, KEPT, LARGEST, PAPER, draw_boxes, paste, side_by_side
 
 
 def transferred(frame, left, right, colour=(0, 200, 0, 255), size=256):
@@ -198,13 +198,13 @@ def test_faces_that_are_left_alone_have_a_grey_box_without_a_number(frame):
     rest = both.copy()
     rest[85:125, 285:335] = 50
     assert (rest == draw_boxes(frame, [one])).all()
-    assert (atomic_write(frame, [one], [other])[:, :400] == both).all()
+    assert (side_by_side(frame, [one], [other])[:, :400] == both).all()
 
 
 @pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (2, 2, 1), (3, 2, 2), (5, 3, 2)])
 def test_beside_lays_the_emoji_in_a_grid(frame, count, rows, columns):
     faces = [transferred(frame, (150, 150), (200, 150)) for _ in range(count)]
-    out = atomic_write(frame, faces)
+    out = side_by_side(frame, faces)
     cell = 300 // rows
     assert out.shape == (300, 400 + columns * cell, 3)
     for i in range(count):
@@ -215,7 +215,7 @@ def test_beside_lays_the_emoji_in_a_grid(frame, count, rows, columns):
 
 def test_beside_draws_at_the_size_of_the_cell(frame):
     sheet = Sheet()
-    out = atomic_write(frame, [drawn(frame, (150, 150), (200, 150), sheet)] * 2)
+    out = side_by_side(frame, [drawn(frame, (150, 150), (200, 150), sheet)] * 2)
     assert sheet.sizes == [150, 150]
     assert out[140, 405].tolist() == [0, 200, 0]
     assert out[290, 545].tolist() == [0, 0, 200]
@@ -225,8 +225,8 @@ def test_beside_draws_at_the_size_of_the_cell(frame):
 def test_beside_keeps_a_height_one_can_look_at(height, expected):
     frame = np.full((height, height, 3), 50, np.uint8)
     face = transferred(frame, (20, 30), (40, 30))
-    assert atomic_write(frame, [face]).shape == (expected, 2 * expected, 3)
-    assert atomic_write(frame, []).shape == (expected, expected, 3)
+    assert side_by_side(frame, [face]).shape == (expected, 2 * expected, 3)
+    assert side_by_side(frame, []).shape == (expected, expected, 3)
 
 
 def test_only_small_masks_of_shoulders_stay_in_memory():

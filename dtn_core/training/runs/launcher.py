@@ -21,8 +21,8 @@ from ...core import locks, processes
 from ...core.devices import pick_device
 from ...core.errors import UserError
 from ...core.files import child_environment, write_error
-from .store import ASKED, INHERITED, Run, take_lock, write_whole
 from .status import LOG_MARK, holder, is_alive, runs_in
+from .store import ASKED, INHERITED, Run, take_lock, write_whole
 
 DELETED = ".deleted"
 """Ends the name of a run that is being deleted."""

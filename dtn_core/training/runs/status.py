@@ -16,6 +16,7 @@ from typing import Any, Literal
 from ... import config as configs
 from ...core import locks
 from ...core.errors import UserError, reason_of
+from ...core.files import lies_inside, parse_json
 from ..events import (
     Failed,
     Finished,
@@ -29,7 +30,6 @@ from ..events import (
     parse,
     without_figures,
 )
-from ...core.files import lies_inside, parse_json
 
 Status = Literal["starting", "running", "stopping", "done", "stopped", "early", "failed", "died", "unreadable"]
 ALIVE: tuple[Status, ...] = ("starting", "running", "stopping")

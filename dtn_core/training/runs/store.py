@@ -43,9 +43,9 @@ from safetensors import SafetensorError
 from ... import config as configs
 from ...core import images, locks
 from ...core.errors import UserError, reason_of
-from ..events import Event, Noted, Stamped, encode, is_known, parse
 from ...core.files import FULL, atomic_write, parse_json, temporary_directory, write_error
 from ...core.types import Image
+from ..events import Event, Noted, Stamped, encode, is_known, parse
 from . import states
 
 VERSION = 1

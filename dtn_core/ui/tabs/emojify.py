@@ -15,7 +15,7 @@ from ...avatars.styles import SHOWN
 from ...core.errors import UserError
 from ...core.types import Kind, Result
 from ...data import examples, portraits
-from ...faces.compose import atomic_write
+from ...faces.compose import side_by_side
 from ...pipeline.live import session
 from ...pipeline.photo import Transferrer
 from ..access.admission import ServerFunctions
@@ -151,5 +151,5 @@ def _views(result: Result) -> tuple[str, str, str]:
     """A result beside its photo: to compare, over the faces, beside them."""
     compared = html.compare(result.frame, result.composed)
     pasted = html.view(result.composed, "The photo, with the emoji laid over it")
-    pair = atomic_write(result.frame, result.faces, result.refused)
+    pair = side_by_side(result.frame, result.faces, result.refused)
     return compared, pasted, html.view(pair, "The photo, and beside it the emoji")

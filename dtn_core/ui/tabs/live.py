@@ -10,7 +10,7 @@ import gradio as gr
 
 from ...core.errors import UserError
 from ...core.types import Face, Image, Result
-from ...faces.compose import atomic_write
+from ...faces.compose import side_by_side
 from ...pipeline.photo import Transferrer
 from ..components import html, pictures
 from ..gradio_internals import SECONDARY_LISTENER, image
@@ -113,7 +113,7 @@ def compose(result: Result, view: str) -> Image:
     if not result.faces or view == VIEWS[0]:
         return result.composed
     if view == VIEWS[1]:
-        return atomic_write(result.frame, result.faces, result.refused)
+        return side_by_side(result.frame, result.faces, result.refused)
     return max(result.faces, key=lambda face: face.aligned.face.box.width).picture()
 
 
