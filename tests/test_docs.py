@@ -172,7 +172,7 @@ def test_readmes_few_figures_are_those_of_the_tables():
     painted, ceiling = (f"{rows['rows'][key]['all_right']['with_hair']:.1%}" for key in ("emoji", "supervised_ceiling"))
     assert f"| emoji, painted | {painted} | supervised ceiling {ceiling} |" in README
     rows = re.findall(r"^\| \*\*(DTN|our best).*?\| ([\d.]+ ± [\d.]+) \(3\) \| ([\d.]*)", DIGITS, re.MULTILINE)
-    for (_, ours, paper), words in zip(rows, ("the paper's DTN: read right by a judge", "our best"), strict=True):
+    for (_, ours, paper), words in zip(rows, ("the paper's DTN: judged correct", "our best"), strict=True):
         assert f"| SVHN → MNIST, {words} | {ours}% | {f'paper {paper}%' if paper else ''}" in README
     one = read("results/live.json")["ms"]["1"]
     assert f"| {one['live']['total']:.1f} ms | naive {one['naive']['total']:.0f} ms |" in README

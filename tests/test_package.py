@@ -60,7 +60,7 @@ def test_the_installed_command_makes_an_emoji(installed, tmp_path, hopper_path):
 
 
 def test_three_lines_make_an_emoji_and_type_checkers_know_them(installed, tmp_path, hopper_path):
-    (code,) = re.findall(r"\n\n((?:    .*\n|\n)+)\nThe house", dtn_core.__doc__)
+    (code,) = re.findall(r"\n\n((?:    .*\n|\n)+)\nPackages", dtn_core.__doc__)
     shutil.copy(hopper_path, tmp_path / "portrait.jpg")
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, env=environment, check=True)
@@ -86,7 +86,7 @@ def test_the_installed_app_has_its_parts(installed):
         "assets/app.css",
         "checkpoints/emoji/config.json",
         "results/digits.json",
-        "ui/train/views.py",
+        "ui/tabs/train/views.py",
     ):
         assert (installed / "dtn_core" / part).is_file()
     (metadata,) = installed.glob("dtn_studio-*/METADATA")
