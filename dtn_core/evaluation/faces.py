@@ -39,6 +39,7 @@ from .nets import batched, load_judge, over_grey, paint, style_of
 from .photos import load
 from .reference import Reference, distance
 from .schema import Metrics, upgrade
+from .table import Table, to_markdown
 
 
 def evaluate(
@@ -161,13 +162,17 @@ def _provenance(row: Translation) -> dict[str, Any]:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """All figures as Markdown tables, of a checkpoint that draws the short one first; those of an earlier version have
-    fewer."""
+    """Render `figure_tables` as Markdown."""
+    return to_markdown(figure_tables(figures))
+
+
+def figure_tables(figures: dict[str, Any]) -> list[Table]:
+    """Return all tables of a metrics.json, the summary first if the checkpoint draws; older files have fewer."""
     figures = upgrade(figures)
-    text = tables.markdown(figures)
+    measured = tables.measure_tables(figures)
     if not figures.get("drawn"):
-        return text
-    return "\n\n".join([tables.summary(figures), text, page.markdown(figures["drawn"])])
+        return measured
+    return [tables.summary_table(figures), *measured, *page.tables(figures["drawn"])]
 
 
 def _loaded(name: str, compare: Sequence[str]) -> dict[str, Checkpoint]:

@@ -31,6 +31,7 @@ from .nets import batched, over_grey, paint
 from .photos import CROP, Photos, load
 from .reference import distance
 from .retrieval import chance, retrieval, summary
+from .table import Table, to_markdown
 
 FORMAT = 1
 READER = "encoder"
@@ -81,27 +82,37 @@ def evaluate(
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as a Markdown table."""
-    lines = [
-        "| | f-constancy | KID to the style | median rank | in the first 5 | own print, median rank |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in figures["rows"].items():
-        found, own = row.get("retrieval"), row.get("own_print")
-        cells = [
-            f"{row['f_constancy']:.2f}",
-            f"{row['kid']['mean']:.2f} ± {row['kid']['std']:.2f}" if row.get("kid") else "",
-            f"{found['median_rank']:.0f}" if found else "",
-            f"{100 * found['rank_5']:.1f}%" if found else "",
-            f"{own['median_rank']:.0f} of {figures['data']['n']}" if own else "",
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    """Render `figure_table`; empty cells of the header and of the last rows are one space wide, as in the docs."""
+    header, rule, *rows = to_markdown([figure_table(figures)]).splitlines()
+    measured = len(figures["rows"])
+    references = [row.replace("|  |", "| |").replace("|  |", "| |") for row in rows[measured:]]
+    return "\n".join([header.replace("|  |", "| |"), rule, *rows[:measured], *references])
+
+
+def figure_table(figures: dict[str, Any]) -> Table:
+    """Return a row per translation, and one each for the photo itself and for chance."""
+    rows = [(name, *_cells(row, figures["data"]["n"])) for name, row in figures["rows"].items()]
     for name in ("photo_itself", "chance"):
-        if found := figures[name]:
-            lines.append(
-                f"| {name.replace('_', ' ')} | | | {found['median_rank']:.0f} | {100 * found['rank_5']:.1f}% | |"
-            )
-    return "\n".join(lines)
+        if figures[name]:
+            rows.append((name.replace("_", " "), "", "", *_retrieval_cells(figures[name]), ""))
+    columns = ("f-constancy", "KID to the style", "median rank", "in the first 5", "own print, median rank")
+    return Table("", columns, tuple(rows))
+
+
+def _cells(row: dict[str, Any], photos: int) -> list[str]:
+    distance_to_style, own = row.get("kid"), row.get("own_print")
+    return [
+        f"{row['f_constancy']:.2f}",
+        f"{distance_to_style['mean']:.2f} ± {distance_to_style['std']:.2f}" if distance_to_style else "",
+        *_retrieval_cells(row.get("retrieval")),
+        f"{own['median_rank']:.0f} of {photos}" if own else "",
+    ]
+
+
+def _retrieval_cells(figures: dict[str, float] | None) -> list[str]:
+    if not figures:
+        return ["", ""]
+    return [f"{figures['median_rank']:.0f}", f"{100 * figures['rank_5']:.1f}%"]
 
 
 class _People:

@@ -12,6 +12,7 @@ from ..avatars import styles
 from ..core import images
 from ..core.errors import UserError
 from ..pipeline import model
+from .table import Table, to_markdown
 
 SEEDS = 80_000_000
 """Seeds of the avatars used here start at this; training never draws from there."""
@@ -46,5 +47,5 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
 
 def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table."""
-    rows = [f"| {k} | {figures[k]['psnr']:.2f} | {figures[k]['ssim']:.4f} |" for k in ("upscaler", "bicubic")]
-    return "\n".join(["| 64 → 256 | PSNR, dB | SSIM |", "|---|---|---|", *rows])
+    rows = [(name, f"{figures[name]['psnr']:.2f}", f"{figures[name]['ssim']:.4f}") for name in ("upscaler", "bicubic")]
+    return to_markdown([Table("64 → 256", ("PSNR, dB", "SSIM"), tuple(rows))])

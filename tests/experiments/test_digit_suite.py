@@ -13,6 +13,7 @@ from dtn_core.core.images import load
 from dtn_core.data import digits as data
 from dtn_core.evaluation.adaptation import WAYS
 from dtn_core.evaluation.experiments import digits, paper, report
+from dtn_core.evaluation.experiments import figures as figures_file
 from dtn_core.evaluation.experiments.figures import mean_and_std
 from dtn_core.networks import checkpoint
 from dtn_core.training import run_training
@@ -84,7 +85,7 @@ def short():
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digits, "run_training", record)
-        for module in (paper, digits, report):
+        for module in (paper, digits, report, figures_file):
             patch.setattr(module, "ROWS", tuple(rows))
         yield
 

@@ -13,6 +13,7 @@ import numpy as np
 from ...core import locks
 from ...core.errors import UserError
 from ...core.files import replacing, write_error
+from .paper import ABSENT, ROWS, Row
 
 FORMAT = 1
 
@@ -115,3 +116,19 @@ def mean_and_std(records: Mapping[str, Record], read: Callable[[Record], float])
     if len(values) == 1:
         return f"{values[0]:.2f} (1)"
     return f"{values.mean():.2f} ± {values.std(ddof=1):.2f} ({len(values)})"
+
+
+def accuracy_of(record: Mapping[str, Any]) -> float:
+    """Return a record's accuracy on all digits."""
+    return record["accuracy"]
+
+
+def absent_digit_accuracy(record: Mapping[str, Any]) -> float:
+    """Return a record's accuracy on the digit that Table 3 leaves out; NaN if no picture shows it."""
+    share = record["digits"][ABSENT]
+    return np.nan if share is None else share
+
+
+def measured_rows(table: str, records: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of a table that have records, in the paper's order."""
+    return [row for row in ROWS if row.table == table and row.key in records]
