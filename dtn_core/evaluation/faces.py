@@ -33,7 +33,7 @@ from . import tables
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM, ceiling, drawn_pool, nearest
 from .drawn import page
 from .drawn.measure import POINTS, measure
-from .drawn.predictions import Point, Portrayed, portray
+from .drawn.predictions import AvatarPredictions, Point, predict_avatars
 from .measures import agreement, positives
 from .nets import batched, load_judge, over_grey, paint, style_of
 from .photos import load
@@ -108,14 +108,14 @@ class Made(NamedTuple):
     empty without c."""
 
     painted: dict[str, Tensor]
-    drawn: dict[str, Portrayed]
+    drawn: dict[str, AvatarPredictions]
 
 
 def make(loaded: Checkpoint, crops: dict[str, Image]) -> Made:
     """G and c of every set of head crops."""
     painted = {k: paint(loaded, v) for k, v in crops.items()} if loaded.g else {}
     predictor = loaded.predictor
-    return Made(painted, {k: portray(predictor, v) for k, v in crops.items()} if predictor else {})
+    return Made(painted, {k: predict_avatars(predictor, v) for k, v in crops.items()} if predictor else {})
 
 
 class Translation(NamedTuple):

@@ -26,7 +26,7 @@ from ..networks import checkpoint
 from ..networks.encoders import DlibEncoder, Standardise
 from ..pipeline import model
 from ..pipeline.model import Checkpoint
-from .drawn.predictions import portray
+from .drawn.predictions import predict_avatars
 from .nets import batched, over_grey, paint
 from .photos import CROP, Photos, load
 from .reference import distance
@@ -144,7 +144,7 @@ def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[
     kinds = {f"{other.name}, painted": painted} if painted else {}
     if other.predictor:
         kinds[f"{other.name}, drawn"] = {
-            key: portray(other.predictor, value, ("sure",)).pictures("sure") for key, value in crops.items()
+            key: predict_avatars(other.predictor, value, ("sure",)).pictures("sure") for key, value in crops.items()
         }
     for name, pictures in kinds.items():
         of_kind = Standardise.of(batched(people.dlib, pictures["celeba"]))
