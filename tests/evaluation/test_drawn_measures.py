@@ -99,7 +99,7 @@ def test_nothing_reserved_is_compared_with(style):
 
 
 def test_seeds_of_matched_avatars_are_their_own():
-    clean, matching = baselines._CLEAN, baselines._MATCHING
+    clean, matching = baselines.CLEAN_SEEDS, baselines.MATCHING_SEEDS
     assert baselines.SEEDS < clean < matching
     assert attribute_matching.FIRST_SEED - matching >= 100_000
 

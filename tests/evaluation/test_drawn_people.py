@@ -7,7 +7,8 @@ import pytest
 from made_predictors import make_avatar_predictor
 
 from dtn_core.core import colors as colours
-from dtn_core.evaluation.drawn import lighting_robustness, people
+from dtn_core.evaluation.drawn import lighting_robustness as lighting
+from dtn_core.evaluation.drawn import people
 from dtn_core.evaluation.drawn.depicted_attributes import Answers
 from dtn_core.evaluation.questions import GROUPS
 

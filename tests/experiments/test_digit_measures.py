@@ -243,7 +243,7 @@ def test_the_way_of_nearest_neighbours_is_chosen_by_agreement_without_labels():
     neighbours = adaptation.Neighbours(made, torch.from_numpy(y), 0)
     read = neighbours.guess("deskewed", made[:, 0])
     way, agreement = adaptation.choose(neighbours, made[:, 0], read)
-    assert agreement.keys() == adaptation.WAYS.keys()
+    assert agreement.keys() == adaptation.VARIANTS.keys()
     assert agreement[way] == max(agreement.values()) == 1
     assert min(agreement.values()) < 1  # they differ
     assert len(neighbours.bent) == (1 + adaptation.COPIES) * len(made)
