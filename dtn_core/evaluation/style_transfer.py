@@ -1,9 +1,9 @@
-"""How well style transfer (paper, Sec. 5.3) does, on held-out photos of CelebA and pairs of LFW: is it in the style, is
-it still the person, does f stay the same?
+"""Evaluation of style transfer (paper, Sec. 5.3) on held-out photos of CelebA and pairs of LFW: distance to the style,
+retrieval of the person, and f-constancy.
 
-Beside G(x): the direct filter, which made t and is the ceiling, the same of another person, which is the floor, and
-the emoji of other checkpoints. The descriptor of persons is dlib's; where f contains it, rows say so, since G was
-trained towards it. `own_print` needs no network: the print nearest to G(x), in pixels, should be that of the photo.
+Baselines: the direct filter, which made t and is the ceiling; the same of another person, the floor; and the emoji of
+other checkpoints. People are identified by dlib's embedding; rows say whether f contains it, since G was then trained
+towards it. `own_print` needs no network: the print nearest to G(x), in pixels, should be that of the photo.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from .retrieval import chance, retrieval, summary
 from .table import Table, to_markdown
 
 FORMAT = 1
-READER = "encoder"
-"""Whose features KID is of: an f of faces that no style transfer is trained towards."""
+KID_ENCODER = "encoder"
+"""Checkpoint of the features for KID: an f of faces that no style transfer is trained towards."""
 
 FILTER, OTHER = "direct filter", "direct filter, another person"
 
@@ -43,8 +43,19 @@ FILTER, OTHER = "direct filter", "direct filter, another person"
 def evaluate(
     name: str, data: Path, split: Split = "test", limit: int | None = None, compare: Sequence[str] = (), seed: int = 0
 ) -> dict[str, Any]:
-    """All figures of a style transfer, JSON-ready. compare: checkpoints of emoji, beside it. Raises UserError for what
-    is missing, or where the checkpoint is none of a style transfer."""
+    """Measure a style transfer; the figures are JSON-ready.
+
+    Args:
+        name: Checkpoint.
+        data: Folder of the datasets.
+        split: Part of the datasets.
+        limit: At most so many photos of a dataset.
+        compare: Checkpoints of emoji to compare with.
+        seed: Seed of every random choice.
+
+    Raises:
+        UserError: Something is missing, or the checkpoint is no style transfer.
+    """
     loaded = model.load(name)
     config = config_of(loaded)
     inks = screen_print.read_inks(config.picture)
@@ -52,7 +63,7 @@ def evaluate(
     crops = {key: photos.crops[key] for key in ("celeba", "pairs") if key in photos.crops}
     prints = {key: prints_of(value, inks, config.size) for key, value in crops.items()}
     people = _People(photos, prints["celeba"])
-    reader = checkpoint.load_encoder(READER)
+    reader = checkpoint.load_encoder(KID_ENCODER)
     unseen = portraits.celebahq(data, split, (), limit)
     raw = batched(reader, prints_of(heads_of(unseen), inks, config.size))
     standardise = Standardise.of(raw)
@@ -158,13 +169,13 @@ def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[
 
 
 def _own_print(made: Tensor, prints: Tensor) -> dict[str, float]:
-    """Ranks of the print of the photo itself among all prints, by distance in pixels to G(x)."""
+    """Rank the print of the photo itself among all prints, by distance in pixels to G(x)."""
     similar = -torch.cdist(made.flatten(1), prints.flatten(1))
     return dict(summary(ranks(similar.numpy(), np.arange(len(made))), len(prints)))
 
 
 def config_of(loaded: Checkpoint) -> StyleTransfer:
-    """The settings of a style transfer. Raises UserError if it is another translation."""
+    """Return the settings of a style transfer. Raises UserError if it is another translation."""
     trained = {k: v for k, v in loaded.info.get("trained", {}).items() if k not in ("step", "data", "timing")}
     config = from_dict(trained) if trained.get("kind") == "style" else None
     if not isinstance(config, StyleTransfer):
@@ -189,8 +200,8 @@ def prints_of(heads: Image, inks: screen_print.Inks, size: int) -> Tensor:
 
 
 def _deranged(n: int, seed: int) -> np.ndarray:
-    """An order in which nobody stays in place."""
+    """Return a random permutation of n without fixed points."""
     order = np.random.default_rng(seed).permutation(n)
-    found = np.empty(n, int)
-    found[order] = np.roll(order, 1)
-    return found
+    result = np.empty(n, int)
+    result[order] = np.roll(order, 1)
+    return result
