@@ -114,16 +114,34 @@ def run_digits(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if arguments.checkpoint:
         checkpoint.find(arguments.checkpoint)  # a name that is mistyped would mean hours of training
     data, runs = runner.digits_folder(arguments.data, arguments.download), Path(arguments.runs)
-    tiny = "-tiny" * arguments.preset.endswith("-tiny")
-    small, presets = configs.PRESETS["digits-f-tiny"], configs.PRESETS
+    presets = configs.PRESETS
+    tiny = presets["digits-f-tiny"]
+    if arguments.preset.endswith("-tiny"):
+        trainings = {
+            "f_absent": replace(tiny, absent=paper.ABSENT, steps=8),
+            "f_taught": replace(tiny, unlabelled=1.0),
+            "f_unlabelled": replace(tiny, contrastive=True),
+            "adapted": presets["digits-adapted-tiny"],
+            "judge_s": replace(tiny, seed=1),
+        }
+    else:
+        trainings = {
+            "f_absent": replace(presets["digits-f"], absent=paper.ABSENT, steps=3000),
+            "f_taught": presets["digits-f-adapted"],
+            "f_unlabelled": presets["digits-f-contrastive"],
+            "adapted": presets["digits-adapted"],
+            "judge_s": presets["digits-judge-street"],
+        }
     setup = digits.Setup(
-        config, replace(presets[f"digits-f{tiny}"], absent=paper.ABSENT, steps=8 if tiny else 3000),
-        replace(small, unlabelled=1.0) if tiny else presets["digits-f-adapted"],
-        replace(small, contrastive=True) if tiny else presets["digits-f-contrastive"],
-        presets[f"digits-adapted{tiny}"], replace(small, seed=1) if tiny else presets["digits-judge-street"],
-        arguments.judge, data, runs,
-        arguments.checkpoint or "digits", runner.log, arguments.limit,
-    )  # fmt: skip
+        config=config,
+        **trainings,
+        judge=arguments.judge,
+        data=data,
+        runs=runs,
+        shipped=arguments.checkpoint or "digits",
+        log=runner.log,
+        limit=arguments.limit,
+    )
     output = Path(arguments.output or runs / "digits.json")
     figures = digits.run_suite(setup, arguments.suite, seeds, output)
     for path in report.write(figures, digits.trained(setup, figures), output):

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from ..core import augment
 
 COPIES = 3
-"""Slanted and bent copies of each G(s), where there are any."""
+"""How many slanted and bent copies of each G(s) a gallery with copies has."""
 
-WAYS: dict[str, tuple[bool, bool]] = {
+VARIANTS: dict[str, tuple[bool, bool]] = {
     "pixels": (False, False),
     "bent copies": (False, True),
     "deskewed": (True, False),
@@ -25,35 +25,48 @@ WAYS: dict[str, tuple[bool, bool]] = {
 
 
 class Neighbours:
-    """Nearest neighbours among G(s), in each of `WAYS`.
+    """Nearest neighbours among G(s), in each of `VARIANTS`.
 
-    made: (N, 1, 32, 32) in [-1, 1]; labels: (N,) of s; seed: of the copies.
+    Args:
+        translated: (N, 1, 32, 32) G(s) in [-1, 1].
+        labels: (N,) labels of s.
+        seed: Seed of the bent copies.
     """
 
-    def __init__(self, made: Tensor, labels: Tensor, seed: int) -> None:
+    def __init__(self, translated: Tensor, labels: Tensor, seed: int) -> None:
         random = torch.Generator().manual_seed(seed)
-        self.made, self.labels = made[:, 0], labels
-        self.bent = torch.cat([made, *(augment.sketch(made, random, 1.0) for _ in range(COPIES))])[:, 0]
+        self.translated = translated[:, 0]
+        self.labels = labels
+        self.bent = torch.cat([translated, *(augment.sketch(translated, random, 1.0) for _ in range(COPIES))])[:, 0]
 
-    def guess(self, way: str, x: Tensor) -> NDArray[np.int64]:
-        """Labels of (Q, 32, 32) pictures of t, float in [-1, 1]."""
-        upright, copies = WAYS[way]
-        gallery, labels = (self.bent, self.labels.repeat(1 + COPIES)) if copies else (self.made, self.labels)
+    def guess(self, variant: str, x: Tensor) -> NDArray[np.int64]:
+        """Return (Q,) labels of (Q, 32, 32) pictures of t, float in [-1, 1]."""
+        upright, copies = VARIANTS[variant]
+        gallery, labels = (self.bent, self.labels.repeat(1 + COPIES)) if copies else (self.translated, self.labels)
         same: Callable[[Tensor], Tensor] = deskew if upright else lambda x: x
         return nearest_neighbours(same(gallery), labels, same(x)).numpy()
 
 
 def choose(neighbours: Neighbours, x: Tensor, read: NDArray[np.int64]) -> tuple[str, dict[str, float]]:
-    """The way that agrees most with a classifier that learnt G(s), and the agreement of each, without a label of t;
-    x: (Q, 32, 32) pictures of t; read: what the classifier reads in them."""
-    agreement = {way: round(float((neighbours.guess(way, x) == read).mean()), 4) for way in WAYS}
+    """Choose the variant that agrees most with a classifier that learnt G(s), without labels of t.
+
+    Args:
+        neighbours: Nearest neighbours.
+        x: (Q, 32, 32) pictures of t.
+        read: (Q,) labels by the classifier.
+
+    Returns:
+        The variant, and the agreement of each.
+    """
+    agreement = {variant: round(float((neighbours.guess(variant, x) == read).mean()), 4) for variant in VARIANTS}
     return max(agreement, key=agreement.__getitem__), agreement
 
 
 @torch.no_grad()
 def nearest_neighbours(x: Tensor, y: Tensor, queries: Tensor, k: int = 5) -> Tensor:
-    """Labels of (Q, 32, 32) queries by majority of the k nearest (N, 32, 32) pictures, in pixels; float."""
-    flat, labels = x.flatten(1), []
+    """Label (Q, 32, 32) queries by majority of the k nearest of (N, 32, 32) pictures, float, in pixels."""
+    flat = x.flatten(1)
+    labels = []
     for part in queries.flatten(1).split(500):
         nearest = torch.cdist(part, flat).topk(k, largest=False).indices
         labels.append(torch.mode(y[nearest], 1).values)
@@ -61,8 +74,10 @@ def nearest_neighbours(x: Tensor, y: Tensor, queries: Tensor, k: int = 5) -> Ten
 
 
 def deskew(x: Tensor) -> Tensor:
-    """Handwritten digits upright, centred and of one height, by their moments (LeCun et al., 1998, compare nearest
-    neighbours so too); (N, 32, 32) light on black in [-1, 1] → the same. A blank picture stays blank."""
+    """Make handwritten digits upright, centred and of one height, by their moments (as LeCun et al., 1998).
+
+    (N, 32, 32) light on black in [-1, 1] → the same; a blank picture stays blank.
+    """
     n, side = x.shape[0], x.shape[-1]
     ink = (x + 1) / 2 * (x > -0.6)
     ink = ink / ink.sum((1, 2), keepdim=True).clamp_min(1e-6)

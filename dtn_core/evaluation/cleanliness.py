@@ -1,4 +1,4 @@
-"""Cleanliness: do G(s) look as if drawn by the artist's hand? Measured on what the judge sees: it has been trained on
+"""Cleanliness: can generated pictures be told from rendered ones? Measured on features of the judge, which learnt from
 rendered avatars only and isn't f. Figures of different judges can't be compared."""
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from ..core.metrics import kid
 from ..networks.judge import Judge
 from .schema import Cleanliness
 
-LEAST = 8
-"""Fewer pictures than this on a side are no ground for figures."""
+MIN_PICTURES = 8
+"""With fewer pictures on a side nothing is measured."""
 
 
 @torch.no_grad()
 def judge_features(judge: Judge, x: Tensor, size: int = 64) -> tuple[Tensor, Tensor]:
-    """(N, 3, 64, 64) in [-1, 1] → the judge's last hidden layer (N, d), by which KID compares what is shown; and the
-    mean and deviation of every channel of its layers (N, e), which tell strokes and textures."""
+    """Compute the judge's features of (N, 3, 64, 64) pictures in [-1, 1].
+
+    Returns:
+        Its last hidden layer (N, d), for KID; mean and deviation of every channel of its layers (N, e), for C2ST.
+    """
     hidden, textures = [], []
     for h in x.split(size):
         statistics = []
@@ -32,19 +35,14 @@ def judge_features(judge: Judge, x: Tensor, size: int = 64) -> tuple[Tensor, Ten
     return torch.cat(hidden), torch.cat(textures)
 
 
-def cleanliness(made: tuple[Tensor, Tensor], rendered: tuple[Tensor, Tensor], seed: int = 0) -> Cleanliness:
-    """How far `judge_features` of pictures are from those of rendered avatars.
-
-    kid, kid_std: mean and deviation over subsets; c2st: the share of the pictures that a classifier
-    (`c2st`) takes for rendered, .5 where it can't tell; c2st_rendered: the share of rendered ones that it
-    takes for what they are. None where there are too few pictures.
-    """
-    n = min(len(made[0]), len(rendered[0]))
-    if n < LEAST:
+def cleanliness(generated: tuple[Tensor, Tensor], rendered: tuple[Tensor, Tensor], seed: int = 0) -> Cleanliness:
+    """Compare `judge_features` of generated pictures with those of rendered avatars; None with too few pictures."""
+    n = min(len(generated[0]), len(rendered[0]))
+    if n < MIN_PICTURES:
         return dict.fromkeys(("kid", "kid_std", "c2st", "c2st_rendered"))
     # Subsets of half at most: were they everything, the deviation would say nothing.
-    mean, deviation = kid(made[0].numpy(), rendered[0].numpy(), size=min(500, n // 2), seed=seed)
-    mistaken, recognised = c2st(made[1], rendered[1])
+    mean, deviation = kid(generated[0].numpy(), rendered[0].numpy(), size=min(500, n // 2), seed=seed)
+    mistaken, recognised = c2st(generated[1], rendered[1])
     return {
         "kid": round(mean, 5),
         "kid_std": round(deviation, 5),
@@ -53,11 +51,18 @@ def cleanliness(made: tuple[Tensor, Tensor], rendered: tuple[Tensor, Tensor], se
     }
 
 
-def c2st(made: Tensor, rendered: Tensor) -> tuple[float, float]:
-    """A logistic regression learns made (N, e) from rendered (M, e) on every other of as many of each; the shares of
-    both that it calls rendered among those it hasn't seen. Nothing in it is random."""
-    n = min(len(made), len(rendered))
-    x = torch.stack([made[:n], rendered[:n]]).double()
+def c2st(generated: Tensor, rendered: Tensor) -> tuple[float, float]:
+    """Run a classifier two-sample test: a logistic regression on every other of equally many features; deterministic.
+
+    Args:
+        generated: (N, e) features.
+        rendered: (M, e) features.
+
+    Returns:
+        The shares of held-out generated and rendered pictures that it calls rendered.
+    """
+    n = min(len(generated), len(rendered))
+    x = torch.stack([generated[:n], rendered[:n]]).double()
     seen, unseen = x[:, ::2], x[:, 1::2]
     mean, deviation = seen.mean((0, 1)), seen.flatten(0, 1).std(0).clamp_min(1e-6)
     seen, unseen = (seen - mean) / deviation, (unseen - mean) / deviation

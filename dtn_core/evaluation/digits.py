@@ -1,4 +1,4 @@
-"""How well digits are translated: a judge's accuracy on G(x), on street numbers that neither f nor g has seen."""
+"""Evaluation of digit translations: a judge's accuracy on G(x), for street numbers that neither f nor g learnt."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ from ..pipeline.model import Checkpoint
 
 
 class Measures(TypedDict):
-    """n: pictures; accuracy: the judge's, of all and of each digit (None where there is none), and how many there are
-    of each; confidence: its mean; const: mean squared f-distance; f_keeps: share of x that f reads in G(x) as in x;
-    judge_agrees: share of G(x) that the judge reads as f does."""
+    """Figures of one translation.
+
+    Attributes:
+        n: How many pictures.
+        accuracy: The judge's accuracy on G(x).
+        digits: The same for each digit; None without pictures of it.
+        n_digits: How many pictures of each digit.
+        confidence: The judge's mean confidence.
+        const: Mean squared distance of f in x and G(x).
+        f_keeps: Share of x where f reads the same digit in G(x).
+        judge_agrees: Share of G(x) where judge and f read the same digit.
+    """
 
     n: int
     accuracy: float
@@ -31,15 +40,16 @@ class Measures(TypedDict):
 
 @torch.no_grad()
 def measure(loaded: Checkpoint, judge: nn.Module, test: Digits) -> Measures:
-    """The figures of one translation on held-out s."""
+    """Measure a translation on held-out s."""
     x = rgb(test)
-    made = transfer(loaded, x)
-    logits = logits_of(judge, made)
+    translated = transfer(loaded, x)
+    logits = logits_of(judge, translated)
     predictions = logits.argmax(1).numpy()
     right = predictions == test.y
-    features, features_made = _batched(loaded.f, x), _batched(loaded.f, to_rgb(made))
-    by_f, by_f_made = (loaded.f.logits(z).argmax(1).numpy() for z in (features, features_made))
-    distance = loaded.standardise_t(features_made) - loaded.standardise_s(features)
+    features_x = _batched(loaded.f, x)
+    features_gx = _batched(loaded.f, to_rgb(translated))
+    read_x, read_gx = (loaded.f.logits(z).argmax(1).numpy() for z in (features_x, features_gx))
+    distance = loaded.standardise_t(features_gx) - loaded.standardise_s(features_x)
     return {
         "n": len(x),
         "accuracy": _share(right),
@@ -47,8 +57,8 @@ def measure(loaded: Checkpoint, judge: nn.Module, test: Digits) -> Measures:
         "n_digits": np.bincount(test.y, minlength=10).tolist(),
         "confidence": round(float(logits.softmax(1).amax(1).mean()), 4),
         "const": round(float(distance.square().mean()), 4),
-        "f_keeps": _share(by_f_made == by_f),
-        "judge_agrees": _share(predictions == by_f_made),
+        "f_keeps": _share(read_gx == read_x),
+        "judge_agrees": _share(predictions == read_gx),
     }
 
 

@@ -1,10 +1,10 @@
-"""How well faces become emoji, on held-out photos of CelebA and UTKFace and on LFW's pairs: is the person's look shown,
-can the person be found again, is it drawn cleanly, does f stay the same, and for whom is it worse?
+"""Evaluation of face → emoji translations, on held-out photos of CelebA and UTKFace and on LFW's pairs.
 
-The photos' labels are used for nothing else here; the judge (`networks.judge`) has seen rendered avatars only. Each
-checkpoint is measured as it paints, G(x), where it has a g, and, where it has a c, as it draws. Beside them: a random
-avatar, the avatar whose f is nearest, and a supervised ceiling (`baselines.matching_avatars`). The avatars are of the
-checkpoint's style, and so is the judge. What a drawing's parameters tell is measured in `drawn`.
+Measured are: attributes that the emoji shows, retrieval of the person, cleanliness, f-constancy, and the differences
+between groups of people. Labels are used for measuring only; the judge (`networks.judge`) learnt from rendered avatars
+only. Each checkpoint is measured as it paints, G(x), if it has a g, and as it draws, if it has a c. Baselines: a random
+avatar, the avatar whose f is nearest, and a supervised ceiling (`baselines.matching_avatars`). Avatars and judge are of
+the checkpoint's style. What parameters tell is measured in `drawn`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ from . import tables
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM, ceiling, drawn_pool, nearest
 from .drawn import page
 from .drawn.measure import POINTS, measure
-from .drawn.predictions import Point, Portrayed, portray
+from .drawn.predictions import AvatarPredictions, Point, predict_avatars
 from .measures import agreement, positives
 from .nets import batched, load_judge, over_grey, paint, style_of
 from .photos import load
 from .reference import Reference, distance
 from .schema import Metrics, upgrade
+from .table import Table, to_markdown
+
+CLEAN_AVATARS = 2000
+"""How many avatars cleanliness is compared with."""
 
 
 def evaluate(
@@ -51,36 +55,54 @@ def evaluate(
     compare: Sequence[str] = (),
     seed: int = 0,
 ) -> Metrics:
-    """All figures of a checkpoint, JSON-ready.
+    """Measure a checkpoint; the figures are JSON-ready.
 
-    judge: None for the shipped one of the checkpoint's style; limit: at most so many photos of a set, and fewer
-    avatars; avatars_n: pool of the baselines; compare: further checkpoints of the same style, measured beside it.
+    The avatars of a drawn style are drawn for the measurement. For a style that comes as a pack, the baselines pick
+    from the pictures that g and the judge learnt, and cleanliness is compared with its last `styles.HELD_OUT` pictures,
+    which neither learnt.
 
-    Of a drawn style, pool and reference are drawn for this alone. Of one that comes as a pack, the
-    pool, and what the ceiling picks from, are the pictures that g and the judge learnt; cleanliness is compared with
-    its last `styles.HELD_OUT`, which neither has seen, and with so few is noisier.
-    Raises UserError for what is missing, is no translation of faces, or is of another style.
+    Args:
+        name: Checkpoint.
+        data: Folder of the datasets.
+        judge: Judge; by default the shipped one of the style.
+        split: Part of the datasets.
+        limit: At most so many photos of a dataset, and fewer avatars.
+        avatars_n: How many avatars the baselines pick from.
+        compare: Further checkpoints of the same style, measured in the same way.
+        seed: Seed of every random choice.
+
+    Raises:
+        UserError: Something is missing, is no translation of faces, or is of another style.
     """
     loaded = _loaded(name, compare)
-    first, style = loaded[name], style_of(loaded[name].info, name)
+    first = loaded[name]
+    style = style_of(first.info, name)
     judge_net, provenance = _judge(judge or styles.STYLES[style].judge, style, name)
-    photos, unasked = load(data, split, limit), styles.STYLES[style].untold
-    pool_n, clean_n = (avatars_n, 2000) if limit is None else (min(avatars_n, 10 * limit), min(2000, 4 * limit))
+    photos = load(data, split, limit)
+    unasked = styles.STYLES[style].untold
+    pool_n, clean_n = avatars_n, CLEAN_AVATARS
+    if limit is not None:
+        pool_n, clean_n = min(pool_n, 10 * limit), min(clean_n, 4 * limit)
     learnt, unseen = drawn_pool(style, data, pool_n, clean_n)
     pool = over_grey(learnt.pictures)
     reference = Reference(photos, judge_net, pool, over_grey(unseen.pictures), seed, unasked)
     z = {k: first.standardise_s(batched(first.f, v)) for k, v in photos.crops.items()}
-    index, mine = nearest(first, z, pool), make(first, photos.crops)
+    index = nearest(first, z, pool)
+    results = translate(first, photos.crops)
     best = partial(ceiling, first, photos.crops, data, learnt, style, seed)
     rows, nine = {}, {}
-    for row in chain(_made(loaded, mine, photos.crops), _baselines(pool, index, best, seed)):
-        by = row.checkpoint or first
-        z_s = z["celeba"] if by is first else by.standardise_s(batched(by.f, photos.crops["celeba"]))
+    for row in chain(_translations(loaded, results, photos.crops), _baselines(pool, index, best, seed)):
+        reader = row.checkpoint or first
+        z_s = z["celeba"] if reader is first else reader.standardise_s(batched(reader.f, photos.crops["celeba"]))
         judged, figures = reference.measure(row.pictures)
-        z_t = by.standardise_t(batched(by.f, row.pictures["celeba"]))
+        z_t = reader.standardise_t(batched(reader.f, row.pictures["celeba"]))
         rows[row.name] = {**_provenance(row), **figures, "f_constancy": distance(z_t, z_s)}
         nine[row.name] = agreement(photos.nine(), judged, unasked)
-    near, own = [learnt.attributes[i] for i in index["celeba"]], next(iter(rows))
+    own = next(iter(rows))
+    drawn = None
+    if first.predictor:
+        nearest_attributes = [learnt.attributes[i] for i in index["celeba"]]
+        drawn = measure(first, photos, results.painted, results.drawn, nearest_attributes, judge_net, seed)
     return {
         "checkpoint": first.name,
         "style": style,
@@ -98,28 +120,38 @@ def evaluate(
         },
         "f_constancy": {"dtn": rows[own]["f_constancy"], **{k: rows[k]["f_constancy"] for k in (NEAREST, RANDOM)}},
         "measure": reference.summary(rows),
-        "drawn": measure(first, photos, mine.painted, mine.drawn, near, judge_net, seed) if first.predictor else None,
+        "drawn": drawn,
     }
 
 
-class Made(NamedTuple):
-    """What a checkpoint makes of photos: set → (N, 3, 64, 64) painted, empty without g; set → what c says and draws,
-    empty without c."""
+class Results(NamedTuple):
+    """What a checkpoint makes of photos.
+
+    Attributes:
+        painted: Dataset → (N, 3, 64, 64) G(x); empty without g.
+        drawn: Dataset → c's predictions; empty without c.
+    """
 
     painted: dict[str, Tensor]
-    drawn: dict[str, Portrayed]
+    drawn: dict[str, AvatarPredictions]
 
 
-def make(loaded: Checkpoint, crops: dict[str, Image]) -> Made:
-    """G and c of every set of head crops."""
+def translate(loaded: Checkpoint, crops: dict[str, Image]) -> Results:
+    """Run G and c on the head crops of every dataset."""
     painted = {k: paint(loaded, v) for k, v in crops.items()} if loaded.g else {}
     predictor = loaded.predictor
-    return Made(painted, {k: portray(predictor, v) for k, v in crops.items()} if predictor else {})
+    return Results(painted, {k: predict_avatars(predictor, v) for k, v in crops.items()} if predictor else {})
 
 
 class Translation(NamedTuple):
-    """Pictures in the photos' places: set → (N, 3, 64, 64). checkpoint: whose, or None; point: drawn at this operating
-    point, or painted."""
+    """Pictures of one row of the figures.
+
+    Attributes:
+        name: Name of the row.
+        pictures: Dataset → (N, 3, 64, 64), in the photos' order.
+        checkpoint: Whose they are; None for a baseline.
+        point: Operating point they are drawn at; None if painted.
+    """
 
     name: str
     pictures: dict[str, Tensor]
@@ -127,17 +159,19 @@ class Translation(NamedTuple):
     point: Point | None = None
 
 
-def _made(loaded: dict[str, Checkpoint], first: Made, crops: dict[str, Image]) -> Iterator[Translation]:
-    """Each checkpoint as it paints and as it draws, where it can; the first, which has been made, at both points. One
-    row at a time, so that memory holds one."""
-    for place, (name, one) in enumerate(loaded.items()):
-        made = make(one, crops) if place else first
-        if made.painted:
-            yield Translation(name, made.painted, one)
-        for what, point in POINTS.items() if made.drawn else ():
-            if point == "sure" or not place:
-                pictures = {k: v.pictures(point) for k, v in made.drawn.items()}
-                yield Translation(f"{name}, {what.replace('_', ' ')}", pictures, one, point)
+def _translations(loaded: dict[str, Checkpoint], first: Results, crops: dict[str, Image]) -> Iterator[Translation]:
+    """Yield each checkpoint as it paints and as it draws; the first, whose results are given, at both points.
+
+    A generator, so that memory holds one row at a time.
+    """
+    for i, (name, one) in enumerate(loaded.items()):
+        results = translate(one, crops) if i else first
+        if results.painted:
+            yield Translation(name, results.painted, one)
+        for title, point in POINTS.items():
+            if results.drawn and (point == "sure" or i == 0):
+                pictures = {dataset: drawn.pictures(point) for dataset, drawn in results.drawn.items()}
+                yield Translation(f"{name}, {title.replace('_', ' ')}", pictures, one, point)
 
 
 def _baselines(
@@ -150,28 +184,32 @@ def _baselines(
 
 
 def _provenance(row: Translation) -> dict[str, Any]:
-    made = row.checkpoint
-    if made is None:
+    loaded = row.checkpoint
+    if loaded is None:
         return {"hash": None, "emphasis": None, "dlib_is_in_f": False}
-    predictor = made.predictor if row.point else None
-    f = predictor.f if predictor else made.f
+    predictor = loaded.predictor if row.point else None
+    f = predictor.f if predictor else loaded.f
     drawn = {"drawer": predictor.hash, "point": row.point} if predictor else {}
     uses_dlib = any(isinstance(m, DlibEncoder) for m in f.modules())
-    return {"hash": made.hash, "emphasis": made.emphasis, "dlib_is_in_f": uses_dlib, **drawn}
+    return {"hash": loaded.hash, "emphasis": loaded.emphasis, "dlib_is_in_f": uses_dlib, **drawn}
 
 
 def table(figures: dict[str, Any]) -> str:
-    """All figures as Markdown tables, of a checkpoint that draws the short one first; those of an earlier version have
-    fewer."""
+    """Render `figure_tables` as Markdown."""
+    return to_markdown(figure_tables(figures))
+
+
+def figure_tables(figures: dict[str, Any]) -> list[Table]:
+    """Return all tables of a metrics.json, the summary first if the checkpoint draws; older files have fewer."""
     figures = upgrade(figures)
-    text = tables.markdown(figures)
+    measured = tables.measure_tables(figures)
     if not figures.get("drawn"):
-        return text
-    return "\n\n".join([tables.summary(figures), text, page.markdown(figures["drawn"])])
+        return measured
+    return [tables.summary_table(figures), *measured, *page.tables(figures["drawn"])]
 
 
 def _loaded(name: str, compare: Sequence[str]) -> dict[str, Checkpoint]:
-    """The checkpoints, the first before those it is compared with, all of one style. Raises UserError otherwise."""
+    """Load the checkpoint and those it is compared with. Raises UserError unless all are of one style."""
     if len({name, *compare}) <= len(compare) or {name, *compare} & set(BASELINES):
         raise UserError("--compare: name every checkpoint once, and none as a baseline is named.")
     loaded = {given: _translation(given) for given in (name, *compare)}
@@ -185,7 +223,7 @@ def _loaded(name: str, compare: Sequence[str]) -> dict[str, Checkpoint]:
 
 
 def _judge(judge: str, style: Style, name: str) -> tuple[Judge, dict[str, Any]]:
-    """The judge, and what its figures rest on. Raises UserError if it judges another style."""
+    """Load the judge, with its provenance. Raises UserError if it judges another style."""
     info = checkpoint.read_config(checkpoint.find(judge))
     if (judged := style_of(info, judge)) != style:
         raise UserError(f"{judge}: judges {judged}, but {name} draws {style}. Use {styles.STYLES[style].judge}.")
@@ -196,7 +234,7 @@ def _judge(judge: str, style: Style, name: str) -> tuple[Judge, dict[str, Any]]:
 
 
 def _translation(given: str) -> Checkpoint:
-    """A checkpoint that makes emoji of heads. Raises UserError if it makes anything else."""
+    """Load a checkpoint. Raises UserError unless it makes emoji of heads."""
     loaded = model.load(given)
     if loaded.g is None:
         return loaded

@@ -1,4 +1,4 @@
-"""What checkpoints make of faces that nobody picked: a sheet of random ones for each."""
+"""Galleries: sheets of random faces and what a checkpoint makes of them."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from ..pipeline.photo import Transferrer
 CELL = 96
 """Side of a picture on the sheet, in pixels."""
 
-UNSEEN = 1_000_000
-"""Faces by other hands have seeds from here on: f has learnt from none of them."""
+FIRST_SEED = 1_000_000
+"""Seeds of illustrations start here; f learnt from none of them."""
 
-PAPER = 250
+BACKGROUND = 250
 
 
 def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, painted: bool = False) -> Image:
-    """(S, S, 3) uint8 head crops, each beside what is `made` of it, in rows: one RGB picture."""
+    """Draw (S, S, 3) uint8 head crops, each beside its emoji, in rows of one RGB picture."""
     pairs = []
     for head in heads:
         emoji = made(transferrer, head, painted)
-        shown = images.over(emoji, (PAPER,) * 3) if emoji.shape[2] == 4 else emoji
+        shown = images.over(emoji, (BACKGROUND,) * 3) if emoji.shape[2] == 4 else emoji
         both = (cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA) for picture in (head, shown))
         pairs.append(np.hstack(list(both)))
-    blank = np.full_like(pairs[0], PAPER)
+    blank = np.full_like(pairs[0], BACKGROUND)
     pairs += [blank] * (-len(pairs) % columns)
-    return images.grid([pairs[i : i + columns] for i in range(0, len(pairs), columns)], gap=6, background=PAPER)
+    return images.grid([pairs[i : i + columns] for i in range(0, len(pairs), columns)], gap=6, background=BACKGROUND)
 
 
 def made(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
-    """The bust that c draws of a head crop, RGBA; painted, or where there is no c: G(x), SR and all, RGB or RGBA."""
+    """Make the emoji of a head crop: c's bust, RGBA; if painted or without c, upscaled G(x), RGB or RGBA."""
     x = images.to_tensor([head]).to(transferrer.device)
     predictor = None if painted else transferrer.checkpoint.predictor
     if predictor is None:
@@ -48,28 +48,28 @@ def made(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
 
 
 def held_out(data: Path, n: int, seed: int) -> list[Image]:
-    """Head crops of n random photos of CelebA's test part. They may not be passed on."""
+    """Return head crops of n random photos of CelebA's test part, which may not be redistributed."""
     photos = portraits.celeba(data, "test", ())
     chosen = np.random.default_rng(seed).choice(len(photos), min(n, len(photos)), replace=False)
     return [portraits.head_crop(photos.pictures[i], photos.eyes, 128) for i in chosen]
 
 
 def free(n: int, seed: int) -> list[Image]:
-    """n faces that anyone may show: a quarter are views, in random light, of the portraits that come with installed
-    packages; the rest are drawn by other hands, with seeds that f never saw."""
+    """Return n freely usable faces: a quarter are relit views of portraits from installed packages, the rest are
+    illustrations of other styles that f never learnt from."""
     rng = np.random.default_rng(seed)
     people = list(portraits.free().values())
     views = n // 4 if people else 0
-    made = [_view(rng, people[i % len(people)]) for i in range(views)]
-    hands = list(illustrations.HANDS)
+    faces = [_view(rng, people[i % len(people)]) for i in range(views)]
+    sources = list(illustrations.HANDS)
     for i in range(n - views):
-        drawn = illustrations.render(hands[int(rng.integers(len(hands)))], UNSEEN + 1000 * seed + i, 128)
-        made.append(images.over(drawn, tuple(int(v) for v in rng.integers(90, 230, 3))))
-    return made
+        drawn = illustrations.render(sources[int(rng.integers(len(sources)))], FIRST_SEED + 1000 * seed + i, 128)
+        faces.append(images.over(drawn, tuple(int(v) for v in rng.integers(90, 230, 3))))
+    return faces
 
 
 def _view(rng: np.random.Generator, photo: Image) -> Image:
-    """The head of the biggest face, in another light, mirrored half of the time."""
+    """Crop the head of the largest face, relit, mirrored half of the time."""
     if rng.random() < 0.5:
         photo = np.ascontiguousarray(photo[:, ::-1])
     light = rng.uniform(0.6, 1.35) * (1 + rng.uniform(-0.12, 0.12, 3))

@@ -1,4 +1,4 @@
-"""How well the answers read off emoji agree with the photos' labels."""
+"""Agreement of the answers read from emoji with the photos' labels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .questions import (
     COLOURS,
     CONFUSION_QUESTIONS,
     EIGHT,
-    FEWEST,
     HAIR,
+    MIN_LABELS,
     NINE,
     QUESTIONS,
     YES_NO,
@@ -37,8 +37,10 @@ from .schema import (
 
 
 def question_accuracy(truth: dict[str, Truth], scores: dict[str, Truth]) -> Agreement:
-    """AUC and balanced accuracy of `EIGHT` questions and their means. None where only one class is there or nothing is
-    scores; the means are over what is known."""
+    """Compute AUC and balanced accuracy of the `EIGHT` questions, and their means over what is known.
+
+    A figure is None if all labels are of one class or there are no scores.
+    """
     rows: dict[str, QuestionAccuracy] = {}
     for which, question in EIGHT:
         attributes = QUESTIONS[which][question]
@@ -68,11 +70,11 @@ def all_right(truth: Truth, yes: Mapping[str, NDArray[np.float32]], hair: NDArra
     of `COLOURS`, "" where none is shown, which is wrong if a colour is asked for (`hair_label`).
     """
     wanted = hair_label(truth)
-    five = np.all([answers == truth[name] for name, answers in yes.items() if name in YES_NO], axis=0)
+    yes_no_right = np.all([answers == truth[name] for name, answers in yes.items() if name in YES_NO], axis=0)
     return {
-        "with_hair": mean([(five & ((wanted == "") | (hair == wanted))).mean()]),
-        "without_hair": mean([five.mean()]),
-        "n": len(five),
+        "with_hair": mean([(yes_no_right & ((wanted == "") | (hair == wanted))).mean()]),
+        "without_hair": mean([yes_no_right.mean()]),
+        "n": len(yes_no_right),
         "hair_asked": int((wanted != "").sum()),
     }
 
@@ -103,11 +105,12 @@ def judge_confusion(truth: Truth, scores: Truth) -> dict[str, Confusion]:
 
 
 def by_people(truth: dict[str, Truth], scores: dict[str, Truth]) -> dict[str, AxisAgreement]:
-    """How well a translation shows the people of each group: sex (CelebA), UTKFace's groups, age.
+    """Measure how well a translation shows the people of each group: sex (CelebA), UTKFace's groups, age.
 
-    agreement: the mean, over what is asked of the set, of the share judged right, mean over the labels (yes, no) that
-    at least `FEWEST` of the group have; same_labels: what everybody with these labels gets, so their difference isn't
-    for a label's being hard; average: of the groups; largest_gap: how far the worst group falls below it.
+    Returns:
+        Axis → agreement of each group: the share judged right, averaged over the labels (yes, no) that at least
+        `MIN_LABELS` of the group have and over the questions. same_labels: that of everybody with the same labels, so
+        that a difference isn't due to a label's difficulty. largest_gap: how far the worst group is below the average.
     """
     result: dict[str, AxisAgreement] = {}
     for axis, which in {"sex": "celeba", "group": "utkface", "age": "utkface"}.items():
@@ -127,13 +130,17 @@ def _group(
     theirs, everyones = [], []
     for attributes in questions.values():
         answers = []
-        for a in (a for a in attributes if a in scores):
-            cells = [(truth[a] == label, (scores[a] > 0) == label) for label in (0, 1)]
-            found = [
-                (right[mask & who].mean(), right[mask].mean()) for mask, right in cells if (mask & who).sum() >= FEWEST
-            ]
-            if found:
-                answers.append(np.mean(found, axis=0))
+        for attribute in attributes:
+            if attribute not in scores:
+                continue
+            accuracies = []
+            for label in (0, 1):
+                has_label = truth[attribute] == label
+                right = (scores[attribute] > 0) == label
+                if (has_label & who).sum() >= MIN_LABELS:
+                    accuracies.append((right[has_label & who].mean(), right[has_label].mean()))
+            if accuracies:
+                answers.append(np.mean(accuracies, axis=0))
         if answers:
             mine, all_of_them = np.mean(answers, axis=0)
             theirs.append(float(mine))
@@ -142,13 +149,13 @@ def _group(
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """Of the values that are known, rounded; None of none."""
+    """Return the rounded mean of the known values; None without any."""
     known = [v for v in values if v is not None and np.isfinite(v)]
     return round(float(np.mean(known)), 4) if known else None
 
 
 def positives(labels: NDArray[np.float32]) -> dict[str, int]:
-    """How many of (N, len(NINE)) labels are yes, by attribute."""
+    """Count the yes labels of each attribute of (N, len(NINE))."""
     return {name: int(labels[:, i].sum()) for i, name in enumerate(NINE)}
 
 

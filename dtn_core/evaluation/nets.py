@@ -19,8 +19,11 @@ from ..pipeline.model import Checkpoint
 
 
 def style_of(info: dict[str, Any], name: str) -> Style:
-    """The style that a checkpoint draws or judges, by its config.json; older ones name none and are of avataaars.
-    Raises UserError if it is unknown."""
+    """Return the style that a checkpoint draws or judges; older ones name none and are of avataaars.
+
+    Raises:
+        UserError: The style is unknown.
+    """
     if info.get("trained", {}).get("kind") == "style":
         raise UserError(
             f"{name}: makes no emoji. Measure it with: python -m dtn_core evaluate style --checkpoint {name}"
@@ -32,7 +35,7 @@ def style_of(info: dict[str, Any], name: str) -> Style:
 
 
 def load_judge(name: str = "judge") -> Judge:
-    """The shipped judge, or one in a folder. Raises UserError if missing or damaged."""
+    """Load the shipped judge, or one in a folder. Raises UserError if it is missing or damaged."""
     directory = checkpoint.find(name)
     info = checkpoint.read_config(directory)
     if info.get("kind") != "judge":
@@ -43,7 +46,7 @@ def load_judge(name: str = "judge") -> Judge:
 
 @torch.no_grad()
 def batched(net: Callable[[Tensor], Tensor], x: Tensor | Image, size: int = 64) -> Tensor:
-    """net on an (N, ...) tensor, or on (N, S, S, 3) uint8 pictures as floats, in batches so that memory stays small."""
+    """Run a net in batches on an (N, ...) tensor, or on (N, S, S, 3) uint8 pictures as floats."""
     parts = (x[i : i + size] for i in range(0, len(x), size))
     return torch.cat([net(part if isinstance(part, Tensor) else images.to_tensor(part)) for part in parts])
 
@@ -51,10 +54,10 @@ def batched(net: Callable[[Tensor], Tensor], x: Tensor | Image, size: int = 64) 
 def over_grey(pictures: Image, size: int = 256) -> Tensor:
     """(N, S, S, 4) uint8 RGBA → (N, 3, S, S) over mid-grey in [-1, 1], in parts."""
     n, side = pictures.shape[:2]
-    made = torch.empty(n, 3, side, side)
+    result = torch.empty(n, 3, side, side)
     for i in range(0, n, size):
-        made[i : i + size] = images.to_tensor(pictures[i : i + size])[:, :3]
-    return made
+        result[i : i + size] = images.to_tensor(pictures[i : i + size])[:, :3]
+    return result
 
 
 def to_images(x: Tensor, size: int = 256) -> Image:

@@ -1,4 +1,4 @@
-"""The photos that nothing has learnt from, with their labels."""
+"""Held-out photos with their labels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ CROP = 128
 
 
 class Photos(NamedTuple):
-    """truth: "celeba" and "utkface" → their labels; crops: the same and, where there are pairs, "pairs" (the queries)
-    → (N, 128, 128, 3) heads; targets: (Q, 128, 128, 3) further photos of those in "pairs", or None; missed: people in
-    whose photos no face was found, or None."""
+    """Held-out photos.
+
+    Attributes:
+        truth: "celeba" and "utkface" → labels.
+        crops: The same keys and, if there are pairs, "pairs" (the queries) → (N, 128, 128, 3) heads.
+        targets: (Q, 128, 128, 3) second photos of the people in "pairs", or None.
+        missed: How many people were left out because no face was detected, or None.
+    """
 
     truth: dict[str, Truth]
     crops: dict[str, Image]
@@ -29,13 +34,16 @@ class Photos(NamedTuple):
     missed: int | None = None
 
     def nine(self) -> NDArray[np.float32]:
-        """(N, len(NINE)) CelebA's labels in the order of `NINE`; a beard is one without a moustache."""
+        """Return (N, len(NINE)) labels of CelebA; a moustache alone is no beard here."""
         return np.stack([self.truth["celeba"]["only_beard" if name == "beard" else name] for name in NINE], 1)
 
 
 def labelled(data: Path, split: Split, limit: int | None = None) -> Photos:
-    """A part of CelebA and UTKFace, at most so many of each. Raises UserError if a pack is missing, or has none of the
-    part."""
+    """Load a part of CelebA and UTKFace, at most `limit` photos of each.
+
+    Raises:
+        UserError: A pack is missing, or has no photo of the part.
+    """
     celeba = portraits.celeba(data, split, LABELS, limit)
     utkface = portraits.utkface(data, split, (), limit)
     crops = {}
@@ -47,7 +55,7 @@ def labelled(data: Path, split: Split, limit: int | None = None) -> Photos:
 
 
 def load(data: Path, split: Split, limit: int | None = None) -> Photos:
-    """`labelled` and the pairs, at most so many of each."""
+    """Load `labelled` and the pairs, at most `limit` of each."""
     photos, people = labelled(data, split, limit), pairs(data, split, limit, CROP)
     if people is None:
         return photos

@@ -1,4 +1,4 @@
-"""What is asked of emoji of faces, the labels that answer it, and the judge's scores.
+"""Questions about emoji of faces, the labels that answer them, and the judge's scores.
 
 A style is asked only what it can show and its pack tells (`StyleRecord.untold`), so means of different styles can't be
 compared.
@@ -26,7 +26,7 @@ LABELS = (*NINE.values(), "Mustache", *EXPRESSIONS.values())
 """CelebA's attributes that are read."""
 
 YES_NO = ("glasses", "bald", "hat", "beard", "male")
-"""The questions that a photo's answers are all right of, or aren't; beside them the colour of the hair."""
+"""Yes-no questions that count when all answers of a photo must be right, with the hair colour."""
 
 COLOURS = ("black", "brown", "blond", "grey")
 HAIR = tuple(f"hair_{colour}" for colour in COLOURS)
@@ -35,13 +35,13 @@ QUESTIONS = {
     "celeba": {**{name: (name,) for name in YES_NO}, "hair": HAIR},
     "utkface": {name: (name,) for name in ("dark_skin", "old", "male")},
 }
-"""Set → what is asked of G(x) there → the attributes whose mean answers it."""
+"""Dataset → question → the attributes whose mean accuracy answers it."""
 
 EIGHT = (*(("celeba", name) for name in QUESTIONS["celeba"]), ("utkface", "dark_skin"), ("utkface", "old"))
 """The questions whose mean balanced accuracy is the one number of a translation."""
 
 CONFUSION_QUESTIONS = ("glasses", "hat", "beard", "smiling")
-"""What is said of somebody should be true: asked how precisely, in the short table."""
+"""Questions whose precision is in the summary: nothing should be attributed to a person wrongly."""
 
 GROUPS = ("White", "Black", "Asian", "Indian", "others")
 """UTKFace's, in the order of its numbers. dark_skin: Black and Indian against White and Asian; others are left out."""
@@ -49,19 +49,19 @@ GROUPS = ("White", "Black", "Asian", "Indian", "others")
 AGES = {"0-12": 0, "13-29": 13, "30-44": 30, "45-59": 45, "60+": 60}
 """Band → its first year. old: the last band; G(x) says so by grey hair or a bald head."""
 
-FEWEST = 5
-"""A label that fewer people of a group have says nothing of the group."""
+MIN_LABELS = 5
+"""A label that fewer people of a group have is left out of the group's agreement."""
 
 Truth = dict[str, NDArray[np.float32]]
 """Attribute → (N,) of 0, 1 or `UNKNOWN`; or its scores, above 0 meaning yes, without those that can't be asked."""
 
 
 Members = dict[str, NDArray[np.bool_]]
-"""Group → (N,) who belongs to it."""
+"""Group → (N,) mask of its members."""
 
 
 def members(truth: Truth) -> dict[str, Members]:
-    """Axis → its groups: sex and, of UTKFace, group and age."""
+    """Return axis → groups: sex and, for UTKFace, group and age."""
     axes = {"sex": {"female": truth["male"] == 0, "male": truth["male"] == 1}}
     if "group" in truth:
         axes["group"] = {name: truth["group"] == i for i, name in enumerate(GROUPS)}

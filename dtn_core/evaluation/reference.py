@@ -1,4 +1,4 @@
-"""What translations are compared with, and all measures of their pictures together."""
+"""The reference that translations are measured against, and all measures of their pictures."""
 
 from __future__ import annotations
 
@@ -20,19 +20,28 @@ from .schema import Figures, Measure, Retrieval, Row
 
 
 class Reference:
-    """What every translation is compared with: the labels, the gallery of photos, rendered avatars.
+    """The labels, the gallery of photos and the rendered avatars that translations are measured against.
 
-    pool: (M, 3, 64, 64) avatars, whose statistics are those of t; clean: further ones, half of which cleanliness is
-    compared with, and the other half with them; unasked: what the judge can't be asked.
+    Args:
+        photos: Held-out photos.
+        judge: Judge of the style.
+        pool: (M, 3, 64, 64) avatars, which give the statistics of t.
+        clean: (C, 3, 64, 64) others; cleanliness is measured against one half, and of the other half for comparison.
+        seed: Seed of every random choice.
+        unasked: Attributes that the judge can't be asked for.
     """
 
     def __init__(
         self, photos: Photos, judge: Judge, pool: Tensor, clean: Tensor, seed: int, unasked: Sequence[str] = ()
     ) -> None:
-        self.photos, self.truth, self.judge, self.seed, self.unasked = photos, photos.truth, judge, seed, unasked
+        self.photos = photos
+        self.truth = photos.truth
+        self.judge = judge
+        self.seed = seed
+        self.unasked = unasked
         self.reference, self.others = (judge_features(judge, part) for part in clean.chunk(2))
         self.spread = mean_pairwise_distance(to_images(pool))
-        # dlib's embedding: what identity is found by, and an f that g has not learnt from (unless its f holds it).
+        # dlib's embedding identifies people; g wasn't trained towards it, unless its f contains it.
         self.dlib = DlibEncoder().eval().requires_grad_(False)
         self.to_t = Standardise.of(batched(self.dlib, pool[:1000]))
         raw = {k: batched(self.dlib, v) for k, v in photos.crops.items()}
@@ -80,5 +89,5 @@ class Reference:
 
 
 def distance(a: Tensor, b: Tensor) -> float:
-    """Mean squared difference."""
+    """Return the mean squared difference."""
     return round(float((a - b).square().mean()), 4)

@@ -1,6 +1,6 @@
-"""Identity: can the person be found again from the emoji? The paper's Table 4, on pairs of photos.
+"""Retrieval of the person by the emoji: the paper's Table 4, on pairs of photos.
 
-The emoji of one photo is the query; the gallery is another photo of everybody asked for, and photos of strangers. The
+The emoji of one photo is the query; the gallery has a second photo of each person, and photos of other people. The
 descriptor is dlib's face embedding (`networks.encoders.DlibEncoder`), standardised per domain, compared by cosine.
 """
 
@@ -27,7 +27,13 @@ from .schema import Retrieval
 
 @dataclass(frozen=True)
 class Pairs:
-    """Two head crops of each person, (N, S, S, 3) uint8. missed: people left out, no face being found in a picture."""
+    """Two photos of each of N people.
+
+    Attributes:
+        queries: (N, S, S, 3) uint8 head crops.
+        targets: The same of the second photos.
+        missed: How many people were left out because no face was detected.
+    """
 
     queries: Image
     targets: Image
@@ -38,13 +44,18 @@ class Pairs:
 
 
 def half_of(person: str) -> Split:
-    """The part a person of the pairs belongs to, from the name alone: 30% val, the rest test. None are trained on."""
+    """Return the part a person belongs to, by the name: 30% val, the rest test; nothing is trained on them."""
     return "val" if zlib.crc32(person.encode()) % 100 < 30 else "test"
 
 
 def pairs(data: Path, split: Split, limit: int | None = None, size: int = 128) -> Pairs | None:
-    """People of ``lfw_pairs.zip`` (``First_Last_0001.jpg`` and ``…_0002.jpg``: the query and the sought), faces found
-    and aligned as in the app. None where the folder lacks the pack. Raises UserError if it is damaged."""
+    """Load the people of ``lfw_pairs.zip``, with faces detected and aligned as in the app.
+
+    ``First_Last_0001.jpg`` is the query, ``First_Last_0002.jpg`` the target. None if the folder has no pack.
+
+    Raises:
+        UserError: The pack is damaged.
+    """
     path = data / "lfw_pairs.zip"
     if not path.is_file():
         return None
@@ -74,25 +85,22 @@ def _head(jpeg: bytes, size: int) -> Image | None:
     if picture is None:
         raise zipfile.BadZipFile("a picture can't be read")
     picture = np.ascontiguousarray(picture[..., ::-1])
-    found = detect(picture)
-    if not found:
+    faces = detect(picture)
+    if not faces:
         return None
-    middle = np.array(picture.shape[1::-1]) / 2  # the pack centres each picture on its person; others stand aside
-    face = min(found, key=lambda f: float(np.linalg.norm(eye_centres(f.points).mean(0) - middle)))
+    middle = np.array(picture.shape[1::-1]) / 2  # the pack centres each picture on its person
+    face = min(faces, key=lambda f: float(np.linalg.norm(eye_centres(f.points).mean(0) - middle)))
     return align(picture, face, size).image
 
 
 def retrieval(queries: Tensor, gallery: Tensor) -> Retrieval:
-    """Figures of (Q, d) standardised queries among (N, d) standardised photos; query i seeks photo i.
-
-    median_rank: 1 is best; share: of N; rank_1, rank_5: shares of the queries found in the first place, in five.
-    """
+    """Rank (N, d) standardised photos by cosine to (Q, d) standardised queries; query i looks for photo i."""
     similar = F.normalize(queries, dim=1) @ F.normalize(gallery, dim=1).T
     return summary(ranks(similar.numpy(), np.arange(len(queries))), len(gallery))
 
 
 def summary(places: np.ndarray, n: int) -> Retrieval:
-    """The figures of (Q,) ranks among n."""
+    """Summarise (Q,) ranks among n."""
     median = float(np.median(places))
     return {
         "median_rank": median,
@@ -103,7 +111,7 @@ def summary(places: np.ndarray, n: int) -> Retrieval:
 
 
 def chance(n: int) -> Retrieval:
-    """What blind guessing among n photos is expected to score."""
+    """Return the expected figures of random guessing among n photos."""
     return {
         "median_rank": (n + 1) / 2,
         "share": round((n + 1) / 2 / n, 4),

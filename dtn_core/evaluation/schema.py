@@ -1,4 +1,4 @@
-"""The figures of a translation of faces, as metrics.json holds them and `tables` reads them. None: not known."""
+"""Types of metrics.json of a face translation. None means that a figure is unknown."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from typing import Any, NotRequired, TypedDict
 
 
 class Accuracy(TypedDict):
-    """Of one question, or means of several."""
+    """Accuracy of one question, or means of several."""
 
     auc: float | None
     balanced_accuracy: float | None
 
 
 class QuestionAccuracy(Accuracy):
-    """positives: how many of n labels are yes."""
+    """Accuracy of one question.
+
+    Attributes:
+        positives: How many of n labels are yes.
+        n: How many labels.
+    """
 
     positives: int
     n: int
@@ -32,8 +37,14 @@ class NineAgreement(Accuracy):
 
 
 class AllRight(TypedDict):
-    """Shares of n photos of which every answer is right, with the hair's colour and without; hair_asked: of how many
-    it is asked."""
+    """Shares of photos with every answer right.
+
+    Attributes:
+        with_hair: Share, the hair colour included.
+        without_hair: Share without the hair colour.
+        n: How many photos.
+        hair_asked: How many of them have a labelled hair colour.
+    """
 
     with_hair: float | None
     without_hair: float | None
@@ -42,7 +53,16 @@ class AllRight(TypedDict):
 
 
 class Confusion(TypedDict):
-    """labelled, drawn: how many of n are yes by the label, and in the picture."""
+    """Confusion of a yes-no question.
+
+    Attributes:
+        precision: Share of the drawn that are labelled.
+        recall: Share of the labelled that are drawn.
+        balanced_accuracy: Mean of the recalls of yes and no.
+        labelled: How many of n are yes by the label.
+        drawn: How many of n are yes in the picture.
+        n: How many photos.
+    """
 
     precision: float | None
     recall: float | None
@@ -53,7 +73,13 @@ class Confusion(TypedDict):
 
 
 class GroupAgreement(TypedDict):
-    """agreement: of the group; same_labels: of everybody with the labels that the group has."""
+    """Agreement of one group.
+
+    Attributes:
+        n: How many people.
+        agreement: Of the group.
+        same_labels: Of everybody, over the same labels.
+    """
 
     n: int
     agreement: float | None
@@ -61,7 +87,14 @@ class GroupAgreement(TypedDict):
 
 
 class AxisAgreement(TypedDict):
-    """The groups of one axis. set: whose photos; average: of the groups; largest_gap: {group, gap} of the worst."""
+    """The groups of one axis.
+
+    Attributes:
+        set: Dataset.
+        groups: Group → agreement.
+        average: Mean over the groups.
+        largest_gap: Group and gap of the worst group.
+    """
 
     set: str
     groups: dict[str, GroupAgreement]
@@ -70,7 +103,14 @@ class AxisAgreement(TypedDict):
 
 
 class Retrieval(TypedDict):
-    """Ranks of the right photo; 1 is best. share: the median's, of all photos; rank_1, rank_5: shares of queries."""
+    """Ranks of the correct photo; 1 is best.
+
+    Attributes:
+        median_rank: Median over the queries.
+        share: Median rank divided by the number of photos.
+        rank_1: Share of queries with rank 1.
+        rank_5: Share of queries with rank 5 or better.
+    """
 
     median_rank: float
     share: float
@@ -79,9 +119,14 @@ class Retrieval(TypedDict):
 
 
 class Cleanliness(TypedDict):
-    """kid, kid_std: kernel inception distance to rendered avatars; c2st: the classifier two-sample test, the share of
-    generated pictures that the classifier takes for rendered, .5 where it can't tell; c2st_rendered: the share of
-    rendered ones that it recognises."""
+    """How far generated pictures are from rendered avatars.
+
+    Attributes:
+        kid: Kernel inception distance, mean over subsets.
+        kid_std: Its deviation.
+        c2st: Classifier two-sample test: share of generated pictures taken for rendered; .5 if it can't tell.
+        c2st_rendered: Share of rendered pictures that it recognises.
+    """
 
     kid: float | None
     kid_std: float | None
@@ -104,7 +149,12 @@ class Figures(TypedDict):
 
 
 class Row(Figures):
-    """A translation's figures and where they come from. predictor, point: of one that is drawn."""
+    """A translation's figures with their provenance.
+
+    Attributes:
+        predictor: Hash of c, if drawn.
+        point: Operating point, if drawn.
+    """
 
     f_constancy: float
     hash: str | None
@@ -115,8 +165,17 @@ class Row(Figures):
 
 
 class Measure(TypedDict):
-    """All translations side by side. n: photos of each set and in the gallery; photo_itself, chance: retrieval by the
-    photo in place of its emoji, and by guessing."""
+    """All translations side by side.
+
+    Attributes:
+        n: Photos of each dataset and in the gallery.
+        pairs_without_a_face: People left out because no face was detected.
+        avatars_compared_with: How many avatars cleanliness is compared with.
+        rows: Translation or baseline → figures.
+        real_avatars: Cleanliness of other rendered avatars.
+        photo_itself: Retrieval by the photo in place of its emoji.
+        chance: Retrieval by guessing.
+    """
 
     n: dict[str, int]
     pairs_without_a_face: int | None
@@ -128,8 +187,13 @@ class Measure(TypedDict):
 
 
 class Metrics(TypedDict):
-    """metrics.json. dtn, nearest_avatar, random_avatar: the nine attributes alone; drawn: of what c draws, see
-    `drawn.measure`."""
+    """metrics.json.
+
+    Attributes:
+        dtn, nearest_avatar, random_avatar: Agreement on the nine attributes.
+        measure: All translations side by side.
+        drawn: Figures of what c draws, see `drawn.measure`.
+    """
 
     checkpoint: str
     style: str
@@ -149,11 +213,11 @@ class Metrics(TypedDict):
     drawn: NotRequired[dict[str, Any] | None]
 
 
-_RENAMED = {"taken_for_rendered": "c2st", "rendered_recognised": "c2st_rendered"}
+RENAMED_KEYS = {"taken_for_rendered": "c2st", "rendered_recognised": "c2st_rendered"}
 
 
 def upgrade(figures: Any) -> Any:
-    """Figures written by an earlier version with the names of this one."""
+    """Rename the keys of figures that an earlier version wrote."""
     if isinstance(figures, dict):
-        return {_RENAMED.get(key, key): upgrade(value) for key, value in figures.items()}
+        return {RENAMED_KEYS.get(key, key): upgrade(value) for key, value in figures.items()}
     return figures

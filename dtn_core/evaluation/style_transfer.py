@@ -1,9 +1,9 @@
-"""How well style transfer (paper, Sec. 5.3) does, on held-out photos of CelebA and pairs of LFW: is it in the style, is
-it still the person, does f stay the same?
+"""Evaluation of style transfer (paper, Sec. 5.3) on held-out photos of CelebA and pairs of LFW: distance to the style,
+retrieval of the person, and f-constancy.
 
-Beside G(x): the direct filter, which made t and is the ceiling, the same of another person, which is the floor, and
-the emoji of other checkpoints. The descriptor of persons is dlib's; where f contains it, rows say so, since G was
-trained towards it. `own_print` needs no network: the print nearest to G(x), in pixels, should be that of the photo.
+Baselines: the direct filter, which made t and is the ceiling; the same of another person, the floor; and the emoji of
+other checkpoints. People are identified by dlib's embedding; rows say whether f contains it, since G was then trained
+towards it. `own_print` needs no network: the print nearest to G(x), in pixels, should be that of the photo.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from ..networks import checkpoint
 from ..networks.encoders import DlibEncoder, Standardise
 from ..pipeline import model
 from ..pipeline.model import Checkpoint
-from .drawn.predictions import portray
+from .drawn.predictions import predict_avatars
 from .nets import batched, over_grey, paint
 from .photos import CROP, Photos, load
 from .reference import distance
 from .retrieval import chance, retrieval, summary
+from .table import Table, to_markdown
 
 FORMAT = 1
-READER = "encoder"
-"""Whose features KID is of: an f of faces that no style transfer is trained towards."""
+KID_ENCODER = "encoder"
+"""Checkpoint of the features for KID: an f of faces that no style transfer is trained towards."""
 
 FILTER, OTHER = "direct filter", "direct filter, another person"
 
@@ -42,8 +43,19 @@ FILTER, OTHER = "direct filter", "direct filter, another person"
 def evaluate(
     name: str, data: Path, split: Split = "test", limit: int | None = None, compare: Sequence[str] = (), seed: int = 0
 ) -> dict[str, Any]:
-    """All figures of a style transfer, JSON-ready. compare: checkpoints of emoji, beside it. Raises UserError for what
-    is missing, or where the checkpoint is none of a style transfer."""
+    """Measure a style transfer; the figures are JSON-ready.
+
+    Args:
+        name: Checkpoint.
+        data: Folder of the datasets.
+        split: Part of the datasets.
+        limit: At most so many photos of a dataset.
+        compare: Checkpoints of emoji to compare with.
+        seed: Seed of every random choice.
+
+    Raises:
+        UserError: Something is missing, or the checkpoint is no style transfer.
+    """
     loaded = model.load(name)
     config = config_of(loaded)
     inks = screen_print.read_inks(config.picture)
@@ -51,7 +63,7 @@ def evaluate(
     crops = {key: photos.crops[key] for key in ("celeba", "pairs") if key in photos.crops}
     prints = {key: prints_of(value, inks, config.size) for key, value in crops.items()}
     people = _People(photos, prints["celeba"])
-    reader = checkpoint.load_encoder(READER)
+    reader = checkpoint.load_encoder(KID_ENCODER)
     unseen = portraits.celebahq(data, split, (), limit)
     raw = batched(reader, prints_of(heads_of(unseen), inks, config.size))
     standardise = Standardise.of(raw)
@@ -81,27 +93,37 @@ def evaluate(
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as a Markdown table."""
-    lines = [
-        "| | f-constancy | KID to the style | median rank | in the first 5 | own print, median rank |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in figures["rows"].items():
-        found, own = row.get("retrieval"), row.get("own_print")
-        cells = [
-            f"{row['f_constancy']:.2f}",
-            f"{row['kid']['mean']:.2f} ± {row['kid']['std']:.2f}" if row.get("kid") else "",
-            f"{found['median_rank']:.0f}" if found else "",
-            f"{100 * found['rank_5']:.1f}%" if found else "",
-            f"{own['median_rank']:.0f} of {figures['data']['n']}" if own else "",
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    """Render `figure_table`; empty cells of the header and of the last rows are one space wide, as in the docs."""
+    header, rule, *rows = to_markdown([figure_table(figures)]).splitlines()
+    measured = len(figures["rows"])
+    references = [row.replace("|  |", "| |").replace("|  |", "| |") for row in rows[measured:]]
+    return "\n".join([header.replace("|  |", "| |"), rule, *rows[:measured], *references])
+
+
+def figure_table(figures: dict[str, Any]) -> Table:
+    """Return a row per translation, and one each for the photo itself and for chance."""
+    rows = [(name, *_cells(row, figures["data"]["n"])) for name, row in figures["rows"].items()]
     for name in ("photo_itself", "chance"):
-        if found := figures[name]:
-            lines.append(
-                f"| {name.replace('_', ' ')} | | | {found['median_rank']:.0f} | {100 * found['rank_5']:.1f}% | |"
-            )
-    return "\n".join(lines)
+        if figures[name]:
+            rows.append((name.replace("_", " "), "", "", *_retrieval_cells(figures[name]), ""))
+    columns = ("f-constancy", "KID to the style", "median rank", "in the first 5", "own print, median rank")
+    return Table("", columns, tuple(rows))
+
+
+def _cells(row: dict[str, Any], photos: int) -> list[str]:
+    distance_to_style, own = row.get("kid"), row.get("own_print")
+    return [
+        f"{row['f_constancy']:.2f}",
+        f"{distance_to_style['mean']:.2f} ± {distance_to_style['std']:.2f}" if distance_to_style else "",
+        *_retrieval_cells(row.get("retrieval")),
+        f"{own['median_rank']:.0f} of {photos}" if own else "",
+    ]
+
+
+def _retrieval_cells(figures: dict[str, float] | None) -> list[str]:
+    if not figures:
+        return ["", ""]
+    return [f"{figures['median_rank']:.0f}", f"{100 * figures['rank_5']:.1f}%"]
 
 
 class _People:
@@ -133,7 +155,7 @@ def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[
     kinds = {f"{other.name}, painted": painted} if painted else {}
     if other.predictor:
         kinds[f"{other.name}, drawn"] = {
-            key: portray(other.predictor, value, ("sure",)).pictures("sure") for key, value in crops.items()
+            key: predict_avatars(other.predictor, value, ("sure",)).pictures("sure") for key, value in crops.items()
         }
     for name, pictures in kinds.items():
         of_kind = Standardise.of(batched(people.dlib, pictures["celeba"]))
@@ -147,13 +169,13 @@ def _emoji(other: Checkpoint, crops: dict[str, Image], people: _People) -> dict[
 
 
 def _own_print(made: Tensor, prints: Tensor) -> dict[str, float]:
-    """Ranks of the print of the photo itself among all prints, by distance in pixels to G(x)."""
+    """Rank the print of the photo itself among all prints, by distance in pixels to G(x)."""
     similar = -torch.cdist(made.flatten(1), prints.flatten(1))
     return dict(summary(ranks(similar.numpy(), np.arange(len(made))), len(prints)))
 
 
 def config_of(loaded: Checkpoint) -> StyleTransfer:
-    """The settings of a style transfer. Raises UserError if it is another translation."""
+    """Return the settings of a style transfer. Raises UserError if it is another translation."""
     trained = {k: v for k, v in loaded.info.get("trained", {}).items() if k not in ("step", "data", "timing")}
     config = from_dict(trained) if trained.get("kind") == "style" else None
     if not isinstance(config, StyleTransfer):
@@ -178,8 +200,8 @@ def prints_of(heads: Image, inks: screen_print.Inks, size: int) -> Tensor:
 
 
 def _deranged(n: int, seed: int) -> np.ndarray:
-    """An order in which nobody stays in place."""
+    """Return a random permutation of n without fixed points."""
     order = np.random.default_rng(seed).permutation(n)
-    found = np.empty(n, int)
-    found[order] = np.roll(order, 1)
-    return found
+    result = np.empty(n, int)
+    result[order] = np.roll(order, 1)
+    return result

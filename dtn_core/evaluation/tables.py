@@ -1,4 +1,4 @@
-"""The figures of `faces` as Markdown tables."""
+"""The figures of `faces` as tables."""
 
 from __future__ import annotations
 
@@ -9,198 +9,198 @@ from ..avatars import styles
 from .baselines import BASELINES, CEILING, NEAREST, RANDOM
 from .questions import CONFUSION_QUESTIONS, EIGHT, NINE, QUESTIONS, YES_NO
 from .schema import AllRight, Cleanliness, Confusion, Measure, Metrics, upgrade
+from .table import Table, number, percent, to_markdown
+
+NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
 def markdown(figures: Metrics) -> str:
-    """The figures as Markdown tables, without those under "drawn"; of an earlier version's, without "measure", the nine
-    attributes alone."""
-    figures = upgrade(figures)
-    if "measure" in figures:
-        unasked = styles.STYLES[figures.get("style", "avataaars")].untold
-        return "\n".join([*_measure_table(figures["measure"], unasked), "", *_people_table(figures["measure"])])
-    kinds = ("dtn", NEAREST, RANDOM)
-    lines = ["| AUC / balanced accuracy | DTN | nearest avatar | random avatar |", "|---|---|---|---|"]
-    for name in NINE:
-        cells = [figures[k]["attributes"][name] for k in kinds]
-        lines.append(f"| {name} | " + " | ".join(_pair(c, ".2f") for c in cells) + " |")
-    means = " | ".join(f"**{_pair(figures[k], '.3f')}**" for k in kinds)
-    lines.append(f"| **mean** | {means} |")
-    constancy = " | ".join(f"{figures['f_constancy'][k]:.3f}" for k in kinds)
-    lines.append(f"| f-constancy (lower is better) | {constancy} |")
-    share = figures["diversity"]["share"]
-    lines.append(f"| diversity, share of real avatars' | {share:.2f} | | 1.00 |")
-    return "\n".join(lines)
+    """Render `measure_tables` as Markdown."""
+    return to_markdown(measure_tables(figures))
 
 
 def summary(figures: Metrics) -> str:
-    """The short table: of a checkpoint that draws the main figures, else the first of the tables."""
+    """Render `summary_table` as Markdown."""
+    return to_markdown([summary_table(figures)])
+
+
+def measure_tables(figures: Metrics) -> list[Table]:
+    """Return all tables but those of figures["drawn"]; figures of version 0.1 have the nine attributes only."""
     figures = upgrade(figures)
     if "measure" not in figures:
-        return markdown(figures)
-    unasked = styles.STYLES[figures.get("style", "avataaars")].untold
-    if not figures.get("drawn"):
-        return "\n".join(_measure_table(figures["measure"], unasked))
-    return "\n".join(_summary(figures["measure"], figures["drawn"], unasked))
+        return [_nine_attributes(figures)]
+    return [_measure_table(figures["measure"], _unasked(figures)), _groups_table(figures["measure"])]
 
 
-def _summary(measure: Measure, drawn: dict[str, Any], unasked: Sequence[str]) -> list[str]:
-    rows, right, hits, soft = measure["rows"], drawn["all_right"], drawn["questions"], drawn["soft"]
+def summary_table(figures: Metrics) -> Table:
+    """Return the main figures of a checkpoint that draws; of any other, the first of `measure_tables`."""
+    figures = upgrade(figures)
+    if "measure" not in figures or not figures.get("drawn"):
+        return measure_tables(figures)[0]
+    return _summary(figures["measure"], figures["drawn"], _unasked(figures))
+
+
+def all_right_title(questions: int) -> str:
+    """Return the row title for so many yes-no questions and the hair colour."""
+    return f"{NUMBER_WORDS[questions + 1]} right ({NUMBER_WORDS[questions]} without hair)"
+
+
+def all_right_cell(shares: AllRight) -> str:
+    """Format the shares of people with every answer right: with the hair colour (without it)."""
+    return f"{percent(shares['with_hair'])} ({percent(shares['without_hair'])})"
+
+
+def kid_cell(row: Cleanliness) -> str:
+    """Format mean ± deviation of KID, in thousandths."""
+    return "—" if row["kid"] is None else f"{1000 * row['kid']:.1f} ± {1000 * row['kid_std']:.1f}"
+
+
+def _unasked(figures: Metrics) -> Sequence[str]:
+    """Return the attributes that the style's avatars can't be asked for."""
+    return styles.STYLES[figures.get("style", "avataaars")].untold
+
+
+def _nine_attributes(figures: Metrics) -> Table:
+    kinds = ("dtn", NEAREST, RANDOM)
+    rows = [(name, *(_auc_cell(figures[kind]["attributes"][name], ".2f") for kind in kinds)) for name in NINE]
+    rows.append(("**mean**", *(f"**{_auc_cell(figures[kind], '.3f')}**" for kind in kinds)))
+    rows.append(("f-constancy (lower is better)", *(f"{figures['f_constancy'][kind]:.3f}" for kind in kinds)))
+    rows.append(("diversity, share of real avatars'", f"{figures['diversity']['share']:.2f}", "", "1.00"))
+    return Table("AUC / balanced accuracy", ("DTN", "nearest avatar", "random avatar"), tuple(rows))
+
+
+def _summary(measure: Measure, drawn: dict[str, Any], unasked: Sequence[str]) -> Table:
+    rows, soft = measure["rows"], drawn["soft"]
     name = next(iter(rows)).removesuffix(", drawn")
     painted = [rows[name]] if name in rows else []
-    columns = [
-        *["painted"] * len(painted),
-        "drawn",
-        "drawn balanced",
-        BASELINES[NEAREST],
-        BASELINES[CEILING],
-        "f's own reading",
-    ]
+    before = [""] * len(painted)
 
     def cells_of(judged: Callable[[dict[str, Any]], Any], exact: dict[str, Any]) -> list[Any]:
-        """A cell a column: what the judge says of what is painted and of the ceiling, what is known of the others."""
+        """Collect a value per column: judged from pictures for what is painted and the ceiling, else exact."""
         known = [exact[key] for key in ("drawn", "drawn_balanced", NEAREST)]
         return [*map(judged, painted), *known, judged(rows[CEILING]), exact["f"]]
 
-    lines = [line(f"{right['drawn']['n']} people of CelebA", columns), "|---" * (len(columns) + 1) + "|"]
-    shares = cells_of(lambda row: row["all_right"], right)
-    lines.append(line(right_words(len(drawn["asked"])), [right_share(cell) for cell in shares]))
-    all_judged = (*[name] * len(painted), f"{name}, drawn", f"{name}, drawn balanced", NEAREST, CEILING)
-    means = [number(rows[key]["agreement"]["balanced_accuracy"], ".3f") for key in all_judged]
-    lines.append(line(f"mean balanced accuracy of the {_many(unasked)}, all by the judge", [*means, ""]))
-    of_c, of_f = (number(soft["mean"][who], ".3f") for who in ("c", "f"))
-    lines.append(
-        line(
-            f"mean AUC of {soft['asked']} probabilities, no threshold", [*[""] * len(painted), of_c, of_c, "", "", of_f]
-        )
-    )
+    all_right = cells_of(lambda row: row["all_right"], drawn["all_right"])
+    judged_names = [name] * len(painted) + [f"{name}, drawn", f"{name}, drawn balanced", NEAREST, CEILING]
+    accuracies = [number(rows[key]["agreement"]["balanced_accuracy"], ".3f") for key in judged_names]
+    auc_c, auc_f = (number(soft["mean"][reader], ".3f") for reader in ("c", "f"))
+    lines = [
+        (all_right_title(len(drawn["asked"])), *map(all_right_cell, all_right)),
+        (f"mean balanced accuracy of the {_count_asked(unasked)}, all by the judge", *accuracies, ""),
+        (f"mean AUC of {soft['asked']} probabilities, no threshold", *before, auc_c, auc_c, "", "", auc_f),
+    ]
     for question in CONFUSION_QUESTIONS:
-        if question in hits["drawn"]:
-            cells = cells_of(lambda row, q=question: row["judged"][q], {k: v[question] for k, v in hits.items()})
-            lines.append(line(f"{question}: precision (recall)", [_precise(cell) for cell in cells]))
-    note = "What is painted, and the ceiling, by the judge; what is drawn, and the nearest avatar, by their parameters."
-    return [*lines, "", note]
+        if question in drawn["questions"]["drawn"]:
+            exact = {key: rows_of_key[question] for key, rows_of_key in drawn["questions"].items()}
+            cells = cells_of(lambda row, q=question: row["judged"][q], exact)
+            lines.append((f"{question}: precision (recall)", *map(_precision_cell, cells)))
+    columns = ("drawn", "drawn balanced", BASELINES[NEAREST], BASELINES[CEILING], "f's own reading")
+    return Table(
+        f"{drawn['all_right']['drawn']['n']} people of CelebA",
+        (*["painted"] * len(painted), *columns),
+        tuple(lines),
+        note="What is painted, and the ceiling, by the judge; what is drawn, and the nearest avatar, by their "
+        "parameters.",
+    )
 
 
-def _precise(row: Confusion) -> str:
+def _precision_cell(row: Confusion) -> str:
     return f"{number(row['precision'], '.2f')} ({number(row['recall'], '.2f')})"
 
 
-def _many(unasked: Sequence[str]) -> str:
-    """How many of `EIGHT` are asked, in a word."""
-    return WORDS[len(EIGHT) - len(_silent(unasked))]
+def _auc_cell(row: dict[str, float | None], spec: str) -> str:
+    return f"{number(row['auc'], spec)} / {number(row['balanced_accuracy'], spec)}"
 
 
-def _silent(unasked: Sequence[str]) -> list[str]:
-    """What of `EIGHT` isn't asked."""
-    return [name for which, name in EIGHT if all(a in unasked for a in QUESTIONS[which][name])]
+def _count_asked(unasked: Sequence[str]) -> str:
+    """Return in words how many of `EIGHT` are asked."""
+    return NUMBER_WORDS[len(EIGHT) - len(_questions_not_asked(unasked))]
 
 
-def _pair(row: dict[str, float | None], digits: str) -> str:
-    return f"{number(row['auc'], digits)} / {number(row['balanced_accuracy'], digits)}"
+def _questions_not_asked(unasked: Sequence[str]) -> list[str]:
+    """Return those of `EIGHT` whose attributes are all unasked."""
+    return [name for dataset, name in EIGHT if all(a in unasked for a in QUESTIONS[dataset][name])]
 
 
-def number(value: float | None, digits: str) -> str:
-    """A figure in a format; a dash where it isn't known."""
-    return "—" if value is None else f"{value:{digits}}"
-
-
-WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
-
-
-def percent(share: float | None) -> str:
-    """.123 → 12.3%; a dash where it isn't known."""
-    return "—" if share is None else f"{100 * share:.1f}%"
-
-
-def line(title: str, cells: Sequence[str]) -> str:
-    """A row of a Markdown table."""
-    return f"| {title} | " + " | ".join(cells) + " |"
-
-
-def _measure_table(measure: Measure, unasked: Sequence[str]) -> list[str]:
-    """A column for each translation; the last is what the figure is without one."""
-    rows, n, real = list(measure["rows"].values()), measure["n"], measure["real_avatars"]["cleanliness"]
-    columns = [*(_title(name, measure["rows"]) for name in measure["rows"]), "reference"]
-    lines = [line("AUC / balanced accuracy", columns), "|---" * (len(columns) + 1) + "|"]
-    for which, name in EIGHT:
-        cells = [row["agreement"]["questions"][name] for row in rows]
-        title = f"{name} ({'UTKFace' if which == 'utkface' else 'CelebA'}, {cells[0]['positives']} of {cells[0]['n']})"
-        lines.append(line(title, [*(_pair(c, ".2f") for c in cells), ""]))
-    silent = _silent(unasked)
-    lines.append(
-        line(f"**mean of the {_many(unasked)}**", [*(f"**{_pair(r['agreement'], '.3f')}**" for r in rows), ".5 / .5"])
-    )
+def _measure_table(measure: Measure, unasked: Sequence[str]) -> Table:
+    """Return a column per translation; the last column is the figure without a translation."""
+    rows = list(measure["rows"].values())
+    lines = [_question_row(dataset, name, rows) for dataset, name in EIGHT]
+    means = (f"**{_auc_cell(row['agreement'], '.3f')}**" for row in rows)
+    lines.append((f"**mean of the {_count_asked(unasked)}**", *means, ".5 / .5"))
     if all("all_right" in row for row in rows):
-        lines.append(_right_line([row["all_right"] for row in rows], unasked))
+        title = all_right_title(len(set(YES_NO) - set(unasked)))
+        shares = [row["all_right"] for row in rows]
+        lines.append((f"{title}, by the judge, of {shares[0]['n']}", *map(all_right_cell, shares), ""))
     if measure["chance"]:
-        found = [*(row["retrieval"] for row in rows), measure["chance"]]
-        lines += [
-            line(
-                f"median rank of {n['pairs']} people among {n['gallery']} photos",
-                [f"{c['median_rank']:g} ({100 * c['share']:.1f}%)" for c in found],
-            ),
-            line("found first / in five", [f"{100 * c['rank_1']:.1f}% / {100 * c['rank_5']:.1f}%" for c in found]),
-        ]
-    clean = [*(row["cleanliness"] for row in rows), real]
+        lines += _retrieval_rows(measure)
+    clean = [*(row["cleanliness"] for row in rows), measure["real_avatars"]["cleanliness"]]
     lines += [
-        line("KID × 1000 to held-out avatars", [kid(c) for c in clean]),
-        line("C2ST: share taken for rendered (.5: indistinguishable)", [number(c["c2st"], ".2f") for c in clean]),
-        line("diversity, share of real avatars'", [*(f"{row['diversity_share']:.2f}" for row in rows), "1.00"]),
-        line("f-constancy, f of the checkpoint", [*(f"{row['f_constancy']:.3f}" for row in rows), ""]),
-        line("constancy of dlib's embedding", [*(f"{row['dlib_constancy']:.3f}" for row in rows), ""]),
+        ("KID × 1000 to held-out avatars", *map(kid_cell, clean)),
+        ("C2ST: share taken for rendered (.5: indistinguishable)", *(number(c["c2st"], ".2f") for c in clean)),
+        ("diversity, share of real avatars'", *(f"{row['diversity_share']:.2f}" for row in rows), "1.00"),
+        ("f-constancy, f of the checkpoint", *(f"{row['f_constancy']:.3f}" for row in rows), ""),
+        ("constancy of dlib's embedding", *(f"{row['dlib_constancy']:.3f}" for row in rows), ""),
     ]
-    photo = measure["photo_itself"]
+    columns = (*(_column_title(name, measure["rows"]) for name in measure["rows"]), "reference")
+    return Table("AUC / balanced accuracy", columns, tuple(lines), note=_measure_note(measure, unasked))
+
+
+def _question_row(dataset: str, name: str, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    cells = [row["agreement"]["questions"][name] for row in rows]
+    dataset_title = "UTKFace" if dataset == "utkface" else "CelebA"
+    title = f"{name} ({dataset_title}, {cells[0]['positives']} of {cells[0]['n']})"
+    return (title, *(_auc_cell(cell, ".2f") for cell in cells), "")
+
+
+def _retrieval_rows(measure: Measure) -> list[tuple[str, ...]]:
+    n = measure["n"]
+    cells = [*(row["retrieval"] for row in measure["rows"].values()), measure["chance"]]
+    return [
+        (
+            f"median rank of {n['pairs']} people among {n['gallery']} photos",
+            *(f"{cell['median_rank']:g} ({100 * cell['share']:.1f}%)" for cell in cells),
+        ),
+        (
+            "found first / in five",
+            *(f"{100 * cell['rank_1']:.1f}% / {100 * cell['rank_5']:.1f}%" for cell in cells),
+        ),
+    ]
+
+
+def _measure_note(measure: Measure, unasked: Sequence[str]) -> str:
     notes = [
         "Reference: chance, and other real avatars. Baselines' f is the first checkpoint's. KID and what tells "
         "rendered from generated look through the judge's layers; ranks are by dlib's embedding."
     ]
-    if silent:
-        notes.append(f"Not asked, since the style can't show it or its pack doesn't tell: {', '.join(silent)}.")
+    not_asked = _questions_not_asked(unasked)
+    if not_asked:
+        notes.append(f"Not asked, since the style can't show it or its pack doesn't tell: {', '.join(not_asked)}.")
+    photo = measure["photo_itself"]
     if photo:
-        found = f"median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%"
-        notes.append(f"The photo itself, in place of its emoji: {found}.")
-    if any(row["dlib_is_in_f"] for row in rows):
+        ranks = f"median rank {photo['median_rank']:g}, first {100 * photo['rank_1']:.1f}%"
+        notes.append(f"The photo itself, in place of its emoji: {ranks}.")
+    if any(row["dlib_is_in_f"] for row in measure["rows"].values()):
         notes.append("A checkpoint's f holds dlib's embedding: its ranks and its dlib constancy aren't independent.")
-    return [*lines, "", " ".join(notes)]
+    return " ".join(notes)
 
 
-def _title(name: str, rows: Collection[str]) -> str:
-    """A column's; a checkpoint that draws, too, paints in its own."""
+def _column_title(name: str, rows: Collection[str]) -> str:
+    """Return a column's title; a checkpoint that also draws is "painted" in its own column."""
     return f"{name}, painted" if f"{name}, drawn" in rows else BASELINES.get(name, name)
 
 
-def _right_line(shares: Sequence[AllRight], unasked: Sequence[str]) -> str:
-    """Of how many people everything that is asked is right, by the judge."""
-    title = f"{right_words(len(set(YES_NO) - set(unasked)))}, by the judge, of {shares[0]['n']}"
-    return line(title, [*(right_share(s) for s in shares), ""])
-
-
-def right_words(asked: int) -> str:
-    """So many questions of yes or no, and the hair."""
-    return f"{WORDS[asked + 1]} right ({WORDS[asked]} without hair)"
-
-
-def right_share(shares: AllRight) -> str:
-    """Two shares of people as percents: everything right; everything but the hair."""
-    return f"{percent(shares['with_hair'])} ({percent(shares['without_hair'])})"
-
-
-def kid(row: Cleanliness) -> str:
-    """Mean ± deviation of KID, in thousandths."""
-    return "—" if row["kid"] is None else f"{1000 * row['kid']:.1f} ± {1000 * row['kid_std']:.1f}"
-
-
-def _people_table(measure: Measure) -> list[str]:
-    """Agreement by group, and beside it what everybody with the same labels gets; checkpoints only."""
+def _groups_table(measure: Measure) -> Table:
+    """Return agreement by group and, in brackets, for everybody with the same labels; checkpoints only."""
     rows = {name: row["people"] for name, row in measure["rows"].items() if row["hash"]}
-    titles = [_title(name, rows) for name in rows]
-    lines = [line("agreement (same labels, everybody)", ["n", *titles]), "|---" * (len(rows) + 2) + "|"]
+    lines = []
     for axis, figures in next(iter(rows.values())).items():
-        for group, cell in figures["groups"].items():
+        for group, first in figures["groups"].items():
             cells = [people[axis]["groups"][group] for people in rows.values()]
-            both = [f"{number(c['agreement'], '.3f')} ({number(c['same_labels'], '.3f')})" for c in cells]
-            lines.append(line(f"{axis}: {group}", [str(cell["n"]), *both]))
+            both = (f"{number(c['agreement'], '.3f')} ({number(c['same_labels'], '.3f')})" for c in cells)
+            lines.append((f"{axis}: {group}", str(first["n"]), *both))
         gaps = [people[axis]["largest_gap"] for people in rows.values()]
-        told_gaps = [f"**{g['gap']:.3f}** ({g['group']})" if g else "—" for g in gaps]
-        lines.append(line(f"{axis}: largest gap below the average", ["", *told_gaps]))
-    return lines
+        gap_cells = (f"**{gap['gap']:.3f}** ({gap['group']})" if gap else "—" for gap in gaps)
+        lines.append((f"{axis}: largest gap below the average", "", *gap_cells))
+    columns = ("n", *(_column_title(name, rows) for name in rows))
+    return Table("agreement (same labels, everybody)", columns, tuple(lines))

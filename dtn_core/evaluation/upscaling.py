@@ -1,4 +1,4 @@
-"""How well SR enlarges: PSNR and SSIM on held-out avatars, beside bicubic."""
+"""Evaluation of SR: PSNR and SSIM on held-out avatars, compared with bicubic upscaling."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from ..avatars import styles
 from ..core import images
 from ..core.errors import UserError
 from ..pipeline import model
+from .table import Table, to_markdown
 
 SEEDS = 80_000_000
-"""Seeds of the avatars used here start at this; training never draws from there."""
+"""Seeds of the avatars used here start here; training never uses them."""
 
 
 @torch.no_grad()
 def evaluate(name: str, n: int = 200) -> dict[str, Any]:
-    """PSNR (dB) and SSIM of SR and of bicubic enlargement, 64 → 256, RGB over mid-grey; means of n avatars."""
+    """Measure SR and bicubic upscaling, 64 → 256, RGB over mid-grey: mean PSNR (dB) and SSIM of n avatars."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
     loaded = model.load(name)
@@ -30,8 +31,8 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
     for start in range(0, n, 8):
         x, truth = (images.to_tensor(v[start : start + 8]) for v in (small, large))
         plain = F.interpolate(x, scale_factor=4, mode="bicubic", align_corners=False)
-        for kind, made in (("upscaler", loaded.upscaler(x)), ("bicubic", plain)):
-            for a, b in zip(images.to_images(made[:, :3]), images.to_images(truth[:, :3])):
+        for kind, upscaled in (("upscaler", loaded.upscaler(x)), ("bicubic", plain)):
+            for a, b in zip(images.to_images(upscaled[:, :3]), images.to_images(truth[:, :3])):
                 rows[kind].append((peak_signal_noise_ratio(b, a), structural_similarity(b, a, channel_axis=2)))
     means = {k: [round(float(v), 4) for v in np.mean(pairs, 0)] for k, pairs in rows.items()}
     return {
@@ -45,6 +46,6 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as a Markdown table."""
-    rows = [f"| {k} | {figures[k]['psnr']:.2f} | {figures[k]['ssim']:.4f} |" for k in ("upscaler", "bicubic")]
-    return "\n".join(["| 64 → 256 | PSNR, dB | SSIM |", "|---|---|---|", *rows])
+    """Render the figures as a Markdown table."""
+    rows = [(name, f"{figures[name]['psnr']:.2f}", f"{figures[name]['ssim']:.4f}") for name in ("upscaler", "bicubic")]
+    return to_markdown([Table("64 → 256", ("PSNR, dB", "SSIM"), tuple(rows))])

@@ -15,10 +15,9 @@ from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.core.errors import UserError
 from dtn_core.evaluation import baselines, faces, nets, questions, tables
-from dtn_core.evaluation.drawn import attribute_matching as matched
-from dtn_core.evaluation.drawn import likeness, measure, page
+from dtn_core.evaluation.drawn import attribute_matching, likeness, measure, page
 from dtn_core.evaluation.drawn.depicted_attributes import of_parameters
-from dtn_core.evaluation.drawn.predictions import portray
+from dtn_core.evaluation.drawn.predictions import predict_avatars
 from dtn_core.networks import checkpoint
 from dtn_core.pipeline import model
 
@@ -31,39 +30,39 @@ def avatar(**given):
 def test_likeness_of_parameters_is_the_share_that_is_the_same():
     one, other = avatar(top="bob"), avatar(top="bun", accessories="round", skin="#614335")
     parts = len(SPECS["avataaars"].slots) + 2 + len(SHAPES["avataaars"])
-    alike = likeness.parameters_alike([one, other], [one, other, avatar(top="bob", skin="#ffdab3")])
+    alike = likeness.parameter_similarity([one, other], [one, other, avatar(top="bob", skin="#ffdab3")])
     np.testing.assert_allclose(alike, np.array([[parts, parts - 3, parts], [parts - 3, parts, parts - 3]]) / parts)
     wide, narrow = (Avatar(Parameters("avataaars", {}, {}, {"face_width": v}), {}) for v in (0.5, -0.5))
-    assert likeness.parameters_alike([wide], [narrow])[0, 0] == pytest.approx((parts - 0.5) / parts)
+    assert likeness.parameter_similarity([wide], [narrow])[0, 0] == pytest.approx((parts - 0.5) / parts)
 
 
 def test_likeness_of_probabilities_is_less_the_differences():
     a, b = np.array([[0.1, 0.9], [0.5, 0.5]]), np.array([[0.1, 0.4]])
-    np.testing.assert_allclose(likeness.probabilities_alike(a, b), [[-0.5], [-0.5]])
+    np.testing.assert_allclose(likeness.probability_similarity(a, b), [[-0.5], [-0.5]])
 
 
 def test_the_same_photos_are_told_from_others():
     crops = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
     crops = (crops * np.linspace(0.1, 1, 6)[:, None, None, None]).astype(np.uint8)
     predictor = make_avatar_predictor()
-    people = portray(predictor, crops)
+    people = predict_avatars(predictor, crops)
     told = likeness.likeness(people, people)
     assert (told["probabilities"], told["f"]) == (1, 1)
     assert 0.5 < told["parameters"] <= 1
     assert (told["same"], told["different"]) == (6, 30)
-    turned = likeness.likeness(people, portray(predictor, np.roll(crops, 3, axis=0)))
+    turned = likeness.likeness(people, predict_avatars(predictor, np.roll(crops, 3, axis=0)))
     assert turned["f"] < 0.9
-    alone = portray(predictor, crops[:1])
+    alone = predict_avatars(predictor, crops[:1])
     assert likeness.likeness(alone, alone)["f"] is None
     assert likeness.beliefs(people).shape == (6, 5 + 4 + 1)
 
 
 def test_those_who_differ_least_are_picked():
     there = np.array([[0, 0, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1]])
-    picked, exact = matched.pick(np.array([[1, 1, 0], [0, 0, 1]]), there)
+    picked, exact = attribute_matching.pick(np.array([[1, 1, 0], [0, 0, 1]]), there)
     assert picked.tolist() == [2, 0]
     assert exact == 0.5
-    both = {int(matched.pick(np.array([[1, 1, 1]]), there, seed)[0][0]) for seed in range(20)}
+    both = {int(attribute_matching.pick(np.array([[1, 1, 1]]), there, seed)[0][0]) for seed in range(20)}
     assert both == {1, 3}
 
 
@@ -71,12 +70,12 @@ def test_those_who_differ_least_are_picked():
 def test_matched_avatars_have_the_attributes_wished(style):
     there = [p for p in styles.sample_parameters(style, 0, 40) if is_choosable(p)]
     wanted = [replace(p, shape={"face_width": 0.5}) for p in there[:6]]
-    pictures, exact = matched.matched(wanted, count=3000)
+    pictures, exact = attribute_matching.matching_drawings(wanted, count=3000)
     assert exact > 0.6
     assert pictures.shape == (6, 3, 64, 64)
-    again, _ = matched.matched(wanted, count=3000)
+    again, _ = attribute_matching.matching_drawings(wanted, count=3000)
     assert torch.equal(pictures, again)
-    own, exact = matched.matched(wanted, first=0, count=40)  # each is among them
+    own, exact = attribute_matching.matching_drawings(wanted, first=0, count=40)  # each is among them
     assert exact == 1
     drawn = nets.over_grey(np.stack([engine.image(p, 64, "head") for p in wanted]))
     assert torch.isclose(own, drawn).float().mean() > 0.8
@@ -86,7 +85,7 @@ def test_matched_avatars_have_the_attributes_wished(style):
 def test_expressions_and_skins_are_matched_too(style):
     mouths = {kind: Parameters(style, {"mouth": variants[0]}) for kind, variants in SPECS[style].kinds["mouth"].items()}
     dark = Parameters(style, {}, {"skin": SPECS[style].colours["skin"][-1]})
-    rows = matched.signatures([of_parameters(p) for p in (*mouths.values(), dark)])
+    rows = attribute_matching.signatures([of_parameters(p) for p in (*mouths.values(), dark)])
     assert len({tuple(row) for row in rows}) == len(mouths) + 1
 
 
@@ -100,15 +99,15 @@ def test_nothing_reserved_is_compared_with(style):
 
 
 def test_seeds_of_matched_avatars_are_their_own():
-    clean, matching = baselines._CLEAN, baselines._MATCHING
+    clean, matching = baselines.CLEAN_SEEDS, baselines.MATCHING_SEEDS
     assert baselines.SEEDS < clean < matching
-    assert matched.MATCHED - matching >= 100_000
+    assert attribute_matching.FIRST_SEED - matching >= 100_000
 
 
 def test_speed_is_told_and_threads_are_as_they_were():
     predictor = make_avatar_predictor()
     before = torch.get_num_threads()
-    told = measure.speed(predictor, np.zeros((2, 64, 64, 3), np.uint8), turns=3)
+    told = measure.speed(predictor, np.zeros((2, 64, 64, 3), np.uint8), runs=3)
     assert (told["n"], told["threads"]) == (3, 1)
     assert 0 < told["choice"] <= told["both"]
     assert 0 < told["picture"] <= told["both"]

@@ -7,7 +7,7 @@ import pytest
 from made_predictors import make_avatar_predictor
 
 from dtn_core.core import colors as colours
-from dtn_core.evaluation.drawn import lighting_robustness as light
+from dtn_core.evaluation.drawn import lighting_robustness as lighting
 from dtn_core.evaluation.drawn import people
 from dtn_core.evaluation.drawn.depicted_attributes import Answers
 from dtn_core.evaluation.questions import GROUPS
@@ -30,15 +30,15 @@ def test_shares_are_of_those_meant_and_small_groups_do_not_count():
     among[0] = False
     groups = {name: np.zeros(170, bool) for name in "abcd"}
     groups["a"][:60], groups["b"][60:110], groups["c"][110:169], groups["d"][169:] = True, True, True, True
-    told = people.shares(drawn, among, groups)
+    told = people.group_shares(drawn, among, groups)
     assert told["groups"]["a"] == {"n": 59, "share": round(3 / 59, 4)}
     assert told["groups"]["d"] == {"n": 1, "share": 1}
     assert (told["highest"], told["lowest"]) == (0.06, 0)
     assert told["mean"] == pytest.approx((3 / 59 + 3 / 50) / 3, abs=1e-4)
     assert told["highest_to_mean"] == pytest.approx(0.06 / ((3 / 59 + 3 / 50) / 3), abs=0.01)
     assert told["highest_to_lowest"] is None  # of none at all
-    assert people.shares(drawn, among, {k: groups[k] for k in "ab"})["highest_to_lowest"] == 1.18
-    few = people.shares(drawn, among, {"d": groups["d"]})
+    assert people.group_shares(drawn, among, {k: groups[k] for k in "ab"})["highest_to_lowest"] == 1.18
+    few = people.group_shares(drawn, among, {"d": groups["d"]})
     assert {few[k] for k in ("highest", "lowest", "mean", "highest_to_mean", "highest_to_lowest")} == {None}
 
 
@@ -49,7 +49,7 @@ def answers(**yes):
 def test_invented_is_what_f_does_not_see_and_what_no_label_says():
     truth = {"male": np.array([0, 0, 1, 1]), "glasses": np.array([0, 1, 0, 0.0])}
     said, read = answers(glasses=[1, 1, 1, 0], beard=[0, 1, 0, 1]), answers(glasses=[0, 1, 0, 1], beard=[0, 0, 0, 1])
-    told = people.given(truth, said, read)
+    told = people.drawn_by_group(truth, said, read)
     assert list(told) == ["glasses", "beard"]
     sex = told["glasses"]["sex"]
     assert {what: [row["share"] for row in sex[what]["groups"].values()] for what in sex} == {
@@ -57,7 +57,7 @@ def test_invented_is_what_f_does_not_see_and_what_no_label_says():
     }  # fmt: skip
     assert sex["invented"]["groups"]["male"]["n"] == 1
     assert "against_labels" not in told["beard"]["sex"]  # nobody labelled them
-    grouped = people.given({"male": truth["male"], "group": np.zeros(4)}, said, read)
+    grouped = people.drawn_by_group({"male": truth["male"], "group": np.zeros(4)}, said, read)
     assert set(grouped["glasses"]) == {"group", "sex"}
     both = grouped["beard"]["group_and_sex"]["invented"]["groups"]
     assert both["White, female"] == {"n": 2, "share": 0.5}
@@ -67,7 +67,7 @@ def test_invented_is_what_f_does_not_see_and_what_no_label_says():
 
 def test_a_style_that_draws_no_glasses_invents_none():
     said = answers(beard=[0, 1])
-    assert list(people.given({"male": np.array([0, 1])}, said, said)) == ["beard"]
+    assert list(people.drawn_by_group({"male": np.array([0, 1])}, said, said)) == ["beard"]
 
 
 def test_skin_is_held_against_the_cheek_by_group():
@@ -78,56 +78,56 @@ def test_skin_is_held_against_the_cheek_by_group():
     assert told["all"] == {"lightness": 4.33, "lighter": -2.33, "distance": 6.67, "n": 3}
     assert told["b"] == {"lightness": None, "lighter": None, "distance": None, "n": 0}
     plain = np.full((2, 64, 64, 3), (208, 139, 91), np.uint8)
-    np.testing.assert_allclose(people.cheeks(plain), [colours.to_lab(np.array([208, 139, 91]))] * 2, atol=0.1)
+    np.testing.assert_allclose(people.cheek_colors(plain), [colours.to_lab(np.array([208, 139, 91]))] * 2, atol=0.1)
 
 
 def test_light_is_a_factor_and_too_bright_is_clipped():
     crop = np.full((2, 2, 3), (100, 120, 200), np.uint8)
-    assert light.relit(crop, 0.5)[0, 0].tolist() == [50, 60, 100]
-    assert light.relit(crop, 1.6)[0, 0].tolist() == [160, 192, 255]
-    assert light.relit(crop, 1.0, light.TINTS[0])[0, 0].tolist() == [115, 120, 170]
-    assert (light.relit(crop, 1.0, light.TINTS[light.NEUTRAL]) == crop).all()
+    assert lighting.relight(crop, 0.5)[0, 0].tolist() == [50, 60, 100]
+    assert lighting.relight(crop, 1.6)[0, 0].tolist() == [160, 192, 255]
+    assert lighting.relight(crop, 1.0, lighting.TINTS[0])[0, 0].tolist() == [115, 120, 170]
+    assert (lighting.relight(crop, 1.0, lighting.TINTS[lighting.NEUTRAL]) == crop).all()
 
 
 def test_a_range_is_the_highest_less_the_lowest_and_one_change_counts():
     skin = np.array([[50, 60, 55], [40, 40, 40.0]])
     answer = np.zeros((2, 3, 5), np.float32)
     answer[1, 2, 4] = 1
-    told = light.moves(skin, answer, skin / 2)
+    told = lighting.ranges(skin, answer, skin / 2)
     assert told == {"drawn_skin": 5, "painted_cheek": 2.5, "answers_change": 0.5}
 
 
 def test_some_are_taken_of_every_set():
     crops = {"a": np.zeros((40, 2, 2, 3), np.uint8), "b": np.ones((3, 2, 2, 3), np.uint8)}
-    few = light.some(crops, 0, 20)
+    few = lighting.sample_heads(crops, 0, 20)
     assert len(few) == 10 + 3
     assert few[:10].max() == 0
     numbered = {"a": np.arange(40, dtype=np.uint8)[:, None, None, None]}
-    assert len(np.unique(light.some(numbered, 0, 20))) == 20
-    assert (light.some(numbered, 0, 20) == light.some(numbered, 0, 20)).all()
-    assert (light.some(numbered, 0, 20) != light.some(numbered, 1, 20)).any()
+    assert len(np.unique(lighting.sample_heads(numbered, 0, 20))) == 20
+    assert (lighting.sample_heads(numbered, 0, 20) == lighting.sample_heads(numbered, 0, 20)).all()
+    assert (lighting.sample_heads(numbered, 0, 20) != lighting.sample_heads(numbered, 1, 20)).any()
 
 
 def test_brown_skin_is_counted_in_the_dark_and_in_the_bright():
     luminance = np.arange(9)
     lightness = np.array([40, 40, 80, 80, 80, 80, 80, 80, 40])
-    told = light.brown_skin(lightness, luminance, {"a": np.ones(9, bool), "b": luminance == 8})
+    told = lighting.brown_skin(lightness, luminance, {"a": np.ones(9, bool), "b": luminance == 8})
     assert told["darkest"]["a"] == {"n": 3, "share": round(2 / 3, 4)}
     assert told["brightest"]["a"] == {"n": 3, "share": round(1 / 3, 4)}
     assert told["brightest"]["b"] == {"n": 1, "share": 1}
     assert told["darkest"]["b"] == {"n": 0, "share": None}
     assert told["all"]["a"]["share"] == round(3 / 9, 4)
     grey = np.stack([np.full((4, 4, 3), v, np.uint8) for v in (10, 200)])
-    assert light.luminances(grey).tolist() == [10, 200]
+    assert lighting.luminances(grey).tolist() == [10, 200]
 
 
 def test_a_painter_who_copies_moves_as_the_light_does_and_in_the_dark_nobody_does():
     copier = SimpleNamespace(g=True, transfer=lambda x: x[:, :, ::2, ::2], predictor=make_avatar_predictor())
     grey = np.full((1, 128, 128, 3), 100, np.uint8)
-    black = light.steadiness(copier, 0 * grey)
+    black = lighting.light_ranges(copier, 0 * grey)
     still = {"drawn_skin": 0, "painted_cheek": 0, "answers_change": 0}
     assert black == {"gains": still, "all": still, "n": 1}
-    told = light.steadiness(copier, np.concatenate([grey, 0 * grey]))
+    told = lighting.light_ranges(copier, np.concatenate([grey, 0 * grey]))
     dark, bright = (float(colours.to_lab(np.full(3, v))[0]) for v in (50, 160))
     assert told["n"] == 2
     assert told["gains"]["painted_cheek"] == pytest.approx((bright - dark) / 2, abs=0.02)

@@ -286,18 +286,18 @@ def test_wishes_are_what_is_likelier_than_in_any_photo():
 
 def test_an_avatar_shows_what_it_was_drawn_with():
     attributes = avatars.Attributes(True, True, False, True, True, False, None, "dark")
-    assert [n for n, v in zip(baselines.WANTED, baselines.shown_attributes(attributes)) if v] == [
+    assert [n for n, v in zip(baselines.WANTED, baselines.depicted_attributes(attributes)) if v] == [
         "glasses", "bald", "beard", "male", "dark_skin", "old",
     ]  # fmt: skip
     hidden = attributes._replace(bald=None, hat=True, male=None, beard=False)
-    assert baselines.shown_attributes(hidden)[baselines.WANTED.index("male")] == 0.5
+    assert baselines.depicted_attributes(hidden)[baselines.WANTED.index("male")] == 0.5
 
 
 def test_what_a_style_leaves_open_is_neither_yes_nor_no():
     nothing = avatars.Attributes(*[None] * 8)
-    assert baselines.shown_attributes(nothing) == [0.5] * len(baselines.WANTED)
+    assert baselines.depicted_attributes(nothing) == [0.5] * len(baselines.WANTED)
     cartoon = nothing._replace(glasses=True, bald=False, hair="grey")
-    assert dict(zip(baselines.WANTED, baselines.shown_attributes(cartoon))) == {
+    assert dict(zip(baselines.WANTED, baselines.depicted_attributes(cartoon))) == {
         "glasses": 1, "bald": 0, "hat": 0.5, "beard": 0.5, "male": 0.5, "hair_black": 0, "hair_brown": 0,
         "hair_blond": 0, "hair_grey": 1, "dark_skin": 0.5, "old": 1,
     }  # fmt: skip
@@ -321,7 +321,7 @@ def test_matching_cartoons_are_picked_by_what_is_told(tmp_path):
 def test_matching_toons_are_toons():
     wanted = np.array([[name in ("bald", "male", "old") for name in baselines.WANTED]])
     picked = baselines.matching_avatars(wanted, count=50, style="toon-head")
-    seeds = range(baselines._MATCHING, baselines._MATCHING + 50)
+    seeds = range(baselines.MATCHING_SEEDS, baselines.MATCHING_SEEDS + 50)
     bald = [s for s in seeds if styles.sample(s, avatars.BALANCED, "toon-head").attributes.bald]
     drawn = images.to_tensor(styles.draw("toon-head", bald, rates=avatars.BALANCED).pictures)[:, :3]
     assert any(torch.equal(picked[0], one) for one in drawn)

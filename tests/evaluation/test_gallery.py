@@ -28,7 +28,7 @@ def test_a_sheet_has_every_pair_and_fills_its_last_row(tiny):
     sheet = gallery.sheet(tiny, heads, columns=2)
     height, width = sheet.shape[:2]
     assert (height, width) == (3 * gallery.CELL + 4 * 6, 2 * 2 * gallery.CELL + 3 * 6)
-    assert (sheet[-gallery.CELL :, width // 2 + 6 :] == gallery.PAPER).all()
+    assert (sheet[-gallery.CELL :, width // 2 + 6 :] == gallery.BACKGROUND).all()
 
 
 def parts(sheet):
@@ -43,7 +43,7 @@ def test_a_sheet_shows_the_photo_and_the_bust_that_is_drawn(drawing):
     assert (photo == cv2.resize(head, (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)).all()
     x = images.to_tensor([head])
     (avatar,) = drawing.checkpoint.predictor(x)
-    assert (emoji == images.over(avatar.image(gallery.CELL, "bust"), (gallery.PAPER,) * 3)).all()
+    assert (emoji == images.over(avatar.image(gallery.CELL, "bust"), (gallery.BACKGROUND,) * 3)).all()
 
 
 def test_painted_ones_are_asked_for_or_all_there_is(drawing, tiny):
@@ -51,7 +51,7 @@ def test_painted_ones_are_asked_for_or_all_there_is(drawing, tiny):
     drawn, painted = (parts(gallery.sheet(drawing, [head], 1, asked))[1] for asked in (False, True))
     assert (drawn != painted).any()
     large = images.to_images(drawing.upscale(drawing.transfer(images.to_tensor([head]))))[0]
-    small = cv2.resize(images.over(large, (gallery.PAPER,) * 3), (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(images.over(large, (gallery.BACKGROUND,) * 3), (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)
     assert (painted == small).all()
     assert not tiny.draws
     assert (gallery.sheet(tiny, [head], 1) == gallery.sheet(tiny, [head], 1, painted=True)).all()

@@ -11,7 +11,7 @@ from tiny_digits import write_digits, write_judge
 from dtn_core import cli
 from dtn_core.evaluation.evidence.calibration import by_group, reliability
 from dtn_core.evaluation.evidence.compute import compute
-from dtn_core.evaluation.evidence.memorization import compared, nearest, plane
+from dtn_core.evaluation.evidence.memorization import compare_distances, nearest, pca_map
 from dtn_core.evaluation.evidence.reading import computed_path, read
 from dtn_core.networks.checkpoint import SHIPPED
 
@@ -47,7 +47,7 @@ def test_copies_are_found():
     distance, place = nearest(learnt[5:8], learnt)
     assert place.tolist() == [5, 6, 7]
     assert distance.max() < 1e-3
-    copied, new = compared(learnt[:50], unseen, learnt), compared(made, unseen, learnt)
+    copied, new = compare_distances(learnt[:50], unseen, learnt), compare_distances(made, unseen, learnt)
     assert copied["closer"] == 1
     assert copied["ratio"] < 0.01
     assert 0.8 < new["ratio"] < 1.2
@@ -57,7 +57,7 @@ def test_copies_are_found():
 def test_the_map_keeps_what_differs_most():
     far = torch.zeros(20, 6)
     far[:, 3] = 10
-    found = plane({"s": torch.randn(20, 6) * 0.1, "t": torch.randn(20, 6) * 0.1 + far})
+    found = pca_map({"s": torch.randn(20, 6) * 0.1, "t": torch.randn(20, 6) * 0.1 + far})
     first = {name: np.mean([x for x, _ in spots]) for name, spots in found["points"].items()}
     assert first["t"] - first["s"] == pytest.approx(10, abs=0.5)
     assert found["explained"][0] > 0.9

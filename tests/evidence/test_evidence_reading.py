@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from made_runs import make_run
+from markdown_tables import parse
 
 from benchmarks import confidence, latency
 from dtn_core.evaluation import upscaling
 from dtn_core.evaluation.evidence import results
 from dtn_core.evaluation.evidence.reading import read
 from dtn_core.evaluation.evidence.results import COMMANDS, RESULTS
-from dtn_core.evaluation.evidence.tables import markdown, parse
+from dtn_core.evaluation.evidence.tables import markdown
 from dtn_core.networks import checkpoint
 from dtn_core.networks.checkpoint import SHIPPED
 

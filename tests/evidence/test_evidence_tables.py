@@ -4,8 +4,9 @@ import csv
 import io
 
 import pytest
+from markdown_tables import parse
 
-from dtn_core.evaluation.evidence.tables import Source, markdown, of_json, parse, side_by_side, text, to_csv
+from dtn_core.evaluation.evidence.tables import Source, markdown, of_json, side_by_side, text, to_csv
 
 PAGE = """Some words.
 

@@ -13,9 +13,9 @@ from dtn_core.core.images import to_float
 from dtn_core.data import drawn_digits
 from dtn_core.data.digits import Digits
 from dtn_core.evaluation import adaptation, digits
-from dtn_core.evaluation.experiments import paper, report
+from dtn_core.evaluation.experiments import paper, pictures, report
 from dtn_core.evaluation.experiments.digits import SHIPPED_TAUGHT, timing
-from dtn_core.evaluation.experiments.figures import mean_and_std
+from dtn_core.evaluation.experiments.figures import absent_digit_accuracy, mean_and_std
 from dtn_core.networks.encoders import Standardise
 from dtn_core.pipeline.model import Checkpoint
 from dtn_core.training.events import Finished, Saved, Stamped, Started, Stepped, encode
@@ -95,7 +95,7 @@ def test_a_constant_translation_is_right_for_one_digit():
 def test_a_digit_that_is_not_there_keeps_the_others_in_their_places():
     figures = digits.measure(translation(always=7), Reader(), street([1, 7]))
     assert figures["digits"] == [None, 0, None, None, None, None, None, 1, None, None]
-    assert math.isnan(report._digit(figures))
+    assert math.isnan(absent_digit_accuracy(figures))
 
 
 def test_accuracy_counts_and_batches_in_order():
@@ -210,7 +210,7 @@ def test_the_best_row_is_the_preset_of_that_name():
 
 @pytest.mark.parametrize("rows", [{}, {"dtn": {"0": record(0.9)}}, {"swap": {"0": {"accuracy": 0.5}}}])
 def test_the_chart_stands_whatever_was_measured(rows):
-    chart = report.chart(figures(**rows))
+    chart = pictures.chart(figures(**rows))
     assert chart.ndim == 3
     assert chart.shape[2] == 3
     assert chart.std() > 0
@@ -243,7 +243,7 @@ def test_the_way_of_nearest_neighbours_is_chosen_by_agreement_without_labels():
     neighbours = adaptation.Neighbours(made, torch.from_numpy(y), 0)
     read = neighbours.guess("deskewed", made[:, 0])
     way, agreement = adaptation.choose(neighbours, made[:, 0], read)
-    assert agreement.keys() == adaptation.WAYS.keys()
+    assert agreement.keys() == adaptation.VARIANTS.keys()
     assert agreement[way] == max(agreement.values()) == 1
     assert min(agreement.values()) < 1  # they differ
     assert len(neighbours.bent) == (1 + adaptation.COPIES) * len(made)

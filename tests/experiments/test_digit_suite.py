@@ -11,8 +11,9 @@ from dtn_core.config import PRESETS
 from dtn_core.core.errors import UserError
 from dtn_core.core.images import load
 from dtn_core.data import digits as data
-from dtn_core.evaluation.adaptation import WAYS
+from dtn_core.evaluation.adaptation import VARIANTS
 from dtn_core.evaluation.experiments import digits, paper, report
+from dtn_core.evaluation.experiments import figures as figures_file
 from dtn_core.evaluation.experiments.figures import mean_and_std
 from dtn_core.networks import checkpoint
 from dtn_core.training import run_training
@@ -84,7 +85,7 @@ def short():
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digits, "run_training", record)
-        for module in (paper, digits, report):
+        for module in (paper, digits, report, figures_file):
             patch.setattr(module, "ROWS", tuple(rows))
         yield
 
@@ -126,7 +127,7 @@ def test_all_rows_are_trained_once_and_measured(whole, few_digits):
     for key in paper.ADAPTED:
         adaptation = figures["rows"][key]["0"]["adaptation"]
         assert adaptation["n_train"] == few_digits["train"]
-        assert adaptation["neighbours"].keys() == adaptation["agreement"].keys() == WAYS.keys()
+        assert adaptation["neighbours"].keys() == adaptation["agreement"].keys() == VARIANTS.keys()
         assert adaptation["agreement"][adaptation["chosen"]] == max(adaptation["agreement"].values())
         assert 0 <= adaptation["classifier"] <= 1
     assert figures["n_train"] == {"s": 40, "t": 40}

@@ -1,6 +1,6 @@
-"""What c draws, measured beyond what any picture can be: its parameters say exactly what an avatar shows, and its
+"""Measures of drawn avatars, beyond those of any picture: parameters say exactly what an avatar shows, and c's
 probabilities how sure it was.
 
-`measure` puts together what the other files measure: answers (`right`), people (`people`), light (`light`), likeness
-(`likeness`), cleanliness beside avatars of the same attributes (`matched`).
+`measure` collects what the other modules measure: answers (`accuracy`), groups of people (`people`), light
+(`lighting_robustness`), likeness (`likeness`) and avatars with the same attributes (`attribute_matching`).
 """

@@ -1,4 +1,4 @@
-"""Are the answers right? Reference CelebA's labels and, for dark skin, UTKFace's."""
+"""Accuracy of the answers. Reference: CelebA's labels and, for dark skin, UTKFace's."""
 
 from __future__ import annotations
 
@@ -12,39 +12,53 @@ from ...core.metrics import auc
 from ...data.portraits import UNKNOWN
 from ..measures import confusion, mean
 from ..questions import Truth, hair_label
-from .depicted_attributes import Answers, asked
-from .predictions import Portrayed
+from .depicted_attributes import Answers, supported_questions
+from .predictions import AvatarPredictions
 
 
-def questions(truth: Truth, answers: Answers) -> dict[str, Any]:
-    """How right every question is answered: yes or no on all photos; a colour of hair on those of which it is asked
-    (`hair_label`), where a hat or a bald head is an answer of no colour."""
-    wanted = hair_label(truth)
-    here = wanted != ""
+def question_confusions(truth: Truth, answers: Answers) -> dict[str, Any]:
+    """Return `confusion` of every question.
+
+    Yes-no questions are asked of all photos; a hair colour of those with a `hair_label`, where a hat or a bald head
+    answers with no colour.
+    """
+    labels = hair_label(truth)
+    is_asked = labels != ""
     rows = {name: confusion(truth[name] == 1, yes == 1) for name, yes in answers.yes.items()}
-    return rows | {f"hair_{name}": confusion(wanted[here] == name, answers.hair[here] == name) for name in HAIR_READS}
+    for name in HAIR_READS:
+        rows[f"hair_{name}"] = confusion(labels[is_asked] == name, answers.hair[is_asked] == name)
+    return rows
 
 
-def soft(truth: dict[str, Truth], celeba: Portrayed, utkface: Portrayed) -> dict[str, Any]:
-    """AUC of c's probabilities, which need no threshold, and of f's own reading of the same photos. Dark skin is asked
-    of the drawing's lightness. Expressions are f's reading, so both have the same; the mean is without them."""
+def probability_aucs(truth: dict[str, Truth], celeba: AvatarPredictions, utkface: AvatarPredictions) -> dict[str, Any]:
+    """Return the AUC of c's probabilities, which needs no threshold, and of f's own reading of the same photos.
+
+    Dark skin is read from the drawing's lightness. Expressions are f's reading, so both have the same figure and the
+    mean leaves them out.
+    """
     style, labels = celeba.predictor.style, truth["celeba"]
-    answers = {}
-    for name in asked(style):
-        answers[name] = labels[name], celeba.chances[name], reading(celeba.attributes, QUESTIONS[style][name].reads)
+    rows = {}
+    for name in supported_questions(style):
+        f = reading(celeba.attributes, QUESTIONS[style][name].reads)
+        rows[name] = _aucs(labels[name], celeba.chances[name], f)
     for name, attribute in HAIR_READS.items():
-        answers[f"hair_{name}"] = labels[f"hair_{name}"], celeba.chances[f"hair:{name}"], celeba.attributes[attribute]
+        key = f"hair_{name}"
+        rows[key] = _aucs(labels[key], celeba.chances[f"hair:{name}"], celeba.attributes[attribute])
     dark = utkface.attributes["race_Black"] + utkface.attributes["race_Indian"]
-    answers["dark_skin"] = truth["utkface"]["dark_skin"], -utkface.skin()[:, 0], dark
-    rows = {name: _aucs(*triple) for name, triple in answers.items()}
-    means = {who: mean([row[who] for row in rows.values()]) for who in ("c", "f")}
+    rows["dark_skin"] = _aucs(truth["utkface"]["dark_skin"], -utkface.skin()[:, 0], dark)
+    means = {reader: mean([row[reader] for row in rows.values()]) for reader in ("c", "f")}
+    asked = len(rows)
     for name, attribute in EXPRESSIONS.items():
         rows[name] = _aucs(labels[name], celeba.attributes[attribute], celeba.attributes[attribute])
-    return {"mean": means, "asked": len(answers), "questions": rows}
+    return {"mean": means, "asked": asked, "questions": rows}
 
 
 def _aucs(labels: NDArray[np.float32], c: ArrayLike, f: ArrayLike) -> dict[str, Any]:
     known = labels != UNKNOWN
     y = labels[known]
-    figures = {who: mean([auc(y, np.asarray(scores)[known])]) for who, scores in (("c", c), ("f", f))}
-    return {**figures, "positives": int(y.sum()), "n": len(y)}
+    return {
+        "c": mean([auc(y, np.asarray(c)[known])]),
+        "f": mean([auc(y, np.asarray(f)[known])]),
+        "positives": int(y.sum()),
+        "n": len(y),
+    }

@@ -1,4 +1,4 @@
-"""Avatars with the attributes of those that were drawn, so that what is compared is the hand and not who is there."""
+"""Avatars with the attributes of those that c drew, so that a comparison is of the drawing style alone."""
 
 from __future__ import annotations
 
@@ -15,48 +15,66 @@ from ...avatars.choose import is_choosable
 from ...avatars.parameters import HAIR_COLOURS, DrawnStyle, Parameters
 from ..baselines import SEEDS
 from ..nets import over_grey
-from .depicted_attributes import Shown, of_parameters
+from .depicted_attributes import DepictedAttributes, of_parameters
 
-MATCHED = SEEDS + 600_000
-"""Seeds of these avatars start at this."""
+FIRST_SEED = SEEDS + 600_000
+"""Seeds of these avatars start here."""
 
-COUNT = 8000
+POOL_SIZE = 8000
 
 
-def matched(
-    wanted: Sequence[Parameters], seed: int = 0, first: int = MATCHED, count: int = COUNT
+def matching_drawings(
+    drawings: Sequence[Parameters], seed: int = 0, first: int = FIRST_SEED, count: int = POOL_SIZE
 ) -> tuple[Tensor, float]:
-    """For each of N drawings, a random one of the avatars that a network may choose (seeds from first on, rare
-    attributes made common) that share most of its attributes, with its shape: (N, 3, 64, 64) in [-1, 1]; and the share
-    of drawings that one has all of."""
-    there, known = _pool(wanted[0].style, first, count, seed)
-    picked, exact = pick(signatures([of_parameters(p) for p in wanted]), known, seed)
-    alike = [replace(there[i], shape=p.shape) for i, p in zip(picked, wanted)]
-    return over_grey(np.stack([engine.image(p, 64, "head") for p in alike])), exact
+    """Pick, for each of N drawings, a random avatar among those that share most of its attributes.
+
+    Args:
+        drawings: Parameters of the drawings, all of one style.
+        seed: Seed of the choice, and of the avatars.
+        first: First seed of the avatars to pick from; rare attributes are made common.
+        count: How many avatars to sample; those that a network may not choose are left out.
+
+    Returns:
+        (N, 3, 64, 64) in [-1, 1], each with its drawing's shape, and the share of drawings with an exact match.
+    """
+    pool, pool_signatures = _pool(drawings[0].style, first, count, seed)
+    picked, exact = pick(signatures([of_parameters(p) for p in drawings]), pool_signatures, seed)
+    matches = [replace(pool[i], shape=p.shape) for i, p in zip(picked, drawings)]
+    return over_grey(np.stack([engine.image(p, 64, "head") for p in matches])), exact
 
 
 @lru_cache(maxsize=4)
 def _pool(style: DrawnStyle, first: int, count: int, seed: int) -> tuple[list[Parameters], NDArray[np.int64]]:
-    """Avatars that a network may choose, and their `signatures`."""
-    there = [p for p in styles.sample_parameters(style, first, count, seed) if is_choosable(p)]
-    return there, signatures([of_parameters(p) for p in there])
+    """Return avatars that a network may choose, and their `signatures`."""
+    pool = [p for p in styles.sample_parameters(style, first, count, seed) if is_choosable(p)]
+    return pool, signatures([of_parameters(p) for p in pool])
 
 
-def signatures(shown: Sequence[Shown]) -> NDArray[np.int64]:
-    """(N, 9) numbers: glasses, bald, hat, beard, presentation (open for the bald, unless they have a beard), smiling,
-    mouth open, hair's colour, skin's."""
+def signatures(depicted: Sequence[DepictedAttributes]) -> NDArray[np.int64]:
+    """Return (N, 9) integers: seven yes-no attributes (-1: open), hair colour, skin colour."""
     hair = [None, *HAIR_COLOURS]
     rows = []
-    for s in shown:
-        male = None if s.bald and not s.beard else s.male
-        known = (s.glasses, s.bald, s.hat, s.beard, male, s.smiling, s.mouth_open)
-        rows.append([*(-1 if value is None else int(value) for value in known), hair.index(s.hair), s.skin])
+    for avatar in depicted:
+        male = None if avatar.bald and not avatar.beard else avatar.male
+        flags = (
+            avatar.glasses,
+            avatar.bald,
+            avatar.hat,
+            avatar.beard,
+            male,
+            avatar.smiling,
+            avatar.mouth_open,
+        )
+        rows.append([*(-1 if flag is None else int(flag) for flag in flags), hair.index(avatar.hair), avatar.skin])
     return np.array(rows)
 
 
-def pick(wanted: NDArray[np.int64], there: NDArray[np.int64], seed: int = 0) -> tuple[NDArray[np.int64], float]:
-    """(N,) places of random ones of those among (M, k) that differ least from each of (N, k); and the share of N that
-    has one just like it."""
-    misses = sum((wanted[:, i, None] != there[None, :, i]).astype(np.float32) for i in range(wanted.shape[1]))
+def pick(wanted: NDArray[np.int64], pool: NDArray[np.int64], seed: int = 0) -> tuple[NDArray[np.int64], float]:
+    """Pick the row of (M, k) that differs least from each of (N, k), ties at random.
+
+    Returns:
+        (N,) indices, and the share of N with an equal row.
+    """
+    misses = sum((wanted[:, i, None] != pool[None, :, i]).astype(np.float32) for i in range(wanted.shape[1]))
     ties = np.random.default_rng(seed).uniform(0, 0.5, misses.shape)
     return (misses + ties).argmin(1), round(float((misses.min(1) == 0).mean()), 4)

@@ -1,4 +1,4 @@
-"""What an avatar shows, read from its parameters: exact, with no judge."""
+"""What an avatar shows, read from its parameters: exact, without a judge."""
 
 from __future__ import annotations
 
@@ -15,11 +15,19 @@ from ...core.colors import to_lab, to_rgb
 from ..questions import YES_NO
 
 
-class Shown(NamedTuple):
-    """None: the style can't show it, or it is hidden: whether a head under a hat is bald, the hair of a bald head, and
-    the presentation (male) of who has neither a beard nor hair that is long or short.
+class DepictedAttributes(NamedTuple):
+    """What one avatar shows; None if the style can't show it, or it is hidden.
 
-    hair: of `HAIR_COLOURS`; skin: place of the palette's nearest, 0 the palest.
+    Attributes:
+        glasses: Whether it wears glasses.
+        bald: Whether it is bald; hidden by a hat.
+        hat: Whether it wears a hat.
+        beard: Whether it has a beard or moustache.
+        male: Presentation; open without a beard or hair that is long or short.
+        smiling: Whether it smiles.
+        mouth_open: Whether its mouth is open.
+        hair: Name of the hair colour, of `HAIR_COLOURS`; hidden by a hat.
+        skin: Index of the nearest colour of the palette, 0 the palest.
     """
 
     glasses: bool | None
@@ -34,37 +42,54 @@ class Shown(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """yes: question → (N,) of 1, 0, or NaN where nothing is said; hair: (N,) colours, "" where none is shown."""
+    """Answers of N pictures.
+
+    Attributes:
+        yes: Question → (N,) of 1, 0, or NaN where it is open.
+        hair: (N,) hair colours, "" where none is visible.
+    """
 
     yes: dict[str, NDArray[np.float32]]
     hair: NDArray[np.str_]
 
 
-def of_parameters(p: Parameters) -> Shown:
-    """What a drawing shows."""
+def of_parameters(p: Parameters) -> DepictedAttributes:
+    """Return what an avatar with these parameters shows."""
     known = {name: _answer(p, question) for name, question in QUESTIONS[p.style].items()}
-    bald, hat, beard = (known.get(name) for name in ("bald", "hat", "beard"))
-    if beard or bald or hat:
-        known["male"] = True if beard else None
+    covers_hair = bool(known.get("bald") or known.get("hat"))
+    if known.get("beard"):
+        known["male"] = True
+    elif covers_hair:
+        known["male"] = None
     mouth = p.kind_of("mouth")
-    return Shown(
-        *(known.get(name) for name in YES_NO),
+    return DepictedAttributes(
+        **{name: known.get(name) for name in YES_NO},
         smiling=mouth in ("smile", "laugh"),
         mouth_open=mouth in ("laugh", "open"),
-        hair=None if bald or hat else hair_name(p.colours["hair"]),
-        skin=_nearest(p.colours["skin"], SPECS[p.style].colours["skin"]),
+        hair=None if covers_hair else hair_name(p.colours["hair"]),
+        skin=_nearest_color(p.colours["skin"], SPECS[p.style].colours["skin"]),
     )
 
 
-def of_attributes(a: Attributes) -> Shown:
-    """What an avatar of `domains.avatars` shows, by its labels."""
-    return Shown(a.glasses, a.bald, a.hat, a.beard, a.male, a.smiling, None, a.hair, list(SKINS).index(a.skin))
+def of_attributes(a: Attributes) -> DepictedAttributes:
+    """Return what a rendered avatar shows, by its labels."""
+    return DepictedAttributes(
+        glasses=a.glasses,
+        bald=a.bald,
+        hat=a.hat,
+        beard=a.beard,
+        male=a.male,
+        smiling=a.smiling,
+        mouth_open=None,
+        hair=a.hair,
+        skin=list(SKINS).index(a.skin),
+    )
 
 
 def hair_name(code: str) -> str:
-    """What people call this colour of hair: the name of the artists' colour that is nearest in CIELAB."""
-    codes = {shade: name for name, shades in HAIR_COLOURS.items() for shade in shades}
-    return list(codes.values())[_nearest(code, tuple(codes))]
+    """Return the name of a hair colour: that of the artists' colour nearest to it in CIELAB."""
+    names = {shade: name for name, shades in HAIR_COLOURS.items() for shade in shades}
+    return list(names.values())[_nearest_color(code, tuple(names))]
 
 
 def _answer(p: Parameters, question: Question) -> bool | None:
@@ -75,31 +100,43 @@ def _answer(p: Parameters, question: Question) -> bool | None:
     return None
 
 
-def _nearest(code: str, palette: Sequence[str]) -> int:
+def _nearest_color(code: str, palette: Sequence[str]) -> int:
     lab = to_lab(np.array([to_rgb(c) for c in (code, *palette)]))
     return int(np.linalg.norm(lab[1:] - lab[0], axis=1).argmin())
 
 
-def asked(style: str) -> list[str]:
-    """Of `YES_NO` what a style can show."""
+def supported_questions(style: str) -> list[str]:
+    """Return those of `YES_NO` that a style can show."""
     return [name for name in YES_NO if name in QUESTIONS[style]]
 
 
-def answers(style: str, shown: Sequence[Shown], male: NDArray[np.bool_] | None = None) -> Answers:
-    """What N drawings of a style answer. male: (N,) as whom c took those whose drawing leaves it open; None: it stays
-    open. What is hidden otherwise, isn't there."""
+def answers_of(style: str, depicted: Sequence[DepictedAttributes], male: NDArray[np.bool_] | None = None) -> Answers:
+    """Return the answers of N avatars of a style. What is hidden counts as absent.
+
+    Args:
+        style: The style.
+        depicted: What each of the N avatars shows.
+        male: (N,) c's decision for avatars whose presentation is open; None leaves it open.
+    """
+    n = len(depicted)
     yes = {}
-    for name in (*asked(style), *EXPRESSIONS):
-        told = [getattr(s, name) for s in shown]
-        hidden = np.zeros(len(shown)) if name != "male" else np.full(len(shown), np.nan) if male is None else male
-        yes[name] = np.array([h if t is None else t for t, h in zip(told, hidden)], np.float32)
-    return Answers(yes, np.array([s.hair or "" for s in shown], str))
+    for name in (*supported_questions(style), *EXPRESSIONS):
+        default = np.zeros(n)
+        if name == "male":
+            default = np.full(n, np.nan) if male is None else male
+        values = [getattr(avatar, name) for avatar in depicted]
+        yes[name] = np.array([hidden if v is None else v for v, hidden in zip(values, default)], np.float32)
+    return Answers(yes, np.array([avatar.hair or "" for avatar in depicted], str))
 
 
-def read(style: str, attributes: Mapping[str, NDArray[np.float64]]) -> Answers:
-    """What f's own reading of N photos answers, no drawing between: yes from a probability of one half on, and the
-    likeliest colour of hair. attributes: attribute → (N,) probability."""
-    yes = {name: reading(attributes, QUESTIONS[style][name].reads) > 0.5 for name in asked(style)}
+def answers_of_f(style: str, attributes: Mapping[str, NDArray[np.float64]]) -> Answers:
+    """Return the answers of f's own reading of N photos: yes above one half, and the likeliest hair colour.
+
+    Args:
+        style: Whose questions to answer.
+        attributes: Attribute → (N,) probability.
+    """
+    yes = {name: reading(attributes, QUESTIONS[style][name].reads) > 0.5 for name in supported_questions(style)}
     yes |= {name: attributes[attribute] > 0.5 for name, attribute in EXPRESSIONS.items()}
     hair = np.array(list(HAIR_READS))[hair_reading(attributes).argmax(1)]
     return Answers({name: values.astype(np.float32) for name, values in yes.items()}, hair)

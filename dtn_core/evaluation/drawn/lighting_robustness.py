@@ -1,4 +1,4 @@
-"""Does the light change who is drawn?"""
+"""Robustness of drawings to the light of the photo."""
 
 from __future__ import annotations
 
@@ -11,57 +11,67 @@ from numpy.typing import NDArray
 from ...core.types import Image
 from ...pipeline.model import Checkpoint
 from ..nets import paint, to_images
-from ..questions import YES_NO
-from .people import Members, cheeks, shares
-from .predictions import portray
+from ..questions import YES_NO, Members
+from .people import cheek_colors, group_shares
+from .predictions import predict_avatars
 
 PORTRAITS = 60
 GAINS = (0.5, 0.7, 1.0, 1.3, 1.6)
 TINTS = ((1.15, 1.0, 0.85), (1.0, 1.0, 1.0), (0.85, 1.0, 1.15))
-"""Warm, as it is, cold: factors of red, green and blue."""
+"""Warm, unchanged, cold: factors of red, green and blue."""
 
 NEUTRAL = 1
-"""The place of "as it is" among them."""
+"""Index of the unchanged tint."""
 
-BROWN = 56.0
-"""Skin of a lower L* is called brown or dark."""
+BROWN_LIGHTNESS = 56.0
+"""Skin of a lower L* counts as brown or dark."""
 
 
-def relit(crop: Image, gain: float, tint: tuple[float, float, float] = TINTS[NEUTRAL]) -> Image:
-    """An (S, S, 3) uint8 picture brighter or darker by a factor, and warmer or colder; too bright is clipped."""
+def relight(crop: Image, gain: float, tint: tuple[float, float, float] = TINTS[NEUTRAL]) -> Image:
+    """Multiply an (S, S, 3) uint8 picture by a gain and a tint, and clip it."""
     return np.clip(np.round(crop * (gain * np.array(tint, np.float32))), 0, 255).astype(np.uint8)
 
 
-def some(crops: dict[str, Image], seed: int, count: int = PORTRAITS) -> Image:
-    """At most so many random heads, as many of each set."""
-    rng, share = np.random.default_rng(seed), count // len(crops)
+def sample_heads(crops: dict[str, Image], seed: int, count: int = PORTRAITS) -> Image:
+    """Sample at most `count` heads, equally many of each dataset."""
+    rng = np.random.default_rng(seed)
+    share = count // len(crops)
     return np.concatenate([v[rng.choice(len(v), min(share, len(v)), replace=False)] for v in crops.values()])
 
 
-def steadiness(made: Checkpoint, crops: Image) -> dict[str, Any]:
-    """How much the drawn skin, the painted cheek, and the answers move as the light does: over people, the mean of the
-    highest L* less the lowest; and the share of people of whom some yes or no changes. gains: five exposures; all: the
-    same in three colours of light."""
-    views = np.stack([relit(crop, gain, tint) for crop in crops for tint in TINTS for gain in GAINS])
-    painted = paint(made, views) if made.g else None
-    portrayed = portray(made.predictor, views, ("sure",))
-    shape = len(crops), len(TINTS), len(GAINS)
-    yes = portrayed.answers("sure").yes
+def light_ranges(loaded: Checkpoint, crops: Image) -> dict[str, Any]:
+    """Measure how much the drawn skin, the painted cheek and the answers change with the light.
+
+    Returns:
+        `ranges` under gains (five exposures) and all (the same in three tints), and n.
+    """
+    views = np.stack([relight(crop, gain, tint) for crop in crops for tint in TINTS for gain in GAINS])
+    predictions = predict_avatars(loaded.predictor, views, ("sure",))
+    yes = predictions.answers("sure").yes
     answers = np.stack([yes[name] for name in YES_NO if name in yes], 1)
-    skin = portrayed.skin()[:, 0].reshape(shape)
-    cheek = None if painted is None else cheeks(to_images(painted))[:, 0].reshape(shape)
-    answers = answers.reshape(*shape, -1)
+    measured = {"skin": predictions.skin()[:, 0], "answers": answers}
+    if loaded.g:
+        measured["cheek"] = cheek_colors(to_images(paint(loaded, views)))[:, 0]
+    shape = (len(crops), len(TINTS), len(GAINS))
+    by_light = {name: values.reshape(*shape, *values.shape[1:]) for name, values in measured.items()}
+    by_view = {name: values.reshape(len(crops), -1, *values.shape[1:]) for name, values in measured.items()}
     return {
-        "gains": moves(skin[:, NEUTRAL], answers[:, NEUTRAL], None if cheek is None else cheek[:, NEUTRAL]),
-        "all": moves(*(v if v is None else v.reshape(len(crops), -1, *v.shape[3:]) for v in (skin, answers, cheek))),
+        "gains": ranges(**{name: values[:, NEUTRAL] for name, values in by_light.items()}),
+        "all": ranges(**by_view),
         "n": len(crops),
     }
 
 
-def moves(
+def ranges(
     skin: NDArray[np.float32], answers: NDArray[np.float32], cheek: NDArray[np.float32] | None = None
 ) -> dict[str, float | None]:
-    """(P, V) L* of skins and, where something is painted, of cheeks, (P, V, questions) answers, in V lights."""
+    """Return the mean over people of highest less lowest L*, and the share of people with a changed answer.
+
+    Args:
+        skin: (P, V) L* of the drawn skin of P people in V lights.
+        answers: (P, V, questions).
+        cheek: (P, V) L* of the painted cheek, if any.
+    """
     return {
         "drawn_skin": round(float(np.ptp(skin, axis=1).mean()), 2),
         "painted_cheek": None if cheek is None else round(float(np.ptp(cheek, axis=1).mean()), 2),
@@ -70,14 +80,21 @@ def moves(
 
 
 def brown_skin(lightness: NDArray[np.float32], luminance: NDArray[np.float32], groups: Members) -> dict[str, Any]:
-    """Group → the share whose skin is drawn brown or dark, of the darkest third of the photos and of the brightest:
-    the colour of the skin shouldn't hang on the light. lightness: (N,) L* of the drawn skin; luminance: (N,) of the
-    photos."""
+    """Return the share of each group whose skin is drawn brown or dark, in the darkest and brightest photos and in all.
+
+    The colour of the skin shouldn't depend on the light.
+
+    Args:
+        lightness: (N,) L* of the drawn skin.
+        luminance: (N,) mean luminance of the photos.
+        groups: Group → (N,) mask.
+    """
     low, high = np.quantile(luminance, (1 / 3, 2 / 3))
     thirds = {"darkest": luminance <= low, "brightest": luminance >= high, "all": np.ones(len(luminance), bool)}
-    return {name: shares(lightness < BROWN, meant, groups)["groups"] for name, meant in thirds.items()}
+    is_brown = lightness < BROWN_LIGHTNESS
+    return {name: group_shares(is_brown, among, groups)["groups"] for name, among in thirds.items()}
 
 
 def luminances(crops: Image) -> NDArray[np.float32]:
-    """(N,) the mean luminance of pictures, 0..255."""
+    """Return the mean luminance of N pictures, (N,) in 0..255."""
     return np.array([cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean() for crop in crops], np.float32)

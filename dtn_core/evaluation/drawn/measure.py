@@ -1,4 +1,4 @@
-"""All figures of what a checkpoint's c draws."""
+"""All figures of the avatars that a checkpoint draws."""
 
 from __future__ import annotations
 
@@ -20,105 +20,127 @@ from ..cleanliness import cleanliness, judge_features
 from ..measures import all_right
 from ..nets import to_images
 from ..photos import Photos
-from ..questions import members
-from . import lighting_robustness as light
-from . import people
-from .accuracy import questions, soft
-from .attribute_matching import COUNT, MATCHED, matched
-from .depicted_attributes import answers, asked, of_attributes, read
+from ..questions import Truth, members
+from . import lighting_robustness, people
+from .accuracy import probability_aucs, question_confusions
+from .attribute_matching import FIRST_SEED, POOL_SIZE, matching_drawings
+from .depicted_attributes import answers_of, answers_of_f, of_attributes, supported_questions
 from .likeness import likeness
-from .predictions import Point, Portrayed, portray
+from .predictions import AvatarPredictions, Point, predict_avatars
 
 POINTS: dict[str, Point] = {"drawn": "sure", "drawn_balanced": "balanced"}
 """Name of the figures → operating point."""
 
-TURNS = 50
+TIMED_RUNS = 50
+WARM_UP_RUNS = 3
 
 
 def measure(
-    made: Checkpoint,
+    loaded: Checkpoint,
     photos: Photos,
     painted: dict[str, Tensor],
-    portrayed: dict[str, Portrayed],
+    predictions: dict[str, AvatarPredictions],
     nearest: list[Attributes],
     judge: Judge,
     seed: int,
 ) -> dict[str, Any]:
-    """A JSON-ready dictionary.
+    """Measure everything that parameters and probabilities tell; JSON-ready.
 
-    painted, portrayed: set → what G makes of its photos (empty without g), and what c does; nearest: of the avatars
-    whose f is nearest to CelebA's photos.
+    Args:
+        loaded: The checkpoint.
+        photos: Held-out photos.
+        painted: Dataset → G of its photos; empty without g.
+        predictions: Dataset → c's predictions.
+        nearest: Attributes of the avatars whose f is nearest to CelebA's photos.
+        judge: Judge of the style.
+        seed: Seed of every random choice.
     """
-    predictor, celeba, utkface = made.predictor, portrayed["celeba"], portrayed["utkface"]
-    style, truth = predictor.style, photos.truth
-    said = {name: celeba.answers(point) for name, point in POINTS.items()}
-    read_celeba, read_utkface = read(style, celeba.attributes), read(style, utkface.attributes)
-    beside = {NEAREST: answers(style, [of_attributes(a) for a in nearest]), "f": read_celeba}
+    predictor, truth, style = loaded.predictor, photos.truth, loaded.predictor.style
+    celeba, utkface = predictions["celeba"], predictions["utkface"]
+    answers = {name: celeba.answers(point) for name, point in POINTS.items()}
+    answers[NEAREST] = answers_of(style, [of_attributes(a) for a in nearest])
+    answers["f"] = answers_of_f(style, celeba.attributes)
     groups = members(truth["utkface"])["group"]
-    cheeks = people.cheeks(photos.crops["utkface"])
-    skins = {"drawn": utkface.skin()}
-    if painted:
-        skins["painted"] = people.cheeks(to_images(painted["utkface"]))
-    both = {k: photos.crops[k] for k in ("celeba", "utkface")}
+    heads = lighting_robustness.sample_heads({name: photos.crops[name] for name in ("celeba", "utkface")}, seed)
+    luminance = lighting_robustness.luminances(photos.crops["utkface"])
     return {
-        "hash": made.hash,
+        "hash": loaded.hash,
         "drawer": predictor.hash,
         "style": style,
         "seed": seed,
-        "asked": asked(style),
-        "all_right": {name: all_right(truth["celeba"], *told) for name, told in (said | beside).items()},
-        "questions": {name: questions(truth["celeba"], told) for name, told in (said | beside).items()},
-        "soft": soft(truth, celeba, utkface),
-        "people": {
-            name: {
-                "utkface": people.given(truth["utkface"], utkface.answers(point), read_utkface),
-                "celeba": people.given(truth["celeba"], said[name], read_celeba),
-            }
-            for name, point in POINTS.items()
-        },
-        "skin": {name: people.skin_errors(lab, cheeks, groups) for name, lab in skins.items()},
-        "light": light.steadiness(made, light.some(both, seed)),
-        "brown_skin": light.brown_skin(utkface.skin()[:, 0], light.luminances(photos.crops["utkface"]), groups),
-        "cleanliness": {name: clean(celeba, point, judge, seed) for name, point in POINTS.items()},
-        "same_person": same_person(predictor, photos, portrayed),
+        "asked": supported_questions(style),
+        "all_right": {name: all_right(truth["celeba"], *one) for name, one in answers.items()},
+        "questions": {name: question_confusions(truth["celeba"], one) for name, one in answers.items()},
+        "soft": probability_aucs(truth, celeba, utkface),
+        "people": _people(truth, celeba, utkface),
+        "skin": _skin(photos, painted, utkface),
+        "light": lighting_robustness.light_ranges(loaded, heads),
+        "brown_skin": lighting_robustness.brown_skin(utkface.skin()[:, 0], luminance, groups),
+        "cleanliness": {name: matched_cleanliness(celeba, point, judge, seed) for name, point in POINTS.items()},
+        "same_person": same_person(predictor, photos, predictions),
         "ms": speed(predictor, photos.crops["celeba"]),
     }
 
 
-def clean(celeba: Portrayed, point: Point, judge: Judge, seed: int) -> dict[str, Any]:
-    """`cleanliness` of drawings beside avatars with the same attributes; real: of other such avatars beside them;
-    matched: the share of drawings one of which has all of its attributes."""
+def _people(truth: dict[str, Truth], celeba: AvatarPredictions, utkface: AvatarPredictions) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for name, point in POINTS.items():
+        figures[name] = {}
+        for dataset, predictions in (("utkface", utkface), ("celeba", celeba)):
+            read = answers_of_f(predictions.predictor.style, predictions.attributes)
+            figures[name][dataset] = people.drawn_by_group(truth[dataset], predictions.answers(point), read)
+    return figures
+
+
+def _skin(photos: Photos, painted: dict[str, Tensor], utkface: AvatarPredictions) -> dict[str, Any]:
+    groups = members(photos.truth["utkface"])["group"]
+    cheeks = people.cheek_colors(photos.crops["utkface"])
+    skins = {"drawn": utkface.skin()}
+    if painted:
+        skins["painted"] = people.cheek_colors(to_images(painted["utkface"]))
+    return {name: people.skin_errors(lab, cheeks, groups) for name, lab in skins.items()}
+
+
+def matched_cleanliness(celeba: AvatarPredictions, point: Point, judge: Judge, seed: int) -> dict[str, Any]:
+    """Return `cleanliness` of drawings against avatars with the same attributes.
+
+    Returns:
+        The figures, with real: the same of other such avatars; matched: the share of drawings with an exact match.
+    """
     drawings = [avatar.parameters for avatar in celeba.avatars[point]]
-    alike, share = matched(drawings, seed)
-    others, _ = matched(drawings, seed, MATCHED + COUNT)
-    reference = judge_features(judge, alike)
+    matches, share = matching_drawings(drawings, seed)
+    others, _ = matching_drawings(drawings, seed, FIRST_SEED + POOL_SIZE)
+    reference = judge_features(judge, matches)
     drawn = cleanliness(judge_features(judge, celeba.pictures(point)), reference, seed)
     real = cleanliness(judge_features(judge, others), reference, seed)
     return {**drawn, "real": real, "matched": share, "n": len(drawings)}
 
 
-def same_person(predictor: AvatarPredictor, photos: Photos, portrayed: dict[str, Portrayed]) -> dict[str, Any] | None:
-    """`likeness` of the pairs; None without any."""
+def same_person(
+    predictor: AvatarPredictor, photos: Photos, predictions: dict[str, AvatarPredictions]
+) -> dict[str, Any] | None:
+    """Return `likeness` of the pairs; None without pairs."""
     if photos.targets is None:
         return None
-    return likeness(portrayed["pairs"], portray(predictor, photos.targets, ("sure",)))
+    return likeness(predictions["pairs"], predict_avatars(predictor, photos.targets, ("sure",)))
 
 
-def speed(predictor: AvatarPredictor, crops: Image, turns: int = TURNS) -> dict[str, Any]:
-    """Median milliseconds on one thread of what c adds to f: the choice, f in even light among it, and resvg's 256
-    px."""
+def speed(predictor: AvatarPredictor, crops: Image, runs: int = TIMED_RUNS) -> dict[str, Any]:
+    """Return median milliseconds on one thread of what c adds to f: its choice, and resvg's picture of 256 px."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        times = [_once(predictor, images.to_tensor([crops[i % len(crops)]])) for i in range(turns + 3)][3:]
+        times = [_timed(predictor, images.to_tensor([crops[i % len(crops)]])) for i in range(runs + WARM_UP_RUNS)]
     finally:
         torch.set_num_threads(threads)
+    times = times[WARM_UP_RUNS:]
     choice, picture = (statistics.median(column) for column in zip(*times))
-    whole = statistics.median(a + b for a, b in times)
-    return {"choice": round(choice, 2), "picture": round(picture, 2), "both": round(whole, 2), "n": turns, "threads": 1}
+    both = statistics.median(a + b for a, b in times)
+    return {"choice": round(choice, 2), "picture": round(picture, 2), "both": round(both, 2), "n": runs, "threads": 1}
 
 
-def _once(predictor: AvatarPredictor, x: Tensor) -> tuple[float, float]:
+def _timed(predictor: AvatarPredictor, x: Tensor) -> tuple[float, float]:
+    """Return milliseconds of c's choice, including f in even light, and of the picture."""
     with torch.no_grad():
         features = predictor.f(x)
     start = perf_counter()

@@ -1,4 +1,4 @@
-"""For whom is it worse? What is invented, and the colour of the skin, by sex and by UTKFace's groups."""
+"""Fairness: what is invented, and the colour of the skin, by sex and by UTKFace's groups."""
 
 from __future__ import annotations
 
@@ -8,88 +8,117 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core import colors as colours
+from ...core import colors
 from ...core.types import Image
 from ..measures import mean
 from ..questions import Members, Truth, members
 from .depicted_attributes import Answers
 
-ASKED = ("glasses", "hat", "beard")
-"""What nobody wants to be given who doesn't wear it."""
+INVENTED_QUESTIONS = ("glasses", "hat", "beard")
+"""What shouldn't be drawn on those who don't wear it."""
 
-FEWEST = 50
-"""Groups of fewer people don't count when groups are compared."""
+MIN_PEOPLE = 50
+"""Smaller groups are left out when groups are compared."""
 
 
 def axes_of(truth: Truth) -> dict[str, Members]:
-    """Axis → its groups: sex and, of UTKFace, group, and both together."""
+    """Return axis → groups: sex and, for UTKFace, group, and both together."""
     axes = members(truth)
     if "group" not in axes:
         return axes
     groups, sexes = axes["group"], axes["sex"]
-    both = {f"{name}, {sex}": who & hers for name, who in groups.items() for sex, hers in sexes.items()}
+    both = {}
+    for group, in_group in groups.items():
+        for sex, of_sex in sexes.items():
+            both[f"{group}, {sex}"] = in_group & of_sex
     return {"group": groups, "sex": sexes, "group_and_sex": both}
 
 
-def shares(drawn: NDArray[np.bool_], among: NDArray[np.bool_], groups: Members) -> dict[str, Any]:
-    """Of the people of each group who are among those meant, the share with something drawn. Over the groups with
-    `FEWEST` of them: highest, lowest and mean share, and how many times the highest is of the others (None: of 0)."""
+def group_shares(drawn: NDArray[np.bool_], among: NDArray[np.bool_], groups: Members) -> dict[str, Any]:
+    """Compare groups by the share of their people with something drawn.
+
+    Args:
+        drawn: (N,) whether it is drawn.
+        among: (N,) mask of the people who count.
+        groups: Group → (N,) mask.
+
+    Returns:
+        The share of each group; of those with at least `MIN_PEOPLE`, the highest, lowest and mean share, and the ratio
+        of the highest to both (None if that is 0).
+    """
     rows = {}
-    for name, who in groups.items():
-        meant = who & among
-        rows[name] = {"n": int(meant.sum()), "share": mean([drawn[meant].mean()]) if meant.any() else None}
-    known = [row["share"] for row in rows.values() if row["n"] >= FEWEST]
-    highest, lowest, middle = (max(known), min(known), float(np.mean(known))) if known else (None, None, None)
+    for name, mask in groups.items():
+        counted = mask & among
+        share = mean([drawn[counted].mean()]) if counted.any() else None
+        rows[name] = {"n": int(counted.sum()), "share": share}
+    shares = [row["share"] for row in rows.values() if row["n"] >= MIN_PEOPLE]
+    if not shares:
+        nothing = dict.fromkeys(("highest", "lowest", "mean", "highest_to_mean", "highest_to_lowest"))
+        return {"groups": rows, **nothing}
+    highest, lowest, average = max(shares), min(shares), float(np.mean(shares))
     return {
         "groups": rows,
         "highest": highest,
         "lowest": lowest,
-        "mean": mean([middle]),
-        "highest_to_mean": round(highest / middle, 2) if middle else None,
+        "mean": mean([average]),
+        "highest_to_mean": round(highest / average, 2) if average else None,
         "highest_to_lowest": round(highest / lowest, 2) if lowest else None,
     }
 
 
-def given(truth: Truth, answers: Answers, read: Answers) -> dict[str, Any]:
-    """Question → what is drawn on whom. drawn: the share of everybody; read: the same of what f reads in the photos;
-    invented: of those on whom f's own reading sees none, the share who are drawn with it; against_labels: of those
-    who by the label have none, where there are labels. Beards are asked of group and sex together, too."""
+def drawn_by_group(truth: Truth, answers: Answers, read: Answers) -> dict[str, Any]:
+    """Return, for each of `INVENTED_QUESTIONS` and each axis, `group_shares` of
+
+    - drawn: everybody with it drawn;
+    - read: everybody with it in f's reading of the photo;
+    - invented: those with it drawn, of the people on whom f sees none;
+    - against_labels: the same, of the people without it by their labels, where there are labels.
+
+    Only beards are asked of group and sex together.
+    """
     everybody = np.ones(len(answers.hair), bool)
     rows = {}
-    for name in (name for name in ASKED if name in answers.yes):
-        axes = {k: v for k, v in axes_of(truth).items() if name == "beard" or k != "group_and_sex"}
-        drawn, seen = answers.yes[name] == 1, read.yes[name] == 1
-        measures = {"drawn": (drawn, everybody), "read": (seen, everybody), "invented": (drawn, ~seen)}
+    for name in INVENTED_QUESTIONS:
+        if name not in answers.yes:
+            continue
+        drawn, in_photo = answers.yes[name] == 1, read.yes[name] == 1
+        measures = {"drawn": (drawn, everybody), "read": (in_photo, everybody), "invented": (drawn, ~in_photo)}
         if name in truth:
-            measures["against_labels"] = drawn, truth[name] == 0
+            measures["against_labels"] = (drawn, truth[name] == 0)
+        axes = axes_of(truth)
+        if name != "beard":
+            axes.pop("group_and_sex", None)
         rows[name] = {
-            axis: {what: shares(*pair, groups) for what, pair in measures.items()} for axis, groups in axes.items()
+            axis: {measure: group_shares(*masks, groups) for measure, masks in measures.items()}
+            for axis, groups in axes.items()
         }
     return rows
 
 
-def cheeks(crops: Iterable[Image]) -> NDArray[np.float32]:
-    """(N, 3) the cheeks of head crops in CIELAB."""
-    return np.stack([colours.cheek(crop) for crop in crops])
+def cheek_colors(crops: Iterable[Image]) -> NDArray[np.float32]:
+    """Return the colours of the cheeks of N head crops in CIELAB, (N, 3)."""
+    return np.stack([colors.cheek(crop) for crop in crops])
 
 
 def skin_errors(
     skins: NDArray[np.float32], photographed: NDArray[np.float32], groups: Members
 ) -> dict[str, dict[str, Any]]:
-    """Group, and all → how far (N, 3) skins are from the cheeks in the photos, in CIELAB: lightness, the mean absolute
-    difference of L*; lighter: the mean signed one; distance: the mean ΔE (1976)."""
-    apart = skins - photographed
+    """Compare (N, 3) drawn skins with the cheeks in the photos, in CIELAB.
+
+    Returns:
+        Group, and all → lightness: mean absolute difference of L*; lighter: mean signed one; distance: mean ΔE (1976).
+    """
+    difference = skins - photographed
     rows = {}
-    for name, who in {"all": np.ones(len(skins), bool), **groups}.items():
-        difference = apart[who]
+    for name, mask in {"all": np.ones(len(skins), bool), **groups}.items():
         rows[name] = {
-            "lightness": _tenth(np.abs(difference[:, 0])),
-            "lighter": _tenth(difference[:, 0]),
-            "distance": _tenth(np.linalg.norm(difference, axis=1)),
-            "n": int(who.sum()),
+            "lightness": _rounded_mean(np.abs(difference[mask, 0])),
+            "lighter": _rounded_mean(difference[mask, 0]),
+            "distance": _rounded_mean(np.linalg.norm(difference[mask], axis=1)),
+            "n": int(mask.sum()),
         }
     return rows
 
 
-def _tenth(values: NDArray[np.floating]) -> float | None:
+def _rounded_mean(values: NDArray[np.floating]) -> float | None:
     return round(float(values.mean()), 2) if len(values) else None

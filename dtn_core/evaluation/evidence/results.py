@@ -10,12 +10,12 @@ from ...core.files import parse_json, shipped
 from .. import style_transfer
 from ..experiments import report as digit_report
 from .schema import checked
-from .tables import Source, Table, of_json, parse, words
+from .tables import Source, Table, of_json, words
 
 RESULTS = shipped("results")
 
 FORMAT = 1
-"""Of what `compute` writes."""
+"""Format of the files that `compute` writes."""
 
 SUITES = {
     "confidence": ("Confidence", "python -m benchmarks.confidence --data DATA -o results/confidence.json"),
@@ -42,69 +42,94 @@ COMMANDS = {stem: command for stem, (_, command) in SUITES.items()}
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none."""
+    """Return the JSON object of a file; None if it has none."""
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def about_of(report: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of which checkpoint a whole report is."""
+    """Return the part of a report that names the checkpoint it is of."""
     inner = report.get("checkpoint")
     return inner if isinstance(inner, Mapping) else report
 
 
+def source_of(stem: str, report: Mapping[str, Any]) -> Source:
+    """Return where the figures of a file come from."""
+    return Source(
+        n=str(report.get("n", "")),
+        seed=str(report.get("seed", "")),
+        data=str(report.get("split", "")),
+        hash=str(about_of(report).get("hash", "")),
+        command=COMMANDS.get(stem, ""),
+    )
+
+
 def suite_tables(stem: str, report: Mapping[str, Any], source: Source | None = None) -> list[Table]:
-    """A file of results/ as tables."""
-    about = about_of(report)
-    source = source or Source(
-        str(report.get("n", "")), str(report.get("seed", "")), str(report.get("split", "")), str(about.get("hash", "")),
-        COMMANDS.get(stem, ""),
-    )  # fmt: skip
-    title, _ = SUITES.get(stem, (words(stem), ""))
+    """Return the tables of a file of results/.
+
+    Args:
+        stem: The file's name without its suffix.
+        report: Its content.
+        source: Where the figures come from; by default what the report says.
+    """
+    source = source or source_of(stem, report)
     if stem == "digits":
-        return parse(digit_report.markdown(report), source)
+        return [table.without_emphasis(source) for table in digit_report.tables(report)]
     if stem == "style":
-        return parse(style_transfer.table(report), source)
+        return [style_transfer.figure_table(report).without_emphasis(source)]
+    title, _ = SUITES.get(stem, (words(stem), ""))
     return of_json({key: value for key, value in report.items() if key not in ("checkpoint", "hash")}, title, source)
 
 
 def suites(results: Path = RESULTS) -> dict[str, list[Table] | str]:
-    """Title of every file in results/ → its tables, or the line on what is wrong with it."""
-    found: dict[str, list[Table] | str] = {}
+    """Return title → tables of every file in results/, or a line on what is wrong with the file."""
+    suites: dict[str, list[Table] | str] = {}
     for path in sorted(results.glob("*.json")):
-        title, again = SUITES.get(path.stem, (words(path.stem), "the command of its docs"))
+        title, command = SUITES.get(path.stem, (words(path.stem), "the command of its docs"))
         report = read_json(path)
         try:
             if report is None:
                 raise ValueError
-            found[title] = suite_tables(path.stem, report)
+            suites[title] = suite_tables(path.stem, report)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            found[title] = f"results/{path.name} is damaged, of another version, or by hand. Measure again: `{again}`"
-    return found
+            suites[title] = (
+                f"results/{path.name} is damaged, of another version, or by hand. Measure again: `{command}`"
+            )
+    return suites
 
 
 def overview(results: Path = RESULTS) -> Table:
-    """What was computed of the shipped checkpoints, a row each."""
+    """Return what `compute` wrote of the shipped checkpoints, a row each."""
     rows = []
     for path in sorted((results / "evidence").glob("*.json")):
-        found = checked(read_json(path)) or {}
-        questions = (found.get("reliability") or {}).get("questions") or {}
-        errors = {name: row["ece"] for name, row in questions.items() if row.get("ece") is not None}
-        if found.get("format") != FORMAT:
-            continue
-        near = found.get("neighbours")
-        told = ["", ""]
-        if near:
-            told = [f"{near['pixels']['ratio']:.2f} / {near['f']['ratio']:.2f}"]
-            told.append(" / ".join(f"{100 * near[space]['closer']:.1f}%" for space in ("pixels", "f")))
-        sure = ["", ""]
-        if errors:
-            worst = max(errors, key=lambda name: errors[name])
-            sure = [f"{sum(errors.values()) / len(errors):.3f}", f"{errors[worst]:.3f} ({words(worst)})"]
-        rows.append((path.stem, *sure, *told))
-    far = "distance of G(s) to t, times unseen t's (pixels / f)"
-    columns = ("calibration error, mean", "worst", far, "closer (pixels / f)")
+        computed = checked(read_json(path))
+        if computed and computed.get("format") == FORMAT:
+            rows.append((path.stem, *_calibration_cells(computed), *_neighbour_cells(computed)))
+    columns = (
+        "calibration error, mean",
+        "worst",
+        "distance of G(s) to t, times unseen t's (pixels / f)",
+        "closer (pixels / f)",
+    )
     return Table("computed", columns, tuple(rows))
+
+
+def _calibration_cells(computed: dict[str, Any]) -> tuple[str, str]:
+    questions = (computed.get("reliability") or {}).get("questions") or {}
+    errors = {name: row["ece"] for name, row in questions.items() if row.get("ece") is not None}
+    if not errors:
+        return "", ""
+    worst = max(errors, key=lambda name: errors[name])
+    return f"{sum(errors.values()) / len(errors):.3f}", f"{errors[worst]:.3f} ({words(worst)})"
+
+
+def _neighbour_cells(computed: dict[str, Any]) -> tuple[str, str]:
+    neighbours = computed.get("neighbours")
+    if not neighbours:
+        return "", ""
+    spaces = [neighbours[space] for space in ("pixels", "f")]
+    ratios = " / ".join(f"{distances['ratio']:.2f}" for distances in spaces)
+    return ratios, " / ".join(f"{100 * distances['closer']:.1f}%" for distances in spaces)

@@ -1,4 +1,4 @@
-"""What `compute` writes, checked: the file may be of another version, or by hand."""
+"""Validation of the files that `compute` writes: one may be of another version, or edited."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ class _Record(BaseModel):
 
 
 class _Answers(_Record):
-    """bins: (n, mean probability, share) each."""
+    """Reliability of one question or group.
+
+    Attributes:
+        n: How many labels.
+        ece: Expected calibration error.
+        bins: (n, mean probability, share) each.
+    """
 
     n: Count
     ece: Share | None = None
@@ -69,10 +75,10 @@ class _Computed(_Record):
     map: _Map | None = None
 
 
-def checked(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The same, or None where it isn't what `compute` writes."""
+def checked(content: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the content unchanged, or None if `compute` doesn't write such."""
     try:
-        _Computed.model_validate(found)
+        _Computed.model_validate(content)
     except ValidationError:
         return None
-    return found
+    return content

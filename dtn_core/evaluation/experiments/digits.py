@@ -28,19 +28,33 @@ from .figures import FORMAT, Adaptation, EncoderFigures, Figures, Record, read_f
 from .paper import ADAPTED, ROWS, TABLES, TRANSLATIONS, Row
 
 SHIPPED_TAUGHT = "digits-f-adapted"
-"""The checkpoint of the shipped f (`ClassifierTraining.start` of its preset) taught further."""
+"""Checkpoint of the shipped f, self-taught on t; its preset starts from that f (`ClassifierTraining.start`)."""
 
-CHOOSING = 2000
-"""Pictures of t's training part by which the way of nearest neighbours is chosen, without their labels."""
+SELECTION_PICTURES = 2000
+"""How many training pictures of t choose the variant of nearest neighbours, without their labels."""
+
+SWAP_PICTURES = 3000
+"""How many handwritten digits a t → s translation is tested on; the first third chose its step and is left out."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a suite works with. config: the DTN's settings, of which a row changes some; f_absent: settings of the f
-    trained without the digit; f_taught: of the one self-taught on t; f_unlabelled: of the one that learns s without
-    labels; adapted: of Table 2's classifier; judge_s: of the judge of street numbers; judge: checkpoint; data: folder,
-    or None for drawn digits; shipped: translation used for the row and seed it was made by; limit: at most so many
-    pictures of a part are measured."""
+    """What a suite works with.
+
+    Attributes:
+        config: Settings of the DTN, some of which a row changes.
+        f_absent: Settings of the f trained without the absent digit.
+        f_taught: Settings of the f that is self-taught on t.
+        f_unlabelled: Settings of the f that learns s without labels.
+        adapted: Settings of Table 2's classifier.
+        judge_s: Settings of the judge of street numbers.
+        judge: Checkpoint of the judge of handwriting.
+        data: Folder of the datasets; None for drawn digits.
+        runs: Folder of the runs.
+        shipped: Translation to use for the row and seed that it was trained by.
+        log: Called with a line per result.
+        limit: At most so many pictures of a part are measured.
+    """
 
     config: DigitsTransfer
     f_absent: ClassifierTraining
@@ -57,18 +71,29 @@ class Setup:
 
 
 def run_suite(setup: Setup, suite: str, seeds: Sequence[int], output: Path) -> Figures:
-    """Measure a suite's rows, or the row of that key, for every seed and return all figures of `output`, which is
-    written after each.
+    """Measure the rows of a suite for every seed.
 
-    A row that is in the output, or whose run is finished, isn't trained again; an interrupted run is resumed. Several
-    processes may work at one output with different seeds. Raises UserError if output holds something else.
+    The output is written after each row. A row that it already has, or whose run is finished, isn't trained again; an
+    interrupted run is resumed. Several processes may share an output with different seeds.
+
+    Args:
+        setup: What the suite works with.
+        suite: One of `SUITES`: a table, or a row's key.
+        seeds: Seeds of every row.
+        output: digits.json.
+
+    Returns:
+        All figures of the output.
+
+    Raises:
+        UserError: The output has figures of other settings, data or judge.
     """
     return Suite(setup, output).run(suite, seeds)
 
 
 def trained(setup: Setup, figures: Mapping[str, Any]) -> dict[str, Checkpoint]:
-    """Row's key → its translation of the lowest seed, where it is at hand; nothing is trained."""
-    found = {}
+    """Return row's key → its translation of the lowest seed, if it exists; nothing is trained."""
+    translations = {}
     for row in ROWS:
         seeds = {record["hash"]: int(seed) for seed, record in figures["rows"].get(row.key, {}).items()}
         paths = sorted(setup.runs.glob(f"*-digits-{row.key}/export"))
@@ -76,42 +101,45 @@ def trained(setup: Setup, figures: Mapping[str, Any]) -> dict[str, Checkpoint]:
             paths.append(checkpoint.find(setup.shipped))
         for path in paths:
             if seeds and seeds.get(checkpoint.weights_hash(path)) == min(seeds.values()):
-                found[row.key] = model.load(path)
-    return found
+                translations[row.key] = model.load(path)
+    return translations
 
 
 class Suite:
-    """One run of a suite."""
+    """One run of a suite: its judge and test data."""
 
     def __init__(self, setup: Setup, output: Path) -> None:
-        self.setup, self.output = setup, output
+        self.setup = setup
+        self.output = output
         self.judge = checkpoint.load_encoder(setup.judge)
         self.test = digits.svhn(setup.data, "test", setup.limit)
-        self.written = digits.mnist(setup.data, "test", setup.limit)
+        self.handwriting = digits.mnist(setup.data, "test", setup.limit)
 
     def run(self, suite: str, seeds: Sequence[int]) -> Figures:
         """See `run_suite`."""
         self._begin()
         with updating(self.output) as figures:
             figures["f"] = self.encoder_figures(self.setup.config.encoder)
-        for seed, row in ((seed, row) for seed in seeds for row in ROWS):
-            if suite in ("all", row.table, row.key) or (row.key == "dtn" and suite in TABLES):
-                self.measure_row(row, seed)
-            if (row.key, suite) in (("dtn", "table2"), *((key, suite) for key in ADAPTED for suite in (key, "all"))):
-                self.measure_adaptation(row, seed)
+        for seed in seeds:
+            for row in ROWS:
+                if suite in ("all", row.table, row.key) or (row.key == "dtn" and suite in TABLES):
+                    self.measure_row(row, seed)
+                is_adapted = row.key in ADAPTED and suite in ("all", row.key)
+                if is_adapted or (row.key == "dtn" and suite == "table2"):
+                    self.measure_adaptation(row, seed)
         return read_figures(self.output)
 
     def _begin(self) -> None:
         """Write what all rows share. Raises UserError if the output's figures are of other settings, data or judge."""
-        test, written = self.test, self.written
+        test, written = self.test, self.handwriting
         settings = {k: v for k, v in asdict(self.setup.config).items() if k not in ("seed", "device")}
         data = {"s": test.source, "t": written.source, "n_test_s": len(test.x), "n_test_t": len(written.x)}
         judge_hash = hash_of(self.setup.judge)
         with updating(self.output) as figures:
-            held = upgrade(figures.get("settings", settings))  # an earlier version may have known fewer of them
-            held = {k: held.get(k, default) for k, default in asdict(DigitsTransfer()).items() if k in settings}
+            stored = upgrade(figures.get("settings", settings))  # an earlier version may lack some
+            stored = {k: stored.get(k, default) for k, default in asdict(DigitsTransfer()).items() if k in settings}
             for what, old, new in (
-                ("other settings", held, settings),
+                ("other settings", stored, settings),
                 ("other data", figures.get("data", data), data),
                 ("another judge", figures.get("judge", {}).get("hash", judge_hash), judge_hash),
             ):
@@ -124,29 +152,35 @@ class Suite:
             figures.setdefault("rows", {})
 
     def _n_train(self) -> dict[str, int]:
-        """How many pictures of s and t a DTN learns, those of s without labels too."""
+        """Count the pictures of s, labelled or not, and of t that a DTN learns."""
         data, limit = self.setup.data, self.setup.config.limit
         s = (len(digits.svhn(data, part, limit).x) for part in ("train", "unlabelled"))
         return {"s": sum(s), "t": len(digits.mnist(data, "train", limit).x)}
 
     def measure_row(self, row: Row, seed: int) -> None:
-        """Train a row for a seed if need be, and write its record."""
+        """Train a row for a seed unless it is trained, and write its record."""
         config = self.config_of(row, seed)
         f = config.encoder
         self.check_encoder(f)
         known = read_figures(self.output)["rows"].get(row.key, {}).get(str(seed))
-        made_by = (hash_of(f), row.changes, config.steps)
-        whole = known and (row.key != "swap" or "by_f" in known)  # earlier versions had f as the only judge of s
-        if whole and (known["f_hash"], upgrade(known["changes"]), known["steps"]) == made_by:
+        identity = (hash_of(f), row.changes, config.steps)
+        is_complete = known and (row.key != "swap" or "by_f" in known)  # earlier versions had f as the only judge of s
+        if is_complete and (known["f_hash"], upgrade(known["changes"]), known["steps"]) == identity:
             return
         directory, run = self.translation(row, config)
         loaded = model.load(directory)
         if row.of:
             loaded = loaded.plain()
-        record: dict[str, Any] = dict(self._swapped(loaded) if row.key == "swap" else self._measured(loaded))
-        record |= {"hash": loaded.hash, "f_hash": hash_of(f), "changes": row.changes, "steps": config.steps}
-        record |= {"kept_step": loaded.info["trained"]["step"]}
-        record |= timing(run) if run else loaded.info["trained"].get("timing", {})
+        measured = self._measure_swap(loaded) if row.key == "swap" else measure(loaded, self.judge, self.test)
+        record: dict[str, Any] = {
+            **measured,
+            "hash": loaded.hash,
+            "f_hash": hash_of(f),
+            "changes": row.changes,
+            "steps": config.steps,
+            "kept_step": loaded.info["trained"]["step"],
+            **(timing(run) if run else loaded.info["trained"].get("timing", {})),
+        }
         with updating(self.output) as figures:
             if row.f in ("taught", "unlabelled"):
                 figures[f"f_{row.f}"] = self.encoder_figures(f)
@@ -154,34 +188,37 @@ class Suite:
         self.setup.log(f"{row.title}, seed {seed}: accuracy {100 * record['accuracy']:.2f}%")
 
     def measure_adaptation(self, row: Row, seed: int) -> None:
-        """Table 2: G of the training part of s, with the labels of s, as training data for t."""
+        """Measure Table 2: G of the training part of s, with the labels of s, as training data for t."""
         known = read_figures(self.output)["rows"][row.key][str(seed)].get("adaptation", {})
         if Adaptation.__required_keys__ <= known.keys():
             return
         directory, _ = self.translation(row, self.config_of(row, seed))
         source = digits.svhn(self.setup.data, "train", self.setup.limit)
-        made = transfer(model.load(directory).plain(), rgb(source))
+        translated = transfer(model.load(directory).plain(), rgb(source))
         run = self.train(replace(self.setup.adapted, through=str(directory), seed=seed), "digits-adapted")
         classifier = checkpoint.load_encoder(run / "export")
-        neighbours = Neighbours(made, torch.from_numpy(source.y), seed)
-        unlabelled = digits.mnist(self.setup.data, "train", CHOOSING)
+        neighbours = Neighbours(translated, torch.from_numpy(source.y), seed)
+        unlabelled = digits.mnist(self.setup.data, "train", SELECTION_PICTURES)
         chosen, agreement = choose(
             neighbours, grey(unlabelled), logits_of(classifier, rgb(unlabelled)).argmax(1).numpy()
         )
-        x, y = grey(self.written), self.written.y
+        x = grey(self.handwriting)
+        y = self.handwriting.y
         record: Adaptation = {
-            "neighbours": {way: round(float((neighbours.guess(way, x) == y).mean()), 4) for way in agreement},
+            "neighbours": {
+                variant: round(float((neighbours.guess(variant, x) == y).mean()), 4) for variant in agreement
+            },
             "agreement": agreement,
             "chosen": chosen,
-            "classifier": accuracy(classifier, rgb(self.written), y),
-            "n_train": len(made),
+            "classifier": accuracy(classifier, rgb(self.handwriting), y),
+            "n_train": len(translated),
         }
         with updating(self.output) as figures:
             figures["rows"][row.key][str(seed)]["adaptation"] = record
         self.setup.log(f"Table 2, {row.title}, seed {seed}: {record}")
 
     def config_of(self, row: Row, seed: int) -> DigitsTransfer:
-        """A row's settings of the DTN; its f is trained if need be."""
+        """Return the DTN's settings of a row, training its f unless it is trained."""
         f = self.setup.config.encoder
         if row.f == "absent":
             f = str(self.train(self.setup.f_absent, "digits-f-without-3") / "export")
@@ -192,7 +229,7 @@ class Suite:
         return replace(self.setup.config, **{**row.changes, "seed": seed, "encoder": f})
 
     def taught(self) -> str:
-        """The set-up's f, self-taught on t: the shipped one where that began with this very f."""
+        """Return the setup's f self-taught on t: the shipped one if it started from this very f."""
         given, start = self.setup.config.encoder, self.setup.f_taught.start
         if start and hash_of(start) == hash_of(given):
             return SHIPPED_TAUGHT
@@ -201,7 +238,7 @@ class Suite:
         return str(self.train(replace(self.setup.f_taught, start=given, **same), "digits-f-adapted") / "export")
 
     def translation(self, row: Row, config: DigitsTransfer) -> tuple[Path, Path | None]:
-        """(checkpoint, run) of a row: the shipped one, without a run, where it was made by these settings."""
+        """Return (checkpoint, run) of a row; run is None for the shipped one, used if it has these settings."""
         shipped, key = self.setup.shipped, row.of or row.key
         if key in TRANSLATIONS and shipped and self._is_shipped(shipped, config):
             return checkpoint.find(shipped), None
@@ -209,8 +246,11 @@ class Suite:
         return run / "export", run
 
     def train(self, config: Config, name: str) -> Path:
-        """The finished run of these settings and data; trained or resumed if need be. Raises KeyboardInterrupt if the
-        training is stopped: what is half trained must not be measured."""
+        """Return the finished run of these settings and data, training or resuming it unless it is finished.
+
+        Raises:
+            KeyboardInterrupt: The training was stopped; an unfinished run must not be measured.
+        """
         unfinished = None
         for path in sorted(self.setup.runs.glob(f"*-{name}")):
             run = read_status(path)
@@ -226,18 +266,18 @@ class Suite:
         return path
 
     def encoder_figures(self, name: str) -> EncoderFigures:
-        """Of an f. Raises UserError if it learnt the held-out part of s."""
+        """Measure an f. Raises UserError if it learnt the held-out part of s."""
         self.check_encoder(name)
         f = checkpoint.load_encoder(name)
         return {
             "hash": hash_of(name),
             "net": f.config,
             "svhn_error": round(1 - accuracy(f, rgb(self.test), self.test.y), 4),
-            "mnist_accuracy": accuracy(f, rgb(self.written), self.written.y),
+            "mnist_accuracy": accuracy(f, rgb(self.handwriting), self.handwriting.y),
         }
 
     def check_encoder(self, name: str) -> None:
-        """Raises UserError if this f learnt the held-out part of s."""
+        """Raise UserError if this f learnt the held-out part of s."""
         source = checkpoint.read_config(checkpoint.find(name)).get("trained", {}).get("data", "")
         if source.startswith("SVHN (pack)") and self.test.source == "SVHN (torchvision)":
             raise UserError(
@@ -245,27 +285,24 @@ class Suite:
                 "another on this data, python -m dtn_core train digits-f, and use it: --set encoder=RUN/export"
             )
 
-    def _measured(self, loaded: Checkpoint) -> Mapping[str, Any]:
-        return measure(loaded, self.judge, self.test)
-
-    def _swapped(self, loaded: Checkpoint) -> Mapping[str, Any]:
-        """t → s, which the paper calls bad: read by a judge of street numbers that no G was trained towards, and by f,
-        which flatters."""
-        written = digits.mnist(self.setup.data, "test", min(3000, self.setup.limit or 3000))
-        held_out = slice(len(written.y) // 3, None)  # the first 1,000 chose the step
-        made, y = transfer(loaded, rgb(written)[held_out]), written.y[held_out]
+    def _measure_swap(self, loaded: Checkpoint) -> Mapping[str, Any]:
+        """Measure t → s by a judge of street numbers that no G was trained towards, and by f, which is lenient."""
+        handwriting = digits.mnist(self.setup.data, "test", min(SWAP_PICTURES, self.setup.limit or SWAP_PICTURES))
+        held_out = slice(len(handwriting.y) // 3, None)
+        y = handwriting.y[held_out]
+        translated = transfer(loaded, rgb(handwriting)[held_out])
         judge = str(self.train(self.setup.judge_s, "digits-judge-street") / "export")
         with updating(self.output) as figures:
             figures["judge_s"] = self.encoder_figures(judge)
-        by_judge, by_f = (accuracy(net, made, y) for net in (checkpoint.load_encoder(judge), loaded.f))
-        return {"n": len(y), "accuracy": by_judge, "by_f": by_f}
+        by_judge = accuracy(checkpoint.load_encoder(judge), translated, y)
+        return {"n": len(y), "accuracy": by_judge, "by_f": accuracy(loaded.f, translated, y)}
 
     def _sources(self) -> Iterator[str]:
         yield digits.svhn(self.setup.data, "val", 1).source
-        yield self.written.source
+        yield self.handwriting.source
 
     def _is_of_this_data(self, run: Path) -> bool:
-        """Whether a run's export was made of this data; True where that isn't known."""
+        """Return whether a run was trained on this data; True if that isn't known."""
         try:
             info = checkpoint.read_config(run / "export").get("trained", {})
         except UserError:
@@ -273,7 +310,7 @@ class Suite:
         return "data" not in info or set(info["data"].split(" → ")) <= set(self._sources())
 
     def _is_shipped(self, name: str, config: DigitsTransfer) -> bool:
-        """Whether a translation was made by these settings from such data; f is compared by its weights."""
+        """Return whether a translation has these settings and data; f is compared by its weights."""
         if not checkpoint.is_translation(name):
             return False
         info = checkpoint.read_config(checkpoint.find(name))
@@ -285,17 +322,17 @@ class Suite:
 
 
 def hash_of(name: str | Path) -> str:
-    """12 hex digits of f's own weights in a checkpoint of any kind."""
+    """Return 12 hex digits of f's weights in a checkpoint of any kind."""
     return checkpoint.weights_hash(checkpoint.find(str(name)), "encoder.safetensors")
 
 
 def timing(run: Path) -> dict[str, Any]:
-    """Seconds that a run trained, without pauses, and the median of its pictures of s per second."""
+    """Return the seconds that a run trained, without pauses, and its median pictures of s per second."""
     stamped, _ = events.read(run / "events.jsonl")
     rates = [s.event.rate for s in stamped if isinstance(s.event, events.Stepped) and s.event.rate]
     return {"seconds": round(read_status(run).seconds), "samples_per_s": round(float(np.median(rates)), 1)}
 
 
 def grey(part: digits.Digits) -> torch.Tensor:
-    """(N, 32, 32) handwritten digits, float in [-1, 1]."""
+    """Return handwritten digits as (N, 32, 32) floats in [-1, 1]."""
     return to_float(torch.from_numpy(part.x))

@@ -13,12 +13,20 @@ import numpy as np
 from ...core import locks
 from ...core.errors import UserError
 from ...core.files import replacing, write_error
+from .paper import ABSENT, ROWS, Row
 
 FORMAT = 1
 
 
 class EncoderFigures(TypedDict):
-    """An f on held-out s, and on t, of which it saw no labels. net: its config."""
+    """Figures of an f.
+
+    Attributes:
+        hash: Hash of its weights.
+        net: Its config.
+        svhn_error: Error on held-out s.
+        mnist_accuracy: Accuracy on t, whose labels it never learnt.
+    """
 
     hash: str
     net: dict[str, Any]
@@ -27,9 +35,15 @@ class EncoderFigures(TypedDict):
 
 
 class Adaptation(TypedDict):
-    """Table 2: accuracies on t after learning from n_train G(s) with the labels of s. neighbours: of nearest neighbours
-    by `evaluation.adaptation.WAYS`; agreement: of each way with the classifier, on training pictures of t without their
-    labels, which chose one."""
+    """Table 2: accuracies on t after learning from G(s) with the labels of s.
+
+    Attributes:
+        neighbours: Variant of nearest neighbours (`evaluation.adaptation.VARIANTS`) → accuracy.
+        agreement: Variant → agreement with the classifier on training pictures of t, without their labels.
+        chosen: The variant with the highest agreement.
+        classifier: Accuracy of a classifier trained on G(s).
+        n_train: How many G(s).
+    """
 
     neighbours: dict[str, float]
     agreement: dict[str, float]
@@ -39,8 +53,19 @@ class Adaptation(TypedDict):
 
 
 class Record(TypedDict):
-    """A row's figures for one seed: `evaluation.digits.Measures`, or of a swap n, accuracy and, read by f, by_f; and
-    what they are of. kept_step: the step that was exported; seconds, samples_per_s: of the training."""
+    """A row's figures for one seed, with the fields of `evaluation.digits.Measures`.
+
+    Attributes:
+        by_f: Of a swap: accuracy read by f.
+        hash: Hash of the translation.
+        f_hash: Hash of its f.
+        changes: Settings that the row changes.
+        steps: How many steps it was trained.
+        kept_step: The step that was exported.
+        seconds: Duration of the training.
+        samples_per_s: Pictures of s per second.
+        adaptation: Figures of Table 2.
+    """
 
     n: int
     accuracy: float
@@ -57,8 +82,17 @@ class Record(TypedDict):
 
 
 class Figures(TypedDict):
-    """The whole file. data: sources and sizes; n_train: pictures of s and t that a DTN learns; settings: of the DTN;
-    original: the judge's accuracy on s itself; rows: row's key → seed → record."""
+    """The whole file.
+
+    Attributes:
+        data: Sources and sizes of the test data.
+        settings: Settings of the DTN.
+        judge: Hash and accuracy of the judge of handwriting.
+        n_train: How many pictures of s and t a DTN learns.
+        original: The judge's accuracy on s itself.
+        f: Figures of the given f.
+        rows: Row's key → seed → record.
+    """
 
     format: int
     data: dict[str, Any]
@@ -74,7 +108,7 @@ class Figures(TypedDict):
 
 
 def read_figures(path: Path) -> Figures:
-    """Raises UserError if the file is damaged, written by hand, or of another format."""
+    """Read digits.json. Raises UserError if it is damaged, edited, or of another format."""
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -85,7 +119,7 @@ def read_figures(path: Path) -> Figures:
 
 
 def _has_records(rows: Any) -> bool:
-    """Whether rows are rows of seeds of records."""
+    """Return whether rows map row's key → seed → record."""
     if not isinstance(rows, dict) or not all(isinstance(seeds, dict) for seeds in rows.values()):
         return False
     records = (record for seeds in rows.values() for record in seeds.values())
@@ -95,7 +129,7 @@ def _has_records(rows: Any) -> bool:
 
 @contextmanager
 def updating(path: Path) -> Iterator[Figures]:
-    """The figures to change, written back on leaving; one process at a time."""
+    """Yield the figures to change and write them back on leaving; one process at a time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(f".{path.name}.lock").open("w")
@@ -110,8 +144,24 @@ def updating(path: Path) -> Iterator[Figures]:
 
 
 def mean_and_std(records: Mapping[str, Record], read: Callable[[Record], float]) -> str:
-    """Over a row's seeds, in %: "95.10 ± 0.40 (3)"; the last is the number of seeds."""
+    """Format mean and deviation over a row's seeds, in %, with their number: "95.10 ± 0.40 (3)"."""
     values = 100 * np.array([read(record) for record in records.values()])
     if len(values) == 1:
         return f"{values[0]:.2f} (1)"
     return f"{values.mean():.2f} ± {values.std(ddof=1):.2f} ({len(values)})"
+
+
+def accuracy_of(record: Mapping[str, Any]) -> float:
+    """Return a record's accuracy on all digits."""
+    return record["accuracy"]
+
+
+def absent_digit_accuracy(record: Mapping[str, Any]) -> float:
+    """Return a record's accuracy on the digit that Table 3 leaves out; NaN if no picture shows it."""
+    share = record["digits"][ABSENT]
+    return np.nan if share is None else share
+
+
+def measured_rows(table: str, records: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of a table that have records, in the paper's order."""
+    return [row for row in ROWS if row.table == table and row.key in records]

@@ -9,10 +9,17 @@ ABSENT = 3
 
 
 class Row(NamedTuple):
-    """One row. key: its name in files; table: the suite it belongs to; changes: of the DTN's settings; paper: the
-    paper's figure in %; f: the one given, one trained without the digit too, one self-taught on t, or one that learnt
-    s without labels; of: the row whose translations it measures without truncation and shifts, with no training of its
-    own."""
+    """One row of a table.
+
+    Attributes:
+        key: Its name in files.
+        table: The suite it belongs to.
+        title: Its name in tables.
+        changes: Settings of the DTN that it changes.
+        paper: The paper's figure in %.
+        f: The given f, or one trained without the absent digit, self-taught on t, or trained without labels.
+        of: Row whose translation it measures, without truncation and shifts, instead of training its own.
+    """
 
     key: str
     table: str
@@ -24,7 +31,7 @@ class Row(NamedTuple):
 
 
 BEST = {"steps": 2000, "ema": 0.995, "alpha": 5.0, "random_affine": True, "truncation": 0.7, "shift": 2}
-"""Settings of our best row; with its f, the preset digits-best."""
+"""Changes of our best row; with its f, the preset digits-best."""
 
 ROWS = (
     Row("baseline", "table1", "baseline of Sec. 3", {"contains_f": False, "binary": True, "beta": 0.0}, 13.71),
@@ -48,19 +55,19 @@ ROWS = (
     *(Row(f"s_{n}", "amounts", f"{n:,} pictures of s", {"limit_s": n}, None) for n in (100, 500, 2000)),
     *(Row(f"t_{n}", "amounts", f"{n:,} pictures of t", {"limit_t": n}, None) for n in (100, 1000, 10000)),
 )  # fmt: skip
-"""In the paper's order; then what it leaves open."""
+"""Rows in the paper's order, then those it has no figure for."""
 
 TRANSLATIONS = ("dtn", "best")
 """The rows that may be shipped."""
 
 ADAPTED = ("dtn", "untruncated")
-"""The rows that Table 2 uses: learning wants all of G's variety."""
+"""Rows that Table 2 uses, without truncation: a classifier needs all of G's variety."""
 
 TABLES = ("table1", "table2", "table3", "amounts")
 """Suites of several rows, the DTN itself among them."""
 
 SUITES = ("all", *TABLES, *(row.key for row in ROWS))
-"""What can be run: a table, or one row."""
+"""Everything that can be run: all, a table, or one row."""
 
 PAPER = {"original": 40.06, "digit_3": 94.67, "adaptation": 84.44, "svhn_error": 4.95, "mnist_accuracy": 76.08}
 """The paper's further figures, in %."""
