@@ -229,7 +229,7 @@ def test_the_last_of_a_pack_are_held_out(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "damage", ["no folder", "no zip", "no table", "no zip file", "a picture", "a name", "a column"]
 )
-def test_a_pack_that_is_missing_or_damaged_is_told_in_one_line(damage, tmp_path):
+def test_a_pack_that_is_missing_or_damaged_is_reported_in_one_line(damage, tmp_path):
     data = write_cartoons(tmp_path)
     pack, table = data / "cartoonset.zip", data / "cartoonset.csv"
     if damage in ("no zip", "no table"):
