@@ -1,4 +1,4 @@
-"""An avatar that was chosen for somebody."""
+"""An avatar that was chosen for a face."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from .sampling import Likely
 
 @dataclass(frozen=True)
 class Avatar:
-    """parameters: what is drawn; sure: what it shows ("glasses", "no hat", "brown hair") → its probability, 0..1;
-    likely: the probabilities of everything that could have been chosen."""
+    """An avatar and the probabilities behind it.
+
+    Attributes:
+        parameters: What is drawn.
+        sure: What it depicts ("glasses", "no hat", "brown hair") → probability, 0..1.
+        likely: The probabilities of all choices.
+    """
 
     parameters: Parameters
     sure: Mapping[str, float]
     likely: Likely = field(default_factory=dict)
 
     def svg(self, view: View = "bust") -> str:
-        """The drawing as SVG, with the artist's credit."""
+        """Draw it as SVG, with the artist's credit."""
         return engine.svg(self.parameters, view)
 
     def image(self, size: int = 256, view: View = "bust") -> Image:
-        """(size, size, 4) uint8 RGBA, straight alpha. Raises UserError for a size beyond `engine.SIZES`."""
+        """Draw it as (size, size, 4) uint8 RGBA, straight alpha. Raises UserError for a size beyond `engine.SIZES`."""
         return engine.image(self.parameters, size, view)

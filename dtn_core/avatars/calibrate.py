@@ -1,5 +1,8 @@
-"""Decisions learnt from unlabelled photos: c's log-odds calibrated to f's reading (Platt, "Probabilistic Outputs for
-Support Vector Machines", 1999), and haircuts and clothes made as frequent as among drawings."""
+"""Learn `Decisions` from unlabelled photos.
+
+c's log-odds are calibrated to f's (Platt, "Probabilistic Outputs for Support Vector Machines", 1999), and biases make
+haircuts and clothes as frequent as in the artist's drawings.
+"""
 
 from __future__ import annotations
 
@@ -33,51 +36,61 @@ def learn(
     shape: Statistics,
     artist: Mapping[str, NDArray[np.float64]],
 ) -> Decisions:
-    """Decisions from unlabelled photos: c's beliefs and f's probabilities of its attributes (name → (N,)); skin: see
-    `skin.skin_means`; shape: see `choose_shape.shape_statistics`; artist: head → how often each choice is among the
-    drawings."""
-    lines, rates = {}, {}
+    """Learn decisions from unlabelled photos.
+
+    Args:
+        style: Name of a drawn style.
+        beliefs: c's log-probabilities.
+        attributes: f's attribute → (N,) probabilities.
+        skin: See `skin.skin_means`.
+        shape: See `choose_shape.shape_statistics`.
+        artist: Head → frequency of each choice in the drawings.
+    """
+    lines = {}
+    rates = {}
     for name, question in QUESTIONS[style].items():
         target = reading(attributes, question.reads)
-        lines[name] = _line(log_odds(style, question, beliefs), target)
+        lines[name] = _fit_logistic(log_odds(style, question, beliefs), target)
         rates[name] = round(float(target.mean()), 4)
     target = hair_reading(attributes)
-    fitted = _lines_of_classes(hair_scores(style, beliefs), target)
-    hair = {name: (round(fitted[0], 4), round(fitted[1][i], 4)) for i, name in enumerate(HAIR_READS)}
+    slope, offsets = _fit_softmax(hair_scores(style, beliefs), target)
+    hair = {name: (round(slope, 4), round(offset, 4)) for name, offset in zip(HAIR_READS, offsets)}
     hair_rates = {name: round(float(target[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
     bias = {head: _biases(style, head, log_p, artist[head]) for head, log_p in beliefs.items()}
     return Decisions(lines, rates, hair, hair_rates, skin, bias, shape)
 
 
-FEWEST = 100
-"""So many photos at least tell how often a kind's variants are chosen."""
+MIN_PHOTOS = 100
+"""Smallest number of photos from which the frequencies of a kind's variants are estimated."""
 
 
 def _biases(style: str, head: str, log_p: NDArray[np.float32], artist: NDArray[np.float64]) -> list[float]:
-    """What makes each choice as frequent within its kind as the artist's drawings have it: photos tell little of a
-    haircut or of clothes, and without it nearly everybody would wear the same."""
+    """Biases that make each choice as frequent within its kind as in the artist's drawings.
+
+    Photos say little of haircuts and clothes; without a bias nearly everybody would get the same.
+    """
     bias = np.zeros(log_p.shape[1])
     for group in _kinds_of(style, head):
         allowed = [j for j in group if may_choose(style, head, j) and artist[j] > 0]
         if len(allowed) < 2:
             continue
         mass = np.logaddexp.reduce(log_p[:, group], axis=1)
-        mostly = np.flatnonzero(mass > np.log(0.5))
-        rows = mostly if len(mostly) >= FEWEST else np.argsort(-mass)[:FEWEST]
+        probable = np.flatnonzero(mass > np.log(0.5))
+        rows = probable if len(probable) >= MIN_PHOTOS else np.argsort(-mass)[:MIN_PHOTOS]
         target = artist[allowed] / artist[allowed].sum()
         scores = log_p[rows][:, allowed].astype(np.float64)
         scores -= scores.mean(1, keepdims=True)
         bias[allowed] = -scores.mean(0)
-        step = 0.2 * scores.std(0).mean()  # in proportion to what there is to tell photos apart by
-        for round_ in range(400):
+        step = 0.2 * scores.std(0).mean()  # proportional to how much photos differ
+        for iteration in range(400):
             chosen = (scores + bias[allowed]).argmax(1)
-            often = np.bincount(chosen, minlength=len(allowed)) / len(rows)
-            bias[allowed] += step * 0.99**round_ * np.log((target + 0.01) / (often + 0.01))
+            frequency = np.bincount(chosen, minlength=len(allowed)) / len(rows)
+            bias[allowed] += step * 0.99**iteration * np.log((target + 0.01) / (frequency + 0.01))
     return bias.round(5).tolist()
 
 
 def _kinds_of(style: str, head: str) -> list[list[int]]:
-    """The choices of a head by kind; one list of all where it has none."""
+    """Indices of a head's choices, grouped by kind; one group if it has no kinds."""
     spec = SPECS[style]
     if head in spec.kinds:
         return [kind_index(style, head, (kind,)) for kind in spec.kinds[head]]
@@ -86,8 +99,8 @@ def _kinds_of(style: str, head: str) -> list[list[int]]:
     return [list(range(len(spec.choices(head))))]
 
 
-def _line(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and offset of the logistic curve through (scores, probabilities): Newton's steps on the cross-entropy."""
+def _fit_logistic(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:
+    """Fit slope and offset of a logistic curve to (scores, probabilities) by Newton's method on the cross-entropy."""
     x = np.stack([scores, np.ones_like(scores)], 1)
     w = np.zeros(2)
     for _ in range(50):
@@ -100,15 +113,16 @@ def _line(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[flo
     return round(float(w[0]), 4), round(float(w[1]), 4)
 
 
-def _lines_of_classes(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, list[float]]:
-    """One slope and an offset a class of the softmax through (scores, probabilities): gradient steps."""
-    slope, offsets = 1.0, np.zeros(scores.shape[1])
+def _fit_softmax(scores: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, list[float]]:
+    """Fit one slope, and an offset for each class, of a softmax to (scores, probabilities) by gradient descent."""
+    slope = 1.0
+    offsets = np.zeros(scores.shape[1])
     x = scores - scores.mean(1, keepdims=True)
     scale = max(float(x.std()), 1e-6)
     for _ in range(2000):
         logits = slope * x / scale + offsets
         p = np.exp(logits - logits.max(1, keepdims=True))
-        miss = p / p.sum(1, keepdims=True) - target
-        slope -= 1.0 * float((miss * x / scale).sum(1).mean())
-        offsets -= 1.0 * miss.mean(0)
+        error = p / p.sum(1, keepdims=True) - target
+        slope -= float((error * x / scale).sum(1).mean())
+        offsets -= error.mean(0)
     return slope / scale, [float(v) for v in offsets - offsets.mean()]

@@ -1,4 +1,4 @@
-"""c made callable: head crops → avatars."""
+"""Predict avatars from head crops with f and c."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ from .skin import even_light, skin_lightness
 
 
 class Reading(NamedTuple):
-    """What f and c read in N photos. beliefs: see `avatars.choose.Beliefs`; attributes: f's own, name → (N,)
-    probability; lightness: (N,) L* of the skin."""
+    """What f and c predict for N photos.
+
+    Attributes:
+        beliefs: c's log-probabilities, see `avatars.choose.Beliefs`.
+        attributes: f's attribute → (N,) probabilities.
+        lightness: (N,) L* of the skins to draw.
+    """
 
     beliefs: Beliefs
     attributes: dict[str, NDArray[np.float64]]
@@ -33,8 +38,13 @@ class Reading(NamedTuple):
 class AvatarPredictor:
     """f reads attributes, c chooses parameters, the artist's engine draws. All frozen, in eval mode, float32.
 
-    f: an `AttributeEncoder` with a head for the skin; standardise: f's statistics on photos; head: `AvatarHead`;
-    decisions: see `avatars.choose`; hash: of c's weights.
+    Attributes:
+        style: Name of the drawn style.
+        f: An encoder with a head for the skin.
+        standardise: f's statistics on photos.
+        head: c.
+        decisions: See `avatars.choose`.
+        hash: Of c's weights.
     """
 
     style: DrawnStyle
@@ -46,50 +56,60 @@ class AvatarPredictor:
 
     @torch.no_grad()
     def beliefs(self, features: Tensor) -> Beliefs:
-        """(N, dim) f of photos → {head: (N, choices) log-probabilities}."""
-        return {name: v.log_softmax(1).cpu().numpy() for name, v in self.head(self.standardise(features)).items()}
+        """c: (N, dim) features of photos → head → (N, choices) log-probabilities."""
+        logits = self.head(self.standardise(features))
+        return {name: values.log_softmax(1).cpu().numpy() for name, values in logits.items()}
 
     @torch.no_grad()
     def attributes(self, features: Tensor) -> dict[str, NDArray[np.float64]]:
-        """f's own reading: attribute → (N,) probability."""
-        chances = self.f.logits(features).sigmoid().cpu().numpy().astype(np.float64)
-        return dict(zip(ATTRIBUTES, chances.T))
+        """f: (N, dim) features of photos → attribute → (N,) probabilities."""
+        probabilities = self.f.logits(features).sigmoid().cpu().numpy().astype(np.float64)
+        return dict(zip(ATTRIBUTES, probabilities.T))
 
     @torch.no_grad()
     def skin_features(self, x: Tensor) -> Tensor:
-        """(N, 3, S, S) head crops in [-1, 1] → (N, dim) f of them in even light, from which the skin is read."""
+        """(N, 3, S, S) head crops in [-1, 1] → (N, dim) features of them in even light, to read the skin from."""
         return self.f(even_light(x))
 
     @torch.no_grad()
     def read(self, features: Tensor, skin_features: Tensor | None = None) -> Reading:
-        """(N, dim) f of photos → what is read in them. skin_features: None where there are no crops to take them of;
-        then the skin is read from features, and follows the light more."""
-        z = features if skin_features is None else skin_features
-        cheeks = self.f.skin_lab(z)[:, 0].cpu().numpy()
-        lightness = skin_lightness(self.attributes(z), cheeks, self.decisions.skin)
+        """Predict everything that `decide` needs.
+
+        Args:
+            features: (N, dim) features of photos.
+            skin_features: (N, dim) of `skin_features`. Without them the skin is read from features, and depends more on
+                the light.
+        """
+        if skin_features is None:
+            skin_features = features
+        cheeks = self.f.skin_lab(skin_features)[:, 0].cpu().numpy()
+        lightness = skin_lightness(self.attributes(skin_features), cheeks, self.decisions.skin)
         return Reading(self.beliefs(features), self.attributes(features), lightness)
 
     def decide(self, reading: Reading) -> list[Avatar]:
-        """What was read of N photos → N avatars."""
+        """Choose N avatars from the predictions for N photos."""
         beliefs, attributes, lightness = reading
-        chosen = choose(self.style, beliefs, self.decisions, attributes, lightness)
-        others = likely(self.style, beliefs, self.decisions, attributes)
-        return [Avatar(*one, could_be) for one, could_be in zip(chosen, others)]
+        choices = choose(self.style, beliefs, self.decisions, attributes, lightness)
+        distributions = likely(self.style, beliefs, self.decisions, attributes)
+        return [
+            Avatar(parameters, confidence, probabilities)
+            for (parameters, confidence), probabilities in zip(choices, distributions)
+        ]
 
     def choose(self, features: Tensor, skin_features: Tensor | None = None) -> list[Avatar]:
-        """N avatars, see `read` and `decide`."""
+        """Predict N avatars from features, see `read` and `decide`."""
         return self.decide(self.read(features, skin_features))
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> list[Avatar]:
-        """(N, 3, S, S) head crops in [-1, 1] → N avatars."""
+        """Predict N avatars from (N, 3, S, S) head crops in [-1, 1]."""
         return self.choose(self.f(x), self.skin_features(x))
 
     def describe(self) -> dict[str, Any]:
-        """What config.json says of c, under "avatar"."""
+        """The entry "avatar" of config.json."""
         return {"style": self.style, "head": self.head.config, "decisions": self.decisions._asdict()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """c's weights and f's statistics on photos, as ``avatar.safetensors`` keeps them."""
+        """The content of ``avatar.safetensors``: c's weights and f's statistics on photos."""
         parts = {"standardise": self.standardise, "head": self.head}
         return {f"{name}.{k}": v for name, net in parts.items() for k, v in net.state_dict().items()}

@@ -1,4 +1,4 @@
-"""What else a face could be drawn with: the probability of every variant, and further avatars drawn from them."""
+"""The probability of every variant for a face, and further avatars sampled from these probabilities."""
 
 from __future__ import annotations
 
@@ -11,55 +11,59 @@ from numpy.typing import NDArray
 from ..core.colors import to_lab, to_rgb
 from ..core.errors import UserError
 from .choose import (
-    CUTS,
     EXPRESSIONS,
     HAIR_READS,
-    LAUGHING_EYES,
     QUESTIONS,
+    Attributes,
     Beliefs,
     Decisions,
     chances,
-    cut_of,
+    haircut_of,
     kind_index,
     may_choose,
     mouth_of,
 )
 from .parameters import HAIR_COLOURS, SPECS, Parameters
 from .skin import skin_colour
-from .style_mapping import meaning
+from .style_mapping import ROLES, meaning
+from .styles import DRAWINGS
 
 Likely = Mapping[str, Mapping[str, float]]
 """Slot, or "colour:NAME" → variant or colour → probability."""
 
-RARE = 0.002
-"""What is less probable is left out."""
+MIN_PROBABILITY = 0.002
+"""Choices with a lower probability are left out."""
 
-OTHER_CUT = 0.2
-"""Weight of a haircut that doesn't have the fringe or the waves f reads."""
+OTHER_HAIRCUT = 0.2
+"""Weight of a haircut without the fringe or the waves that f reads."""
 
 SKIN_SPREAD = 4.0
-"""Standard deviation in L* of the skins of further avatars: about what light does to c's reading."""
+"""Standard deviation in L* of the skins of further avatars: about the effect of lighting on c."""
+
+MAX_ATTEMPTS = 40
+"""Samples for each avatar that `another` is to return."""
 
 
 def likely(
-    style: str, beliefs: Beliefs, decisions: Decisions, attributes: Mapping[str, NDArray[np.float64]]
+    style: str, beliefs: Beliefs, decisions: Decisions, attributes: Attributes
 ) -> list[dict[str, dict[str, float]]]:
-    """N distributions over what may be chosen, see `Likely`: within a kind c's, between kinds the calibrated answers
-    (`choose.chances`). The skin has none, its colour being continuous. Arguments as of `choose.choose`."""
-    spec, answers, p = SPECS[style], chances(style, beliefs, decisions, attributes), {}
-    smiling, parted = (attributes[name] for name in EXPRESSIONS.values())
-    for head, log_p in beliefs.items():
-        if head in ("colour:skin", "mouth"):
-            continue
-        undecided = kind_index(style, head, ("either",)) if "either" in spec.kinds.get(head, ()) else []
-        allowed = [may_choose(style, head, j) and j not in undecided for j in range(log_p.shape[1])]
-        scores = np.where(allowed, log_p + np.array(decisions.bias[head]), -np.inf).astype(np.float64)
-        p[head] = np.exp(scores - scores.max(1, keepdims=True))
-        p[head] /= p[head].sum(1, keepdims=True)
-    for slot in {"top", "hair", "rearHair"} & p.keys():
-        _prefer_cuts(style, p[slot], spec.slots[slot], attributes)
-    laughing = [spec.slots["eyes"].index(variant) for variant in LAUGHING_EYES[style]]
+    """Compute the distributions over all choices for N faces, see `Likely`.
+
+    Within a kind they are c's, between kinds the calibrated answers of `choose.chances`. The skin is missing: its
+    colour is continuous. Arguments as for `choose.choose`.
+    """
+    spec = SPECS[style]
+    p = {
+        head: _choice_probabilities(style, head, log_p, decisions)
+        for head, log_p in beliefs.items()
+        if head not in ("colour:skin", "mouth")
+    }
+    for slot in p.keys() & set(ROLES["hair"]):
+        _prefer_haircuts(style, p[slot], spec.slots[slot], attributes)
+    smiling, mouth_open = (attributes[name] for name in EXPRESSIONS.values())
+    laughing = [spec.slots["eyes"].index(variant) for variant in DRAWINGS[style].laughing_eyes]
     _divide(p["eyes"], laughing, [j for j in range(len(spec.slots["eyes"])) if j not in laughing], 0.5 * smiling)
+    answers = chances(style, beliefs, decisions, attributes)
     for name, question in QUESTIONS[style].items():
         ((slot, yes),) = question.yes.items()
         _divide(p[slot], kind_index(style, slot, yes), kind_index(style, slot, question.no[slot]), answers[name])
@@ -67,94 +71,139 @@ def likely(
     for name, codes in HAIR_COLOURS.items():
         share = answers[f"hair:{name}"] if name in HAIR_READS else np.zeros(len(p["colour:hair"]))
         _scale(p["colour:hair"], [palette.index(code) for code in codes], share)
-    mouths = {"smile": smiling * (1 - parted), "laugh": smiling * parted, "open": (1 - smiling) * parted}
-    mouths["neutral"] = (1 - smiling) * (1 - parted)
-    p["mouth"] = np.zeros((len(smiling), len(spec.slots["mouth"])))
-    for kind, share in mouths.items():
-        p["mouth"][:, spec.slots["mouth"].index(mouth_of(style, kind))] += share
-    made: list[dict[str, dict[str, float]]] = [{} for _ in smiling]
+    p["mouth"] = _mouth_probabilities(style, smiling, mouth_open)
+    distributions: list[dict[str, dict[str, float]]] = [{} for _ in smiling]
     for head, rows in p.items():
-        for one, row in zip(made, rows):
-            one[head] = {choice: round(float(v), 4) for choice, v in zip(spec.choices(head), row) if v >= RARE}
-    return made
+        for distribution, row in zip(distributions, rows):
+            pairs = zip(spec.choices(head), row)
+            distribution[head] = {choice: round(float(v), 4) for choice, v in pairs if v >= MIN_PROBABILITY}
+    return distributions
 
 
-def _prefer_cuts(
-    style: str, p: NDArray[np.float64], variants: tuple[str, ...], attributes: Mapping[str, NDArray[np.float64]]
-) -> None:
-    """Haircuts as f reads the hair, see `choose.CUTS`."""
+def masked_softmax(scores: NDArray, mask: Collection[bool]) -> NDArray[np.float64]:
+    """(N, M) scores → (N, M) probabilities, 0 where the (M,) mask is False."""
+    scores = np.where(mask, scores, -np.inf).astype(np.float64)
+    p = np.exp(scores - scores.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+def _choice_probabilities(
+    style: str, head: str, log_p: NDArray[np.float32], decisions: Decisions
+) -> NDArray[np.float64]:
+    """c's probabilities of the choices that it may make, without variants for either answer."""
+    has_either = "either" in SPECS[style].kinds.get(head, {})
+    either = kind_index(style, head, ("either",)) if has_either else []
+    allowed = [may_choose(style, head, j) and j not in either for j in range(log_p.shape[1])]
+    return masked_softmax(log_p + np.array(decisions.bias[head]), allowed)
+
+
+def _mouth_probabilities(
+    style: str, smiling: NDArray[np.float64], mouth_open: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    kinds = {
+        "smile": smiling * (1 - mouth_open),
+        "laugh": smiling * mouth_open,
+        "open": (1 - smiling) * mouth_open,
+        "neutral": (1 - smiling) * (1 - mouth_open),
+    }
+    variants = SPECS[style].slots["mouth"]
+    p = np.zeros((len(smiling), len(variants)))
+    for kind, probability in kinds.items():
+        p[:, variants.index(mouth_of(style, kind))] += probability
+    return p
+
+
+def _prefer_haircuts(style: str, p: NDArray[np.float64], variants: tuple[str, ...], attributes: Attributes) -> None:
+    """Lower the weight of haircuts that differ from what f reads, see `Drawing.haircuts`; in place."""
     for i in range(len(p)):
-        cut = cut_of({name: values[i] for name, values in attributes.items()})
-        for cuts in CUTS.get(style, {}).values():
-            every = {v for some in cuts.values() for v in some}
-            p[i, [variants.index(v) for v in (every - set(cuts[cut])) & set(variants)]] *= OTHER_CUT
+        haircut = haircut_of({name: values[i] for name, values in attributes.items()})
+        for haircuts in DRAWINGS[style].haircuts.values():
+            all_variants = {variant for group in haircuts.values() for variant in group}
+            others = (all_variants - set(haircuts[haircut])) & set(variants)
+            p[i, [variants.index(variant) for variant in others]] *= OTHER_HAIRCUT
     p /= p.sum(1, keepdims=True)
 
 
 def _divide(p: NDArray[np.float64], yes: list[int], no: list[int], share: NDArray[np.float64]) -> None:
-    """Of what both sides have together, yes gets its share."""
-    both = p[:, yes].sum(1) + p[:, no].sum(1)
-    _scale(p, yes, both * share)
-    _scale(p, no, both * (1 - share))
+    """Give yes its share of the total probability of both sides; in place."""
+    total = p[:, yes].sum(1) + p[:, no].sum(1)
+    _scale(p, yes, total * share)
+    _scale(p, no, total * (1 - share))
 
 
-def _scale(p: NDArray[np.float64], index: list[int], share: NDArray[np.float64]) -> None:
-    p[:, index] *= (share / np.maximum(p[:, index].sum(1), 1e-12))[:, None]
+def _scale(p: NDArray[np.float64], index: list[int], total: NDArray[np.float64]) -> None:
+    """Scale some columns so that they sum to (N,) totals; in place."""
+    p[:, index] *= (total / np.maximum(p[:, index].sum(1), 1e-12))[:, None]
 
 
 def another(
     parameters: Parameters, likely: Likely, keep: Collection[str] = (), count: int = 6, seed: int = 0
 ) -> list[Parameters]:
-    """Further avatars, drawn from the probabilities of what was chosen for a face: up to count of them, all different
-    from each other and from this one. keep: slots, "colour:NAME"s and "shape:NAME"s that stay as they are.
+    """Sample further avatars for the same face.
 
-    Raises UserError where likely isn't of this style.
+    Args:
+        parameters: The avatar that was chosen for the face.
+        likely: Probabilities of the choices.
+        keep: Slots, "colour:NAME" and "shape:NAME" that don't change.
+        count: Number of avatars to return at most; all differ from each other and from this one.
+        seed: Of the samples.
+
+    Raises:
+        UserError: The probabilities belong to another style.
     """
     rng = np.random.default_rng([seed, 0xA0])
     likely = check(parameters.style, likely)
-    found: dict[str, Parameters] = {}
-    for _ in range(40 * count):
-        variants, colours = dict(parameters.variants), dict(parameters.colours)
-        for head, p in likely.items():
-            if head in keep or not p:
-                continue
-            choices, weights = list(p), np.array(list(p.values()))
-            value = choices[rng.choice(len(choices), p=weights / weights.sum())]
-            if head.startswith("colour:"):
-                colours[head[7:]] = value
-            else:
-                variants[head] = value
-        if "beard" in colours and "colour:beard" not in keep and "colour:hair" in likely:
-            colours["beard"] = colours["hair"]
-        if "colour:skin" not in keep:
-            lightness = float(to_lab(np.array(to_rgb(parameters.colours["skin"]), np.float32))[0])
-            colours["skin"] = skin_colour(parameters.style, lightness + SKIN_SPREAD * float(rng.standard_normal()))
-        one = Parameters(parameters.style, variants, colours, parameters.shape)
-        if is_consistent(one) and one.variants != parameters.variants:
-            found.setdefault(str(one.variants), one)
-        if len(found) == count:
+    samples: dict[str, Parameters] = {}
+    for _ in range(MAX_ATTEMPTS * count):
+        sample = _sample(rng, parameters, likely, keep)
+        if is_consistent(sample) and sample.variants != parameters.variants:
+            samples.setdefault(str(sample.variants), sample)
+        if len(samples) == count:
             break
-    return list(found.values())
+    return list(samples.values())
+
+
+def _sample(rng: np.random.Generator, parameters: Parameters, likely: Likely, keep: Collection[str]) -> Parameters:
+    variants = dict(parameters.variants)
+    colours = dict(parameters.colours)
+    for head, p in likely.items():
+        if head in keep or not p:
+            continue
+        choices = list(p)
+        weights = np.array(list(p.values()))
+        value = choices[rng.choice(len(choices), p=weights / weights.sum())]
+        if head.startswith("colour:"):
+            colours[head.removeprefix("colour:")] = value
+        else:
+            variants[head] = value
+    if "beard" in colours and "colour:beard" not in keep and "colour:hair" in likely:
+        colours["beard"] = colours["hair"]
+    if "colour:skin" not in keep:
+        lightness = float(to_lab(np.array(to_rgb(parameters.colours["skin"]), np.float32))[0])
+        colours["skin"] = skin_colour(parameters.style, lightness + SKIN_SPREAD * float(rng.standard_normal()))
+    return Parameters(parameters.style, variants, colours, parameters.shape)
 
 
 def is_consistent(parameters: Parameters) -> bool:
-    """Whether its parts go together: no beard below long hair, none of it behind a bald head."""
-    shown = meaning(parameters)
-    long = "long" in shown["hair"]
-    bearded = not {"none"} >= shown.get("facial hair", {"none"})
-    return not (long and (bearded or "bald" in shown["hair"]))
+    """Whether the parts go together: long hair has no beard and no bald top."""
+    meanings = meaning(parameters)
+    if "long" not in meanings["hair"]:
+        return True
+    has_beard = not {"none"} >= meanings.get("facial hair", {"none"})
+    return not has_beard and "bald" not in meanings["hair"]
 
 
 def check(style: str, values: Any) -> dict[str, dict[str, float]]:
-    """Probabilities as a page gives them back. Raises UserError where they aren't of this style's."""
+    """Check probabilities that a client sent. Raises UserError unless they are of this style."""
     spec = SPECS[style]
-    wrong = UserError(f"the probabilities aren't those of an avatar of {style}. Translate the photo again.")
+    error = UserError(f"the probabilities aren't those of an avatar of {style}. Translate the photo again.")
     if not isinstance(values, Mapping):
-        raise wrong
+        raise error
     for head, p in values.items():
-        known = spec.choices(str(head))
-        if not isinstance(p, Mapping) or not known or not set(p) <= set(known):
-            raise wrong
-        if not all(isinstance(v, int | float) and 0 <= v <= 1 for v in p.values()) or (p and not sum(p.values()) > 0):
-            raise wrong
+        choices = spec.choices(str(head))
+        if not isinstance(p, Mapping) or not choices or not set(p) <= set(choices):
+            raise error
+        in_range = all(isinstance(v, int | float) and 0 <= v <= 1 for v in p.values())
+        if not in_range or (p and not sum(p.values()) > 0):
+            raise error
     return {str(head): dict(p) for head, p in values.items()}

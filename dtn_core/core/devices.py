@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Choose a torch device, and report its errors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 
 from .errors import UserError
 
-_FAILED = (torch.OutOfMemoryError, *filter(None, [getattr(torch, "AcceleratorError", None)]))
-_SAYS = re.compile(r"(CUDA|HIP|CUBLAS|CUDNN|CUSOLVER|NCCL)\b|.*(cuBLAS|cuDNN|CUDNN_STATUS|CUBLAS_STATUS|CPUAllocator)")
+_DEVICE_EXCEPTIONS = (torch.OutOfMemoryError, *filter(None, [getattr(torch, "AcceleratorError", None)]))
+_DEVICE_MESSAGE = re.compile(
+    r"(CUDA|HIP|CUBLAS|CUDNN|CUSOLVER|NCCL)\b|.*(cuBLAS|cuDNN|CUDNN_STATUS|CUBLAS_STATUS|CPUAllocator)"
+)
 
 
 def pick_device(name: str) -> str:
-    """ "auto" → "cuda" where there is one, else "cpu"; "cuda:1" is the second of several. Raises UserError if a GPU is
-    asked for in vain."""
+    """Resolve "auto", "cpu", "cuda" or "cuda:N" to a torch device. Raises UserError if the GPU doesn't exist."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d)?", name):
         raise UserError(f"unknown device {name!r}. Use auto, cpu, cuda or cuda:N.")
     if name.startswith("cuda"):
@@ -29,22 +30,24 @@ def pick_device(name: str) -> str:
 
 
 def has_bf16(device: str) -> bool:
-    """Whether a device computes in bf16 itself. A CPU that doesn't, emulates it, ten times slower than fp32."""
+    """Whether a device supports bf16 natively. A CPU without it emulates it ten times slower than fp32."""
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    can = getattr(torch.cpu, "get_capabilities", dict)()  # newer than some torch we run on
-    return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older versions of torch
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 @contextmanager
 def device_errors() -> Iterator[None]:
-    """An error of the device in this block, a GPU's or a lack of memory, becomes a UserError with the remedy. After
-    most of them, nothing can be computed on that GPU by this process any more."""
+    """Turn GPU errors and a lack of memory in the block into a UserError.
+
+    After most GPU errors, the process can't use that GPU any more.
+    """
     try:
         yield
     except RuntimeError as error:
         first = (str(error).splitlines() or [""])[0]
-        if not isinstance(error, _FAILED) and not _SAYS.match(first):
+        if not isinstance(error, _DEVICE_EXCEPTIONS) and not _DEVICE_MESSAGE.match(first):
             raise
         if isinstance(error, torch.OutOfMemoryError) or "out of memory" in first or "allocate memory" in first:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Files: those that come with the package, and writing whole or not at all."""
+"""Files of the package, and atomic writing."""
 
 from __future__ import annotations
 
@@ -19,50 +19,58 @@ from .errors import UserError, reason_of
 PACKAGE = Path(__file__).resolve().parents[1]
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors of a disk that has no room left, at all or for this user."""
+"""Errors for a full disk or an exceeded quota."""
 
-WRITERS = 64
-"""Processes that write to the same place at a time, at most; from then on temporary names are random."""
+MAX_WRITERS = 64
+"""Concurrent writers of the same path with predictable temporary names; further ones get random names."""
 
 
 def shipped(folder: str) -> Path:
-    """A folder that comes with the package: beside it in a checkout, in it once installed (pyproject.toml)."""
-    beside = PACKAGE.parent / folder
-    return beside if (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / folder
+    """A folder that is part of the distribution: next to the package in a checkout, inside it once installed."""
+    is_checkout = (PACKAGE.parent / "pyproject.toml").exists()
+    return (PACKAGE.parent if is_checkout else PACKAGE) / folder
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """The environment of a Python process that is to import this very package; more: further variables."""
+    """The environment of a child Python process that imports the same package. more: further variables."""
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, **more}
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What JSON says. Raises ValueError if it is none, nested too deep to be read, or holds half a character, which
-    nothing could write again."""
+    """Parse JSON. Raises ValueError if it is invalid, nested too deep, or has a lone surrogate (not encodable)."""
     try:
-        found = json.loads(text)
-        if (b"\\ud" if isinstance(text, bytes) else "\\ud") in text.lower():
-            json.dumps(found, ensure_ascii=False).encode()
+        value = json.loads(text)
+        escape = b"\\ud" if isinstance(text, bytes) else "\\ud"
+        if escape in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deep") from None
-    return found
+    return value
 
 
 def lies_inside(name: str) -> bool:
-    """Whether a path stays in the directory it begins at."""
+    """Whether a relative path stays inside its base directory."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def check_file(path: Path, what: str) -> Path:
-    """The path of a file that can be read. what: "picture" or "video". Raises UserError with one line, or OSError where
-    its folder can't be read."""
+    """Check that a path is a regular file that isn't empty; returns it.
+
+    Args:
+        path: The path.
+        what: "picture" or "video", for messages.
+
+    Raises:
+        UserError: It is none.
+        OSError: Its folder can't be read.
+    """
     if not path.exists():
         raise UserError(f"{path}: no such file. Check the path.")
     if path.is_dir():
         raise UserError(f"{path}: is a folder, a {what} is wanted.")
-    if not path.is_file():  # a pipe would block, a device never end
+    if not path.is_file():  # reading a pipe would block, and a device may be endless
         raise UserError(f"{path}: is not a file. Give a {what}'s path.")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty (0 bytes). Save or download it again.")
@@ -71,7 +79,7 @@ def check_file(path: Path, what: str) -> Path:
 
 @contextmanager
 def replacing(path: Path, folder: bool = False) -> Iterator[Path]:
-    """As `atomic_write`; its folder is made. Raises UserError with one line if it can't be written."""
+    """`atomic_write` that also creates the parent folder, and raises UserError instead of OSError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, folder) as temporary:
@@ -82,7 +90,7 @@ def replacing(path: Path, folder: bool = False) -> Iterator[Path]:
 
 
 def write_error(path: Path, error: Exception, remedy: str) -> UserError:
-    """The UserError for a file or folder that cannot be written. Its reason is that of the error."""
+    """The UserError for a file or folder that cannot be written, with the reason of the error."""
     reason = reason_of(error)
     return UserError(
         f"{path}: cannot be written ({reason}). {remedy}",
@@ -95,8 +103,14 @@ def write_error(path: Path, error: Exception, remedy: str) -> UserError:
 
 @contextmanager
 def atomic_write(path: Path, folder: bool = False) -> Iterator[Path]:
-    """An empty temporary file or folder beside this one, which takes its place once the block ends well: at any moment,
-    there is the old one or the new one. What a killed process left of it is used again. Raises OSError."""
+    """Write a file or folder atomically: readers see the old one or the new one.
+
+    Yields an empty temporary file or folder next to the target, which replaces it when the block succeeds. Temporary
+    names that a killed process left behind are reused.
+
+    Raises:
+        OSError: It can't be written.
+    """
     descriptor, temporary = _claim(path, folder)
     try:
         yield temporary
@@ -109,28 +123,30 @@ def atomic_write(path: Path, folder: bool = False) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True) if folder else temporary.unlink(missing_ok=True)
         raise
-    finally:  # not before: others take what is free
+    finally:  # last: other processes claim what is released
         locks.release(descriptor, temporary)
 
 
 @contextmanager
 def temporary_directory(path: Path) -> Iterator[Path]:
-    """An empty folder beside this file or folder, to make it in; removed at the end. What a killed process left of it
-    is used again. Raises OSError."""
+    """Create a temporary folder next to this file or folder, and remove it after the block. Raises OSError.
+
+    Names that a killed process left behind are reused.
+    """
     descriptor, temporary = _claim(path, True)
-    made = temporary.stat()
+    status = temporary.stat()
     try:
         yield temporary
     finally:
-        with suppress(OSError):  # it may have been moved away, and the name may be another's now
-            if os.path.samestat(made, temporary.stat()):
+        with suppress(OSError):  # it may have been moved, and the name reused by another process
+            if os.path.samestat(status, temporary.stat()):
                 shutil.rmtree(temporary)
         locks.release(descriptor, temporary)
 
 
 def _claim(path: Path, folder: bool) -> tuple[int, Path]:
-    """A temporary name beside a path that no other process uses, and the descriptor of its lock."""
-    for number in range(WRITERS):
+    """Claim a temporary name next to a path. Returns the descriptor of its lock, and the name."""
+    for number in range(MAX_WRITERS):
         temporary = path.with_name(f".{path.stem[:40]}.part{number}{path.suffix}")
         descriptor = locks.claim(temporary, folder)
         if descriptor is not None:
@@ -138,16 +154,18 @@ def _claim(path: Path, folder: bool) -> tuple[int, Path]:
     if folder:
         temporary = tempfile.mkdtemp(dir=path.parent, prefix=".")
     else:
-        made, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        os.close(made)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        os.close(descriptor)
     return os.open(os.devnull, os.O_RDONLY), Path(temporary)
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Swap two folders' names at once; where the system can't, there is none of the name for a moment."""
-    here, at_once = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    """Swap the names of two folders. Atomic on Linux; elsewhere the target doesn't exist for a moment."""
+    at_fdcwd = -100
+    rename_exchange = 2
     with suppress(AttributeError, TypeError):  # Linux only
-        if ctypes.CDLL(None).renameat2(here, os.fsencode(one), here, os.fsencode(other), at_once) == 0:
+        renameat2 = ctypes.CDLL(None).renameat2
+        if renameat2(at_fdcwd, os.fsencode(one), at_fdcwd, os.fsencode(other), rename_exchange) == 0:
             return
     aside = Path(tempfile.mkdtemp(dir=other.parent, prefix="."))
     os.replace(other, aside / "old")  # Windows replaces no folder, not even an empty one

@@ -1,9 +1,9 @@
-"""The one door between files, pictures and tensors.
+"""Convert between files, pictures and tensors; the only place that does.
 
 A *picture* is uint8 HWC (RGB, or RGBA with straight alpha). A *tensor* is float BCHW in [-1, 1]. A picture
 with alpha becomes four channels: colour over mid-grey (0 in the tensor's range), i.e. premultiplied in
-[-1, 1], then alpha mapped from 0..255 to -1..1; so the first three channels of a tensor are always a picture
-f can look at.
+[-1, 1], then alpha mapped from 0..255 to -1..1; so the first three channels of a tensor are always a valid
+input of f.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None, ma
         raise UserError(f"{name}: cannot be opened ({error.strerror}). Check the path.") from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures and of odd EXIF: both are dealt with here
+            warnings.simplefilter("ignore")  # about large pictures and bad EXIF, which are handled here
             with open_picture(source) as picture:
                 if picture.width * picture.height <= max_pixels:
                     if min_side:
@@ -76,7 +76,7 @@ def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None, ma
         raise UserError(subject=name, reason="not a picture that can be read", remedy=remedy) from None
     except PermissionError:
         raise UserError(f"{name}: may not be read. Change its permissions.") from None
-    except Exception as error:  # on damaged files the decoders raise errors of every kind
+    except Exception as error:  # decoders raise all kinds of errors for damaged files
         reason = f"damaged or cut short ({reason_of(error)})"
         raise UserError(code="damaged", subject=name, reason=reason, remedy="Get it again.") from None
     if rgb is None:
@@ -88,7 +88,7 @@ def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None, ma
 def _upright(picture: PILImage.Image) -> PILImage.Image:
     try:
         return ImageOps.exif_transpose(picture)
-    except Exception:  # damaged EXIF raises all sorts of errors; the picture is good without it
+    except Exception:  # damaged EXIF raises all kinds of errors; the picture is usable without it
         return picture
 
 
@@ -109,15 +109,16 @@ def _to_rgb(picture: PILImage.Image) -> Image:
 
 
 def over(rgba: Image, colour: tuple[int, int, int]) -> Image:
-    """Lay (H, W, 4) straight-alpha RGBA over a plain colour; returns (H, W, 3) RGB."""
+    """Composite (H, W, 4) straight-alpha RGBA over a plain colour; returns (H, W, 3) RGB."""
     alpha = rgba[..., 3:].astype(np.float32) / 255
     return (rgba[..., :3] * alpha + np.asarray(colour, np.float32) * (1 - alpha)).round().astype(np.uint8)
 
 
 def save(path: str | os.PathLike[str], image: Image) -> None:
-    """Write a picture by its suffix, whole or not at all (temporary name, then replace).
+    """Write a picture atomically, in the format of its suffix.
 
-    Raises UserError with the remedy if the folder cannot be written or the suffix is unknown or can't hold it.
+    Raises:
+        UserError: The folder can't be written, or the format is unknown or can't hold the picture.
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
@@ -131,7 +132,7 @@ def save(path: str | os.PathLike[str], image: Image) -> None:
 
 
 def to_tensor(images: Image | Sequence[Image]) -> Tensor:
-    """(B, H, W, 3|4) or (H, W, 3|4) uint8 → (B, 3|4, H, W) float32 in [-1, 1]; RGBA as the module says."""
+    """(B, H, W, 3|4) or (H, W, 3|4) uint8 → (B, 3|4, H, W) float32 in [-1, 1]; RGBA premultiplied, see above."""
     array = np.asarray(images)
     if array.ndim == 3:
         array = array[None]
@@ -143,7 +144,7 @@ def to_tensor(images: Image | Sequence[Image]) -> Tensor:
 
 
 def to_float(x: Tensor) -> Tensor:
-    """uint8 tensors, as training keeps pictures, → float in [-1, 1] of the same shape."""
+    """uint8 tensors → float in [-1, 1] of the same shape."""
     return x.float() / 127.5 - 1
 
 
@@ -153,7 +154,7 @@ def to_uint8(x: Tensor) -> Tensor:
 
 
 def to_rgb(x: Tensor) -> Tensor:
-    """(B, 1|3|4, H, W) → (B, 3, H, W): grey repeated, alpha left out (colour lies over mid-grey already)."""
+    """(B, 1|3|4, H, W) → (B, 3, H, W): grey repeated, alpha dropped (colour is composited over mid-grey already)."""
     return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x[:, :3]
 
 
@@ -168,7 +169,7 @@ def to_images(tensor: Tensor) -> Image:
 
 
 def grid(rows: Sequence[Sequence[Image]], gap: int = 2, background: int = 255) -> Image:
-    """Tile equally sized RGB pictures, a sequence a row, into one (H, W, 3) picture."""
+    """Tile pictures of the same size into one (H, W, 3) RGB picture. rows: a sequence for each row."""
     height, width = rows[0][0].shape[:2]
     columns = max(len(row) for row in rows)
     sheet = np.full((len(rows) * (height + gap) + gap, columns * (width + gap) + gap, 3), background, dtype=np.uint8)

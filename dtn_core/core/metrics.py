@@ -1,4 +1,4 @@
-"""Figures of merit, in numpy: everyone who measures uses these."""
+"""Metrics in NumPy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
+    """Area under the ROC curve: the probability that a positive scores above a negative, ties counting half.
 
-    labels: (N,) of 0 and 1; scores: (N,), higher means surer of 1. NaN if only one class is there.
+    labels: (N,) of 0 and 1; scores: (N,), higher for 1. NaN if only one class is present.
     """
     y, s = np.asarray(labels, bool), np.asarray(scores, np.float64)
     positive, negative = int(y.sum()), int((~y).sum())
@@ -21,7 +21,7 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def balanced_accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
-    """Mean of the shares of positives and of negatives told right; NaN if only one class is there."""
+    """Mean of sensitivity and specificity; NaN if only one class is present."""
     y, p = np.asarray(labels, bool), np.asarray(predictions, bool)
     if y.all() or not y.any():
         return float("nan")
@@ -50,7 +50,7 @@ def polynomial_mmd(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
     def within(x: NDArray[np.float64]) -> float:
         k = kernel(x, x)
-        return float((k.sum() - np.trace(k)) / (len(x) * (len(x) - 1)))  # a picture isn't compared with itself
+        return float((k.sum() - np.trace(k)) / (len(x) * (len(x) - 1)))  # without the distance of a picture to itself
 
     return within(a) + within(b) - 2 * float(kernel(a, b).mean())
 
@@ -71,10 +71,10 @@ def kid(a: ArrayLike, b: ArrayLike, subsets: int = 50, size: int = 500, seed: in
 
 
 def ranks(similarities: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
-    """Places of the sought among the gallery, 1 the best, ties counting half.
+    """Ranks of the targets of Q queries in a gallery, 1 is best, ties counting half.
 
-    similarities: (Q, N), higher is more alike; targets: (Q,) the column each query seeks.
+    similarities: (Q, N), higher is more similar; targets: (Q,) the correct column of each query.
     """
     s, t = np.asarray(similarities, np.float64), np.asarray(targets, int)
-    sought = s[np.arange(len(s)), t][:, None]
-    return 1 + (s > sought).sum(1) + ((s == sought).sum(1) - 1) / 2
+    target = s[np.arange(len(s)), t][:, None]
+    return 1 + (s > target).sum(1) + ((s == target).sum(1) - 1) / 2

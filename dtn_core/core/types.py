@@ -1,4 +1,4 @@
-"""The values that flow through the pipeline. Immutable, plain, and named as the paper and the field name them."""
+"""The immutable values that flow through the pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD_EYE_HEIGHT = 0.54
 """Height of the eye line in a head crop, from its top, as a share of its side. Faces and avatars share it."""
 
 Kind = Literal["drawn", "painted"]
-"""How a face became an emoji: by the artist's engine, whose parameters c chose; or by g, pixel by pixel."""
+"""How an emoji was made: by the artist's engine from parameters that c chose, or by g, pixel by pixel."""
 
 
 class Box(NamedTuple):
@@ -43,10 +43,12 @@ class Box(NamedTuple):
 class Face:
     """A detected face.
 
-    points: (5, 2) float32, pixels (x, y) of the frame, in the order of dlib's 5-point predictor: 0 and 1 are the
-    outer and inner corner of the eye on the picture's right, 2 and 3 those of the eye on its left, 4 the nose's
-    base.
-    score: the detector's confidence, unbounded for HOG and 0..1 for MTCNN; higher is surer.
+    Attributes:
+        box: The square around it, brows to chin.
+        points: (5, 2) float32, pixels (x, y) of the frame, in the order of dlib's 5-point predictor: 0 and 1 are the
+            outer and inner corner of the eye on the picture's right, 2 and 3 those of the eye on its left, 4 the base
+            of the nose.
+        score: The detector's confidence; unbounded for HOG, 0..1 for MTCNN.
     """
 
     box: Box
@@ -56,7 +58,13 @@ class Face:
 
 @dataclass(frozen=True)
 class AlignedFace:
-    """A face turned upright and scaled. image: (S, S, 3) RGB; matrix: (2, 3) float64, frame → crop pixels."""
+    """A face rotated upright and scaled.
+
+    Attributes:
+        face: The detected face.
+        image: (S, S, 3) RGB.
+        matrix: (2, 3) float64 transform from pixels of the frame to those of the image.
+    """
 
     face: Face
     image: Image
@@ -64,9 +72,11 @@ class AlignedFace:
 
 
 class Drawing(Protocol):
-    """An avatar drawn from parameters, as floor 0 knows it: see `avatars.avatar.Avatar`.
+    """The interface of `avatars.avatar.Avatar`, which this package can't import.
 
-    parameters: `avatars.parameters.Parameters`; sure: what it shows ("glasses", "brown hair") → its probability, 0..1.
+    Attributes:
+        parameters: `avatars.parameters.Parameters`.
+        sure: What it depicts ("glasses", "brown hair") → probability, 0..1.
     """
 
     @property
@@ -76,19 +86,23 @@ class Drawing(Protocol):
     def sure(self) -> Mapping[str, float]: ...
 
     def svg(self, view: Literal["bust", "head"] = "bust") -> str:
-        """The drawing as SVG; bust: with shoulders; head: the crop whose eyes stand as in `faces.align`."""
+        """Draw it as SVG; bust: with shoulders; head: the crop with the eyes placed as in `faces.align`."""
 
     def image(self, size: int = 256, view: Literal["bust", "head"] = "bust") -> Image:
-        """(size, size, 4) RGBA; UserError for a size below 16 or above 4096."""
+        """Draw it as (size, size, 4) RGBA. Raises UserError for a size below 16 or above 4096."""
 
 
 @dataclass(frozen=True)
 class TransferredFace:
-    """A face and its emoji: drawn where there is an avatar, else painted.
+    """A face and its emoji: drawn if there is an avatar, else painted.
 
-    raw: (64, 64, 4) RGBA as g makes it; image: (256, 256, 4) RGBA after SR; both None where nothing was painted.
-    confidence: how well the face can be seen, 0..1 (`faces.quality`), None where no face was looked for; note: where
-    that is little, one sentence that says why and what to do. avatar: what c chose to draw, or None.
+    Attributes:
+        aligned: The aligned face.
+        raw: (64, 64, 4) RGBA output of g; None if nothing was painted.
+        image: (256, 256, 4) RGBA output of SR; None if nothing was painted.
+        confidence: Visibility of the face, 0..1 (`faces.quality`); None without face detection.
+        note: One sentence with reason and remedy if the confidence is low.
+        avatar: What c chose, or None.
     """
 
     aligned: AlignedFace
@@ -100,22 +114,29 @@ class TransferredFace:
 
     @property
     def kind(self) -> Kind:
-        """What `picture` is."""
+        """The kind of `picture`."""
         return "drawn" if self.avatar else "painted"
 
     def picture(self, size: int = 512) -> Image:
-        """The emoji people get: drawn, (size, size, 4) RGBA with shoulders; else painted, in its own 256 pixels."""
+        """The emoji: drawn, (size, size, 4) RGBA with shoulders; or painted, always with 256 pixels."""
         return self.avatar.image(size) if self.avatar else self.image
 
     def describe(self) -> dict[str, Any]:
-        """kind, and of a drawn one parameters and sure (else None), as plain values for reports."""
-        parameters, sure = (self.avatar.parameters.to_dict(), dict(self.avatar.sure)) if self.avatar else (None, None)
-        return {"kind": self.kind, "parameters": parameters, "sure": sure}
+        """Plain values for reports: kind, and parameters and sure of a drawn emoji (else None)."""
+        if self.avatar is None:
+            return {"kind": self.kind, "parameters": None, "sure": None}
+        return {"kind": self.kind, "parameters": self.avatar.parameters.to_dict(), "sure": dict(self.avatar.sure)}
 
 
 @dataclass(frozen=True)
 class RefusedFace:
-    """A face of which too little can be seen to redraw it. confidence: 0..1; note: why, and what to do."""
+    """A face that is not visible enough to be redrawn.
+
+    Attributes:
+        aligned: The aligned face.
+        confidence: 0..1.
+        note: Reason and remedy.
+    """
 
     aligned: AlignedFace
     confidence: float
@@ -124,13 +145,16 @@ class RefusedFace:
 
 @dataclass(frozen=True)
 class Result:
-    """What a frame became. No face gives ``faces == ()`` and ``composed`` equal to the frame; never None.
+    """The result for a frame. Without a face, ``faces == ()`` and ``composed`` equals the frame; never None.
 
-    composed: the frame (H, W, 3) with every emoji pasted over its face.
-    ms: milliseconds by stage: detect, align (and look how well the face can be seen), encode (f), generate (g) and
-    upscale (SR) where it was painted, draw (c, and the engine) where it was drawn, compose, total.
-    refused: the faces that stay as they are in the frame. Faces and refused ones go from left to right.
-    turned: degrees clockwise by which the given frame was turned to find a face in it: 0, 90, 180 or 270.
+    Attributes:
+        frame: (H, W, 3) RGB.
+        faces: Faces with emoji, from left to right.
+        composed: The frame with each emoji over its face.
+        ms: Milliseconds of each stage: detect, align (with `faces.quality`), encode (f), generate (g) and upscale (SR)
+            if painted, draw (c and the engine) if drawn, compose, total.
+        refused: Faces that are left unchanged, from left to right.
+        turned: Degrees by which the given frame was rotated clockwise to find a face: 0, 90, 180 or 270.
     """
 
     frame: Image

@@ -22,7 +22,7 @@ from .drawn_digits import draw_many
 
 Split = Literal["train", "val", "test", "unlabelled"]
 UNKNOWN = -1
-"""Label of a picture whose digit nobody told."""
+"""Label of an unlabelled picture."""
 
 DRAWN = {"train": (8000, 0), "val": (500, 1_000_000), "test": (1200, 2_000_000)}
 """Part → how many digits are drawn without data, and from which seed."""
@@ -43,8 +43,13 @@ MNIST_FILES = {
 
 
 class Digits(NamedTuple):
-    """x: (N, 32, 32, 3) uint8 RGB street numbers or (N, 32, 32) uint8 grey handwritten digits, light on black;
-    y: (N,) int64 of 0-9 or `UNKNOWN`; source: where they come from, as it stands in tables."""
+    """Labelled digits.
+
+    Attributes:
+        x: (N, 32, 32, 3) uint8 RGB street numbers, or (N, 32, 32) uint8 grey handwritten digits, white on black.
+        y: (N,) int64 of 0-9 or `UNKNOWN`.
+        source: Name of the dataset for tables.
+    """
 
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
@@ -93,7 +98,7 @@ def mnist(data: Path | None, split: Literal["train", "test"], limit: int | None 
 
 
 def files(data: Path) -> list[Path]:
-    """Those files of a data folder that digits are read from."""
+    """The files of a data folder that digits are read from."""
     torchvision = [_svhn_file(data, part) for part in ("train", "test", "extra")]
     torchvision += [_mnist_raw(data) / name for name in MNIST_FILES]
     return [path for path in [*(data / name for name in PACKS), *torchvision] if path.is_file()]
@@ -238,7 +243,7 @@ def _wrong(path: Path, what: str) -> UserError:
 
 
 def _fetch(urls: Sequence[str], target: Path, md5: str) -> None:
-    """Have `target` whole: as it is, or from the first address that answers with it."""
+    """Download `target` from the first URL that works, unless it is complete."""
     from torchvision.datasets import utils
 
     if utils.check_integrity(target, md5):
@@ -268,5 +273,5 @@ def _unpack(archive: Path, target: Path) -> None:
 
 
 def _line(error: Exception) -> str:
-    """What an error says, on one line, without a full stop."""
+    """The message of an error as one line without a full stop."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

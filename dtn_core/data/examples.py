@@ -1,4 +1,4 @@
-"""Drawn faces to try the app with: few portraits are free and come with a package (`portraits.free`)."""
+"""Drawn example faces for the app: few portraits are in the public domain (`portraits.free`)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..avatars import engine
 from ..core.images import over
 from ..core.types import Image
 
-PAPER = (226, 232, 238)
-"""Colour behind the drawings, RGB."""
+BACKGROUND = (226, 232, 238)
+"""Background colour of the drawings, RGB."""
 
 STYLES = {
     "micah": (360, "Avatar Illustration System by Micah Lanier, CC BY 4.0, drawn by DiceBear"),
@@ -20,17 +20,17 @@ STYLES = {
 
 
 class Example(NamedTuple):
-    """picture: (512, 512, 3) RGB; credit: the artist and the terms."""
+    """An example: picture, (512, 512, 3) RGB; credit, the artist and the licence."""
 
     picture: Image
     credit: str
 
 
 def _micah(seed: int, hair: str, colour: str, skin: str, mouth: str = "laughing", **more: Any) -> tuple[str, dict]:
-    """DiceBear's options; what isn't given follows from the seed."""
-    worn = {"glassesProbability": 0, "facialHairProbability": 0, "hairProbability": 100}
+    """DiceBear's options; those that aren't given follow from the seed."""
+    defaults = {"glassesProbability": 0, "facialHairProbability": 0, "hairProbability": 100}
     options = {"hairVariant": [hair], "hairColor": [colour], "baseColor": [skin], "mouthVariant": [mouth]}
-    return "micah", {"seed": str(seed), **worn, **options, "facialHairColor": [colour], **more}
+    return "micah", {"seed": str(seed), **defaults, **options, "facialHairColor": [colour], **more}
 
 
 def _glasses(colour: str) -> dict[str, Any]:
@@ -67,10 +67,10 @@ some darker than it is drawn."""
 
 @cache
 def drawn() -> dict[str, Example]:
-    """Faces as different as people are, each of which is found and read right by the shipped checkpoints."""
-    made = {}
+    """Diverse faces that the shipped checkpoints detect and classify correctly."""
+    examples = {}
     for name, (style, options) in PEOPLE.items():
         side, credit = STYLES[style]
         rgba = engine.raster(engine.compose(style, options, (0, 0, side)), 512)
-        made[name] = Example(over(rgba, PAPER), credit)
-    return made
+        examples[name] = Example(over(rgba, BACKGROUND), credit)
+    return examples

@@ -1,6 +1,6 @@
-"""Domains of a user's own: the pictures of a folder or a zip, as s or t of a translation.
+"""Read the user's own pictures from a folder or a zip, as a domain s or t.
 
-Nothing is written: a zip is read where it lies, entry by entry, and never unpacked.
+Nothing is written: a zip is read entry by entry and never unpacked to disk.
 """
 
 from __future__ import annotations
@@ -29,35 +29,36 @@ from ..core.types import Image
 from ..core.zips import open_zip
 
 MIN = 16
-"""Fewer good pictures than this are refused: there is nothing to learn from them."""
+"""Minimum number of usable pictures."""
 
 MIN_OF_CLASS = 4
-"""Fewer good pictures of a class than this are refused."""
+"""Minimum number of usable pictures of each class."""
 
 SMALLEST = 8
-"""Pixels of the shorter side from which a picture is good."""
+"""Minimum pixels of the shorter side."""
 
 LONGEST = 4
-"""How many times as long as its shorter side a good picture's longer one may be."""
+"""Maximum aspect ratio."""
 
 MAX_BYTES = 60_000_000
-"""Files, and entries of zips once they are unpacked, with more bytes than this are skipped."""
+"""Larger files, and larger entries of zips when unpacked, are skipped."""
 
 HELD_OUT = 200
-"""Most pictures that `split` holds out."""
+"""Maximum number of pictures that `split` holds out."""
 
 _WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Squares out of a folder or a zip, in the order of their names.
+    """Square pictures of a folder or a zip, sorted by name.
 
-    x: (N, S, S, 3) uint8 RGB, or (N, S, S, 4) uint8 RGBA with straight alpha.
-    names: their N paths inside the folder or zip, with "/" between the parts.
-    skipped: (name, why) of the files that can't be used, in the order of their names; why in a few words for people.
-    labels: (N,) int64, indices into `classes`; None where no labels were asked for.
-    classes: names of the sub-folders, sorted; () where no labels were asked for.
+    Attributes:
+        x: (N, S, S, 3) uint8 RGB, or (N, S, S, 4) uint8 RGBA with straight alpha.
+        names: N paths inside the folder or zip, separated by "/".
+        skipped: (name, reason) of unusable files, sorted by name.
+        labels: (N,) int64, indices into `classes`; None if labels were not requested.
+        classes: Sorted names of the sub-folders; empty if labels were not requested.
     """
 
     x: Image
@@ -76,20 +77,24 @@ def read(
     labelled: bool = False,
     crop: Callable[[Image], Image | None] | None = None,
 ) -> Pictures:
-    """The pictures of a folder, its sub-folders included, or of a zip: the centre square of each, size×size.
+    """Read the centre squares of all pictures in a folder, with its sub-folders, or in a zip.
 
-    Left out are hidden files, ``__MACOSX`` and ``Thumbs.db``. Skipped, and told, are files that aren't whole
-    pictures and pictures that are too small or too long.
+    Hidden files, ``__MACOSX`` and ``Thumbs.db`` are ignored. Damaged files and pictures that are too small or too long
+    are skipped and reported.
 
-    limit: take at most so many good ones, spread over all; where it is given, not every file is looked at.
-    alpha: RGBA if every picture taken has something transparent; otherwise RGB over white.
-    labelled: the folders on the first level are classes, and what lies outside of them is skipped; a folder that
-    holds all the others is looked through first.
-    crop: takes a whole picture, (H, W, 3) uint8 RGB, and returns the (h, w, 3) of it that is wanted, a head say, or
-    None where there is no face; several threads call it at once. The pictures are RGB then, whatever `alpha`.
+    Args:
+        path: The folder or zip.
+        size: Side of the squares.
+        limit: Return at most this many pictures, evenly spread; not every file is read then.
+        alpha: Return RGBA if every picture has transparency; otherwise RGB over white.
+        labelled: The folders on the first level are classes, and files outside of them are skipped. A single folder
+            that holds all others is ignored.
+        crop: Maps an (H, W, 3) uint8 RGB picture to the (h, w, 3) part to use, or None if it has no face. Called from
+            several threads. The result is RGB then.
 
-    Raises UserError with the remedy: no such folder or zip; unreadable, damaged, locked or empty; fewer than `MIN`
-    good pictures (or than `limit`, where that is less); fewer than two classes, or than `MIN_OF_CLASS` of one.
+    Raises:
+        UserError: The path is missing, unreadable, damaged, locked or empty; or there are fewer than `MIN` (or `limit`)
+            usable pictures, fewer than two classes, or fewer than `MIN_OF_CLASS` pictures of a class.
     """
     if size < 1 or (limit is not None and limit < 1):
         raise UserError(f"a size of {size} pixels and a limit of {limit} pictures. Choose 1 or more.")
@@ -104,7 +109,7 @@ def read(
         if labelled:
             skipped |= {name: "not in a class's folder" for name in names if name not in class_of}
             names = [name for name in names if name in class_of]
-        good, bad = _looked_at(
+        good, bad = _read_squares(
             names, limit, lambda name: _square(files.fetch(name), size, alpha, crop), f"pictures of {path.name}"
         )
     skipped |= bad
@@ -112,9 +117,9 @@ def read(
         raise _too_few(path, len(good), skipped)
     transparent = all(square.shape[2] == 4 for square in good.values())
     squares = [s if transparent or s.shape[2] == 3 else images.over(s, _WHITE) for s in good.values()]
-    told = tuple(sorted(skipped.items()))
+    reasons = tuple(sorted(skipped.items()))
     if not labelled:
-        return Pictures(np.stack(squares), tuple(good), told)
+        return Pictures(np.stack(squares), tuple(good), reasons)
     classes = tuple(sorted(set(class_of.values())))
     labels = np.array([classes.index(class_of[name]) for name in good], np.int64)
     for name, count in zip(classes, np.bincount(labels, minlength=len(classes))):
@@ -124,7 +129,7 @@ def read(
                 f"{path}: good pictures of class {name!r}: {count}, at least {MIN_OF_CLASS} are needed. "
                 f"Add pictures{limited}, or take the class out."
             )
-    return Pictures(np.stack(squares), tuple(good), told, labels, classes)
+    return Pictures(np.stack(squares), tuple(good), reasons, labels, classes)
 
 
 def split(count: int) -> tuple[list[int], list[int]]:
@@ -168,8 +173,13 @@ def _hashes(x: Image) -> list[bytes]:
 
 
 class Files(NamedTuple):
-    """names: all but the hidden ones, sorted; skipped: what couldn't even be listed, and why; fetch: name → bytes,
-    raises UserError with why not."""
+    """The files of a folder or zip.
+
+    Attributes:
+        names: Sorted names without hidden files.
+        skipped: Name → reason of what couldn't be listed.
+        fetch: Name → content. Raises UserError with the reason.
+    """
 
     names: list[str]
     skipped: dict[str, str]
@@ -204,8 +214,8 @@ def _of_folder(path: Path) -> Files:
     names, skipped, troubles = [], {}, []
     for parent, folders, files in os.walk(path, onerror=troubles.append):
         inside = Path(parent).relative_to(path)
-        folders[:] = [name for name in folders if not _left_out(name)]
-        names += [(inside / name).as_posix() for name in files if not _left_out(name)]
+        folders[:] = [name for name in folders if not _is_ignored(name)]
+        names += [(inside / name).as_posix() for name in files if not _is_ignored(name)]
         links = [inside / name for name in folders if Path(parent, name).is_symlink()]
         skipped |= {link.as_posix(): "a link to a folder" for link in links}  # they may go round in circles
     for error in troubles:
@@ -236,7 +246,7 @@ def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
     for info in pack.infolist():
         name = info.filename.replace("\\", "/")  # some of Windows' zippers
         parts = [part for part in name.split("/") if part not in ("", ".")]
-        if not name.endswith("/") and not any(_left_out(part) for part in parts):
+        if not name.endswith("/") and not any(_is_ignored(part) for part in parts):
             entries["/".join(parts)] = info
     if any(info.flag_bits & 1 for info in entries.values()):
         raise UserError(f"{path}: locked with a password. Zip the pictures again without one.")
@@ -256,7 +266,7 @@ def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
     return Files(sorted(entries), {}, fetch)
 
 
-def _left_out(part: str) -> bool:
+def _is_ignored(part: str) -> bool:
     return part.startswith(".") or part == "__MACOSX" or part.lower() == "thumbs.db"
 
 
@@ -266,7 +276,7 @@ def _check_bytes(count: int) -> None:
 
 
 def _classes(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Name → its class, without the names that are in no class's folder."""
+    """Name → class, for the names in the folder of a class."""
     parts = {name: name.split("/") for name in names}
     # A folder of folders that holds everything is a wrapper; a folder of pictures would be the only class.
     while len({p[0] for p in parts.values()}) == 1 and any(len(p) > 2 for p in parts.values()):
@@ -305,11 +315,14 @@ def _spread(items: Sequence, count: int) -> list:
     return [items[i * len(items) // count] for i in range(count)]
 
 
-def _looked_at(
+def _read_squares(
     names: Sequence[str], limit: int | None, square: Callable[[str], Image], words: str
 ) -> tuple[dict[str, Image], dict[str, str]]:
-    """Good names → their squares, at most `limit`, spread over all; and names looked at that are bad → why. Both in
-    the order of the names, which are sorted."""
+    """Read at most `limit` squares, evenly spread. names: sorted.
+
+    Returns:
+        Name → square, and name → reason of the unusable ones; both sorted.
+    """
     limit = len(names) if limit is None else limit
 
     def attempt(name: str) -> Image | str:
@@ -320,11 +333,11 @@ def _looked_at(
 
     good, bad = {}, {}
     rounds, waiting = 0, list(names)
-    # `load` hushes warnings meanwhile, and from several threads can't put the filters back as they were.
+    # `images.load` silences warnings, but can't restore the filters when several threads run.
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")
         while waiting and len(good) < limit:
-            # Further rounds stand in for bad ones; they grow, so that they are few however many are bad.
+            # Further rounds replace unusable pictures. They grow, so that there are few of them.
             chosen = _spread(waiting, max(limit - len(good), 2**rounds))
             results = tqdm(pool.map(attempt, chosen), words, len(chosen), leave=False, unit="file")
             for result, name in zip(results, chosen):  # results first, so that their bar ends
@@ -335,8 +348,9 @@ def _looked_at(
 
 
 def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image | None] | None) -> Image:
-    """A file's picture as (size, size, 3) RGB or, with alpha wanted and there, (size, size, 4) RGBA. Raises UserError
-    with why not, in a few words."""
+    """Decode a picture as (size, size, 3) RGB, or (size, size, 4) RGBA if alpha is requested and present.
+
+    Raises UserError with the reason."""
     try:
         picture = images.load(data)
     except UserError as error:

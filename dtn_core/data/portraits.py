@@ -25,7 +25,7 @@ from ..core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 
 Split = Literal["train", "val", "test"]
 UNKNOWN = -1.0
-"""Label of an attribute that a picture's set doesn't tell; losses and figures leave it out."""
+"""Label of an attribute that a dataset has no labels for; losses and metrics ignore it."""
 
 HAIR_LABELS = frozenset(
     (
@@ -33,14 +33,20 @@ HAIR_LABELS = frozenset(
         "Wavy_Hair", "Wearing_Hat", "Wearing_Earrings", "Wearing_Necklace", "Wearing_Necktie",
     )
 )  # fmt: skip
-"""Attributes that can't be seen in a tight crop of the face."""
+"""Attributes that aren't visible in a tight crop of the face."""
 
 
 @dataclass(frozen=True)
 class Portraits:
-    """Aligned photos. pictures: (N, H, W, 3) uint8; eyes: (left x, right x, y) in pixels, the same for all;
-    labels: (N, len(attributes)) float32 of 0, 1 or `UNKNOWN`; names: file names in the pack; tight: the crop
-    ends at the face, without hair."""
+    """Aligned photos.
+
+    Attributes:
+        pictures: (N, H, W, 3) uint8 RGB.
+        eyes: (left x, right x, y) in pixels, the same for all.
+        labels: (N, len(attributes)) float32 of 0, 1 or `UNKNOWN`.
+        names: File names in the pack.
+        tight: Whether the crop ends at the face, without hair.
+    """
 
     pictures: Image
     eyes: tuple[float, float, float]
@@ -69,7 +75,7 @@ def data_folder(given: str | os.PathLike[str] | None) -> Path:
 
 
 def optional_folder(given: str | os.PathLike[str] | None) -> Path | None:
-    """As `data_folder`, but None where neither is given: for what has a drawn stand-in."""
+    """`data_folder`, or None if neither is given: for domains with a drawn substitute."""
     return data_folder(given) if given or os.environ.get("DTN_DATA") else None
 
 
@@ -135,15 +141,14 @@ def utkface(data: Path, split: Split, attributes: tuple[str, ...], limit: int | 
 
 
 def free() -> dict[str, Image]:
-    """Portraits that are in the public domain and come with installed packages; those not installed are left
-    out."""
-    found = {}
+    """Portraits in the public domain that come with installed packages."""
+    portraits = {}
     for name, read in (("Grace Hopper", _hopper), ("Eileen Collins", _astronaut)):
         try:
-            found[name] = read()
+            portraits[name] = read()
         except (ImportError, OSError, ValueError, UserError):
             continue
-    return found
+    return portraits
 
 
 def _hopper() -> Image:

@@ -1,4 +1,4 @@
-"""Turn faces upright: the head crop that every encoder of ours looks at, and dlib's own chip.
+"""Align faces: the head crop that is the input of our encoders, and dlib's own face chip.
 
 Coordinates are pixel indices, as dlib and OpenCV count them: (0, 0) is the centre of the top left pixel.
 """
@@ -26,14 +26,15 @@ _CHIP_POINTS = np.array(  # dlib's mean face for five points, in shares of an un
 
 
 def eye_centres(points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(5, 2) points in dlib's order → (2, 2): the middle of the eye on the picture's left, then on its
-    right."""
+    """(5, 2) points in dlib's order → (2, 2) centres of the eyes: first the one on the left of the picture."""
     return np.stack([points[2:4].mean(0), points[0:2].mean(0)]).astype(np.float64)
 
 
 def align(frame: Image, face: Face, size: int = CROP) -> AlignedFace:
-    """Cut the whole head out of a frame: eyes level, `types.HEAD_EYE_DISTANCE` of the side apart, their line
-    at `types.HEAD_EYE_HEIGHT`. Outside the frame its border is repeated; antialiased where the frame shrinks.
+    """Crop the whole head from an (H, W, 3) frame.
+
+    The eyes are level, `types.HEAD_EYE_DISTANCE` of the side apart, at the height `types.HEAD_EYE_HEIGHT`. Outside the
+    frame its border is repeated. Shrinking is antialiased.
     """
     left, right = eye_centres(face.points)
     x = size * (1 - HEAD_EYE_DISTANCE) / 2 - 0.5
@@ -43,37 +44,42 @@ def align(frame: Image, face: Face, size: int = CROP) -> AlignedFace:
 
 
 def chip(image: Image, face: Face, size: int = 150, padding: float = 0.25) -> Image:
-    """The (size, size, 3) crop that dlib's face recogniser expects: ``dlib.get_face_chip`` without dlib."""
+    """Compute ``dlib.get_face_chip`` without dlib: the (size, size, 3) input of dlib's face recogniser."""
     mean = (_CHIP_POINTS + padding) / (2 * padding + 1) * size
-    matrix = cv2.invertAffineTransform(similarity(mean, face.points.astype(np.float64)))  # least squares there
-    # dlib lays the outer pixels' centres, not their edges, on the corners of a square it holds a pixel shorter.
+    # dlib minimises the squared error in the frame.
+    matrix = cv2.invertAffineTransform(similarity(mean, face.points.astype(np.float64)))
+    # dlib maps the centres of the outer pixels, not their edges, to the corners of a square that is a pixel shorter.
     stretch = (size - 1) / (size - np.hypot(matrix[0, 0], matrix[1, 0]))
     matrix = stretch * (matrix - [[0, 0, size / 2]]) + [[0, 0, (size - 1) / 2]]
     return warp(image, matrix, size)
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The (2, 3) rotation, scale and shift that takes (N, 2) points nearest to others, in least squares."""
-    p, q = source - source.mean(0), target - target.mean(0)
-    spread = max(float((p**2).sum()), 1e-12)
-    a = float((p * q).sum()) / spread
-    b = float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()) / spread
-    turn = np.array([[a, -b], [b, a]])
-    return np.column_stack([turn, target.mean(0) - turn @ source.mean(0)])
+    """The (2, 3) similarity transform that maps (N, 2) source points to target points with the least squared error."""
+    p = source - source.mean(0)
+    q = target - target.mean(0)
+    variance = max(float((p**2).sum()), 1e-12)
+    a = float((p * q).sum()) / variance
+    b = float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()) / variance
+    rotation = np.array([[a, -b], [b, a]])
+    return np.column_stack([rotation, target.mean(0) - rotation @ source.mean(0)])
 
 
 def warp(image: Image, matrix: NDArray[np.float64], size: int) -> Image:
-    """Resample through a similarity (image → square of this size) with the border repeated. The part that is
-    seen is first shrunk by area where the similarity shrinks, so nothing aliases and a large frame costs
-    little.
+    """Resample an image by a similarity transform (image → square of this size); its border is repeated.
+
+    If the transform shrinks, the visible part of the image is first resized by area. This avoids aliasing and is cheap
+    for large frames.
     """
     height, width = image.shape[:2]
     corners = np.array([(0, 0, 1), (size, 0, 1), (0, size, 1), (size, size, 1)], np.float64)
-    seen = corners @ cv2.invertAffineTransform(matrix).T
-    left, top = (int(np.clip(v, 0, n - 1)) for v, n in zip(np.floor(seen.min(0)) - 2, (width, height)))
-    right, bottom = (
-        int(np.clip(v, n0 + 1, n)) for v, n0, n in zip(np.ceil(seen.max(0)) + 3, (left, top), (width, height))
-    )
+    visible = corners @ cv2.invertAffineTransform(matrix).T
+    first = np.floor(visible.min(0)) - 2
+    last = np.ceil(visible.max(0)) + 3
+    left = int(np.clip(first[0], 0, width - 1))
+    top = int(np.clip(first[1], 0, height - 1))
+    right = int(np.clip(last[0], left + 1, width))
+    bottom = int(np.clip(last[1], top + 1, height))
     part = image[top:bottom, left:right]
     matrix = compose(matrix, np.array([[1, 0, left], [0, 1, top]], np.float64))
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
@@ -86,5 +92,5 @@ def warp(image: Image, matrix: NDArray[np.float64], size: int) -> Image:
 
 
 def compose(outer: NDArray[np.float64], inner: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The (2, 3) affine map that applies ``inner``, then ``outer``."""
+    """The (2, 3) affine transform that applies ``inner``, then ``outer``."""
     return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])

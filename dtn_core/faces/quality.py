@@ -1,9 +1,8 @@
-"""How well a face can be seen: a confidence for every face, and one plain sentence where it is low.
+"""Estimate how visible a face is: a confidence for every face, and a one-sentence note if it is low.
 
-Each measure is mapped to 0..1 by a ramp through three of its values; the confidence is the worst of them. A face below
-`REFUSED` isn't redrawn at all; one below `UNSURE` is, with the sentence beside it. The values were chosen on the
-validation parts of real photos, as they are and spoilt on purpose; ``python -m benchmarks.confidence`` reports what
-they do on the test parts.
+Each measure is mapped to 0..1 by a piecewise linear ramp; the confidence is the minimum. A face below `REFUSED` isn't
+redrawn; one below `UNSURE` is, with the note. The ramps were chosen on the validation parts of real photos, with and
+without artificial damage; ``python -m benchmarks.confidence`` reports the results on the test parts.
 """
 
 from __future__ import annotations
@@ -23,16 +22,26 @@ REFUSED = 0.25
 UNSURE = 0.5
 """Confidence below which an emoji comes with a note."""
 
-SEEN = 64
-"""Side of the head crop on which light and detail are measured: about as much as f sees."""
+MEASURED_SIZE = 64
+"""Side of the head crop on which light and detail are measured: about the resolution of f's input."""
 
-SKIN, EYES, MOUTH = np.s_[28:60, 18:46], np.s_[30:39, 18:46], np.s_[47:59, 25:39]
-"""Rows and columns of such a crop: from the brows to the chin, without hair and background; the eyes; the mouth."""
+SKIN = np.s_[28:60, 18:46]
+"""Rows and columns of such a crop from the brows to the chin, without hair and background."""
+
+EYES = np.s_[30:39, 18:46]
+MOUTH = np.s_[47:59, 25:39]
 
 
 class Check(NamedTuple):
-    """A measure's ramp. lost, poor, good: its values of confidence 0, 0.5 and 1, rising or falling; reason, remedy:
-    the two halves of the note."""
+    """The ramp of a measure, rising or falling.
+
+    Attributes:
+        lost: Value with confidence 0.
+        poor: Value with confidence 0.5.
+        good: Value with confidence 1.
+        reason: First half of the note.
+        remedy: Second half of the note.
+    """
 
     lost: float
     poor: float
@@ -41,7 +50,7 @@ class Check(NamedTuple):
     remedy: str
 
     def confidence(self, value: float) -> float:
-        """0..1 for a value of the measure; straight lines between the three, flat beyond them."""
+        """Map a value of the measure to 0..1, linearly between the three values and constant beyond."""
         ramp = sorted(zip((self.lost, self.poor, self.good), (0.0, 0.5, 1.0)))
         return float(np.interp(value, *zip(*ramp)))
 
@@ -60,30 +69,35 @@ CHECKS = {
         -1.0, -0.2, 1.0, "it is partly covered, turned aside or drawn", "show eyes, nose and mouth from the front"
     ),
 }
-"""By measure, see `measure`. The first that is below `UNSURE` gives the reason, not the worst: `likeness`, the last,
-falls with any of the others. HOG scores dark skin and hats lower: with a `poor` of 0.1 for likeness 10% of Black faces
-got a note and 5% of others (validation part of UTKFace), with -0.2 5% and 2%."""
+"""Measure → ramp, see `measure`. The note is of the first check below `UNSURE`, not of the lowest: `likeness`, the last
+one, falls with any of the others. HOG scores dark skin and hats lower: with a `poor` of 0.1 for likeness 10% of Black
+faces got a note and 5% of others (validation part of UTKFace); with -0.2 it is 5% and 2%."""
 
 
 class Quality(NamedTuple):
-    """How well a face can be seen. confidence: 0..1; note: one sentence where it is below `UNSURE`, else None."""
+    """How visible a face is.
+
+    Attributes:
+        confidence: 0..1.
+        note: One sentence if the confidence is below `UNSURE`, else None.
+    """
 
     confidence: float
     note: str | None
 
     @property
     def refused(self) -> bool:
-        """Whether there is too little of the face to redraw it."""
+        """Whether too little of the face is visible to redraw it."""
         return self.confidence < REFUSED
 
 
 def judge(frame: Image, aligned: AlignedFace, likeness: float | None = None) -> Quality:
-    """How well an aligned face of an (H, W, 3) uint8 RGB frame can be seen. likeness: where it is known."""
+    """Judge an aligned face of an (H, W, 3) uint8 RGB frame. likeness: see `detect.likeness`; computed if None."""
     return verdict(measure(frame, aligned, likeness))
 
 
 def verdict(measures: dict[str, float]) -> Quality:
-    """What measures, by the names of `CHECKS`, amount to; those that are missing count as good."""
+    """Combine measures, by the names of `CHECKS`; missing ones count as good."""
     scores = {name: check.confidence(measures[name]) for name, check in CHECKS.items() if name in measures}
     confidence = min(scores.values(), default=1.0)
     if confidence >= UNSURE:
@@ -94,34 +108,43 @@ def verdict(measures: dict[str, float]) -> Quality:
 
 
 def measure(frame: Image, aligned: AlignedFace, likeness: float | None = None) -> dict[str, float]:
-    """What can be told of a face, by the names of `CHECKS`.
+    """Measure a face.
 
-    size: pixels of the frame between the eyes' centres. inside: share of the detected square that lies in the frame.
-    light: luminance, 0..255, that 5% of the face exceed: highlights, so that dark skin in good light isn't called dark.
-    glare: share of the face at 250 or more. sharpness: detail, the mean absolute difference to a blurred copy, in
-    percent of the contrast. mouth: detail there over that about the eyes; eyes: the reverse. nose: how far it is from
-    the middle between the eyes, along their line, in distances of the eyes. breadth: the eyes' distance in heights from
-    their line to the nose. likeness: see `faces.detect.likeness`.
+    Returns:
+        size: distance of the eyes in pixels of the frame
+        inside: share of the detected square that lies in the frame
+        light: 95th percentile of the luminance, 0..255; highlights, so that dark skin in good light isn't called dark
+        glare: share of the face with a luminance of 250 or more
+        mouth: detail of the mouth divided by that of the eyes
+        eyes: detail of the eyes divided by that of the mouth
+        sharpness: detail (mean absolute difference to a blurred copy) in percent of the contrast
+        nose: its distance from the midpoint of the eyes along their line, in eye distances
+        breadth: distance of the eyes divided by the distance of the nose from their line
+        likeness: see `faces.detect.likeness`
     """
     face = aligned.face
     left, right = eye_centres(face.points)
     distance = max(float(np.linalg.norm(right - left)), 1e-6)
     along = (right - left) / distance
     x, y = face.points[4] - (left + right) / 2
-    aside, below = along[0] * x + along[1] * y, along[0] * y - along[1] * x
+    aside = along[0] * x + along[1] * y
+    below = along[0] * y - along[1] * x
     height, width = frame.shape[:2]
     box = face.box
-    across = max(0.0, min(box.right, width) - max(box.left, 0))
-    down = max(0.0, min(box.bottom, height) - max(box.top, 0))
+    inside_width = max(0.0, min(box.right, width) - max(box.left, 0))
+    inside_height = max(0.0, min(box.bottom, height) - max(box.top, 0))
 
-    grey = cv2.cvtColor(cv2.resize(aligned.image, (SEEN, SEEN), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(
+        cv2.resize(aligned.image, (MEASURED_SIZE, MEASURED_SIZE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
+    )
     grey = grey.astype(np.float32)
     detail = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1))
     dark, bright = np.percentile(grey[SKIN], (5, 95))
-    eyes, mouth = float(detail[EYES].mean()) + 1e-3, float(detail[MOUTH].mean()) + 1e-3
+    eyes = float(detail[EYES].mean()) + 1e-3
+    mouth = float(detail[MOUTH].mean()) + 1e-3
     return {
         "size": distance,
-        "inside": across * down / (box.width * box.height),
+        "inside": inside_width * inside_height / (box.width * box.height),
         "light": float(bright),
         "glare": float((grey[SKIN] >= 250).mean()),
         "mouth": mouth / eyes,

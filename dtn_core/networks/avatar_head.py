@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 
 class AvatarHead(nn.Module):
-    """(B, inputs) standardised f → {head: (B, choices) logits}. Linear, which carries over from drawings to photos
-    best.
+    """(B, inputs) standardised features → head → (B, choices) logits. A linear layer generalises best from drawings to
+    photos.
 
     heads: name → number of choices.
     """

@@ -1,12 +1,15 @@
-"""Checkpoints: directories that explain themselves.
+"""The format of checkpoints: self-describing directories.
 
-``config.json`` (format, what f, g and SR are, how it was trained), ``encoder.safetensors`` (f's own weights, if
-it has any), ``statistics.safetensors`` (f's mean and deviation per domain), ``generator.safetensors``,
-``upscaler.safetensors``, ``avatar.safetensors`` (c; where it reads another f than g, ``avatar-encoder.safetensors``
-is that), ``README.md`` (model card), ``metrics.json``. Tensors and JSON only, never pickle.
+- ``config.json``: format, architectures of f, g and SR, training settings
+- ``encoder.safetensors``: f's own weights, if it has any
+- ``statistics.safetensors``: f's mean and deviation in each domain
+- ``generator.safetensors``, ``upscaler.safetensors``: g and SR
+- ``avatar.safetensors``: c
+- ``avatar-encoder.safetensors``: the f of c, if it isn't that of g
+- ``README.md`` (model card), ``metrics.json``
 
-An f that several checkpoints share lies in a checkpoint of its own: ``"shared"`` in config.json then names it, and its
-hash, in place of the file.
+Tensors and JSON only, never pickle. An f that several checkpoints share has a checkpoint of its own: ``"shared"`` in
+config.json then has its name and hash instead of the file.
 """
 
 from __future__ import annotations
@@ -34,12 +37,11 @@ FORMAT = 1
 SHIPPED = shipped("checkpoints")
 
 MAX_HEADER = 4 << 20
-"""Bytes of config.json, and of the header of a .safetensors file, which are parsed whole. Ours have some kilobytes."""
+"""Bytes of config.json and of the header of a .safetensors file, which are parsed in one piece. Ours have kilobytes."""
 
 
 def find(name_or_dir: str | os.PathLike[str]) -> Path:
-    """The directory of a checkpoint: a path, or a name under ``checkpoints/``. Raises UserError with what is
-    there."""
+    """The directory of a checkpoint, given its path or a name under ``checkpoints/``. Raises UserError."""
     for directory in (Path(name_or_dir), SHIPPED / name_or_dir):
         if (directory / "config.json").is_file():
             return directory
@@ -50,19 +52,20 @@ def find(name_or_dir: str | os.PathLike[str]) -> Path:
 
 
 def input_domain(info: Mapping[str, Any]) -> str:
-    """What a translation with this config.json takes: "heads", "pictures" or "digits". Those of earlier versions don't
-    say."""
-    encoder = info.get("encoder")
-    older = "digits" if isinstance(encoder, dict) and str(encoder.get("name")).startswith("digits") else "heads"
-    return info.get("sees", older)
+    """The input of a translation with this config.json: "heads", "pictures" or "digits"."""
+    if "sees" in info:
+        return info["sees"]
+    encoder = info.get("encoder")  # checkpoints of earlier versions don't have the entry
+    is_digits = isinstance(encoder, dict) and str(encoder.get("name")).startswith("digits")
+    return "digits" if is_digits else "heads"
 
 
 TRANSLATIONS = ("transfer", "avatar")
-"""Kinds of checkpoints that translate: with a generator, and drawn only."""
+"""Kinds of checkpoints that translate pictures: with a generator, and drawn only."""
 
 
 def is_translation(name_or_dir: str | os.PathLike[str]) -> bool:
-    """Whether there is a translation under this name or in this folder."""
+    """Whether a name or folder is that of a translation."""
     try:
         return read_config(find(name_or_dir)).get("kind") in TRANSLATIONS
     except UserError:
@@ -70,7 +73,7 @@ def is_translation(name_or_dir: str | os.PathLike[str]) -> bool:
 
 
 def load_encoder(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> nn.Module:
-    """The frozen f of any checkpoint directory that holds one (kind "encoder" or "transfer")."""
+    """Load the frozen f of a checkpoint (kind "encoder" or "transfer")."""
     directory = find(name_or_dir)
     return build_encoder(directory, read_config(directory)).to(device).eval().requires_grad_(False)
 
@@ -81,19 +84,24 @@ def save(
     tensors: Mapping[str, Mapping[str, Tensor]],
     texts: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a checkpoint directory, whole or not at all, replacing what was there.
+    """Write a checkpoint directory atomically.
 
-    info: config.json's content without the format; tensors: file stem → state dict, kept as fp16 except
-    "statistics"; texts: further files (README.md, metrics.json). Files of an older checkpoint in the same
-    place that are named in none of these (its model card, say) stay. Raises UserError if it can't be written.
+    Args:
+        directory: Where to write it. Other files of a checkpoint that is there already are kept, such as a model card.
+        info: Content of config.json without the format.
+        tensors: File stem → state dict, stored as fp16 except for "statistics".
+        texts: Further files (README.md, metrics.json).
+
+    Raises:
+        UserError: It can't be written.
     """
     directory = Path(directory)
     with replacing(directory, folder=True) as temporary:
         if directory.exists():
             shutil.copytree(directory, temporary, dirs_exist_ok=True)
         for stem, state in tensors.items():
-            half = {k: _kept(v, stem != "statistics") for k, v in state.items()}
-            (temporary / f"{stem}.safetensors").write_bytes(save_tensors(half))
+            stored = {k: _to_storage(v, stem != "statistics") for k, v in state.items()}
+            (temporary / f"{stem}.safetensors").write_bytes(save_tensors(stored))
         for name, text in (texts or {}).items():
             (temporary / name).write_text(text, encoding="utf-8")
         (temporary / "config.json").write_text(config_text(info), encoding="utf-8")
@@ -101,21 +109,21 @@ def save(
 
 
 def config_text(info: Mapping[str, Any]) -> str:
-    """config.json, as it is written; info: its content, with or without the format."""
+    """The text of config.json. info: its content, with or without the format."""
     return json.dumps({"format": FORMAT, **info}, indent=1, ensure_ascii=False) + "\n"
 
 
-def _kept(tensor: Tensor, half: bool) -> Tensor:
+def _to_storage(tensor: Tensor, half: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if half and tensor.is_floating_point() else tensor
 
 
 _RECORDS = ("encoder", "generator", "upscaler", "avatar", "shared", "trained", "avatar_trained", "upscaler_trained")
-"""Entries of config.json that are objects, where they are there."""
+"""Optional entries of config.json that are objects."""
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """config.json of a checkpoint directory, checked. Raises UserError if damaged or of a newer format."""
+    """Read and check config.json. Raises UserError if it is damaged or of a newer format."""
     try:
         with (directory / "config.json").open("rb") as file:
             text = file.read(MAX_HEADER + 1)
@@ -135,8 +143,11 @@ def read_config(directory: Path) -> dict[str, Any]:
 
 
 def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
-    """All tensors of ``<stem>.safetensors``, or of what config.json names in its place, as float32. Raises UserError if
-    missing, damaged or another than config.json says."""
+    """Read ``<stem>.safetensors``, or the shared file that replaces it, as float32.
+
+    Raises:
+        UserError: The file is missing, damaged, or doesn't have the hash of config.json.
+    """
     path = _file(directory, stem)
     try:
         data = stored_file(directory, stem).read_bytes()
@@ -144,13 +155,13 @@ def read_tensors(directory: Path, stem: str) -> dict[str, Tensor]:
             raise ValueError("its header is too large")
         tensors = load_tensors(data)
         bounds.check_finite(tensors)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:  # KeyError: a type that torch hasn't
+    except (OSError, SafetensorError, ValueError, KeyError) as error:  # KeyError: an unknown dtype
         raise bounds.damaged(directory, f"{path.name} is damaged or cut short ({reason_of(error)})") from None
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
 def stored_file(directory: Path, stem: str) -> Path:
-    """As `_file`. Raises UserError if it is missing."""
+    """The path of ``<stem>.safetensors``, or of the shared file that replaces it. Raises UserError if it is missing."""
     path = _file(directory, stem)
     if not path.is_file():
         raise bounds.damaged(directory, f"{path.name} is missing")
@@ -163,8 +174,8 @@ def _file(directory: Path, stem: str) -> Path:
 
 
 def shared_files(directory: Path) -> dict[str, Path]:
-    """File name → the file of another checkpoint that stands for it, checked by its hash. Raises UserError."""
-    found = {}
+    """File name → the file of another checkpoint that replaces it, checked by its hash. Raises UserError."""
+    files = {}
     try:
         for stem, source in read_config(directory).get("shared", {}).items():
             name = source["checkpoint"]
@@ -174,25 +185,27 @@ def shared_files(directory: Path) -> dict[str, Path]:
             if weights_hash(other) != source["hash"]:
                 reason = f"needs checkpoint '{name}' of hash {source['hash']}"
                 raise bounds.damaged(directory, reason, "Get both again.")
-            found[f"{stem}.safetensors"] = other / "encoder.safetensors"
+            files[f"{stem}.safetensors"] = other / "encoder.safetensors"
     except (AttributeError, KeyError, TypeError) as error:
         raise bounds.damaged(directory, f"config.json's 'shared' is damaged ({reason_of(error)})") from None
-    return found
+    return files
 
 
 def fill(module: nn.Module, directory: Path, stem: str) -> nn.Module:
-    """Load ``<stem>.safetensors`` into a module. Encoders that load weights of their own may be absent from it."""
+    """Load ``<stem>.safetensors`` into a module, except for encoders whose weights come with a package."""
     tensors = read_tensors(directory, stem)
-    wanted = {k: v for k, v in module.state_dict().items() if not _from_package(module, k)}
-    wrong = sorted(set(wanted) ^ set(tensors)) or [k for k in wanted if wanted[k].shape != tensors[k].shape]
-    if wrong:
-        raise bounds.damaged(directory, f"{stem}.safetensors doesn't fit config.json ({wrong[0]})")
+    expected = {k: v for k, v in module.state_dict().items() if not _from_package(module, k)}
+    mismatches = sorted(set(expected) ^ set(tensors))
+    if not mismatches:
+        mismatches = [k for k in expected if expected[k].shape != tensors[k].shape]
+    if mismatches:
+        raise bounds.damaged(directory, f"{stem}.safetensors doesn't fit config.json ({mismatches[0]})")
     module.load_state_dict(tensors, strict=False)
     return module
 
 
 def own_weights(f: nn.Module) -> dict[str, Tensor]:
-    """An encoder's weights that a checkpoint must store; those that come with a package are left out."""
+    """The weights of an encoder that a checkpoint must store: all but those that come with a package."""
     return {k: v for k, v in f.state_dict().items() if not _from_package(f, k)}
 
 
@@ -203,7 +216,9 @@ def _from_package(module: nn.Module, key: str) -> bool:
 
 
 def build_encoder(directory: Path, info: dict[str, Any]) -> nn.Module:
-    config, path = read_entry(directory, info, "encoder"), _file(directory, "encoder")
+    """Build the encoder of config.json and load its weights. Raises UserError."""
+    config = read_entry(directory, info, "encoder")
+    path = _file(directory, "encoder")
     with bounds.reading(directory, "encoder"):
         bounds.check(config)
         own = [part for part in _parts(config) if part.get("name") not in ("dlib", "facenet")]
@@ -218,19 +233,24 @@ def _parts(config: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_entry(directory: Path, info: dict[str, Any], key: str) -> dict[str, Any]:
+    """An entry of config.json that must be an object. Raises UserError."""
     if not isinstance(info.get(key), dict):
         raise UserError(f"{directory}: config.json has no '{key}'. Get the checkpoint again.")
     return info[key]
 
 
 def build_part(build: Callable[[dict[str, Any]], nn.Module], directory: Path, info: dict[str, Any], stem: str) -> Any:
+    """Build a network of config.json with `build` and load its weights. Raises UserError."""
     with bounds.reading(directory, stem):
         module = bounds.build(build, read_entry(directory, info, stem), stored_file(directory, stem))
     return fill(module, directory, stem)
 
 
 def weights_hash(directory: Path, files: str = "*.safetensors") -> str:
-    """12 hex digits of SHA-256 over every .safetensors file, by name, shared ones too; files: over these alone."""
+    """12 hex digits of SHA-256 over all .safetensors files in the order of their names, also shared ones.
+
+    files: pattern of the names to include.
+    """
     paths = {path.name: path for path in directory.glob(files)}
     if (directory / "config.json").exists():
         paths = {name: path for name, path in shared_files(directory).items() if fnmatch(name, files)} | paths

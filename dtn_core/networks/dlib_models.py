@@ -1,4 +1,4 @@
-"""Where the pretrained weights that dtn_core reads lie on this computer. Only `download_facenet` uses the network."""
+"""Paths of pretrained weights on this computer. Only `download_facenet` uses the network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ FACENET_URL = "https://github.com/timesler/facenet-pytorch/releases/download/v2.
 
 
 def dlib_model_path(name: str) -> Path:
-    """Where the package face_recognition_models keeps a model; the package itself is not imported (it needs
-    the removed pkg_resources). Raises UserError with the remedy if it isn't installed."""
+    """The path of a model of the package face_recognition_models, without importing it: it needs pkg_resources, which
+    was removed. Raises UserError if it isn't installed."""
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or not spec.submodule_search_locations:
         raise UserError("dlib's models are missing. Run: pip install face_recognition_models==0.3.0")
@@ -25,12 +25,12 @@ def dlib_model_path(name: str) -> Path:
 
 
 def facenet_path() -> Path:
-    """Return where facenet-pytorch and we keep its weights; they may not be there."""
+    """The path where facenet-pytorch and we store its weights; they may not exist."""
     return Path(torch.hub.get_dir()).parent / "checkpoints" / Path(urlsplit(FACENET_URL).path).name
 
 
 def download_facenet() -> None:
-    """Download facenet's weights unless they are here. To be called only where the user asked for facenet by name.
+    """Download facenet's weights if necessary. Call it only if the user asked for facenet by name.
 
     Raises:
         UserError: They can't be downloaded or written.
@@ -58,10 +58,10 @@ def read_facenet() -> dict[str, Tensor]:
     if not path.exists():
         raise UserError(
             "facenet's weights are not on this computer, and loading a checkpoint downloads nothing. Download them: "
-            'python -c "from dtn_core.weights import download_facenet; download_facenet()"'
+            'python -c "from dtn_core.networks.dlib_models import download_facenet; download_facenet()"'
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # UnpicklingError, RuntimeError, EOFError: whatever is wrong with a file
+    except Exception:  # damaged files raise UnpicklingError, RuntimeError, EOFError and others
         raise UserError(f"{path}: damaged, or not facenet's weights. Delete it and download them again.") from None
     return {name: tensor for name, tensor in state.items() if not name.startswith("logits.")}

@@ -1,8 +1,8 @@
-"""f: frozen, pretrained encoders behind one small interface.
+"""f: frozen, pretrained encoders with a common interface.
 
 Every encoder is a module with ``dim`` and ``forward(x)``: (B, 3, S, S) pictures of any side S, RGB in [-1, 1], of faces
 head crops aligned as `types.HEAD_EYE_DISTANCE` and `types.HEAD_EYE_HEIGHT` say → (B, dim) float features, not
-normalised. All are differentiable to their input. `build` makes one from the dictionary a checkpoint stores.
+normalised. All are differentiable with respect to their input. `build` makes one from a checkpoint's dictionary.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class DlibEncoder(nn.Module):
 
 
 class FacenetEncoder(nn.Module):
-    """facenet-pytorch's InceptionResnetV1 (VGGFace2), 512-D. Its weights must be on this computer: a configuration may
-    come from anybody, so building an encoder downloads nothing. See `weights.download_facenet`."""
+    """facenet-pytorch's InceptionResnetV1 (VGGFace2), 512-D. Its weights must be on this computer: configurations are
+    untrusted, so building an encoder downloads nothing. See `dlib_models.download_facenet`."""
 
     dim = 512
 
@@ -94,9 +94,11 @@ class SideBySide(nn.Module):
 
 
 class Standardise(nn.Module):
-    """z = (f − mean) / std, per dimension, of one domain: puts f(s) and f(t) on one scale, without which a
-    squared distance on unit-norm features is too small for the paper's α to matter. std: of z's parts that shall count
-    less than others, it is larger."""
+    """z = (f − mean) / std for each dimension, with the statistics of one domain.
+
+    Puts f(s) and f(t) on the same scale. Without it the squared distance of unit-norm features is too small for the
+    paper's α to matter. A larger std gives a dimension less weight.
+    """
 
     def __init__(self, mean: Tensor, std: Tensor) -> None:
         super().__init__()
@@ -105,7 +107,7 @@ class Standardise(nn.Module):
 
     @classmethod
     def of(cls, features: Tensor, weights: Tensor | None = None) -> Standardise:
-        """Statistics of (N, dim) features; weights: (dim,) deviations that z shall have, 1 if not given."""
+        """Compute the statistics of (N, dim) features. weights: (dim,) standard deviations of z, by default 1."""
         std = features.std(0).clamp_min(1e-6)
         return cls(features.mean(0), std if weights is None else std / weights.to(std))
 
@@ -113,11 +115,12 @@ class Standardise(nn.Module):
         return (features - self.mean) / self.std
 
     def invert(self, z: Tensor) -> Tensor:
+        """The inverse of `forward`."""
         return z * self.std + self.mean
 
 
 def over_shifts(f: nn.Module, x: Tensor, far: int) -> Tensor:
-    """f's mean over (B, 3, S, S) pictures as they are and moved by `far` pixels each way, (B, dim); 0: f(x)."""
+    """f(x) averaged over (B, 3, S, S) pictures and the same shifted diagonally by `far` pixels, (B, dim); 0: f(x)."""
     if not far:
         return f(x)
     h, w = x.shape[2:]
@@ -127,7 +130,7 @@ def over_shifts(f: nn.Module, x: Tensor, far: int) -> Tensor:
 
 
 def weights_of(f: nn.Module) -> Tensor:
-    """(dim,) how much each part of f's representation counts, beside the others, in g's input and in L_CONST."""
+    """(dim,) relative weights of f's dimensions in g's input and in L_CONST."""
     return getattr(f, "weights", torch.ones(f.dim))
 
 
@@ -141,8 +144,11 @@ _KINDS: dict[str, type[nn.Module]] = {
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """An encoder from the dictionary its ``config`` gave; own weights untrained, packages' loaded; frozen.
-    Raises UserError if there is no such encoder or it has no such setting."""
+    """Build a frozen encoder from its ``config``. Weights are random, except for those that come with a package.
+
+    Raises:
+        UserError: The encoder or a setting is unknown.
+    """
     config = dict(config)
     name = config.pop("name", None)
     if name == "side-by-side":

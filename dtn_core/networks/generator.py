@@ -52,9 +52,9 @@ def _block(inputs: int, outputs: int, pointwise: bool) -> nn.Sequential:
 
 
 class FromPicture(nn.Module):
-    """G that doesn't contain f (paper, Table 1): a network of f's shape, learnt together with g.
+    """G without f (paper, Table 1): a network with the architecture of f, trained together with g.
 
-    encoder: as `encoders.build` makes it, untrained and not frozen.
+    encoder: from `encoders.build`, untrained and not frozen.
     """
 
     def __init__(self, encoder: nn.Module, g: nn.Module) -> None:
@@ -69,11 +69,13 @@ class FromPicture(nn.Module):
 
 
 class Truncated(nn.Module):
-    """g on less varied input: z is drawn towards the mean of its class, to a share of its distance from it, as GANs do
-    with their noise (the truncation trick; Brock et al., BigGAN, 2019). What f finds unusual in a picture is left out.
+    """g with the truncation trick (Brock et al., BigGAN, 2019): z is moved towards the mean of its class.
 
-    means: (classes, features), mean z of each class; tail: z's class is that of the mean which is nearest in its last
-    numbers, so many (f's logits).
+    Args:
+        g: The generator.
+        truncation: Remaining share of the distance to the mean.
+        means: (classes, features) mean z of each class.
+        tail: Number of last dimensions of z (f's logits) by which the nearest mean is found.
     """
 
     def __init__(self, g: nn.Module, truncation: float, means: Tensor, tail: int) -> None:
@@ -91,12 +93,12 @@ class Truncated(nn.Module):
 
 
 def untruncated(g: nn.Module | None) -> nn.Module | None:
-    """g with all its variety."""
+    """g without truncation."""
     return g.g if isinstance(g, Truncated) else g
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """A generator from the dictionary its ``config`` gave, untrained. Raises TypeError for unknown settings."""
+    """Build an untrained generator from its ``config``. Raises TypeError for unknown settings."""
     from .digits import DeconvGenerator
 
     config = dict(config)

@@ -1,4 +1,4 @@
-"""The judge: tells an avatar's attributes. Trained on rendered avatars only, it measures G(x); it never trains g."""
+"""The judge: a classifier of avatars' attributes. Trained on rendered avatars, it measures G(x) and never trains g."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ JUDGED = (
     "glasses", "bald", "hat", "beard", "male", "smiling",
     "hair_black", "hair_brown", "hair_blond", "hair_grey", "dark_skin",
 )  # fmt: skip
-"""What the judge tells, in the order of its logits."""
+"""The attributes, in the order of the judge's logits."""
 
 
 class Judge(nn.Module):

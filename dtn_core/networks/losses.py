@@ -1,4 +1,4 @@
-"""The paper's losses (Sec. 4, equations 3-7), one a line. All arguments are batches; all results scalars."""
+"""The paper's losses (Sec. 4, equations 3-7). All arguments are batches, all results are scalars."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ real one of the binary discriminator too, which doesn't know G(t) (the baseline 
 
 
 class DiscriminatorLoss(NamedTuple):
-    """total: L_D, the sum of its terms: from_s, real and, where D is ternary, from_t; accuracy: share of the kinds told
-    right; 1/3 is chance, of the binary D 1/2."""
+    """L_D and its terms.
+
+    Attributes:
+        total: L_D, the sum of from_s, from_t and real.
+        accuracy: Mean accuracy over the classes; chance is 1/3, or 1/2 for the binary D.
+        from_s: Term of G(s).
+        from_t: Term of G(t); None for the binary D.
+        real: Term of real t.
+    """
 
     total: Tensor
     accuracy: Tensor
@@ -25,7 +32,7 @@ class DiscriminatorLoss(NamedTuple):
 
 
 class GeneratorLoss(NamedTuple):
-    """total: L_G and its terms, unweighted."""
+    """L_G (total) and its unweighted terms."""
 
     total: Tensor
     gang: Tensor
@@ -45,11 +52,18 @@ def discriminator(from_s: Tensor, from_t: Tensor | None, real: Tensor) -> Discri
 
     Without from_t the binary one of the baseline: −E_s log(1 − D(G(s))) − E_t log D(t), from (B, 2) logits.
     """
-    kinds = [(from_s, FROM_S), (real, REAL)] + ([(from_t, FROM_T)] if from_t is not None else [])
-    right = [(x.argmax(1) == kind % x.shape[1]).float().mean() for x, kind in kinds]
-    terms = [-log_d(x, kind) for x, kind in kinds]
-    of_t = terms[2] if from_t is not None else None
-    return DiscriminatorLoss(sum(terms), torch.stack(right).mean(), terms[0], of_t, terms[1])
+    batches = [(from_s, FROM_S), (real, REAL)]
+    if from_t is not None:
+        batches.append((from_t, FROM_T))
+    accuracies = [(logits.argmax(1) == kind % logits.shape[1]).float().mean() for logits, kind in batches]
+    terms = [-log_d(logits, kind) for logits, kind in batches]
+    return DiscriminatorLoss(
+        total=sum(terms),
+        accuracy=torch.stack(accuracies).mean(),
+        from_s=terms[0],
+        from_t=terms[2] if from_t is not None else None,
+        real=terms[1],
+    )
 
 
 def gang(from_s: Tensor, from_t: Tensor | None) -> Tensor:
@@ -57,7 +71,8 @@ def gang(from_s: Tensor, from_t: Tensor | None) -> Tensor:
 
     Without from_t the baseline's R_GAN: −E_s log D(G(s)), from (B, 2) logits.
     """
-    return -log_d(from_s, REAL) - (log_d(from_t, REAL) if from_t is not None else 0)
+    loss = -log_d(from_s, REAL)
+    return loss if from_t is None else loss - log_d(from_t, REAL)
 
 
 def const(f_s: Tensor, f_g_s: Tensor) -> Tensor:
@@ -101,4 +116,6 @@ def generator(
 ) -> GeneratorLoss:
     """L_G = δ L_GANG + α L_CONST + β L_TID + γ L_TV (Sec. 4; the paper has δ = 1), and tied × L_c where g is tied."""
     total = delta * gang + alpha * const + beta * tid + gamma * tv
-    return GeneratorLoss(total if tie is None else total + tied * tie, gang, const, tid, tv, tie)
+    if tie is not None:
+        total = total + tied * tie
+    return GeneratorLoss(total=total, gang=gang, const=const, tid=tid, tv=tv, tie=tie)

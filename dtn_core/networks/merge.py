@@ -1,4 +1,4 @@
-"""A translation and a part trained apart, as one checkpoint."""
+"""Merge a translation and a separately trained part into one checkpoint."""
 
 from __future__ import annotations
 
@@ -15,10 +15,21 @@ from .checkpoint import TRANSLATIONS
 
 
 def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:
-    """Write a translation together with what was trained apart, as one checkpoint: an upscaler (kind "upscaler"), c
-    (kind "avatar"), or f (kind "encoder"), which is the translation's own and is then shared, not copied."""
-    source, other = checkpoint.find(translation), checkpoint.find(part)
-    info, config = checkpoint.read_config(source), checkpoint.read_config(other)
+    """Write a translation together with a separately trained part.
+
+    Args:
+        translation: Name or directory of the translation.
+        part: Name or directory of an upscaler (kind "upscaler"), c ("avatar"), or f ("encoder"). The f must be that of
+            the translation, and is then shared instead of copied.
+        directory: Where to write the checkpoint.
+
+    Raises:
+        UserError: The kinds or the encoders don't match.
+    """
+    source = checkpoint.find(translation)
+    other = checkpoint.find(part)
+    info = checkpoint.read_config(source)
+    config = checkpoint.read_config(other)
     parts = ("upscaler", "avatar", "encoder") if info.get("kind") == "transfer" else ("encoder",)
     if info.get("kind") not in TRANSLATIONS or config.get("kind") not in parts:
         raise UserError(
@@ -40,7 +51,7 @@ def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], dire
             tensors["avatar-encoder"] = f
             info["avatar"] = {**config["avatar"], "encoder": config["encoder"]}
     else:
-        if other.resolve().parent != checkpoint.SHIPPED.resolve():  # it will be found by its name
+        if other.resolve().parent != checkpoint.SHIPPED.resolve():  # shared checkpoints are found by name
             raise UserError(f"{other}: only an encoder in {checkpoint.SHIPPED} can be shared. Copy it there first.")
         f = checkpoint.read_tensors(other, "encoder")
         same = [stem for stem in ("encoder", "avatar-encoder") if stem in tensors and _same(f, tensors[stem])]

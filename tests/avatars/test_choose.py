@@ -11,6 +11,7 @@ from dtn_core.avatars.choose_shape import face_shapes, shape_statistics
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.avatars.skin import EXPOSURE, SKIN_LIGHTNESS, even_light, skin_lightness, skin_means
+from dtn_core.avatars.styles import DRAWINGS
 from dtn_core.core import colors as colours
 
 STYLES = tuple(SPECS)
@@ -196,12 +197,12 @@ def test_learning_maps_odds_to_the_readings_of_f():
     rng = np.random.default_rng(0)
     odds = rng.normal(0, 2, 4000)
     wanted = 1 / (1 + np.exp(-(1.7 * odds - 0.8)))
-    slope, offset = calibrate._line(odds, wanted)
+    slope, offset = calibrate._fit_logistic(odds, wanted)
     assert (slope, offset) == pytest.approx((1.7, -0.8), abs=0.02)
     scores = rng.normal(0, 1, (4000, 4))
     logits = 2.5 * scores + np.array([0.5, 0, -0.5, 0])
     target = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    slope, offsets = calibrate._lines_of_classes(scores, target)
+    slope, offsets = calibrate._fit_softmax(scores, target)
     assert slope == pytest.approx(2.5, abs=0.1)
     assert offsets == pytest.approx([0.5, 0, -0.5, 0], abs=0.05)
 
@@ -250,8 +251,8 @@ def test_the_cut_follows_what_f_reads_of_the_hair(style, male, kind):
     for attributes, cut in (({"Bangs": 0.9, "Wavy_Hair": 0.9}, "Bangs"), ({"Wavy_Hair": 0.9}, "Wavy_Hair"), ({}, "")):
         parameters, _ = chosen(style, attributes=attributes_of(Male=male, **attributes))
         assert parameters.kind_of(length) == kind
-        assert parameters.variants[hair] in choosing.CUTS[style][kind][cut]
-        assert parameters.variants[length] in ("", *choosing.CUTS[style][kind][cut])
+        assert parameters.variants[hair] in DRAWINGS[style].haircuts[kind][cut]
+        assert parameters.variants[length] in ("", *DRAWINGS[style].haircuts[kind][cut])
     bald, _ = chosen(style, attributes=attributes_of(Male=male, Bald=0.99))
     assert bald.kind_of(hair) == "bald"
 
@@ -259,12 +260,12 @@ def test_the_cut_follows_what_f_reads_of_the_hair(style, male, kind):
 @pytest.mark.parametrize("style", STYLES)
 def test_cuts_and_laughing_eyes_are_for_a_network_to_choose(style):
     ((length, _),), ((hair, _),) = (QUESTIONS[style][name].yes.items() for name in ("male", "bald"))
-    for kind, cuts in choosing.CUTS[style].items():
+    for kind, cuts in DRAWINGS[style].haircuts.items():
         reserved = {v for slot in (length, hair) for v in RESERVED[style].get(slot, ())}
         there = {*SPECS[style].kinds[length][kind], *(SPECS[style].slots[hair] if hair != length else ())}
         for cut in cuts.values():
             assert set(cut) <= there - reserved
-    for eyes in choosing.LAUGHING_EYES[style]:
+    for eyes in DRAWINGS[style].laughing_eyes:
         assert chosen(style, eyes=eyes, attributes=attributes_of(Smiling=0.9))[0].variants["eyes"] == eyes
         assert chosen(style, eyes=eyes)[0].variants["eyes"] != eyes
 

@@ -13,7 +13,7 @@ import resvg_py
 from PIL import Image
 
 from dtn_core.avatars import attributes as avatars
-from dtn_core.avatars import styles
+from dtn_core.avatars import rendering
 from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, parts, svg
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
@@ -42,7 +42,7 @@ EVERYTHING = {
 
 
 def sampled(style, count=25):
-    return [styles.sample(seed, avatars.BALANCED, style) for seed in range(count)]
+    return [rendering.sample(seed, avatars.BALANCED, style) for seed in range(count)]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -156,7 +156,7 @@ def test_options_and_parameters_are_each_others_inverse(style):
 def test_the_head_view_is_the_emoji_domains_picture(style):
     """Whatever seed the domain gave DiceBear: nothing is left to it."""
     for avatar in sampled(style):
-        assert (image(parameters_of(style, avatar.options), 64, "head") == avatars.render(avatar, 64)).all()
+        assert (image(parameters_of(style, avatar.options), 64, "head") == rendering.render(avatar, 64)).all()
 
 
 def exactly(text, size):

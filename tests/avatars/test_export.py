@@ -87,7 +87,7 @@ def test_bad_options(options, words):
         ('{"style": "avataaars", "shape": {"face_width": NaN}}', "from -1 to 1"),
     ],
 )
-def test_bad_files_are_told_in_one_line(text, words):
+def test_bad_files_are_reported_in_one_line(text, words):
     with pytest.raises(UserError, match=words) as error:
         Parameters.from_json(text)
     assert "\n" not in str(error.value)

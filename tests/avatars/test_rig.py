@@ -9,8 +9,9 @@ import pytest
 from dtn_core.avatars.engine import image, raster
 from dtn_core.avatars.expressions import expressions
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.avatars.rig import RIGS, rig
+from dtn_core.avatars.rig import rig
 from dtn_core.avatars.shape import SHAPES
+from dtn_core.avatars.styles import DRAWINGS
 
 STYLES = tuple(SPECS)
 SIZE = 160
@@ -55,7 +56,7 @@ def test_at_rest_the_parts_are_the_drawing(style, seed):
     one = anyone(style, seed)
     parts = rig(one, ("mouth", "eyes"))["parts"]
     assert off(composed(parts), one) < 0.002
-    mouths = RIGS[style].mouths
+    mouths = DRAWINGS[style].rig.mouths
     for name, variant in mouths.items():
         look = composed(parts, lambda part, name=name: part.get("mouths", {}).get(name, part["svg"]))
         assert off(look, replace(one, variants={**one.variants, "mouth": variant})) < 0.002
@@ -64,13 +65,14 @@ def test_at_rest_the_parts_are_the_drawing(style, seed):
 @pytest.mark.parametrize("style", STYLES)
 def test_the_face_itself_moves_what_nobody_edited(style):
     neutral = expressions(style)["neutral"]
-    shown = {"eyes": RIGS[style].shut[0], "mouth": SPECS[style].slots["mouth"][-1]}
+    shown = {"eyes": DRAWINGS[style].rig.closed_eyes[0], "mouth": SPECS[style].slots["mouth"][-1]}
     one = Parameters(style, shown)
     rest = replace(one, variants={**one.variants, "eyes": neutral["eyes"], "mouth": neutral["mouth"]})
     assert off(composed(rig(one)["parts"]), rest) < 0.002
     kept = replace(rest, variants={**rest.variants, "mouth": shown["mouth"]})
     assert off(composed(rig(one, ("mouth", "colour:hair"))["parts"]), kept) < 0.002
-    open_eyes = next(v for v in SPECS[style].slots["eyes"][1:] if v not in RIGS[style].shut + RIGS[style].winks)
+    config = DRAWINGS[style].rig
+    open_eyes = next(v for v in SPECS[style].slots["eyes"][1:] if v not in config.closed_eyes + config.winking_eyes)
     other = replace(rest, variants={**rest.variants, "eyes": open_eyes})
     assert off(composed(rig(other)["parts"]), other) < 0.002
 
@@ -79,7 +81,7 @@ def test_the_face_itself_moves_what_nobody_edited(style):
 def test_a_blink_is_the_artists_own(style):
     one = replace(anyone(style, 1), variants={"eyes": SPECS[style].slots["eyes"][0]})
     look = composed(rig(one, ("mouth",))["parts"], lambda part: part.get("closed", part["svg"]))
-    assert off(look, replace(one, variants={**one.variants, "eyes": RIGS[style].closed})) < 0.002
+    assert off(look, replace(one, variants={**one.variants, "eyes": DRAWINGS[style].rig.blink})) < 0.002
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -10,7 +10,7 @@ from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.core.types import Box, Face, RefusedFace, TransferredFace
 from dtn_core.faces import compose
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import ACCENT, GREY, KEPT, LARGEST, PAPER, draw_boxes, paste, side_by_side
+from dtn_core.faces.compose import ACCENT, GREY, MAX_CACHED_SIZE, MAX_SIZE, PAPER, draw_boxes, paste, side_by_side
 
 
 def transferred(frame, left, right, colour=(0, 200, 0, 255), size=256):
@@ -133,7 +133,7 @@ def test_it_is_rasterised_at_the_size_at_which_it_is_pasted(frame):
     paste(frame, [drawn(frame, (180, 150), (220, 150), sheet), drawn(frame, (20, 30), (22, 30), sheet)])
     assert sheet.sizes == [int(40 * spec.larger * spec.bust[2] / spec.eyes[2]), 16]
     paste(frame, [drawn(frame, (-2000, 150), (2000, 150), sheet)])
-    assert sheet.sizes[-1] == LARGEST
+    assert sheet.sizes[-1] == MAX_SIZE
 
 
 def test_the_other_side_of_a_turned_head_is_covered_too(frame):
@@ -230,8 +230,8 @@ def test_beside_keeps_a_height_one_can_look_at(height, expected):
 
 
 def test_only_small_masks_of_shoulders_stay_in_memory():
-    assert compose.shoulders(KEPT, 0.5, 0.4) is compose.shoulders(KEPT, 0.5, 0.4)
-    large = compose.shoulders(KEPT + 1, 0.5, 0.4)
-    again = compose.shoulders(KEPT + 1, 0.5, 0.4)
+    assert compose.shoulders(MAX_CACHED_SIZE, 0.5, 0.4) is compose.shoulders(MAX_CACHED_SIZE, 0.5, 0.4)
+    large = compose.shoulders(MAX_CACHED_SIZE + 1, 0.5, 0.4)
+    again = compose.shoulders(MAX_CACHED_SIZE + 1, 0.5, 0.4)
     assert large is not again
     assert (large == again).all()

@@ -7,8 +7,147 @@ from typing import Any
 import numpy as np
 
 from ..attributes import HAT_COLOURS, SKINS, Attributes, Avatar, Rates, chances
-from ..parameters import HAIR_COLOURS
-from .record import StyleRecord
+from .record import ALL_HAIR_COLOURS, HAIR_COLOURS, NONE, Change, Drawing, Question, Rig, Spec, StyleRecord
+
+TOPS = {
+    "bald": (NONE, "sides"),
+    "long": (
+        "bigHair", "bob", "bun", "curly", "curvy", "frida", "longButNotTooLong", "miaWallace", "shavedSides",
+        "straight01", "straight02", "straightAndStrand",
+    ),
+    "short": (
+        "dreads01", "dreads02", "frizzle", "shaggy", "shortCurly", "shortFlat", "shortRound", "shortWaved", "theCaesar",
+        "theCaesarAndSidePart",
+    ),
+    "either": ("fro", "froBand", "dreads", "shaggyMullet"),
+    "hat": ("hat", "winterHat1", "winterHat02", "winterHat03", "winterHat04", "turban", "hijab"),
+}  # fmt: skip
+
+SPEC = Spec(
+    slots={
+        "clothes": (
+            "shirtCrewNeck", "shirtVNeck", "shirtScoopNeck", "blazerAndShirt", "blazerAndSweater",
+            "collarAndSweater", "hoodie", "overall",
+        ),
+        "mouth": (
+            "serious", "twinkle", "smile", "default", "disbelief", "screamOpen", "concerned", "sad", "grimace",
+            "tongue",
+        ),
+        "eyes": ("default", "happy", "closed", "squint", "surprised", "side", "wink"),
+        "eyebrows": (
+            "default", "defaultNatural", "flatNatural", "raisedExcited", "raisedExcitedNatural", "frownNatural",
+            "sadConcerned", "sadConcernedNatural", "angry", "angryNatural", "upDown", "upDownNatural",
+        ),
+        "top": tuple(variant for variants in TOPS.values() for variant in variants),
+        "facialHair": (NONE, "beardLight", "beardMedium", "beardMajestic", "moustacheFancy", "moustacheMagnum"),
+        "accessories": (NONE, "prescription01", "prescription02", "round", "sunglasses", "wayfarers", "kurt"),
+    },
+    layers=("body", "clothes", "mouth", "nose", "eyes", "eyebrows", "top", "facialHair", "accessories"),
+    colours={
+        "skin": ("#ffdbb4", "#edb98a", "#d08b5b", "#ae5d29", "#614335"),
+        "hair": ALL_HAIR_COLOURS,
+        "beard": ALL_HAIR_COLOURS,
+        "hat": ("#262e33", "#5199e4", "#25557c", "#929598", "#3c4f5c", "#ff5c5c", "#ffffff"),
+        "clothes": ("#262e33", "#65c9ff", "#5199e4", "#25557c", "#929598", "#3c4f5c", "#ff5c5c"),
+        "glasses": ("#262e33", "#3c4f5c", "#25557c"),
+    },
+    options={
+        "skin": "skinColor", "hair": "hairColor", "beard": "facialHairColor", "hat": "hatColor",
+        "clothes": "clothesColor", "glasses": "accessoriesColor",
+    },
+    eyes=(139.9, 111.9, 52.0),
+    canvas=280,
+    larger=1.35,
+    kinds={
+        "top": TOPS,
+        "facialHair": {
+            "none": (NONE,), "beard": ("beardLight", "beardMedium", "beardMajestic"),
+            "moustache": ("moustacheFancy", "moustacheMagnum"),
+        },
+        "accessories": {
+            "none": (NONE,), "clear": ("prescription01", "prescription02", "round"),
+            "dark": ("sunglasses", "wayfarers", "kurt"),
+        },
+        "mouth": {
+            "neutral": ("serious",), "smile": ("twinkle",), "laugh": ("smile",), "open": ("default", "disbelief"),
+        },
+    },
+)  # fmt: skip
+
+SHAPES = {
+    "face_width": Change(("body", "clothes", "mouth", "top", "facialHair", "accessories"), (140, 112), (0.07, 0)),
+    "brow_height": Change(("eyebrows",), (140, 95), up=4),
+    "brow_thickness": Change(("eyebrows",), (140, 95), (0.04, 0.3)),
+    "mouth_size": Change(("mouth",), (140, 160), (0.15, 0.1)),
+    "nose_size": Change(("nose",), (140, 140), (0.25, 0.15)),
+}  # fmt: skip
+
+RIG = Rig(
+    depths={
+        "mouth": 0.1, "nose": 0.2, "eyes": 0.15, "eyebrows": 0.15, "facialHair": 0.07, "accessories": 0.16,
+    },
+    pivots={"eyes": (140, 114), "eyebrows": (140, 94), "mouth": (140, 150)},
+    closed_eyes=("happy", "closed"),
+    winking_eyes=("wink",),
+    blink="closed",
+    mouths={"smile": "twinkle", "laugh": "smile", "open": "default"},
+)  # fmt: skip
+
+HAIR_KINDS = ("long", "short", "either")
+
+QUESTIONS = {
+    "hat": Question({"top": ("hat",)}, {"top": ("bald", *HAIR_KINDS)}, ("Wearing_Hat",)),
+    "bald": Question({"top": ("bald",)}, {"top": HAIR_KINDS}, ("Bald",)),
+    "male": Question({"top": ("short",)}, {"top": ("long",)}, ("Male",)),
+    "beard": Question({"facialHair": ("beard", "moustache")}, {"facialHair": ("none",)}, ("-No_Beard", "Mustache")),
+    "glasses": Question({"accessories": ("clear", "dark")}, {"accessories": ("none",)}, ("Eyeglasses",)),
+}
+
+RESERVED = {
+    "clothes": ("blazerAndSweater", "collarAndSweater", "overall"),
+    "eyes": ("squint", "closed", "surprised", "side", "wink"),
+    "eyebrows": (
+        "raisedExcited", "flatNatural", "frownNatural", "sadConcerned", "sadConcernedNatural", "angry",
+        "angryNatural", "upDown", "upDownNatural",
+    ),
+    "top": (
+        "turban", "hijab", "frida", "froBand", "shavedSides", "shaggyMullet", "dreads02", "hat", "winterHat1",
+        "winterHat02", "winterHat04",
+    ),
+    "facialHair": ("beardMajestic",),
+    "accessories": ("kurt",),
+    "colour:hat": ("#ffffff",),
+}  # fmt: skip
+
+HAIRCUTS = {
+    "long": {
+        "Bangs": ("longButNotTooLong", "miaWallace", "straightAndStrand"),
+        "Wavy_Hair": ("bigHair", "curly", "curvy"),
+        "": ("bob", "bun", "straight01", "straight02"),
+    },
+    "short": {
+        "Bangs": ("shaggy", "shortRound", "theCaesarAndSidePart"),
+        "Wavy_Hair": ("frizzle", "shaggy", "shortCurly", "shortWaved"),
+        "": ("dreads01", "frizzle", "shortFlat", "shortRound", "theCaesar", "theCaesarAndSidePart"),
+    },
+}
+
+EXPRESSIONS = {
+    "neutral": ("serious", "default", "defaultNatural"),
+    "smile": ("twinkle", "default", "defaultNatural"),
+    "laugh": ("smile", "happy", "raisedExcitedNatural"),
+    "surprised": ("disbelief", "surprised", "raisedExcitedNatural"),
+    "wink": ("twinkle", "wink", "defaultNatural"),
+    "sad": ("sad", "default", "sadConcernedNatural"),
+    "angry": ("grimace", "squint", "angryNatural"),
+}
+
+ROLES = {
+    "hair": ("top",),
+    "facial hair": ("facialHair",),
+    "glasses": ("accessories",),
+    "mouth": ("mouth",),
+}
 
 LONG_HAIR = (
     "bigHair", "bob", "bun", "curly", "longButNotTooLong", "miaWallace", "straight01", "straight02",
@@ -80,6 +219,17 @@ STYLE = StyleRecord(
     title="Avataaars",
     credit="avataaars by Pablo Stanley, free for personal and commercial use, drawn by DiceBear",
     judge="judge",
-    sample=sample,
-    further={"long": ("curvy",)},
+    drawing=Drawing(
+        sample=sample,
+        spec=SPEC,
+        questions=QUESTIONS,
+        reserved=RESERVED,
+        haircuts=HAIRCUTS,
+        laughing_eyes=("happy",),
+        shapes=SHAPES,
+        rig=RIG,
+        expressions=EXPRESSIONS,
+        roles=ROLES,
+        further_tops={"long": ("curvy",)},
+    ),
 )

@@ -7,8 +7,87 @@ from typing import Any
 import numpy as np
 
 from ..attributes import SKINS, Attributes, Avatar, Rates, chances
-from ..parameters import HAIR_COLOURS
-from .record import StyleRecord
+from .record import ALL_HAIR_COLOURS, HAIR_COLOURS, NONE, Change, Drawing, Question, Rig, Spec, StyleRecord
+
+SPEC = Spec(
+    slots={
+        "rearHair": (NONE, "longStraight", "longWavy", "neckHigh", "shoulderHigh"),
+        "clothes": ("tShirt", "shirt", "turtleNeck", "openJacket", "dress"),
+        "mouth": ("smile", "laugh", "agape", "sad", "angry"),
+        "beard": (NONE, "fullBeard", "longBeard", "chinMoustache", "chin", "moustacheTwirl"),
+        "eyes": ("wide", "happy", "bow", "humble", "wink"),
+        "eyebrows": ("neutral", "happy", "raised", "sad", "angry"),
+        "hair": (NONE, "sideComed", "undercut", "spiky", "bun"),
+    },
+    layers=("rearHair", "body", "head", "clothes", "mouth", "beard", "eyes", "eyebrows", "hair"),
+    colours={
+        "skin": ("#f1c3a5", "#dba98c", "#c68e7a", "#a36b4f", "#5c3829"),
+        "hair": ALL_HAIR_COLOURS,
+        "clothes": ("#151613", "#0b3286", "#545454", "#147f3c", "#b11f1f", "#e8e9e6", "#731ac3"),
+    },
+    options={"skin": "skinColor", "hair": "hairColor", "clothes": "clothesColor"},
+    eyes=(383.1, 407.0, 163.8),
+    canvas=768,
+    larger=1.5,
+    kinds={
+        "hair": {"bald": (NONE,), "hair": ("sideComed", "undercut", "spiky", "bun")},
+        "rearHair": {"short": (NONE,), "long": ("longStraight", "longWavy", "neckHigh", "shoulderHigh")},
+        "beard": {
+            "none": (NONE,), "beard": ("fullBeard", "longBeard", "chin"),
+            "moustache": ("chinMoustache", "moustacheTwirl"),
+        },
+        "mouth": {"neutral": ("smile",), "laugh": ("laugh",), "open": ("agape",)},  # its smile is a flat line
+    },
+)  # fmt: skip
+
+SHAPES = {
+    "face_width": Change(("rearHair", "head", "mouth", "beard", "hair"), (383, 407), (0.06, 0)),
+    "brow_height": Change(("eyebrows",), (383, 320), up=12),
+    "brow_thickness": Change(("eyebrows",), (383, 320), (0.04, 0.25)),
+    "mouth_size": Change(("mouth",), (383, 515), (0.15, 0.1)),
+}  # fmt: skip
+
+RIG = Rig(
+    depths={
+        "head": 0.03, "mouth": 0.11, "beard": 0.08, "eyes": 0.15, "eyebrows": 0.15, "hair": 0.03,
+    },
+    pivots={"eyes": (383, 407), "eyebrows": (383, 335), "mouth": (384, 492)},
+    closed_eyes=("bow", "humble"),
+    winking_eyes=("wink",),
+    blink="humble",
+    mouths={"smile": "laugh", "laugh": "laugh", "open": "agape"},
+)  # fmt: skip
+
+QUESTIONS = {
+    "bald": Question({"hair": ("bald",)}, {"hair": ("hair",)}, ("Bald",)),
+    "male": Question({"rearHair": ("short",)}, {"rearHair": ("long",)}, ("Male",)),
+    "beard": Question({"beard": ("beard", "moustache")}, {"beard": ("none",)}, ("-No_Beard", "Mustache")),
+}
+
+RESERVED = {
+    "clothes": ("dress",), "beard": ("longBeard",), "eyes": ("bow", "humble", "wink"), "eyebrows": ("sad", "angry"),
+}  # fmt: skip
+
+HAIRCUTS = {
+    "long": {
+        "Bangs": ("sideComed", "longStraight", "neckHigh", "shoulderHigh"),
+        "Wavy_Hair": ("sideComed", "longWavy", "shoulderHigh"),
+        "": ("sideComed", "bun", "longStraight", "neckHigh"),
+    },
+    "short": {"Bangs": ("sideComed",), "Wavy_Hair": ("sideComed", "spiky"), "": ("sideComed", "undercut")},
+}
+
+EXPRESSIONS = {
+    "neutral": ("smile", "wide", "neutral"),
+    "smile": ("laugh", "wide", "happy"),
+    "laugh": ("laugh", "happy", "happy"),
+    "surprised": ("agape", "wide", "raised"),
+    "wink": ("smile", "wink", "raised"),
+    "sad": ("sad", "humble", "sad"),
+    "angry": ("angry", "bow", "angry"),
+}
+
+ROLES = {"hair": ("hair", "rearHair"), "facial hair": ("beard",), "mouth": ("mouth",)}
 
 SKIN_COLOURS = {"pale": "#f1c3a5", "light": "#dba98c", "tan": "#c68e7a", "brown": "#a36b4f", "dark": "#5c3829"}
 BEARDS = ("fullBeard", "longBeard", "chinMoustache", "chin", "moustacheTwirl")
@@ -59,5 +138,17 @@ STYLE = StyleRecord(
     credit="ToonHead by Johan Melin, CC BY 4.0, drawn by DiceBear",
     judge="judge-toon-head",
     untold=("glasses", "hat"),
-    sample=sample,
+    drawing=Drawing(
+        sample=sample,
+        spec=SPEC,
+        questions=QUESTIONS,
+        reserved=RESERVED,
+        haircuts=HAIRCUTS,
+        laughing_eyes=("happy",),
+        shapes=SHAPES,
+        rig=RIG,
+        expressions=EXPRESSIONS,
+        roles=ROLES,
+        preview={"hair": "sideComed"},
+    ),
 )

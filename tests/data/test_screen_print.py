@@ -36,7 +36,7 @@ def test_the_inks_of_ones_own_picture(tmp_path):
         ("none.png", b"", "none.png"),
     ],
 )
-def test_a_bad_style_picture_is_told_in_one_line(tmp_path, name, content, words):
+def test_a_bad_style_picture_is_reported_in_one_line(tmp_path, name, content, words):
     path = tmp_path / name
     if content is None:
         PILImage.new("RGB", (64, 64), (90, 90, 90)).save(path)

@@ -10,10 +10,10 @@ import pytest
 from made_cartoons import cartoon, write_cartoons
 
 from dtn_core.avatars import attributes as avatars
-from dtn_core.avatars import engine, styles
-from dtn_core.avatars.attributes import BALANCED, PEOPLE, render
-from dtn_core.avatars.parameters import HAIR_COLOURS, DrawnStyle
-from dtn_core.avatars.styles import render_many, sample
+from dtn_core.avatars import engine, rendering, styles
+from dtn_core.avatars.attributes import BALANCED, PEOPLE
+from dtn_core.avatars.parameters import HAIR_COLOURS
+from dtn_core.avatars.rendering import render, render_many, sample
 from dtn_core.avatars.styles.cartoon_set import cut_out
 from dtn_core.config import Style
 from dtn_core.core.errors import UserError
@@ -143,25 +143,25 @@ def test_labels_of_lorelei_are_what_is_drawn():
 # --- draw ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("style", get_args(DrawnStyle))
+@pytest.mark.parametrize("style", styles.DRAWINGS)
 def test_drawn_styles_have_a_picture_for_every_seed(style):
-    drawn = styles.draw(style, [5, 3], rates=BALANCED)
+    drawn = rendering.draw(style, [5, 3], rates=BALANCED)
     assert drawn.pictures.shape == (2, 64, 64, 4)
     assert (drawn.pictures == render_many([5, 3], (64,), BALANCED, style=style)[0]).all()
     assert drawn.attributes == [sample(seed, BALANCED, style).attributes for seed in (5, 3)]
-    assert drawn.attributes != styles.draw(style, [5, 3]).attributes
+    assert drawn.attributes != rendering.draw(style, [5, 3]).attributes
 
 
 def test_every_style_has_a_credit_and_is_drawn_or_a_pack():
     assert tuple(styles.STYLES) == get_args(Style)
-    assert set(styles.PACKS) == set(get_args(Style)) - set(get_args(DrawnStyle)) == {"cartoon-set"}
-    assert all(bool(style.sample) != bool(style.pack) for style in styles.STYLES.values())
+    assert set(styles.PACKS) == set(get_args(Style)) - set(styles.DRAWINGS) == {"cartoon-set"}
+    assert all(bool(style.drawing) != bool(style.pack) for style in styles.STYLES.values())
 
 
 @pytest.mark.parametrize("style", get_args(Style))
 def test_a_style_tells_all_but_what_is_said_to_be_untold(style, tmp_path):
     if style in styles.PACKS:
-        told = styles.draw(style, range(12), write_cartoons(tmp_path)).attributes
+        told = rendering.draw(style, range(12), write_cartoons(tmp_path)).attributes
     else:
         told = [sample(seed, BALANCED, style).attributes for seed in range(200)]
     labels = np.array([labels_of(attributes) for attributes in told])
@@ -173,7 +173,7 @@ def test_a_style_tells_all_but_what_is_said_to_be_untold(style, tmp_path):
 
 
 def test_the_white_around_a_cartoon_becomes_transparent(tmp_path):
-    pictures, told = styles.draw("cartoon-set", range(100), write_cartoons(tmp_path))
+    pictures, told = rendering.draw("cartoon-set", range(100), write_cartoons(tmp_path))
     assert pictures.shape == (12, 64, 64, 4)
     assert pictures.dtype == np.uint8
     row, columns = round(64 * HEAD_EYE_HEIGHT), [round(64 * (0.5 + s * HEAD_EYE_DISTANCE / 2)) for s in (-1, 1)]
@@ -191,8 +191,8 @@ def test_the_white_around_a_cartoon_becomes_transparent(tmp_path):
 
 
 def test_cartoons_before_other_colours_are_left_out(tmp_path):
-    plain = styles.draw("cartoon-set", range(12), write_cartoons(tmp_path / "plain"))
-    mixed = styles.draw("cartoon-set", range(12), write_cartoons(tmp_path / "mixed", coloured=(0, 3)))
+    plain = rendering.draw("cartoon-set", range(12), write_cartoons(tmp_path / "plain"))
+    mixed = rendering.draw("cartoon-set", range(12), write_cartoons(tmp_path / "mixed", coloured=(0, 3)))
     kept = [i for i in range(12) if i not in (0, 3)]
     assert (mixed.pictures == plain.pictures[kept]).all()
     assert mixed.attributes == [plain.attributes[i] for i in kept]
@@ -209,19 +209,19 @@ def test_white_within_a_cartoon_stays():
 
 def test_seeds_of_a_pack_are_its_pictures(tmp_path):
     data = write_cartoons(tmp_path)
-    everything = styles.draw("cartoon-set", range(12), data)
-    some = styles.draw("cartoon-set", [7, 50, 2], data)
+    everything = rendering.draw("cartoon-set", range(12), data)
+    some = rendering.draw("cartoon-set", [7, 50, 2], data)
     assert (some.pictures == everything.pictures[[7, 2]]).all()
     assert some.attributes == [everything.attributes[i] for i in (7, 2)]
 
 
 def test_the_last_of_a_pack_are_held_out(tmp_path, monkeypatch):
     data = write_cartoons(tmp_path)
-    everything = styles.draw("cartoon-set", range(12), data)
-    learnt, held_out = styles.parts("cartoon-set", data)
+    everything = rendering.draw("cartoon-set", range(12), data)
+    learnt, held_out = rendering.parts("cartoon-set", data)
     assert (len(learnt.pictures), len(held_out.pictures)) == (6, 6)
-    monkeypatch.setattr(styles, "HELD_OUT", 2)
-    learnt, held_out = styles.parts("cartoon-set", data)
+    monkeypatch.setattr(rendering, "HELD_OUT", 2)
+    learnt, held_out = rendering.parts("cartoon-set", data)
     assert (learnt.pictures == everything.pictures[:10]).all()
     assert held_out.attributes == everything.attributes[10:]
 
@@ -229,7 +229,7 @@ def test_the_last_of_a_pack_are_held_out(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "damage", ["no folder", "no zip", "no table", "no zip file", "a picture", "a name", "a column"]
 )
-def test_a_pack_that_is_missing_or_damaged_is_told_in_one_line(damage, tmp_path):
+def test_a_pack_that_is_missing_or_damaged_is_reported_in_one_line(damage, tmp_path):
     data = write_cartoons(tmp_path)
     pack, table = data / "cartoonset.zip", data / "cartoonset.csv"
     if damage in ("no zip", "no table"):
@@ -245,19 +245,19 @@ def test_a_pack_that_is_missing_or_damaged_is_told_in_one_line(damage, tmp_path)
         table.write_text(table.read_text().replace("hair_color", "hair"))
     says = {"no folder": "set DTN_DATA", "no zip": "zip: missing", "no table": "csv: missing"}.get(damage, "damaged")
     with pytest.raises(UserError, match=rf"^[^\n]*{says}[^\n]*$"):
-        styles.draw("cartoon-set", range(3), None if damage == "no folder" else data)
+        rendering.draw("cartoon-set", range(3), None if damage == "no folder" else data)
 
 
 def test_a_pack_without_white_has_nothing(tmp_path):
     with pytest.raises(UserError, match="no cartoon before plain white"):
-        styles.draw("cartoon-set", range(3), write_cartoons(tmp_path, 3, coloured=range(3)))
+        rendering.draw("cartoon-set", range(3), write_cartoons(tmp_path, 3, coloured=range(3)))
 
 
 def test_eyes_of_the_real_cartoons_stand_where_faces_have_theirs(data_folder):
     if not (data_folder / "cartoonset.zip").exists():
         pytest.skip(f"no cartoonset.zip in {data_folder}")
-    learnt, held_out = styles.parts("cartoon-set", data_folder)
-    assert len(held_out.pictures) == styles.HELD_OUT
+    learnt, held_out = rendering.parts("cartoon-set", data_folder)
+    assert len(held_out.pictures) == rendering.HELD_OUT
     assert len(learnt.pictures) > 1500
     assert {a.glasses for a in held_out.attributes} == {True, False}
     bare = held_out.pictures[[not a.glasses for a in held_out.attributes]]

@@ -194,7 +194,7 @@ def test_a_limit_takes_the_first_of_the_part(tmp_path, fetched):
         ({"y": np.array([object()] * 400)}, "damaged, or not a pack of arrays"),
     ],
 )
-def test_wrong_contents_of_a_pack_are_told(tmp_path, changes, what):
+def test_wrong_contents_of_a_pack_are_reported(tmp_path, changes, what):
     write_svhn(tmp_path, **changes)
     message = told(digits.svhn, tmp_path, "train")
     assert "svhn.npz" in message
@@ -202,12 +202,12 @@ def test_wrong_contents_of_a_pack_are_told(tmp_path, changes, what):
     assert "--download" in message
 
 
-def test_wrong_labels_of_mnist_are_told_whatever_the_part(tmp_path):
+def test_wrong_labels_of_mnist_are_reported_whatever_the_part(tmp_path):
     write_mnist(tmp_path, y_test=LABELS[:3])
     assert "20 pictures, but 3 labels in y_test" in told(digits.mnist, tmp_path, "train")
 
 
-def test_packs_under_wrong_names_and_lacking_keys_are_told(tmp_path):
+def test_packs_under_wrong_names_and_lacking_keys_are_reported(tmp_path):
     write_svhn(tmp_path)
     write_mnist(tmp_path)
     (tmp_path / "svhn.npz").rename(tmp_path / "other")
@@ -221,7 +221,7 @@ def test_packs_under_wrong_names_and_lacking_keys_are_told(tmp_path):
     assert "it holds nothing" in told(digits.svhn, tmp_path, "test")
 
 
-def test_damaged_packs_are_told(tmp_path, monkeypatch):
+def test_damaged_packs_are_reported(tmp_path, monkeypatch):
     path = tmp_path / "mnist.npz"
     write_mnist(tmp_path)
     whole = path.read_bytes()
@@ -264,7 +264,7 @@ def test_folders_without_digits_name_both_files_and_the_remedies(tmp_path):
     assert "no such folder" in told(digits.svhn, tmp_path / "nowhere", "train")
 
 
-def test_unknown_parts_and_negative_limits_are_told():
+def test_unknown_parts_and_negative_limits_are_reported():
     assert "train, test" in told(digits.mnist, None, "val")
     assert "unlabelled" in told(digits.svhn, None, "all")
     assert "0 or more" in told(digits.svhn, None, "train", -1)
@@ -334,7 +334,7 @@ def test_half_a_torchvision_set_gives_way_to_the_pack(fetched):
     assert digits.mnist(fetched, "train").source == "MNIST (pack)"
 
 
-def test_damaged_torchvision_files_are_told(fetched):
+def test_damaged_torchvision_files_are_reported(fetched):
     for load, name in (
         (digits.svhn, "train_32x32.mat"),
         (digits.mnist, "MNIST/raw/train-images-idx3-ubyte"),

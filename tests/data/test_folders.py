@@ -185,7 +185,7 @@ def test_pictures_of_eight_pixels_are_good(tmp_path):
     np.testing.assert_array_equal(folders.read(folder, 8).x, X[:16, :8, :8])
 
 
-def test_more_bad_than_good_is_fine_but_too_few_good_are_told(tmp_path, place):
+def test_more_bad_than_good_is_fine_but_too_few_good_are_reported(tmp_path, place):
     folder = write(tmp_path / "own", numbered(16))
     for i in range(30):
         (folder / f"{i:03d}.txt").write_text("no picture")
@@ -199,7 +199,7 @@ def test_more_bad_than_good_is_fine_but_too_few_good_are_told(tmp_path, place):
     assert "Add pictures" in message
 
 
-def test_too_few_without_a_bad_one_are_told(tmp_path, place):
+def test_too_few_without_a_bad_one_are_reported(tmp_path, place):
     message = told(folders.read, place(write(tmp_path / "own", numbered(3))), SIDE)
     assert "of 3 files found 3 are usable pictures, at least 16 are needed (none skipped). Add" in message
 
@@ -254,7 +254,7 @@ def test_oddities_of_folders_are_skipped(tmp_path, monkeypatch):
 # What is refused
 
 
-def test_places_that_hold_no_pictures_are_told(tmp_path, monkeypatch):
+def test_places_that_hold_no_pictures_are_reported(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / ".DS_Store").write_bytes(b"x")
@@ -279,7 +279,7 @@ def test_places_that_hold_no_pictures_are_told(tmp_path, monkeypatch):
     assert len(folders.read(".", SIDE).x) == 16
 
 
-def test_places_that_may_not_be_read_are_told(tmp_path, monkeypatch):
+def test_places_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
     folder = write(tmp_path / "own", numbered(16))
     pack = zipped(folder)
     other = pack.rename(tmp_path / "pack")
@@ -295,7 +295,7 @@ def test_places_that_may_not_be_read_are_told(tmp_path, monkeypatch):
     assert told(folders.read, folder, SIDE) == f"{folder}: may not be read. Change its permissions."
 
 
-def test_zips_that_may_not_be_read_are_told(tmp_path, monkeypatch):
+def test_zips_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
     path = zipped(write(tmp_path / "own", numbered(16)))
 
     def refuse(*_):
@@ -306,7 +306,7 @@ def test_zips_that_may_not_be_read_are_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("size", "limit"), [(0, None), (-3, 5), (8, 0), (8, -1)])
-def test_sizes_and_limits_below_one_are_told(tmp_path, size, limit):
+def test_sizes_and_limits_below_one_are_reported(tmp_path, size, limit):
     assert "Choose 1 or more." in told(folders.read, tmp_path, size, limit)
 
 
@@ -336,7 +336,7 @@ def test_names_of_odd_zippers_are_put_right(tmp_path):
     assert got.skipped == ()
 
 
-def test_damaged_zips_are_told(tmp_path):
+def test_damaged_zips_are_reported(tmp_path):
     path = zipped(write(tmp_path / "own", numbered(16)))
     whole = path.read_bytes()
     for content in (b"", b"no zip", whole[:3000], whole[:-30], b"PK\x03\x04 nonsense"):
@@ -386,19 +386,19 @@ def patched(path, entry, offset, value):
     path.write_bytes(content)
 
 
-def test_zips_of_a_version_to_come_are_told(tmp_path):
+def test_zips_of_a_version_to_come_are_reported(tmp_path):
     path = zipped(write(tmp_path / "own", numbered(20)))
     patched(path, "007.png", 6, b"\xff")
     assert "a damaged zip, or none at all" in told(folders.read, path, SIDE)
 
 
-def test_locked_zips_are_told(tmp_path):
+def test_locked_zips_are_reported(tmp_path):
     path = zipped(write(tmp_path / "own", numbered(20)))
     patched(path, "007.png", 8, b"\x01")
     assert told(folders.read, path, SIDE) == (f"{path}: locked with a password. Zip the pictures again without one.")
 
 
-def test_zips_with_too_many_entries_are_told(tmp_path, monkeypatch):
+def test_zips_with_too_many_entries_are_reported(tmp_path, monkeypatch):
     path = zipped(write(tmp_path / "own", numbered(20)))
     monkeypatch.setattr(zips, "MAX_ENTRIES", 20)
     assert len(folders.read(path, SIDE).x) == 20
@@ -602,7 +602,7 @@ def test_labels_stay_with_their_pictures_under_a_limit(tmp_path):
     assert 18 <= sum(got.labels) <= 22
 
 
-def test_too_few_classes_are_told(tmp_path, place):
+def test_too_few_classes_are_reported(tmp_path, place):
     folder = write(tmp_path / "own", numbered(20))
     assert ": no classes. Put the pictures of each class" in told(folders.read, place(folder), SIDE, labelled=True)
     folder = write(tmp_path / "other", numbered(20, "cats/"))
@@ -612,7 +612,7 @@ def test_too_few_classes_are_told(tmp_path, place):
         write(folder, numbered(20))
 
 
-def test_classes_with_too_few_good_pictures_are_told(tmp_path, place):
+def test_classes_with_too_few_good_pictures_are_reported(tmp_path, place):
     folder = write(tmp_path / "own", [*numbered(20, "cats/"), *numbered(4, "dogs/")])
     assert len(folders.read(place(folder), SIDE, labelled=True).x) == 24
     (folder / "dogs" / "000.png").write_bytes(b"no picture")
@@ -761,7 +761,7 @@ def test_good_pairs_pass(tmp_path):
     folders.check_pair(pictures(X[:20]), pictures(X[10:30]), tmp_path / "s", tmp_path / "st")  # half are shared
 
 
-def test_the_same_place_twice_is_told(tmp_path, monkeypatch):
+def test_the_same_place_twice_is_reported(tmp_path, monkeypatch):
     (tmp_path / "s").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "s")
     monkeypatch.chdir(tmp_path)
@@ -771,7 +771,7 @@ def test_the_same_place_twice_is_told(tmp_path, monkeypatch):
         assert message == f"{s_path}: given for both sides. Choose other pictures for one of them."
 
 
-def test_one_place_inside_the_other_is_told(tmp_path):
+def test_one_place_inside_the_other_is_reported(tmp_path):
     s, t = pictures(X[:20]), pictures(X[20:40])
     inner, outer = tmp_path / "own" / "cats", tmp_path / "own"
     for pair in ((inner, outer), (outer, inner)):
@@ -779,7 +779,7 @@ def test_one_place_inside_the_other_is_told(tmp_path):
         assert message == f"{inner}: lies in {outer}, the other side. Choose two folders apart."
 
 
-def test_mostly_the_same_pictures_are_told():
+def test_mostly_the_same_pictures_are_reported():
     s, t = X[:30], X[100:300].copy()
     t[50:66] = s[:16]
     message = told(folders.check_pair, pictures(s), pictures(t), "s", "t")
@@ -795,7 +795,7 @@ def test_the_same_pictures_with_alpha_are_seen_over_white():
     assert "20 of 20 pictures" in told(folders.check_pair, pictures(rgba), pictures(white), "s", "t")
 
 
-def test_too_few_of_a_pair_are_told():
+def test_too_few_of_a_pair_are_reported():
     enough, few = pictures(X[:16]), pictures(X[20:35])
     folders.check_pair(enough, pictures(X[20:36]), "s", "t")
     assert told(folders.check_pair, enough, few, "s", "t") == "t: pictures: 15, at least 16 are needed. Add some."

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from dtn_core.avatars import attributes as avatars
-from dtn_core.avatars.attributes import BALANCED, PEOPLE, Rates, render
+from dtn_core.avatars.attributes import BALANCED, PEOPLE, Rates
 from dtn_core.avatars.parameters import HAIR_COLOURS
-from dtn_core.avatars.styles import render_many, sample
+from dtn_core.avatars.rendering import render, render_many, sample
 from dtn_core.core.errors import UserError
 from dtn_core.core.images import over
 from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
@@ -129,7 +129,7 @@ def test_a_script_without_a_main_guard_renders_many(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import hashlib\n"
-        "from dtn_core.domains.styles import render_many\n"
+        "from dtn_core.avatars.rendering import render_many\n"
         "(pictures,) = render_many(range(70))\n"
         "print(hashlib.sha256(pictures).hexdigest())\n"
     )
