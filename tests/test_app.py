@@ -30,7 +30,7 @@ from dtn_core.evaluation.experiments import report
 from dtn_core.pipeline.digits import DigitResult, DigitTransferrer
 from dtn_core.ui import app
 from dtn_core.ui.access.policy import AccessPolicy
-from dtn_core.ui.access.uploads import LARGEST
+from dtn_core.ui.access.uploads import MAX_BYTES
 from dtn_core.ui.api import endpoints
 from dtn_core.ui.components import html, pictures, theme
 from dtn_core.ui.tabs import digits, emojify, live
@@ -375,7 +375,7 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     assert others[1] not in ("0.0.0.0", "localhost", "127.0.0.1")
     assert demo.options["max_file_size"] == 1
     app.launch(app.Page(demo, []), policy=AccessPolicy())
-    assert demo.options["max_file_size"] == LARGEST
+    assert demo.options["max_file_size"] == MAX_BYTES
 
 
 def test_the_terminal_says_at_once_that_it_loads(server):
@@ -439,7 +439,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
     else:
         translation = tiny_checkpoint
     served = []
-    monkeypatch.setattr(app, "launch", lambda page, *_: served.append(page.demo))
+    monkeypatch.setattr(app, "launch", lambda page, *_, **__: served.append(page.demo))
     flags = ("--checkpoint", tiny_checkpoint, "--digits", translation, "--judge", judge)
     assert script.main([str(flag) for flag in flags]) == 0
     (line,) = [words for words in words_of(served[0]) if "No digits here" in words]
