@@ -285,7 +285,7 @@ def test_an_upload_is_its_owners_alone(everything):
     assert s.startswith("uploads/")
     assert (runs_of(everything) / s).is_file()
     assert "can't be used here" in bob.form("check", **folders(s=s, t=t))
-    assert "All well" in ann.form("check", **folders(s=s, t=t, batch=4))
+    assert "No problems" in ann.form("check", **folders(s=s, t=t, batch=4))
     name = started(ann.form("start", **folders(s=s, t=t, batch=4)))
     assert ended(everything, name) == "done", status.read_status(runs_of(everything) / name).why
     assert name in ann.page()

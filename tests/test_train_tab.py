@@ -843,7 +843,9 @@ def test_an_upload_lies_with_the_runs_until_they_go(runs, tmp_path):
     assert not (tmp_path / "my cats!.zip").exists()
     other = a_service.keep_upload(str(zip_of(tmp_path / "b.zip", "a.png")))
     make_run(runs, "00005-cats", "folders-tiny", step=8, steps=8, s=str(kept), t="b")
-    uploads.delete_unused(runs, a_service._used_uploads(), now=other.parent.stat().st_mtime + uploads.RETENTION_SECONDS + 1)
+    uploads.delete_unused(
+        runs, a_service._used_uploads(), now=other.parent.stat().st_mtime + uploads.RETENTION_SECONDS + 1
+    )
     assert kept.exists()
     assert not other.exists()
     a_service.delete("00005-cats")
