@@ -92,7 +92,7 @@ def test_a_view_of_two(known):
     assert figures.count("AUC by attribute<") == 3  # side by side, and of each
     assert "line-b" in drawn
     _, figures, _ = tab.show("digits-f", "judge")
-    assert "no table of one is in the other" in figures
+    assert "no table in common" in figures
     assert "gone" in tab.show("no-such", "")[1]
     page, shown = tab._turn_page(1)("encoder", "", 0, False)
     assert page == 1
@@ -192,7 +192,7 @@ def test_progress_is_read_from_the_output(running):
 
 def test_cancel_asks_once_then_ends(running):
     running.cancel()
-    assert running.progress().line == "It stops after this step."
+    assert running.progress().line == "It will stop after this step."
     running._process.code = 130
     now = running.progress()
     assert (now.state, now.line) == ("cancelled", "Cancelled. Run it again to resume.")

@@ -267,7 +267,7 @@ def test_bad_avatars_get_a_message_and_nothing_is_lost(page, hopper_path, tmp_pa
     before = avatar_of(page)
     file.write_text("x" * 10_000_000)
     page.set_input_files(".editor-file", file)
-    page.locator("#editor .editor-left .editor-status", has_text="10.0 MB are too much").wait_for()
+    page.locator("#editor .editor-left .editor-status", has_text="10.0 MB is too large").wait_for()
     assert avatar_of(page) == before
 
 
