@@ -772,7 +772,7 @@ def test_every_update_is_an_output(made):
     page = Watched(TrainService(made, "all"))
     updates = page.refresh_all("00001-folders-cpu", "", None, {})
     assert set(updates) == set(page.all_outputs())
-    assert set(page.all_outputs(lively=True)) < set(page.all_outputs())
+    assert set(page.all_outputs(live_only=True)) < set(page.all_outputs())
     assert updates[page.chosen] == "00001-folders-cpu"
     assert updates[page.exports.choice]["value"] == "step 400, best, final"
     assert updates[page.controls.stop]["visible"] is False

@@ -106,7 +106,7 @@ def test_a_training_of_two_folders(browser, server, home):
         choose_preset(page, "folders-tiny")
         command(page, "train folders-tiny")
         page.click("#train-start")
-        page.wait_for_selector("#train-answer .message.error >> text=Which pictures?")
+        page.wait_for_selector("#train-answer .message.error >> text=No pictures given")
         write(page, "#train-s", s)
         write(page, "#train-t", t)
         choose(page, "#train-encoder", "digits-f (reads digits)")

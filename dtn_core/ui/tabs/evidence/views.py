@@ -61,12 +61,12 @@ def fold(title: str, inside: str, is_open: bool = False) -> str:
     return f"<details{' open' * is_open}><summary>{escape(title)}</summary>{inside}</details>"
 
 
-def figures(found: Evidence, other: Evidence | None) -> str:
+def figures(evidence: Evidence, other: Evidence | None) -> str:
     """Render facts, notes and all tables; for two checkpoints, first the common tables side by side."""
-    both = [found, *([other] if other else [])]
+    both = [evidence, *([other] if other else [])]
     parts = [f'<div class="evidence-heads">{"".join(map(_head, both))}</div>']
     if other:
-        same = side_by_side(found.tables, other.tables, (found.name, other.name))
+        same = side_by_side(evidence.tables, other.tables, (evidence.name, other.name))
         if same:
             parts += [fold(t.title, table(t, False), i < 2) for i, t in enumerate(same)]
         else:
@@ -77,44 +77,44 @@ def figures(found: Evidence, other: Evidence | None) -> str:
     return "".join(parts)
 
 
-def _head(found: Evidence) -> str:
-    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in found.facts)
-    notes = "".join(f'<p class="message hint">{code(note)}</p>' for note in found.notes)
-    return f"<section><h3>{escape(found.name)}</h3><dl>{cells}</dl>{notes}</section>"
+def _head(evidence: Evidence) -> str:
+    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in evidence.facts)
+    notes = "".join(f'<p class="message hint">{code(note)}</p>' for note in evidence.notes)
+    return f"<section><h3>{escape(evidence.name)}</h3><dl>{cells}</dl>{notes}</section>"
 
 
-def reliability(found: Evidence, other: Evidence | None) -> str:
+def reliability(evidence: Evidence, other: Evidence | None) -> str:
     """Render reliability plots, those by group, and calibration errors; "" if nothing has been computed."""
-    if not found.computed or not found.computed.get("reliability"):
+    if not evidence.computed or not evidence.computed.get("reliability"):
         return ""
-    names = [found.name, other.name if other else ""]
-    plots = charts.reliability(found.computed, other.computed if other else None, names)
-    by = found.computed["reliability"].get("by", "")
+    names = [evidence.name, other.name if other else ""]
+    plots = charts.reliability(evidence.computed, other.computed if other else None, names)
+    by = evidence.computed["reliability"].get("by", "")
     about = (
         f"Probabilities predicted by {escape(by)}: of the predictions with 80%, 80% should be right (the dashed line). "
         "Dot size: number of samples; error: expected calibration error (ECE)."
     )
     if other and other.computed:
-        about += f' <b class="line-0">{KEY}{escape(found.name)}</b> <b class="line-b">{KEY}{escape(other.name)}</b>'
-    groups = charts.by_group(found.computed)
+        about += f' <b class="line-0">{KEY}{escape(evidence.name)}</b> <b class="line-b">{KEY}{escape(other.name)}</b>'
+    groups = charts.by_group(evidence.computed)
     parts = [f'<h2>Reliability</h2><p class="quiet">{about}</p><div class="charts">{plots}</div>']
     if groups:
         parts.append(fold("By group", f'<div class="charts">{groups}</div>'))
-    parts.append(fold("Errors by group", table(error_table(found))))
+    parts.append(fold("Errors by group", table(error_table(evidence))))
     return "".join(parts)
 
 
-def error_table(found: Evidence) -> Table:
+def error_table(evidence: Evidence) -> Table:
     """Return the calibration errors, one column for each group."""
-    rows = charts.errors(found.computed or {})
+    rows = charts.errors(evidence.computed or {})
     groups = list(dict.fromkeys(group for _, _, cells in rows for group in cells))
-    made = tuple((name, everybody, *(cells.get(g, "") for g in groups)) for name, everybody, cells in rows)
-    return Table("calibration error, ECE (n)", ("everybody", *groups), made)
+    table_rows = tuple((name, everybody, *(cells.get(g, "") for g in groups)) for name, everybody, cells in rows)
+    return Table("calibration error, ECE (n)", ("everybody", *groups), table_rows)
 
 
-def copying(found: Evidence) -> str:
+def copying(evidence: Evidence) -> str:
     """Render the distances to the nearest picture of t as a table; "" if nothing has been computed."""
-    near = (found.computed or {}).get("neighbours")
+    near = (evidence.computed or {}).get("neighbours")
     return table(copying_table(near)) if near else ""
 
 
@@ -135,19 +135,19 @@ def copying_table(near: Mapping[str, Any]) -> Table:
     return Table("distance to the nearest training t", QUANTILES, tuple(rows), ours=2, note=note)
 
 
-def own_tables(found: Evidence) -> list[Table]:
+def own_tables(evidence: Evidence) -> list[Table]:
     """Return all tables of a checkpoint, including calibration and memorization."""
-    tables = list(found.tables)
-    if found.computed and found.computed.get("reliability"):
-        tables.append(error_table(found))
-    if found.computed and found.computed.get("neighbours"):
-        tables.append(copying_table(found.computed["neighbours"]))
+    tables = list(evidence.tables)
+    if evidence.computed and evidence.computed.get("reliability"):
+        tables.append(error_table(evidence))
+    if evidence.computed and evidence.computed.get("neighbours"):
+        tables.append(copying_table(evidence.computed["neighbours"]))
     return tables
 
 
-def downloads(found: Evidence, other: Evidence | None) -> str:
+def downloads(evidence: Evidence, other: Evidence | None) -> str:
     """Render download links as JSON, CSV and Markdown; assets/evidence.js creates a PNG."""
-    both = [found, *([other] if other else [])]
+    both = [evidence, *([other] if other else [])]
     name = "-".join(re.sub(r"[^\w.-]+", "-", one.name) for one in both)
     texts = {
         "json": ("application/json", json.dumps([one.to_dict() for one in both], ensure_ascii=False)),
@@ -163,10 +163,10 @@ def downloads(found: Evidence, other: Evidence | None) -> str:
     return f'<div class="evidence-downloads">{links}{png}</div>'
 
 
-def suites(found: Mapping[str, Sequence[Table] | str]) -> str:
+def suites(results: Mapping[str, Sequence[Table] | str]) -> str:
     """Render all results in results/, folded."""
     parts = []
-    for title, tables in found.items():
+    for title, tables in results.items():
         if isinstance(tables, str):
             inside = f'<p class="message hint">{code(tables)}</p>'
         else:
