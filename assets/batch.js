@@ -38,9 +38,9 @@ const take = async (files) => {
   const pictures = found.filter((one) => PICTURE.test(one.name));
   const skipped = found.length - pictures.length;
   const more = Math.max(0, pictures.length - (MAX_PICTURES - items.length));
-  if (skipped) notes.push((skipped === 1 ? "1 file is" : skipped + " files are") + " no picture: left out.");
-  if (more) notes.push("At most " + MAX_PICTURES + " photos at once: " + more + " left out. Clear, then add them.");
-  if (!found.length && !notes.length) notes.push("No photos in it. Choose others.");
+  if (skipped) notes.push((skipped === 1 ? "1 file is not a picture and was" : skipped + " files are not pictures and were") + " skipped.");
+  if (more) notes.push("At most " + MAX_PICTURES + " photos at once: " + more + " were skipped. Clear the list, then add them.");
+  if (!found.length && !notes.length) notes.push("It contains no photos. Choose other files.");
   note(notes.join(" "));
   for (const one of pictures.slice(0, pictures.length - more)) add(one);
   run();

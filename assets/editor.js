@@ -27,7 +27,7 @@ const ask = async (name, values) => {
   try {
     answer = await server[name](values);
   } catch (error) {
-    answer = { error: "The app does not answer. Is it still running?" };
+    answer = { error: "The app does not respond. Is it still running?" };
   }
   if (answer.error) say(answer.error, true);
   return answer;
@@ -311,20 +311,20 @@ const save = (url, name) => make("a", { href: url, download: name }).click();
 
 const actions = {
   undo: () => step("undo", "redo", "Undone."),
-  redo: () => step("redo", "undo", "Done again."),
-  reset: () => become(face().chosen, [], "Back to what the network chose."),
+  redo: () => step("redo", "undo", "Redone."),
+  reset: () => become(face().chosen, [], "Reset to the network’s choice."),
   more: async () => {
     const { parameters, likely, edited } = face();
     const answer = await ask("more", { parameters, likely, keep: edited, seed: ++seed });
     if (answer.error) return;
     const row = find(".editor-more");
     row.replaceChildren(...answer.avatars.map((one, i) => {
-      const button = make("button", { type: "button" }, make("img", { src: svgUrl(one.svg), alt: `Further avatar ${i + 1}` }));
-      button.addEventListener("click", () => become(one.parameters, face().edited, `Took further avatar ${i + 1}.`));
+      const button = make("button", { type: "button" }, make("img", { src: svgUrl(one.svg), alt: `Alternative ${i + 1}` }));
+      button.addEventListener("click", () => become(one.parameters, face().edited, `Selected alternative ${i + 1}.`));
       return button;
     }));
     row.hidden = false;
-    say(answer.avatars.length ? `${answer.avatars.length} further avatars: choose one.` : "The network is sure: there is no other.");
+    say(answer.avatars.length ? `${answer.avatars.length} alternatives: choose one.` : "The network is confident: there are no alternatives.");
   },
   png: () => download("png"),
   svg: () => download("svg"),
@@ -336,7 +336,7 @@ const actions = {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": picture })]);
       say("Copied as PNG.");
     } catch (error) {
-      say("The browser does not let this page copy. Download the PNG instead.", true);
+      say("The browser does not allow copying. Download the PNG instead.", true);
     }
   },
   share: async () => {
@@ -405,7 +405,7 @@ find(".editor-file").addEventListener("change", async (event) => {
   const [file] = event.target.files;
   event.target.value = "";
   if (!file) return;
-  if (file.size > 100000) return say(`${(file.size / 1e6).toFixed(1)} MB are too much for an avatar. Give a JSON file that was exported.`, true);
+  if (file.size > 100000) return say(`${(file.size / 1e6).toFixed(1)} MB is too large for an avatar. Open a JSON file that was exported here.`, true);
   const answer = await ask("read", { text: await file.text() });
   if (answer.error) return;
   if (state) become(answer.parameters, [], "Opened.");

@@ -78,7 +78,7 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
         byHttp = true;
         return retry("");
       }
-      retry("The connection was lost. Connecting again …");
+      retry("The connection was lost. Reconnecting …");
     };
   };
 
@@ -107,12 +107,12 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
       const text = await post(message, "application/octet-stream");
       if (over) return;
       known ||= !JSON.parse(text).error;
-      onnote("The network lets no WebSocket through: pictures go one by one, which is slower.");
+      onnote("The network blocks WebSockets: frames are sent one by one, which is slower.");
       answered(text);
     } catch (error) {
       if (over) return;
       if (failures > 1) byHttp = false;  // perhaps the app itself was gone
-      retry("The app does not answer. Trying again …");
+      retry("The app does not respond. Trying again …");
     }
   };
 
@@ -131,7 +131,7 @@ const connect = ({ base, onanswer, onfresh, onnote }) => {
       busy = true;
       if (byHttp) return sendByHttp(message);
       clearTimeout(patience);
-      patience = setTimeout(() => { drop(); retry("No answer for five seconds. Connecting again …"); }, PATIENCE);
+      patience = setTimeout(() => { drop(); retry("No response for five seconds. Reconnecting …"); }, PATIENCE);
       socket.send(message);
     },
     options(given, once = false) {

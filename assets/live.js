@@ -7,15 +7,15 @@ const DARK = 9;  // mean of 255 below which nothing can be seen
 const MOST_PIXELS = 1920;  // longest side of the canvas
 
 const TROUBLE = {
-  NotAllowedError: "The camera was refused. Allow it beside the browser's address, then start again.",
-  SecurityError: "This page may not use the camera: open it by https:// or localhost.",
+  NotAllowedError: "Camera access was denied. Allow it in the address bar, then start again.",
+  SecurityError: "This page may not use the camera: open it via https:// or localhost.",
   NotFoundError: "No camera found. Connect one, then start again.",
-  OverconstrainedError: "This camera is gone. Choose another one, then start again.",
+  OverconstrainedError: "This camera is no longer available. Choose another one, then start again.",
   NotReadableError: "The camera is busy: close the other program that uses it, then start again.",
   AbortError: "The camera did not start. Try again.",
 };
-const NO_CAMERAS = "The browser gives the webcam only to https:// or localhost.";
-const UNPLUGGED = "The camera was unplugged or taken away. Start again once it is back.";
+const NO_CAMERAS = "Browsers allow the webcam only on https:// or localhost.";
+const UNPLUGGED = "The camera was disconnected. Reconnect it, then start again.";
 const BLACK = "Black picture: is the lens covered?";
 const NO_FACE = "No face in view.";
 

@@ -76,7 +76,7 @@ const startCamera = async () => {
     stopCamera();
     note(navigator.mediaDevices
       ? "The webcam is not available: " + error.message + "."
-      : "The browser gives the webcam only to https:// or localhost.");
+      : "Browsers allow the webcam only on https:// or localhost.");
   }
 };
 

@@ -24,7 +24,7 @@ const MANY = 8;
 const search = document.createElement("input");
 search.type = "search";
 search.className = "run-search";
-search.placeholder = "Search the runs";
+search.placeholder = "Search runs";
 search.setAttribute("aria-label", search.placeholder);
 const nothing = document.createElement("p");
 nothing.className = "run-nothing";
@@ -38,7 +38,7 @@ const filter = () => {
     const text = row.textContent.toLowerCase();
     row.hidden = !words.every((word) => text.includes(word));
   }
-  nothing.textContent = rows.length && rows.every((row) => row.hidden) ? "No run has these words." : "";
+  nothing.textContent = rows.length && rows.every((row) => row.hidden) ? "No matching runs." : "";
 };
 
 search.addEventListener("input", filter);

@@ -65,13 +65,13 @@ const start = () => {
         end("The browser could not read this file. Choose it again.");
       }
     },
-    waiting: () => tell(null, "Others' videos come first"),
+    waiting: () => tell(null, "Waiting for other users’ videos"),
     progress: ({ frames, seconds, length, share, preview }) => {
       picture.src = preview;
       first ??= [frames, performance.now()];
       const speed = (frames - first[0]) / Math.max(1, performance.now() - first[1]) * 1000;
       const done = share === null ? clock(seconds) : Math.round(100 * share) + "% · " + clock(seconds) + " of " + clock(length);
-      tell(share, done + " · " + frames + " frames" + (speed ? ", " + speed.toFixed(0) + " a second" : ""));
+      tell(share, done + " · " + frames + " frames" + (speed ? ", " + speed.toFixed(0) + " per second" : ""));
       show();
     },
     done: ({ damaged, sound, with_faces: seen, frames }) => {
@@ -79,7 +79,7 @@ const start = () => {
       url = player.src = URL.createObjectURL(new Blob(parts, { type: "video/mp4" }));
       end([
         seen < 0.8 * frames ? "A face was found in " + Math.round(100 * seen / frames) + "% of the frames." : "",
-        damaged ? "Parts of the file are damaged and left out." : "", sound === "none" ? "The video has no sound." : "",
+        damaged ? "Damaged parts of the file were skipped." : "", sound === "none" ? "The video has no sound." : "",
       ].filter(Boolean).join(" "));
     },
     error: (words) => end(sentence(words)),
@@ -95,7 +95,7 @@ const start = () => {
     for (const [name, value] of Object.entries(JSON.parse(data))) answer[name]?.(value);
   };
   mine.onclose = () => end(opened ? "The connection was lost. Try again." :
-    "No connection for videos. Is the app running? A proxy must let WebSockets through.");
+    "Could not connect. Is the app running? A proxy must forward WebSockets.");
   tell(null, "Reading the video");
   show();
 };

@@ -12,11 +12,11 @@ const zipEnd = async (file) => {
   for (let at = tail.byteLength - 22; at >= 0; at--) {
     if (tail.getUint32(at, true) !== 0x06054b50) continue;
     const [count, size, offset] = [tail.getUint16(at + 10, true), tail.getUint32(at + 12, true), tail.getUint32(at + 16, true)];
-    if (count > MAX_ENTRIES || offset === 0xffffffff) throw zipError("more than " + MAX_ENTRIES + " files in it. Make smaller zips.");
+    if (count > MAX_ENTRIES || offset === 0xffffffff) throw zipError("contains more than " + MAX_ENTRIES + " files. Make smaller zips.");
     if (offset + size > file.size) break;
     return [count, size, offset];
   }
-  throw zipError("a damaged zip, or none at all. Get it or make it again.");
+  throw zipError("damaged or not a zip. Download or create it again.");
 };
 
 const leftOut = (name) => name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX" || part.toLowerCase() === "thumbs.db");
@@ -28,7 +28,7 @@ const unzip = async (file) => {
   const found = [];
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + 46 > size || table.getUint32(at, true) !== 0x02014b50) throw zipError("a damaged zip, or none at all. Get it or make it again.");
+    if (at + 46 > size || table.getUint32(at, true) !== 0x02014b50) throw zipError("damaged or not a zip. Download or create it again.");
     const [flags, method] = [table.getUint16(at + 8, true), table.getUint16(at + 10, true)];
     const [packed, unpacked] = [table.getUint32(at + 20, true), table.getUint32(at + 24, true)];
     const [nameLength, extra, comment] = [28, 30, 32].map((place) => table.getUint16(at + place, true));
@@ -37,15 +37,15 @@ const unzip = async (file) => {
     const name = new TextDecoder().decode(bytes).replaceAll("\\", "/");
     at += 46 + nameLength + extra + comment;
     if (name.endsWith("/") || leftOut(name)) continue;
-    if (flags & 1) throw zipError("locked with a password. Zip the pictures again without one.");
+    if (flags & 1) throw zipError("password-protected. Zip the pictures again without a password.");
     found.push({ name, size: unpacked, blob: () => unpack(file, place, packed, unpacked, method) });
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 };
 
 const unpack = async (file, place, packed, unpacked, method) => {
-  if (method !== 0 && method !== 8) throw zipError("compressed in an unusual way. Zip it again.");
-  const damaged = zipError("damaged in the zip. Get it again.");
+  if (method !== 0 && method !== 8) throw zipError("compressed with an unsupported method. Zip it again.");
+  const damaged = zipError("damaged in the zip. Download it again.");
   const head = await viewOf(file.slice(place, place + 30));
   if (head.byteLength < 30 || head.getUint32(0, true) !== 0x04034b50) throw damaged;
   const start = place + 30 + head.getUint16(26, true) + head.getUint16(28, true);

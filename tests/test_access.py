@@ -157,7 +157,7 @@ def test_a_program_without_cookies_owns_by_its_session(tiny, anns):
     other = Caller(tiny.url)
     other.http = httpx.Client(base_url=tiny.url, headers={"Cookie": ""}, timeout=60)
     assert "somebody else" in deed(other, "delete", name)
-    assert "is deleted" in deed(first, "delete", name)
+    assert "was deleted" in deed(first, "delete", name)
     assert not (runs_of(tiny) / name).exists()
 
 
@@ -176,9 +176,9 @@ def test_one_training_at_a_time_and_so_many_in_all(tiny, anns):
     service = TrainService(runs_of(tiny), "tiny", lambda: Viewer("session:x", "tiny", False, "a"))
     some = [service.look(anns[1])] * guest_policy.MAX_RUNS_EACH
     owner = some[0].owner
-    with pytest.raises(UserError, match="as many as are kept"):
+    with pytest.raises(UserError, match="the maximum"):
         guest_policy.check_start(Viewer(owner, "tiny", False, "b"), RateLimiter(), some)
-    with pytest.raises(UserError, match="keeps no more"):
+    with pytest.raises(UserError, match="can store no more"):
         guest_policy.check_start(Viewer("session:y", "tiny", False, "b"), RateLimiter(), some * 10)
     rates, newcomer = RateLimiter(), Viewer("session:y", "tiny", False, "b")
     for _ in range(10):
@@ -202,11 +202,11 @@ def test_old_and_long_runs_go(tmp_path, monkeypatch):
         guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS - 5)
         assert asked == []
         guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS + 5)
-        guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS + guest_policy.GRACE + 5)
+        guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS + guest_policy.GRACE_SECONDS + 5)
     assert asked == [("stop", "00002-digits-tiny"), ("force", "00002-digits-tiny")]
-    guest_policy.enforce_limits(service, now + guest_policy.RETENTION - 60)
+    guest_policy.enforce_limits(service, now + guest_policy.RETENTION_SECONDS - 60)
     assert (tmp_path / "00002-digits-tiny").exists()
-    guest_policy.enforce_limits(service, now + guest_policy.RETENTION + 60)
+    guest_policy.enforce_limits(service, now + guest_policy.RETENTION_SECONDS + 60)
     assert [path.name for path in tmp_path.glob("0*")] == ["00001-digits-tiny"]
 
 
@@ -228,14 +228,14 @@ def test_the_answer_does_not_tell_which_paths_exist(everything, button, name):
     answers = [bob.form(button, **{**pictures, name: written.format(path)}) for path in (there, "/no/such/path")]
     cut = [answer[: answer.index("duration")] if "duration" in answer else answer for answer in answers]
     assert cut[0] == cut[1]
-    assert "can't be named here" in cut[0]
+    assert "can't be used here" in cut[0]
 
 
 def test_a_data_folder_is_not_named_either(everything):
     bob = Caller(everything.url)
     for data in (str(runs_of(everything)), "/no/such/path"):
         answer = bob.form("check", preset="faces-tiny", data=data)
-        assert "needs a folder of data" in answer
+        assert "needs a data folder" in answer
         assert data not in answer
 
 
@@ -284,15 +284,15 @@ def test_an_upload_is_its_owners_alone(everything):
     s, t = (json.loads(upload(ann, picture_zip(seed)))["data"][0] for seed in (0, 1))
     assert s.startswith("uploads/")
     assert (runs_of(everything) / s).is_file()
-    assert "can't be named here" in bob.form("check", **folders(s=s, t=t))
-    assert "All well" in ann.form("check", **folders(s=s, t=t, batch=4))
+    assert "can't be used here" in bob.form("check", **folders(s=s, t=t))
+    assert "No problems" in ann.form("check", **folders(s=s, t=t, batch=4))
     name = started(ann.form("start", **folders(s=s, t=t, batch=4)))
     assert ended(everything, name) == "done", status.read_status(runs_of(everything) / name).why
     assert name in ann.page()
     assert str(everything.home) not in ann.page()
     assert name not in bob.page()
     assert "no run" in deed(bob, "delete", name)
-    assert "is deleted" in deed(ann, "delete", name)
+    assert "was deleted" in deed(ann, "delete", name)
     assert not (runs_of(everything) / s).exists()
     assert not list((runs_of(everything) / "feature-cache").glob("*"))
 
@@ -416,7 +416,7 @@ def test_at_home_everything_is_ones_own(local):
     assert "Saved" in me.press("note", OWN["n"], "Not for others.")
     assert "/no/such/path" in me.form("check", **folders(s="/no/such/path", t="/no"))
     make_run(runs_of(local), "00007-digits-tiny", "digits-tiny", step=8, steps=8)
-    assert "is deleted" in me.press("delete", "00007-digits-tiny")
+    assert "was deleted" in me.press("delete", "00007-digits-tiny")
 
 
 @pytest.mark.parametrize(
@@ -600,7 +600,7 @@ def test_accounts_own_runs_and_name_paths_where_that_is_switched_on(trusted):
     assert "somebody else" in deed(ann, "note", OWN["n"])
     assert OWN["private"] in bob.page()
     assert "/no/such/path" in bob.form("check", **folders(s="/no/such/path", t="/no"))
-    assert "is deleted" in deed(Caller(trusted.url, account=("ann", "a")), "delete", name)
+    assert "was deleted" in deed(Caller(trusted.url, account=("ann", "a")), "delete", name)
     assert "--server-paths" in trusted.log()
 
 
@@ -704,7 +704,7 @@ def test_the_start_says_who_can_reach_it(local, tiny, everything, closed):
     assert "they need a password" in closed.log()
     assert "may neither train nor name folders" in closed.log()
     assert [line for line in everything.log().splitlines() if line.startswith("Warning:")] == [
-        "Warning: whoever reaches it may start trainings on this computer (training is all)."
+        "Warning: anyone who can reach it may start trainings on this computer (training is all)."
     ]
     assert all("Warning" not in server.log() for server in (local, tiny, closed))
     assert "se:cret" not in closed.log()
@@ -757,13 +757,18 @@ def test_another_word_is_refused(monkeypatch, capsys):
 def test_security_md_says_what_holds():
     text = " ".join((ROOT / "SECURITY.md").read_text("utf-8").split())
     for words in (
-        f"{guest_policy.MAX_RUNS_EACH} runs each and {guest_policy.MAX_RUNS} in all, {guest_policy.STEPS:,} steps",
-        f"{guest_policy.PICTURES:,} pictures a set",
+        f"{guest_policy.MAX_RUNS_EACH} runs each and {guest_policy.MAX_RUNS} in all, {guest_policy.MAX_STEPS:,} steps",
+        f"{guest_policy.MAX_PICTURES:,} pictures a set",
         f"{guest_policy.MAX_UPLOAD >> 20} MB an upload and {guest_policy.MAX_UPLOADS_TOTAL >> 30} GB of all",
         f"{application.QUEUE} tasks wait at most; a request holds {middleware.LARGEST_BODY >> 20} MB",
     ):
         assert words in text
-    assert (guest_policy.MAX_SECONDS, guest_policy.GRACE, guest_policy.RETENTION, middleware.SOCKETS) == (
+    assert (
+        guest_policy.MAX_SECONDS,
+        guest_policy.GRACE_SECONDS,
+        guest_policy.RETENTION_SECONDS,
+        middleware.SOCKETS,
+    ) == (
         3600,
         600,
         24 * 3600,
@@ -776,10 +781,10 @@ def test_security_md_says_what_holds():
 def access_flags():
     import argparse
 
-    import app as script
+    from dtn_core.ui.flags import add_access_flags
 
     parser = argparse.ArgumentParser()
-    script.add_access_flags(parser)
+    add_access_flags(parser)
     return parser._actions
 
 

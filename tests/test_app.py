@@ -30,7 +30,7 @@ from dtn_core.evaluation.experiments import report
 from dtn_core.pipeline.digits import DigitResult, DigitTransferrer
 from dtn_core.ui import app
 from dtn_core.ui.access.policy import AccessPolicy
-from dtn_core.ui.access.uploads import LARGEST
+from dtn_core.ui.access.uploads import MAX_BYTES
 from dtn_core.ui.api import endpoints
 from dtn_core.ui.components import html, pictures, theme
 from dtn_core.ui.tabs import digits, emojify, live
@@ -208,7 +208,7 @@ def test_the_confidence_of_every_face_is_shown(tiny, hopper, dim):
     good, doubtful = result.faces if result.faces[1].note else result.faces[::-1]
     shown = html.steps(result)
     for face in result.faces:
-        assert shown.count(f"How well the face can be seen: {face.confidence:.0%}<") == 1
+        assert shown.count(f"Face visibility: {face.confidence:.0%}<") == 1
     parts = shown.split('data-face="')[1:]
     assert [escape(doubtful.note) in part for part in parts] == [face is doubtful for face in result.faces]
     assert good.note is None
@@ -375,7 +375,7 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     assert others[1] not in ("0.0.0.0", "localhost", "127.0.0.1")
     assert demo.options["max_file_size"] == 1
     app.launch(app.Page(demo, []), policy=AccessPolicy())
-    assert demo.options["max_file_size"] == LARGEST
+    assert demo.options["max_file_size"] == MAX_BYTES
 
 
 def test_the_terminal_says_at_once_that_it_loads(server):
@@ -439,7 +439,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
     else:
         translation = tiny_checkpoint
     served = []
-    monkeypatch.setattr(app, "launch", lambda page, *_: served.append(page.demo))
+    monkeypatch.setattr(app, "launch", lambda page, *_, **__: served.append(page.demo))
     flags = ("--checkpoint", tiny_checkpoint, "--digits", translation, "--judge", judge)
     assert script.main([str(flag) for flag in flags]) == 0
     (line,) = [words for words in words_of(served[0]) if "No digits here" in words]
@@ -474,12 +474,12 @@ def test_no_timer_asks_before_somebody_may_be_answered(tiny, tiny_digits, tmp_pa
 
 def test_the_tables_are_shown_where_they_are_measured(tiny, tiny_digits, monkeypatch, tmp_path, number):
     monkeypatch.setattr(digits, "RESULTS", tmp_path)
-    assert not any("never seen" in words for words in words_of(app.build_app(tiny, tiny_digits)[0]))
+    assert not any("An unseen digit" in words for words in words_of(app.build_app(tiny, tiny_digits)[0]))
     (tmp_path / "digits-unseen.png").write_bytes(data_of(number[0]))
     monkeypatch.setattr(digits, "measured", lambda path: f"Table 1 of {path.name}")
     shown = words_of(app.build_app(tiny, tiny_digits)[0])
     assert "Table 1 of digits.json" in shown
-    assert any("never seen" in words and "data:image/png" in words for words in shown)
+    assert any("An unseen digit" in words and "data:image/png" in words for words in shown)
 
 
 # ── /emojify ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -86,15 +86,15 @@ def test_what_is_not_at_hand_is_said(known):
 
 def test_a_view_of_two(known):
     tab = EvidenceTab.__new__(EvidenceTab)  # its answers need no page
-    tab.known = known
+    tab.checkpoints = known
     links, figures, drawn = tab.show("encoder", "encoder-drawn")
     assert 'download="evidence-encoder-encoder-drawn.csv"' in links
     assert figures.count("AUC by attribute<") == 3  # side by side, and of each
     assert "line-b" in drawn
     _, figures, _ = tab.show("digits-f", "judge")
-    assert "no table of one is in the other" in figures
+    assert "no table in common" in figures
     assert "gone" in tab.show("no-such", "")[1]
-    page, shown = tab._turn(1)("encoder", "", 0, False)
+    page, shown = tab._turn_page(1)("encoder", "", 0, False)
     assert page == 1
     assert "Page 2, seed 1" in shown
 
@@ -102,7 +102,7 @@ def test_a_view_of_two(known):
 @pytest.fixture
 def tab(known):
     made = EvidenceTab.__new__(EvidenceTab)  # its answers need no page
-    made.known, made.runner = known, SuiteRunner(known.runs, "off", None)
+    made.checkpoints, made.runner = known, SuiteRunner(known.runs, "off", None)
     return made
 
 
@@ -114,8 +114,8 @@ def opened(tab, chosen, style, followed):
 
 def test_the_tab_opens_on_the_checkpoint_the_app_was_started_with(known, tab):
     first = Transferrer.from_checkpoint("lorelei")
-    tab.known = Checkpoints(Translations(first, ("heads",), None, None), known.street, None, None)
-    assert tab.known.in_use("") == "lorelei"
+    tab.checkpoints = Checkpoints(Translations(first, ("heads",), None, None), known.street, None, None)
+    assert tab.checkpoints.in_use("") == "lorelei"
     assert opened(tab, "cartoon-set", "", None) == ("lorelei", "")
 
 
@@ -192,7 +192,7 @@ def test_progress_is_read_from_the_output(running):
 
 def test_cancel_asks_once_then_ends(running):
     running.cancel()
-    assert running.progress().line == "It stops after this step."
+    assert running.progress().line == "It will stop after this step."
     running._process.code = 130
     now = running.progress()
     assert (now.state, now.line) == ("cancelled", "Cancelled. Run it again to resume.")

@@ -33,11 +33,9 @@ from dtn_core.ui.tabs.train import (
     hardware,
     panels,
     service,
+    status_cache,
     views,
     watch,
-)
-from dtn_core.ui.tabs.train import (
-    status_cache as known,
 )
 from dtn_core.ui.tabs.train import tab as train_tab
 from dtn_core.ui.tabs.train.service import OFF, Form, TrainService
@@ -90,7 +88,7 @@ class Watched(Watch):
 
     def view(self, chosen="", other="", pinned=None, seen=None):
         """(name → update, what is seen now)"""
-        updates = self.look(chosen, other, pinned, seen or {})
+        updates = self.refresh_all(chosen, other, pinned, seen or {})
         if updates == gr.skip():
             return {}, seen
         told = {self.names[id(part)]: value for part, value in updates.items()}
@@ -109,7 +107,7 @@ def dummies(method):
 
 DEEDS = [
     name for name, method in inspect.getmembers(TrainService, inspect.isfunction)
-    if not name.startswith("_") and name not in ("data", "command", "sees", "who")
+    if not name.startswith("_") and name not in ("data", "command", "sees", "who", "unrestricted")
 ]  # fmt: skip
 
 
@@ -240,7 +238,7 @@ def test_runs_that_ended_are_read_once(runs, monkeypatch):
     assert len(a_service.list()) == 4
     read.clear()
     with alive(runs / "00004-digits-tiny"):
-        assert a_service.list()[0].status in known.ALIVE
+        assert a_service.list()[0].status in status_cache.ALIVE
         a_service.list()
     assert read == ["00004-digits-tiny"] * 2
     a_service.list()
@@ -263,9 +261,9 @@ def test_one_run_is_found_without_looking_at_all(made, monkeypatch):
 
 def test_runs_that_are_gone_are_forgotten(runs):
     a_service = TrainService(runs, "all")
-    assert len(a_service.list()) == len(a_service._known._brief) == 4
+    assert len(a_service.list()) == len(a_service._cache._brief) == 4
     shutil.rmtree(runs / "00003-digits-f")
-    assert len(a_service.list()) == len(a_service._known._brief) == 3
+    assert len(a_service.list()) == len(a_service._cache._brief) == 3
 
 
 def test_notes_interval_and_delete(runs):
@@ -311,9 +309,9 @@ def test_a_card_that_is_there_is_kept(made, tmp_path):
 def test_old_zips_are_forgotten(tmp_path):
     old = tmp_path / "exports" / "abc"
     old.mkdir(parents=True)
-    exports.forget(tmp_path / "exports", now=old.stat().st_mtime + 60)
+    exports.delete_old(tmp_path / "exports", now=old.stat().st_mtime + 60)
     assert old.exists()
-    exports.forget(tmp_path / "exports", now=old.stat().st_mtime + exports.KEPT + 1)
+    exports.delete_old(tmp_path / "exports", now=old.stat().st_mtime + exports.RETENTION_SECONDS + 1)
     assert not old.exists()
 
 
@@ -409,10 +407,10 @@ def test_the_first_preset_needs_no_data(monkeypatch, tiny):
 @pytest.mark.parametrize(
     ("preset", "data", "words"),
     [
-        ("faces-cpu", None, "needs a folder of data"), ("encoder-tiny", "/nowhere", "no such folder"),
+        ("faces-cpu", None, "needs a data folder"), ("encoder-tiny", "/nowhere", "folder does not exist"),
         ("faces-tiny", "empty", "lacks celeba.zip and celeba_attributes.csv"), ("avatar-tiny", "empty", "lacks"),
-        ("judge-cartoon", None, "needs a folder of data"), ("digits-cpu", "empty", "no digits"),
-        ("digits-f", "/nowhere", "no such folder"),
+        ("judge-cartoon", None, "needs a data folder"), ("digits-cpu", "empty", "no digits"),
+        ("digits-f", "/nowhere", "folder does not exist"),
     ],
 )  # fmt: skip
 def test_missing_data_is_told_before_a_start_in_words_of_the_page(tmp_path, monkeypatch, preset, data, words):
@@ -605,7 +603,7 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
     run, second = status.read_status(path), status.read_status(other)
     texts = [
         views.runs([run, second], name), views.status(run), views.drawn(run, second), views.log(status.log_tail(path)),
-        views.checked(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
+        views.dry_run(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
         panels.answer_of(lambda: NASTY), views.quiet(NASTY),
     ]  # fmt: skip
     for text in texts:
@@ -624,7 +622,7 @@ def test_samples_follow_or_stay(made):
     assert newest["sides"][0]["url"].startswith("data:image/png;base64,")
     back = views.samples(run, steps[0])
     assert (back["at"], back["follow"], back["sides"][0]["step"]) == (0, False, steps[0])
-    assert views.shown_step(run, steps[1] + 1) == steps[1]
+    assert views.sample_step(run, steps[1] + 1) == steps[1]
     other = status.read_status(made / "00002-folders-cpu")
     both = views.samples(run, steps[0], other)
     assert [side["name"] for side in both["sides"]] == [run.name, other.name]
@@ -665,7 +663,7 @@ def test_a_check_in_words():
         {"s": 512, "t": 300}, tuple((f"{i}.txt", "not a picture") for i in range(120)), np.zeros((8, 8, 3), np.uint8),
         0.05, 4000, 600 << 20, 8 << 30, 50 << 20, 20 << 30, "the CPU, 2 cores", ("The disk is nearly full.",),
     )  # fmt: skip
-    text = views.checked(found)
+    text = views.dry_run(found)
     for words in (
         "512 pictures",
         "about 67 min",
@@ -677,7 +675,7 @@ def test_a_check_in_words():
         assert words in text
     assert "… and 20 more" in text
     assert "it can start" not in text
-    assert "it can start" in views.checked(DryRun({"s": 1}, (), None, 2.0, 10, 1, 1, 1, 1, "the CPU", ()))
+    assert "it can start" in views.dry_run(DryRun({"s": 1}, (), None, 2.0, 10, 1, 1, 1, 1, "the CPU", ()))
 
 
 # ── what changes when ───────────────────────────────────────────────────────────────────────────────────────
@@ -689,7 +687,7 @@ def test_a_look_at_nothing_new_changes_nothing(made):
     parts = {"runs.html", "status.html", "samples.grid", "curves.html", "log.html", "exports.choice", "notes.text"}
     assert parts <= set(changed)
     assert page.view("00001-folders-cpu", seen=seen) == ({}, seen)
-    for again in (page.look, page.glance):
+    for again in (page.refresh_all, page.refresh):
         assert again("00001-folders-cpu", "", None, seen) == gr.skip()
 
 
@@ -698,7 +696,7 @@ def test_only_what_is_new_is_sent(runs):
     page = Watched(TrainService(runs, "all"))
     with alive(path):
         changed, seen = page.view(path.name)
-        assert changed["pace"].value == watch.FAST
+        assert changed["timer"].value == watch.FAST_SECONDS
         assert page.view(path.name, seen=seen)[0] == {}
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
@@ -711,25 +709,25 @@ def test_only_what_is_new_is_sent(runs):
         assert set(changed) == {"samples.grid", "status.html"}
         assert changed["samples.grid"]["follow"]
     changed, seen = page.view(path.name, seen=seen)
-    assert {"status.html", "controls.stop", "pace", "runs.html"} <= set(changed)
+    assert {"status.html", "controls.stop", "timer", "runs.html"} <= set(changed)
     assert "Died" in changed["status.html"]
-    assert changed["pace"].value == watch.SLOW
+    assert changed["timer"].value == watch.SLOW_SECONDS
 
 
 def test_a_tick_only_counts(runs):
     path = runs / "00004-digits-tiny"
     page = Watched(TrainService(runs, "all"))
-    assert page.listen(None, path.name, "", None, {}) == [0, 1]
+    assert page.poll(None, path.name, "", None, {}) == [0, 1]
     with alive(path):
         _, seen = page.view(path.name)
-        assert page.listen([3, 4], path.name, "", None, seen) == [3, 4]
+        assert page.poll([3, 4], path.name, "", None, seen) == [3, 4]
         with (path / "events.jsonl").open("a") as file:
             file.write(events.encode(events.Stamped(events.Stepped(8, {"g": 1.0}, 5.0))) + "\n")
-        assert page.listen([3, 4], path.name, "", None, seen) == [4, 4]
-        updates = page.glance(path.name, "", None, seen)
+        assert page.poll([3, 4], path.name, "", None, seen) == [4, 4]
+        updates = page.refresh(path.name, "", None, seen)
         assert set(updates) == {page.seen, page.status.html, page.curves.html}
-    assert page.listen([4, 4], path.name, "", None, seen) == [4, 5]
-    assert page.glance(path.name, "", None, seen) == gr.skip()
+    assert page.poll([4, 4], path.name, "", None, seen) == [4, 5]
+    assert page.refresh(path.name, "", None, seen) == gr.skip()
 
 
 def test_scrubbing_back_changes_the_samples_alone(made):
@@ -772,16 +770,16 @@ def test_a_damaged_run_is_shown_as_one(runs):
 
 def test_every_update_is_an_output(made):
     page = Watched(TrainService(made, "all"))
-    updates = page.look("00001-folders-cpu", "", None, {})
+    updates = page.refresh_all("00001-folders-cpu", "", None, {})
     assert set(updates) == set(page.all_outputs())
-    assert set(page.all_outputs(lively=True)) < set(page.all_outputs())
+    assert set(page.all_outputs(live_only=True)) < set(page.all_outputs())
     assert updates[page.chosen] == "00001-folders-cpu"
     assert updates[page.exports.choice]["value"] == "step 400, best, final"
     assert updates[page.controls.stop]["visible"] is False
     assert updates[page.controls.resume]["visible"] is False
     assert updates[page.controls.delete]["visible"] is True
     assert updates[page.detail]["visible"] is True
-    assert page.look("00003-digits-f", "", None, {})[page.controls.resume]["visible"] is True
+    assert page.refresh_all("00003-digits-f", "", None, {})[page.controls.resume]["visible"] is True
 
 
 # ── what the browser keeps, and what is uploaded ────────────────────────────────────────────────────────────
@@ -845,7 +843,9 @@ def test_an_upload_lies_with_the_runs_until_they_go(runs, tmp_path):
     assert not (tmp_path / "my cats!.zip").exists()
     other = a_service.keep_upload(str(zip_of(tmp_path / "b.zip", "a.png")))
     make_run(runs, "00005-cats", "folders-tiny", step=8, steps=8, s=str(kept), t="b")
-    uploads.forget(runs, a_service._used(), now=other.parent.stat().st_mtime + uploads.KEPT + 1)
+    uploads.delete_unused(
+        runs, a_service._used_uploads(), now=other.parent.stat().st_mtime + uploads.RETENTION_SECONDS + 1
+    )
     assert kept.exists()
     assert not other.exists()
     a_service.delete("00005-cats")
@@ -856,14 +856,14 @@ def test_an_upload_lies_with_the_runs_until_they_go(runs, tmp_path):
     ("make", "words"),
     [
         (lambda path: path.write_bytes(b"no zip"), "a damaged zip"),
-        (lambda path: zip_of(path, "../a.png"), "lead out"),
-        (lambda path: zip_of(path, "/etc/passwd"), "lead out"),
+        (lambda path: zip_of(path, "../a.png"), "outside of it"),
+        (lambda path: zip_of(path, "/etc/passwd"), "outside of it"),
         (lambda path: zip_of(path, "a", data=b"x" * 600), "larger than"),
         (lambda path: zip_of(path, "a", "b"), "more than 1 entries"),
     ],
 )  # fmt: skip
 def test_bad_uploads_are_refused(runs, tmp_path, monkeypatch, make, words):
-    monkeypatch.setattr(uploads, "LARGEST", 250)
+    monkeypatch.setattr(uploads, "MAX_BYTES", 250)
     monkeypatch.setattr(zips, "MAX_ENTRIES", 1)
     make(tmp_path / "a.zip")
     with pytest.raises(UserError, match=words) as error:
@@ -898,7 +898,7 @@ def test_only_translations_are_used_in_the_demo(runs):
     with pytest.raises(UserError, match="choose it as f"):
         a_service.in_demo("00003-digits-f", "step 300, stopped")
     make_run(runs, "00005-digits-tiny", "digits-tiny", step=8, steps=8, every=2)
-    with pytest.raises(UserError, match="only what is shipped"):
+    with pytest.raises(UserError, match="shipped checkpoints only"):
         TrainService(runs, "tiny").in_demo("00005-digits-tiny", "step 8, final")
 
 

@@ -1,4 +1,4 @@
-"""Where files lie that pass through the app: zips on their way to a viewer, or from one."""
+"""The folder for files that pass through the app: zips on their way to or from a viewer."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from pathlib import Path
 from ..core.files import temporary_directory
 
 PLACE = "GRADIO_TEMP_DIR"
-"""Environment variable: where gradio keeps them."""
+"""Environment variable with gradio's folder for such files."""
 
 
 @contextmanager
 def scratch() -> Iterator[None]:
-    """A folder of this app's own for them, which goes when the app ends; what a killed one left, goes at the next
-    start. Where none can be made, or the environment names one, it is gradio's."""
+    """Give gradio a folder that is deleted when the app ends, or at its next start if it was killed.
+
+    gradio's own is used if none can be created, or if the environment names one.
+    """
     with ExitStack() as stack:
         if not os.environ.get(PLACE):
             with suppress(OSError):
-                os.environ[PLACE] = str(
-                    stack.enter_context(temporary_directory(Path(tempfile.gettempdir(), "dtn-studio")))
-                )
+                directory = stack.enter_context(temporary_directory(Path(tempfile.gettempdir(), "dtn-studio")))
+                os.environ[PLACE] = str(directory)
                 stack.callback(os.environ.pop, PLACE, None)
         yield

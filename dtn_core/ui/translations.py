@@ -1,5 +1,7 @@
-"""The translations a tab offers: those that are shipped, and the checkpoints of training runs. The browser knows them
-by keys ("cartoon-set", "00003-faces/000500"), never by paths."""
+"""The translations that a tab offers: shipped checkpoints, and those of training runs.
+
+The browser refers to them by keys ("cartoon-set", "00003-faces/000500"), never by paths.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +23,25 @@ from ..networks.checkpoint import SHIPPED
 T = TypeVar("T")
 
 EXPERIMENTAL = ("cartoon-set", "screen-print")
-"""Styles whose emoji aren't good enough yet, as the list says."""
+"""Styles whose emoji aren't good enough yet; the list marks them."""
 
 IN_MEMORY = 4
-"""So many checkpoints besides the first stay loaded."""
+"""Maximum number of loaded checkpoints besides the first."""
 
 _KEY = re.compile(r"(?P<run>\d[^/\\]*)/(?P<step>export|\d+)")
 
 
 class Translations(Generic[T]):
-    """Translations by their key. first: the one the app was started with, under the key ""; sees: the kinds of pictures
-    that fit the tab (config.json's "sees"); load: makes one from its directory, UserError if it can't; runs: folder of
-    training runs, or None where those are not to be seen; shown: whether whoever asks may see a run by its name."""
+    """Translations by their key, loaded when they are first used.
+
+    Attributes:
+        first: the one that the app was started with; its key is "".
+        sees: kinds of input pictures of the tab ("sees" in config.json).
+        load: loads a translation from its directory; raises UserError if it can't.
+        runs: folder of training runs; None if they aren't offered.
+        shown: whether the current viewer may see a run, by its name.
+        loaded: (key, time of its config.json) → translation, least recently used first.
+    """
 
     def __init__(
         self,
@@ -42,37 +51,45 @@ class Translations(Generic[T]):
         runs: Path | None,
         shown: Callable[[str], bool] = lambda run: True,
     ) -> None:
-        self.first, self.sees, self.load, self.runs, self.shown = first, sees, load, runs, shown
+        self.first = first
+        self.sees = sees
+        self.load = load
+        self.runs = runs
+        self.shown = shown
         self.loaded: OrderedDict[tuple[str, int], T] = OrderedDict()
         self.lock = Lock()
         self._infos: dict[Path, tuple[int, dict[str, Any] | None]] = {}
 
     def choices(self, chosen: str | None = None) -> list[tuple[str, str]]:
-        """(label, key) of all there are now: the shipped ones, then of every run its newest checkpoint, the newest run
-        first. chosen: a key that is listed as well, so that an older checkpoint of a run can stay chosen."""
+        """Return (label, key) of the shipped translations, then of the newest checkpoint of each run, newest run first.
+
+        Args:
+            chosen: a key to list as well, so that an older checkpoint of a run can stay selected.
+        """
         first = self.first.checkpoint
-        found = [(_title(first.info, first.name, f" · {first.hash}"), "")]
+        choices = [(_title(first.info, first.name, f" · {first.hash}"), "")]
         for name in self.shipped():
             if name != first.name:
-                found.append((_title(self._info(SHIPPED / name), name), name))
+                choices.append((_title(self._info(SHIPPED / name), name), name))
         for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
-            newest = (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True))
-            keys = [f"{run.name}/{directory.name}" for directory in newest if self._info(directory)]
-            keys = keys if keys and self.shown(run.name) else []
-            found += [(self._label(key), key) for key in keys if key in (*keys[:1], chosen)]
-        return found
+            directories = (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True))
+            keys = [f"{run.name}/{directory.name}" for directory in directories if self._info(directory)]
+            if keys and self.shown(run.name):
+                newest = keys[0]
+                choices += [(self._label(key), key) for key in keys if key in (newest, chosen)]
+        return choices
 
     def info(self, name: str) -> dict[str, Any]:
-        """config.json of a shipped translation."""
+        """Return config.json of a shipped translation; {} if it doesn't fit the tab."""
         return self._info(SHIPPED / name) or {}
 
     def shipped(self) -> list[str]:
-        """Names of the shipped translations that fit the tab."""
+        """Return the names of the shipped translations that fit the tab."""
         names = sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
         return [name for name in names if self._info(SHIPPED / name)]
 
     def get(self, key: str | None) -> T:
-        """The translation of a key. Raises UserError if there is none (any more), or if it can't be loaded."""
+        """Return the translation of a key. Raises UserError if it doesn't exist (any more) or can't be loaded."""
         if not key:
             return self.first
         directory = self._directory(key)
@@ -101,8 +118,10 @@ class Translations(Generic[T]):
         return SHIPPED / key if re.fullmatch(r"[\w-]+", key) else None
 
     def _info(self, directory: Path) -> dict[str, Any] | None:
-        """config.json of a translation that fits the tab, else None. Read again only when the file has changed: live
-        video asks at every frame."""
+        """Return config.json of a translation if it fits the tab, else None.
+
+        It is read again only if it has changed, because live video asks for it at every frame.
+        """
         try:
             modified = (directory / "config.json").stat().st_mtime_ns
         except OSError:
@@ -124,8 +143,10 @@ class Translations(Generic[T]):
 
 
 def style_of(info: dict) -> str | None:
-    """The style of `domains.styles` that a translation with this config.json makes; None for digits, own folders and
-    own style pictures."""
+    """Return the style in `avatars.styles` of a translation with this config.json.
+
+    None for digits, and for the user's own folders and style pictures.
+    """
     trained = upgrade(info.get("trained", {}))
     if trained.get("kind") == "style":
         return None if trained.get("picture") else SCREEN_PRINT.name
@@ -133,17 +154,25 @@ def style_of(info: dict) -> str | None:
 
 
 def _title(info: dict, name: str, more: str = "") -> str:
-    """A shipped translation's name, and its style's before it where it has one; else more after it."""
+    """Return the label of a shipped translation. more: appended to the name if it has no style."""
     style = style_of(info)
-    doubt = " (experimental)" if style in EXPERIMENTAL else ""
-    return f"{SHOWN[style].title}{doubt} · {name}" if style in SHOWN else f"{name}{more}"
+    if style not in SHOWN:
+        return f"{name}{more}"
+    suffix = " (experimental)" if style in EXPERIMENTAL else ""
+    return f"{SHOWN[style].title}{suffix} · {name}"
 
 
 def dropdown(
     translations: Translations, label: str = "Translation", always: bool = True, **options: object
 ) -> gr.Dropdown:
-    """A list of the translations. It grows while the page is open: bring it up to date with `refresh`. always: whether
-    it is seen without checkpoints of training runs, too."""
+    """Create a dropdown of the translations. New ones appear while the page is open, see `refresh`.
+
+    Args:
+        translations: to choose from.
+        label: of the dropdown.
+        always: show it even if there are no checkpoints of training runs.
+        options: of gr.Dropdown.
+    """
     choices = translations.choices()
     return gr.Dropdown(
         choices, value="", label=label, filterable=False, elem_classes="translation",
@@ -152,15 +181,17 @@ def dropdown(
 
 
 def refresh(translations: Translations, key: str | None, always: bool = True) -> dict:
-    """The list as it is now, see `dropdown`; what was chosen stays, if it is still there."""
+    """Return an update of the `dropdown`. The choice stays if it is still listed."""
     choices = translations.choices(key)
-    value = key if key in (known for _, known in choices) else ""
+    value = key if any(key == listed for _, listed in choices) else ""
     return gr.update(choices=choices, value=value, visible=always or _has_runs(choices))
 
 
 def refresh_choices(translations: Translations, key: str | None, always: bool = True) -> dict:
-    """As `refresh`, but the answer sets no value while the choice is still listed: the viewer may have chosen another
-    one before the answer arrives."""
+    """As `refresh`, but set no value while the choice is still listed.
+
+    The viewer may have chosen another one before the update arrives.
+    """
     update = refresh(translations, key, always)
     if update["value"] == (key or ""):
         del update["value"]

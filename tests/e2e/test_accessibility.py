@@ -326,7 +326,7 @@ def test_axe_many_photos_and_a_video(page, audit, hopper):
     page.locator("#batch .photo-progress span", has_text="2 of 2 · done").wait_for()
     audit("many photos")
     tab(page, "Video")
-    page.get_by_label("Alone").last.check()
+    page.get_by_label("Emoji only").last.check()
     audit("video")
 
 

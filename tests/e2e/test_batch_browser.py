@@ -76,7 +76,7 @@ def test_photos_and_a_text_file(page, portrait, hopper, astronaut):
     choose(page, *files)
     progress(page, "4 of 4 · done")
     assert names(page) == ["one.jpg", "two.jpg", "broken.jpg", "empty.jpg"]
-    assert page.inner_text(NOTE) == "1 file is no picture: left out."
+    assert page.inner_text(NOTE) == "1 file is not a picture and was skipped."
     shown = page.locator(CARDS)
     assert [shown.nth(i).locator(".batch-face").count() for i in range(4)] == [1, 2, 0, 0]
     assert "Not a picture" in shown.nth(2).inner_text()
@@ -126,7 +126,7 @@ def test_more_than_there_may_be(page, blank):
     choose(page, *(named(f"{i}.jpg", blank) for i in range(500)))
     progress(page, f"{MAX_PICTURES} of {MAX_PICTURES} · done")
     assert page.locator(CARDS).count() == MAX_PICTURES
-    words = f"At most {MAX_PICTURES} photos at once: {500 - MAX_PICTURES} left out."
+    words = f"At most {MAX_PICTURES} photos at once: {500 - MAX_PICTURES} were skipped."
     assert page.inner_text(NOTE).startswith(words)
     assert len(page.inner_text(NOTE).splitlines()) == 1
 
@@ -146,7 +146,7 @@ def test_a_zip_with_folders_and_other_files(page, portrait, blank):
     progress(page, "3 of 3 · done")
     assert names(page) == ["one.jpg", "two.jpg", "stored.png"]
     assert page.locator(f"{CARDS} strong").nth(1).get_attribute("title") == "b/deep/two.jpg"
-    assert page.inner_text(NOTE) == "2 files are no picture: left out."
+    assert page.inner_text(NOTE) == "2 files are not pictures and were skipped."
     assert page.locator(f"{CARDS} .batch-face").count() == 1
 
 
@@ -167,13 +167,13 @@ def encrypted(data):
 BOMB = zipped({"bomb.jpg": bytes(60_000_000)})["buffer"]
 GOOD = zipped({"a.jpg": zlib.compress(bytes(1000)) * 9})["buffer"]
 BAD = {
-    "text": (b"this is no zip at all", "a damaged zip, or none at all"),
-    "empty": (b"", "a damaged zip, or none at all"),
-    "cut": (BOMB[:-30], "a damaged zip, or none at all"),
-    "directory": (GOOD.replace(b"PK\1\2", b"PK\0\0"), "a damaged zip, or none at all"),
-    "locked": (encrypted(GOOD), "locked with a password"),
-    "nothing": (zipped({})["buffer"], "No photos in it"),
-    "only text": (zipped({"a.txt": b"a"})["buffer"], "1 file is no picture: left out."),
+    "text": (b"this is no zip at all", "damaged or not a zip"),
+    "empty": (b"", "damaged or not a zip"),
+    "cut": (BOMB[:-30], "damaged or not a zip"),
+    "directory": (GOOD.replace(b"PK\1\2", b"PK\0\0"), "damaged or not a zip"),
+    "locked": (encrypted(GOOD), "password-protected"),
+    "nothing": (zipped({})["buffer"], "It contains no photos"),
+    "only text": (zipped({"a.txt": b"a"})["buffer"], "1 file is not a picture and was skipped."),
 }
 BAD_ENTRIES = {
     "declared bomb": (BOMB, "Larger than 40 MB"),

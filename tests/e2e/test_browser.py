@@ -267,7 +267,7 @@ def test_bad_avatars_get_a_message_and_nothing_is_lost(page, hopper_path, tmp_pa
     before = avatar_of(page)
     file.write_text("x" * 10_000_000)
     page.set_input_files(".editor-file", file)
-    page.locator("#editor .editor-left .editor-status", has_text="10.0 MB are too much").wait_for()
+    page.locator("#editor .editor-left .editor-status", has_text="10.0 MB is too large").wait_for()
     assert avatar_of(page) == before
 
 
@@ -406,7 +406,7 @@ def test_on_a_phone_nothing_sticks_out(browser, server, hopper_path):
 def test_composed_views(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     page.wait_for_selector("#compare img[src^='data:image/jpeg']")
-    for name, place in (("In the photo", "#pasted"), ("Beside it", "#beside")):
+    for name, place in (("In the photo", "#pasted"), ("Side by side", "#beside")):
         page.get_by_role("tab", name=name).click()
         page.wait_for_selector(f"{place} img[src^='data:image/jpeg']")
     with page.expect_download() as download:
@@ -521,7 +521,7 @@ def test_a_picture_dropped_beside_the_box_is_the_photo(page, hopper_path):
 
 def test_the_slider_by_keyboard(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
-    slider = page.get_by_label("Share of the photo")
+    slider = page.get_by_label("Visible part of the photo")
     slider.focus()
     page.keyboard.press("ArrowRight")
     clip = "getComputedStyle(document.querySelector('#compare img + img')).clipPath"
@@ -638,7 +638,7 @@ def test_a_face_that_is_hardly_seen_is_refused_and_the_next_has_a_confidence(pag
     assert page.locator("#editor .editor").is_hidden()
     assert page.locator("#views").is_hidden()
     page.set_input_files(".photo-file", hopper_path)
-    page.locator("#steps .sure", has_text="How well the face can be seen").wait_for()
+    page.locator("#steps .sure", has_text="Face visibility").wait_for()
     assert page.locator("#steps .message").count() == 0
 
 
@@ -648,12 +648,12 @@ def test_the_painted_stream(page):
     assert red_edge(page) == "right"
     page.uncheck("#live-mirror input")
     eventually(page, lambda: red_edge(page) == "left")
-    page.locator("#view").get_by_label("Alone").check()
+    page.locator("#view").get_by_label("Emoji only").check()
     page.wait_for_selector("#shown img[src^='data:image/png']")
     seen = set()
     eventually(page, lambda: seen.add(page.inner_text("#live-note .timing")) or len(seen) > 3)  # it goes on
     assert page.locator("#live-note .message").count() == 0
-    assert "How well the face can be seen" in page.inner_text("#live-note .timing")
+    assert "Face visibility" in page.inner_text("#live-note .timing")
     assert "upscale" in page.inner_text("#live-note .timing")
     assert picture(page, "#shown img").shape == (256, 256, 4)
 

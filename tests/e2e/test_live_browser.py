@@ -305,13 +305,13 @@ def test_the_camera_is_released(page, tab):
     page.click(".live-invite [data-do=toggle]")
     page.wait_for_function(f"{LIVE}.faces.length")
     page.evaluate("streams.at(-1).getTracks()[0].dispatchEvent(new Event('ended'))")
-    page.locator(".live-note.wrong", has_text="unplugged").wait_for()
+    page.locator(".live-note.wrong", has_text="disconnected").wait_for()
     page.locator(".live-invite").wait_for()
 
 
 def test_cameras_that_do_not_come(page):
     page.get_by_role("tab", name="Live webcam").click()
-    said = {"NotAllowedError": "refused", "NotFoundError": "No camera", "NotReadableError": "busy"}
+    said = {"NotAllowedError": "denied", "NotFoundError": "No camera", "NotReadableError": "busy"}
     for name, words in said.items():
         page.evaluate(
             "name => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', name); }; }", name
@@ -338,7 +338,7 @@ def test_without_websockets_pictures_go_one_by_one(page):
         () => { window.WebSocket = class { constructor() { setTimeout(() => this.onclose({}), 20); } close() {} }; }
     """)  # fmt: skip
     start(page)
-    page.locator(".live-note", has_text="no WebSocket").wait_for()
+    page.locator(".live-note", has_text="blocks WebSockets").wait_for()
     assert page.evaluate(f"{LIVE}.stats.way") == "http"
     page.wait_for_function(f"{LIVE}.stats.tracked > 3")
 

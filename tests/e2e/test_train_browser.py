@@ -106,7 +106,7 @@ def test_a_training_of_two_folders(browser, server, home):
         choose_preset(page, "folders-tiny")
         command(page, "train folders-tiny")
         page.click("#train-start")
-        page.wait_for_selector("#train-answer .message.error >> text=Which pictures?")
+        page.wait_for_selector("#train-answer .message.error >> text=No pictures given")
         write(page, "#train-s", s)
         write(page, "#train-t", t)
         choose(page, "#train-encoder", "digits-f (reads digits)")
@@ -287,7 +287,7 @@ def test_texts_stay_texts(page):
 
 
 def test_many_runs_are_searched(page, home):
-    search, rows = page.get_by_role("searchbox", name="Search the runs"), page.locator("[data-run]:visible")
+    search, rows = page.get_by_role("searchbox", name="Search runs"), page.locator("[data-run]:visible")
     for number in range(104, 112):
         notes = "The good one." if number == 106 else ""
         make_run(home / "runs", f"00{number}-many", "digits-tiny", step=8, steps=8, every=2, notes=notes)
@@ -298,7 +298,7 @@ def test_many_runs_are_searched(page, home):
     page.wait_for_selector("[data-run='00112-many']:visible")  # what comes later is searched as well
     assert rows.count() == 2
     search.fill("elsewhere")
-    page.locator(".run-nothing", has_text="No run has these words").wait_for()
+    page.locator(".run-nothing", has_text="No matching runs").wait_for()
     search.fill("")
     assert rows.count() > 8
     for path in (home / "runs").glob("*-many"):

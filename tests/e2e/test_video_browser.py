@@ -39,8 +39,8 @@ def test_a_video_is_redrawn_shown_and_downloaded(page, clip):
     assert download.value.suggested_filename == "clip-emoji.mp4"
     frames, _, codec, *_ = watched(download.value.path().read_bytes())
     assert (len(frames), codec) == (20, "aac")
-    page.get_by_label("Alone").check()
-    page.get_by_role("button", name="Redraw this way").click()
+    page.locator("#video").get_by_label("Emoji only").check()
+    page.get_by_role("button", name="Redraw with these settings").click()
     page.wait_for_function("document.querySelector('.video-result video').videoWidth === 512")
 
 

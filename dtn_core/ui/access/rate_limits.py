@@ -1,4 +1,4 @@
-"""How much a caller may ask for in a time."""
+"""Rate limits of callers, as token buckets."""
 
 from __future__ import annotations
 
@@ -10,35 +10,48 @@ from ...core.errors import UserError
 
 BUSY = "busy, try again in a moment."
 
-KNOWN = 10_000
-"""So many callers are remembered; the one that was seen longest ago is forgotten first."""
+MAX_BUCKETS = 10_000
+"""Maximum number of buckets in memory; the least recently used one is dropped first."""
 
 
 def busy() -> UserError:
-    """The error for a request that may come again in a moment."""
+    """Return the error for a request that can be retried in a moment."""
     return UserError(BUSY, code="busy")
 
 
 class RateLimiter:
-    """Token buckets: each fills at a steady pace up to a size, and what is asked for is taken from it."""
+    """Token buckets, one for each kind of request and caller. Each refills at a constant rate up to its size."""
 
     def __init__(self) -> None:
-        self._levels: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()  # → tokens, time of update
         self._lock = Lock()
 
-    def take(self, what: str, who: str, size: float, seconds: float, cost: float = 1.0) -> bool:
-        """Whether it may be had: of each kind (what), every caller (who) has `size`, and again after `seconds`."""
+    def take(self, kind: str, caller: str, size: float, seconds: float, cost: float = 1.0) -> bool:
+        """Take tokens from a bucket, if it has enough of them.
+
+        Args:
+            kind: of request.
+            caller: identifies the caller, such as by an address.
+            size: tokens of a full bucket.
+            seconds: time in which an empty bucket fills up.
+            cost: tokens to take; a negative number gives tokens back.
+
+        Returns:
+            Whether the request is allowed.
+        """
         now = time.monotonic()
         with self._lock:
-            level, then = self._levels.pop((what, who), (size, now))
-            level = min(size, level + (now - then) * size / seconds)
-            enough = level >= cost
-            self._levels[what, who] = level - cost * enough, now
-            while len(self._levels) > KNOWN:
-                self._levels.popitem(last=False)
-        return enough
+            tokens, updated = self._buckets.pop((kind, caller), (size, now))
+            tokens = min(size, tokens + (now - updated) * size / seconds)
+            allowed = tokens >= cost
+            if allowed:
+                tokens -= cost
+            self._buckets[kind, caller] = tokens, now
+            while len(self._buckets) > MAX_BUCKETS:
+                self._buckets.popitem(last=False)
+        return allowed
 
-    def require(self, what: str, who: str, size: float, seconds: float) -> None:
-        """Raise UserError where `take` says no."""
-        if not self.take(what, who, size, seconds):
+    def require(self, kind: str, caller: str, size: float, seconds: float) -> None:
+        """Take one token. Raises UserError if the bucket is empty."""
+        if not self.take(kind, caller, size, seconds):
             raise busy()

@@ -1,4 +1,4 @@
-"""Removes the server's folders from what viewers are shown who may not name paths."""
+"""Removes the server's folders from data sent to viewers who may not name paths."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from .guest_policy import remove_folders
-
 T = TypeVar("T")
+
+_FOLDERS = re.compile(r"(?<![\w.:/<])/(?:[^\s/:'\",]+/)+")
 
 _LEADING_SLASH = re.compile(r"(?<![\w.:/<])/(?=[\w.~])")
 
@@ -36,6 +36,16 @@ def redact_values(value: T, runs: Path) -> T:
             value, **{field.name: redact_values(getattr(value, field.name), runs) for field in fields(value)}
         )
     return value
+
+
+def remove_folders(text: str, runs: Path) -> str:
+    """Return a text with absolute paths in it shortened.
+
+    Args:
+        text: any text, such as a log.
+        runs: folder of the training runs; paths inside it become relative to it, others keep their last part only.
+    """
+    return _FOLDERS.sub("", text.replace(f"{runs.absolute()}/", ""))
 
 
 def absolute_paths(value: Any) -> Iterator[str]:

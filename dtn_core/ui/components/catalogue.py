@@ -33,7 +33,7 @@ class Slot(TypedDict):
 
 
 class Palette(TypedDict):
-    """One colour of an avatar, such as the skin.
+    """One colour of an avatar, such as the skin colour.
 
     Attributes:
         colours: the artist's, as "#rrggbb". Any other colour is valid too.
@@ -73,11 +73,13 @@ LABELS = {
     "eyebrows": "Brows", "head": "Face", "hairAccessories": "Flowers",
 }  # fmt: skip
 
-_SHOWN = ("top", "hair", "rearHair", "head", "eyebrows", "eyes", "nose", "mouth", "facialHair", "beard", "accessories",
-          "glasses", "earrings", "freckles", "hairAccessories", "clothes")  # fmt: skip
+_SLOT_ORDER = (
+    "top", "hair", "rearHair", "head", "eyebrows", "eyes", "nose", "mouth", "facialHair", "beard", "accessories",
+    "glasses", "earrings", "freckles", "hairAccessories", "clothes",
+)  # fmt: skip
 """The order in which slots are listed."""
 
-_CLOSE = ("eyebrows", "eyes", "nose", "mouth", "freckles", "facialHair", "beard", "accessories", "glasses")
+_FACE_SLOTS = ("eyebrows", "eyes", "nose", "mouth", "freckles", "facialHair", "beard", "accessories", "glasses")
 """Slots whose previews show the face alone."""
 
 PREVIEW = 72
@@ -96,7 +98,7 @@ def style_info(style: str) -> StyleInfo:
     if style not in SPECS:
         raise UserError(f"style {style!r:.40} can't be drawn; known: {', '.join(SPECS)}.")
     spec, (artist, terms) = SPECS[style], engine.credit(style)
-    order = sorted(spec.slots, key=lambda slot: _SHOWN.index(slot) if slot in _SHOWN else len(_SHOWN))
+    order = sorted(spec.slots, key=lambda slot: _SLOT_ORDER.index(slot) if slot in _SLOT_ORDER else len(_SLOT_ORDER))
     slots = [
         Slot(
             name=slot,
@@ -128,7 +130,7 @@ def previews(style: str, slot: str) -> Image:
     changes["expression"] = list(info["expressions"].values())
     if slot not in changes:
         raise UserError(f"{style} has no slot {slot!r:.40}; known: {', '.join(changes)}.")
-    view = "face" if slot in (*_CLOSE, "expression") else "bust"
+    view = "face" if slot in (*_FACE_SLOTS, "expression") else "bust"
     plain = mannequin(style)
-    shown = [Parameters(style, {**plain.variants, **change}, plain.colours) for change in changes[slot]]
-    return np.concatenate([engine.image(one, PREVIEW, view) for one in shown], axis=1)
+    avatars = [Parameters(style, {**plain.variants, **change}, plain.colours) for change in changes[slot]]
+    return np.concatenate([engine.image(avatar, PREVIEW, view) for avatar in avatars], axis=1)

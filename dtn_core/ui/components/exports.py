@@ -1,4 +1,4 @@
-"""Many emoji as one zip, made in memory."""
+"""Zips of emoji, created in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results as HTML: the steps of a translation, messages, the line of milliseconds. Pictures are data URLs."""
+"""Results as HTML: the steps of a translation, messages and timings. Pictures are data URLs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .pictures import encode
 NO_FACE = "No face found. Try a well lit photo with the face towards the camera, at least 40 pixels wide."
 
 WAITING = """<div class="waiting"><ol>
-<li><b>Find</b> the faces</li><li><b>Align</b> each by its eyes</li><li><b>Paint</b> it, 64 pixels</li>
-<li><b>Refine</b> that to 256</li><li><b>Draw</b> it as the artist would</li></ol>
-<p>Your emoji appears here.</p></div>"""
+<li><b>Find</b> the faces</li><li><b>Align</b> each by its eyes</li><li><b>Paint</b> it at 64 pixels</li>
+<li><b>Refine</b> it to 256 pixels</li><li><b>Draw</b> it in the artist’s style</li></ol>
+<p>Your emoji will appear here.</p></div>"""
 
 
-LETTERS = """<p class="letters">The encoder, f, reads what is in the picture; the generator, g, paints that on few
-pixels; super-resolution, SR, refines the painting.</p>"""
+LETTERS = """<p class="letters">The encoder, f, extracts features of the picture; the generator, g, paints a small
+picture from them; super-resolution, SR, refines it.</p>"""
 
 
 def message(text: str | UserError, kind: str = "error") -> str:
-    """A visible line for people; kind: "error" or "hint"."""
+    """Render a message as HTML. kind: "error", "hint" or "agree"."""
     return f'<p class="message {kind}" role="alert">{escape(sentence(text))}</p>'
 
 
 def sentence(text: str | UserError) -> str:
-    """A line as a sentence. An error about a picture without a name stands beside it, and doesn't name it again."""
+    """Capitalise a message. The error of an unnamed picture, which is shown beside it, loses its subject."""
     if isinstance(text, UserError) and text.subject == PICTURE:
         text = text.about("")
     line = str(text)
@@ -38,50 +38,57 @@ def sentence(text: str | UserError) -> str:
 
 
 def steps(result: Result, credit: str = "") -> str:
-    """Detected → aligned → painted → refined of each face, or → aligned where it is only drawn; a gallery to pick
-    one of several (with assets/steps.js); the milliseconds. What is drawn of it stands in the editor; what is painted
-    ends with refined, large, with a download. Faces that are left as they are: why. Without a face: the message that
-    says so. credit: whose hand."""
+    """Render a result: the steps of each face, a gallery if there are several (assets/steps.js), and timings.
+
+    The steps are detected → aligned → painted → refined, or detected → aligned for avatars, which the editor shows. A
+    painted result is shown large with a download link. Faces that weren't redrawn, or no faces, are explained.
+
+    Args:
+        result: of a photo.
+        credit: artist of the style.
+    """
     n = len(result.faces) + len(result.refused)
     if not n:
         return message(NO_FACE, "hint") + timing(result.ms)
     boxed = encode(draw_boxes(result.frame, result.faces, result.refused, bold=2.5), 900)
     count = "1 face" if n == 1 else f"{n} faces"
-    found, news = _figure(boxed, "Detected", count, "found"), f"{count} found: the emoji is ready."
-    if result.faces and result.faces[0].confidence is None:  # no face was looked for
-        found, news = _figure(boxed, "Taken", "the middle square", "found"), "The result is ready."
-    parts = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
+    detected = _figure(boxed, "Detected", count, "found")
+    announcement = f"{count} found: the emoji is ready."
+    if result.faces and result.faces[0].confidence is None:  # the style takes the whole picture
+        detected = _figure(boxed, "Taken", "the middle square", "found")
+        announcement = "The result is ready."
+    faces = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
-    turned = message("The photo lay on its side and was turned upright.", "hint") if result.turned else ""
+    turned = message("The photo was sideways and has been turned upright.", "hint") if result.turned else ""
     letters = LETTERS if any(face.raw is not None for face in result.faces) else ""
-    say = f'data-say="{news}"' if result.faces else ""
-    shown = f'<div class="steps" {say}>{found}{parts}</div>{gallery}'
-    return f"{turned}{_left_alone(result)}{shown}{timing(result.ms)}{letters}"
+    say = f'data-say="{announcement}"' if result.faces else ""
+    steps = f'<div class="steps" {say}>{detected}{faces}</div>{gallery}'
+    return f"{turned}{_refused_faces(result)}{steps}{timing(result.ms)}{letters}"
 
 
-def _left_alone(result: Result) -> str:
-    """A message for every reason why faces stay as they are."""
+def _refused_faces(result: Result) -> str:
+    """Render a message for each reason why faces weren't redrawn."""
     n = len(result.faces) + len(result.refused)
-    said = ""
+    messages = ""
     for note, count in Counter(face.note for face in result.refused).items():
-        stay = "stays as it is" if count == 1 else "stay as they are"
-        said += message(note if n == 1 else f"{count} of {n} faces {stay}. {note}", "hint")
-    return said
+        unchanged = "stays as it is" if count == 1 else "stay as they are"
+        messages += message(note if n == 1 else f"{count} of {n} faces {unchanged}. {note}", "hint")
+    return messages
 
 
 def notes(faces: Iterable[TransferredFace | RefusedFace]) -> str:
-    """What the notes of faces say, each once, as messages."""
+    """Render the notes of faces as messages, each once."""
     return "".join(message(note, "hint") for note in dict.fromkeys(face.note for face in faces) if note)
 
 
 def seen(faces: Iterable[TransferredFace]) -> str:
-    """How well faces can be seen, "… 87%" or "… 87%, 64%"; "" where none was looked for."""
+    """Render the confidence of faces, "… 87%" or "… 87%, 64%"; "" if none was searched for."""
     shares = [f"{face.confidence:.0%}" for face in faces if face.confidence is not None]
-    return f"How well the face can be seen: {', '.join(shares)}" if shares else ""
+    return f"Face visibility: {', '.join(shares)}" if shares else ""
 
 
 def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
-    """Its pictures; what is drawn stands in the editor, what is painted here, large."""
+    """Render the pictures of one face. The editor shows its avatar; a painted result is shown here."""
     aligned = ("Cut out", "") if face.confidence is None else ("Aligned", f"face {number}")
     before = [(encode(face.aligned.image), *aligned, "")]
     if face.raw is not None:
@@ -107,16 +114,16 @@ def _figure(url: str, name: str, detail: str, kind: str) -> str:
 
 
 def compare(before: Image, after: Image) -> str:
-    """Two pictures of one size over each other, and a handle to slide the border between them."""
+    """Render two pictures of the same size with a slider between them."""
     return (
         f'<div class="compare"><img src="{encode(before)}" alt="The photo"><img src="{encode(after)}" alt="The result">'
-        '<input type="range" value="50" aria-label="Share of the photo in percent" '
+        '<input type="range" value="50" aria-label="Visible part of the photo in percent" '
         "oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\"></div>"
     )
 
 
 def view(picture: Image, alt: str) -> str:
-    """A large picture, and a link that saves what it shows."""
+    """Render a large picture with a download link."""
     return (
         f'<figure class="view"><img src="{encode(picture)}" alt="{alt}"><a class="quiet-button" href="#" '
         'download="emoji.jpg" onclick="this.href = this.previousSibling.src">Download</a></figure>'
@@ -133,7 +140,7 @@ def _gallery(faces: tuple[TransferredFace, ...]) -> str:
 
 
 def timing(ms: dict[str, float], fps: float | None = None, sure: str = "") -> str:
-    """One quiet line: milliseconds in all and by stage; in live video frames a second and `seen` before them."""
+    """Render total milliseconds and those of each stage; for live video, frames per second and `seen` before them."""
     stages = [f"{stage} {_short(value)}" for stage, value in ms.items() if stage != "total"]
     rate = "" if fps is None else f"<b>{fps:.1f} FPS</b> · "
     sure = sure and f"<b>{sure}</b> · "

@@ -1,7 +1,7 @@
-"""Pictures between the browser and Python without a file in between.
+"""Pictures as data URLs between the browser and Python, without files.
 
-gradio keeps whatever passes through its image components in a folder on the disk. Here a picture travels as a
-data URL inside the request and the answer instead: it lives in memory, and is gone when the answer is.
+gradio stores the pictures of its image components in a folder on the disk. A data URL in the request and the response
+exists in memory only.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ from ...data.examples import Example
 ASSETS = shipped("assets")
 
 MAX_BYTES = 40_000_000
-"""Files larger than this are refused: they travel in memory, and phone photos stay far below."""
+"""Maximum size of a picture file, since pictures are held in memory; phone photos are far smaller."""
 
 MAX_SHOWN = 1600
-"""Longest side of a photo sent back to the browser."""
+"""Maximum side length of a photo sent to the browser, in pixels."""
 
 
 def encode(image: Image, max_side: int | None = MAX_SHOWN, exact: bool = False) -> str:
-    """A picture as a data URL, scaled down to ``max_side``: RGB becomes JPEG, RGBA a PNG that keeps its
-    transparency. exact: a PNG in any case; then (H, W) grey will do too."""
+    """Encode a picture as a data URL: RGB as JPEG, RGBA as PNG.
+
+    Args:
+        image: (H, W, 3 or 4) uint8; also (H, W) with `exact`.
+        max_side: scale it down to this side length; None to keep its size.
+        exact: always encode as PNG.
+    """
     height, width = image.shape[:2]
     if max_side and max(height, width) > max_side:
         scale = max_side / max(height, width)
@@ -43,13 +48,14 @@ def encode(image: Image, max_side: int | None = MAX_SHOWN, exact: bool = False) 
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     buffer = io.BytesIO()
     lossless = exact or image.shape[2] == 4
-    kind, options = ("png", {"compress_level": 3}) if lossless else ("jpeg", {"quality": 90})
+    kind = "png" if lossless else "jpeg"
+    options = {"compress_level": 3} if lossless else {"quality": 90}
     PILImage.fromarray(np.ascontiguousarray(image)).save(buffer, kind, **options)
     return data_url(buffer.getvalue(), f"image/{kind}")
 
 
 def data_url(content: bytes, kind: str) -> str:
-    """The content of a file as a data URL; kind: its MIME type."""
+    """Return the content of a file as a data URL. kind: its MIME type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
@@ -68,24 +74,39 @@ def decode(url: str, min_side: int | None = None, max_pixels: int = images.MAX_P
 
 
 def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:
-    """An input that assets/``name``.html and .js make; its value is a picture's data URL, made in the browser, and it
-    fires ``submit``. gr.Image would upload the file to a folder on the server. examples: HTML of what to pick from."""
+    """Create an input whose value is a picture's data URL, from assets/``name``.html and .js. It fires ``submit``.
+
+    gr.Image would upload the file to a folder on the server.
+
+    Args:
+        name: of the assets.
+        examples: HTML of example pictures.
+        options: of gr.HTML.
+    """
     template = (ASSETS / f"{name}.html").read_text("utf-8").replace("{{examples}}", examples)
     script = scripts("files", name)
     return gr.HTML(None, html_template=template, js_on_load=script, apply_default_css=False, **options)
 
 
 def scripts(*names: str) -> str:
-    """The scripts assets/``name``.js of one element, one after the other."""
+    """Concatenate the scripts assets/``name``.js of a component."""
     text = "".join((ASSETS / f"{name}.js").read_text("utf-8") for name in names)
     return text.replace("MAX_BYTES", str(MAX_BYTES))
 
 
 def photo_input(photos: Mapping[str, Image], drawn: Mapping[str, Example], **options: Any) -> gr.HTML:
-    """Choose, drop or paste a file, take a snapshot, or pick an example, and rotate or clear it; see `picture_input`.
-    The examples are photos and drawn faces, whose credits are shown on hover."""
+    """Create an input for a photo, see `picture_input`: from a file, the clipboard, the webcam or an example.
+
+    Args:
+        photos: example photos by name.
+        drawn: drawn example faces by name; their credits are shown on hover.
+        options: of gr.HTML.
+    """
     buttons = [_example(name, encode(photo, 768), name) for name, photo in photos.items()]
-    buttons += [_example(f"Drawn: {name}", encode(one.picture, exact=True), one.credit) for name, one in drawn.items()]
+    buttons += [
+        _example(f"Drawn: {name}", encode(example.picture, exact=True), example.credit)
+        for name, example in drawn.items()
+    ]
     return picture_input("photo", "".join(buttons), **options)
 
 

@@ -67,7 +67,7 @@ def picker(translations: Translations[Transferrer], chosen: gr.Dropdown, functio
         except (UserError, KeyError, TypeError):  # the photo's own component shows the error
             return {}
 
-    buttons = "".join(_button(key, *shown, first=not key) for key, shown in offered(translations).items())
+    buttons = "".join(_button(key, *entry, first=not key) for key, entry in offered(translations).items())
     template = f'<div class="styles" role="radiogroup" aria-label="Style">{buttons}</div>'
     script = (pictures.ASSETS / "styles.js").read_text("utf-8")
     group = gr.HTML(
@@ -136,8 +136,10 @@ def own_thumbnails(translations: Translations[Transferrer], url: str, mirror: bo
         UserError: as `pictures.decode`.
     """
     frame = _scaled(pictures.decode(url, MAX_SIDE))
-    frame, found, _ = detect_upright(frame[:, ::-1].copy() if mirror else frame, max_faces=1)
-    heads = [align(frame, face) for face in found]
+    if mirror:
+        frame = frame[:, ::-1].copy()
+    frame, faces, _ = detect_upright(frame, max_faces=1)
+    heads = [align(frame, face) for face in faces]
     if not heads or judge(frame, heads[0]).refused:
         return {}
     features: dict[Any, tuple[Tensor, Tensor]] = {}
@@ -165,7 +167,8 @@ def _scaled(photo: Image) -> Image:
 
 def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Tensor, Tensor]]) -> str:
     """Redraw an aligned face. cached: f's features of this face by `_shared_f`, added to."""
-    x, c = images.to_tensor([head]).to(transferrer.device), transferrer.checkpoint.predictor
+    x = images.to_tensor([head]).to(transferrer.device)
+    c = transferrer.checkpoint.predictor
     if c:
         shared = _shared_f(transferrer)
         if shared not in cached:
@@ -178,7 +181,8 @@ def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Te
 
 def _shared_f(transferrer: Transferrer) -> Any:
     """Return what identifies c's f: the hash of the checkpoint that it is shared from, or the network itself."""
-    info, c = transferrer.checkpoint.info, transferrer.checkpoint.predictor
+    info = transferrer.checkpoint.info
+    c = transferrer.checkpoint.predictor
     stem = "encoder" if c.f is transferrer.checkpoint.f else "avatar-encoder"
     return info.get("shared", {}).get(stem, {}).get("hash", c.f)
 

@@ -1,4 +1,4 @@
-"""How the app looks. Fonts are those of the reader's system: nothing is fetched from the network."""
+"""The theme of the app. It uses system fonts, so that nothing is loaded from the network."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ CSS = "".join((ASSETS / f"{name}.css").read_text("utf-8") for name in ("app", "l
 
 HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8")}
 <div><h1>Faces to emoji, house numbers to handwriting</h1>
-<p>A Domain Transfer Network redraws one kind of picture as another. It was never shown a matching
-pair.</p></div></header>"""
+<p>A Domain Transfer Network redraws one kind of picture as another. It was trained without matching
+pairs.</p></div></header>"""
 
-PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Pictures that you show are worked on in
-memory by the computer that runs this app; none is written to its disk, kept or passed on. A training keeps small copies
-of its own pictures, and zips uploaded for it, beside its runs. Show only people who agree to it.</footer>"""
+PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Your pictures are processed in memory on the
+computer that runs this app; they are never written to its disk, stored or shared. A training stores small copies of its
+pictures, and the zips uploaded for it, with its runs. Only use pictures of people who agree to it.</footer>"""
 
 
 def theme() -> gr.themes.Base:
-    """Warm paper and ink, one rose accent, round corners; light and dark."""
+    """Return the theme: warm neutral colours, a rose accent and round corners, in light and dark."""
     sans = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
     mono = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
     base = gr.themes.Base(

@@ -1,4 +1,4 @@
-"""The mode *Many photos*: the browser sends one picture after the other, and shows the emoji on a sheet."""
+"""The mode *Many photos*: the browser sends one picture after the other and shows the emoji in a grid."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ..translations import Translations, style_of
 from .editor import avatar_payload, errors_as_json
 
 MAX_PICTURES = 200
-"""Photos on one sheet, since viewers share the machine."""
+"""Maximum number of photos in a grid, since viewers share the machine."""
 
-MAX_PACKED = 1000
-"""Emoji in one zip."""
+MAX_EMOJI = 1000
+"""Maximum number of emoji in a zip."""
 
-PAINTED_SIDE = 256
-"""Longest side of a painted emoji in pixels."""
+MAX_PAINTED_SIDE = 256
+"""Maximum side length of a painted emoji in pixels."""
 
 
 def fill(
@@ -60,7 +60,8 @@ def make_batch_handler(translations: Translations[Transferrer]) -> Callable[[Any
     @errors_as_json
     def redraw(request: dict[str, Any]) -> dict[str, Any]:
         """Redraw a photo: photo (a data URL), style (a translation's key), kind → faces, notes."""
-        transferrer, frame = translations.get(request.get("style")), pictures.decode(request.get("photo"))
+        transferrer = translations.get(request.get("style"))
+        frame = pictures.decode(request.get("photo"))
         kind = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
         check_cancelled()
         result = transferrer(frame, kind=kind, compose=False)
@@ -87,18 +88,19 @@ def make_pack_handler(translations: Translations[Transferrer]) -> Callable[[Any]
         emoji = request.get("emoji")
         if not isinstance(emoji, list) or not all(isinstance(one, dict) for one in emoji):
             raise UserError("emoji must be a list of objects.")
-        if not 0 < len(emoji) <= MAX_PACKED:
-            raise UserError(f"a zip holds 1 to {MAX_PACKED} emoji. Clear some photos.")
-        drawn, painted, styles = [], [], {}
+        if not 0 < len(emoji) <= MAX_EMOJI:
+            raise UserError(f"a zip holds 1 to {MAX_EMOJI} emoji. Clear some photos.")
+        drawn, painted, styles = [], [], []
         for one in emoji:
             check_cancelled()
-            name, parameters = str(one.get("name", "emoji")), one.get("parameters")
+            name = str(one.get("name", "emoji"))
+            parameters = one.get("parameters")
             if parameters is None:
                 painted.append((name, _painted(one.get("png"))))
-                styles[style_of(translations.get(one.get("style")).checkpoint.info)] = True
+                styles.append(style_of(translations.get(one.get("style")).checkpoint.info))
             else:
                 drawn.append((name, Parameters.from_dict(parameters)))
-        credits = [SHOWN[style].credit for style in styles if style in SHOWN]
+        credits = [SHOWN[style].credit for style in dict.fromkeys(styles) if style in SHOWN]
         data = exports.archive(drawn, painted=painted, credits=credits)
         return {"url": pictures.data_url(data, "application/zip")}
 
@@ -109,7 +111,7 @@ def _painted(url: Any) -> Image:
     """Decode a painted emoji that the page sends back as a PNG."""
     try:
         with open_picture(base64.b64decode(url.partition(",")[2]), ("PNG",)) as picture:
-            if max(picture.size) <= PAINTED_SIDE:
+            if max(picture.size) <= MAX_PAINTED_SIDE:
                 return np.array(picture.convert("RGBA"))
     except (AttributeError, OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):
         pass

@@ -1,6 +1,6 @@
 """The editor of drawn avatars.
 
-The page keeps the avatars. For what it can't do in the browser it calls the server functions below, each with one
+The page holds the avatars. It calls the server functions below for what it can't do in the browser, each with one
 object of arguments. The server keeps no state between calls.
 """
 
@@ -30,14 +30,13 @@ from ..components.html import sentence
 from ..components.pictures import ASSETS, data_url
 
 MAX_AVATARS = 200
-"""Avatars in one zip."""
+"""Maximum number of avatars in a zip."""
 
 
 def editor(functions: ServerFunctions, **options: Any) -> gr.HTML:
     """Create the editor's component.
 
-    `payload` makes the value that it is given, and `edits` reads the value that it returns. It fires ``submit`` some
-    time after an edit.
+    Its value is set by `payload` and read by `edits`. It fires ``submit`` shortly after an edit.
 
     Args:
         functions: the queues through which the page calls the server functions.
@@ -70,9 +69,14 @@ def payload(result: Result | None = None, photo: str = "", mirrored: bool = Fals
 
 def avatar_payload(avatar: Drawing) -> dict[str, Any]:
     """Return an avatar as the editor's script expects it."""
-    chosen = avatar.parameters.to_dict()
-    likely = getattr(avatar, "likely", {})
-    return {"parameters": chosen, "chosen": chosen, "sure": dict(avatar.sure), "likely": likely, "svg": avatar.svg()}
+    parameters = avatar.parameters.to_dict()
+    return {
+        "parameters": parameters,
+        "chosen": parameters,
+        "sure": dict(avatar.sure),
+        "likely": getattr(avatar, "likely", {}),
+        "svg": avatar.svg(),
+    }
 
 
 class Edit:
@@ -80,7 +84,7 @@ class Edit:
 
     Attributes:
         parameters: of the avatar.
-        edited: names of what was changed by hand, see `roles.carry`.
+        edited: names of what the user has changed, see `style_mapping.carry`.
         box: of the face in the photo.
     """
 
@@ -146,17 +150,18 @@ def draw(values: dict[str, Any]) -> dict[str, Any]:
 
 @errors_as_json
 def more(values: dict[str, Any]) -> dict[str, Any]:
-    """Draw other likely avatars: parameters, likely, keep, seed → avatars, see `likely.another`."""
+    """Draw other likely avatars: parameters, likely, keep, seed → avatars, see `sampling.another`."""
     parameters = Parameters.from_dict(values.get("parameters"))
-    keep, seed = _names(values.get("keep")), values.get("seed", 0)
+    keep = _names(values.get("keep"))
+    seed = values.get("seed", 0)
     if not isinstance(seed, int) or not 0 <= seed < 2**31:
-        raise UserError("seed must be a whole number from 0 on.")
+        raise UserError("seed must be a whole number of at least 0.")
     return {"avatars": [svg_payload(one) for one in another(parameters, values.get("likely"), keep, seed=seed)]}
 
 
 @errors_as_json
 def carry_over(values: dict[str, Any]) -> dict[str, Any]:
-    """Apply edits to another style's avatar: edited, source, target → parameters, svg, edited (`roles.carry`)."""
+    """Apply edits to another style's avatar: edited, source, target → parameters, svg, edited (see `style_mapping`)."""
     source, target = (Parameters.from_dict(values.get(name)) for name in ("source", "target"))
     parameters, carried = carry(_names(values.get("edited")), source, target)
     return {**svg_payload(parameters), "edited": carried}
@@ -180,7 +185,8 @@ def read(values: dict[str, Any]) -> dict[str, Any]:
 @errors_as_json
 def pack(values: dict[str, Any]) -> dict[str, Any]:
     """Export many avatars: avatars (each with name and parameters), size → url of a zip, see `exports.archive`."""
-    given, size = values.get("avatars"), values.get("size", 512)
+    given = values.get("avatars")
+    size = values.get("size", 512)
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise UserError("avatars must be a list of objects.")
     if not 0 < len(given) <= MAX_AVATARS:

@@ -28,14 +28,16 @@ from . import batch, editor, live, video
 
 KINDS = (("Drawn", "drawn"), ("Painted", "painted"))
 
-OFFER = """(offered, kind) => (
+UPDATE_KINDS = """(offered, kind) => (
     { __type__: "update", ...offered && { choices: offered.length > 1 ? offered : [[offered[0][0], kind]] } })"""
-"""Where there is one choice, it stands for the value that there is."""
+"""JavaScript that updates the choices. A single choice gets the current value, so that the value stays valid."""
 
 
 def warm_up(transferrer: Transferrer) -> None:
-    """Load what loads late: the second detector, which is asked where the first finds nothing, the artist's engine, and
-    live video's landmarks. A first photo would wait for them, four seconds on a slow machine."""
+    """Load what is loaded on first use: the fallback detector, the avatar engine, and the landmarks of live video.
+
+    Otherwise the first photo would wait for them, for four seconds on a slow machine.
+    """
     transferrer(np.zeros((64, 64, 3), np.uint8))
     if transferrer.draws:
         engine.image(Parameters(transferrer.checkpoint.predictor.style), 64)
@@ -43,7 +45,7 @@ def warm_up(transferrer: Transferrer) -> None:
 
 
 def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image]:
-    """Fill the tab, inside a gr.Tab. Returns the list of translations, and the webcam."""
+    """Fill the tab. Must be called inside a gr.Tab. Returns the dropdown of translations, and the webcam."""
     functions = ServerFunctions()
     with gr.Row(elem_id="choices"):
         chosen = dropdown(translations, "Checkpoint", always=False, elem_id="translation")
@@ -59,10 +61,10 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
             camera = live.fill(translations, chosen, kind)
         with gr.Tab("Many photos", id="many") as many:
             batch.fill(translations, chosen, kind, functions)
-        with gr.Tab("Video", id="video") as film:
+        with gr.Tab("Video", id="video") as video_tab:
             video.fill(chosen, kind)
     set_visibility_on_select(live_tab, camera)
-    for tab in (photo, many, film):
+    for tab in (photo, many, video_tab):
         set_visibility_on_select(tab, camera, False)
     endpoints.emojify(translations)
     endpoints.avatars()
@@ -70,24 +72,24 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
     def offer(translation: str | None) -> Any:
         try:
             return kinds(translations.get(translation))
-        except UserError:  # is said where a picture is asked for
+        except UserError:  # shown when a picture is redrawn
             return gr.skip()
 
     offered = gr.JSON(visible="hidden")
     change = chosen.change(offer, chosen, offered, **SECONDARY_LISTENER)
-    change.then(None, [offered, kind], kind, js=OFFER, **SECONDARY_LISTENER)
+    change.then(None, [offered, kind], kind, js=UPDATE_KINDS, **SECONDARY_LISTENER)
     return chosen, camera
 
 
 def kinds(transferrer: Transferrer) -> list[tuple[str, str]]:
-    """What the switch offers: (words, value). Where a style can't be drawn, or painted, it says so."""
+    """Return (label, value) of the kinds that a translation supports."""
     if transferrer.draws and transferrer.paints:
         return list(KINDS)
     return [("Drawn only" if transferrer.draws else "Painted only", "drawn")]
 
 
 def credit(transferrer: Transferrer) -> str:
-    """Whose hand a translation's emoji are; "" where that isn't known."""
+    """Return the credit of a translation's style; "" if it is unknown."""
     style = style_of(transferrer.checkpoint.info)
     return SHOWN[style].credit if style in SHOWN else ""
 
@@ -108,22 +110,22 @@ def _photo(
                     compare = gr.HTML(elem_id="compare", apply_default_css=False)
                 with gr.Tab("In the photo"):
                     pasted = gr.HTML(elem_id="pasted", apply_default_css=False)
-                with gr.Tab("Beside it"):
+                with gr.Tab("Side by side"):
                     pair = gr.HTML(elem_id="beside", apply_default_css=False)
 
     def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
-        nothing = gr.update(visible=False), "", "", ""
+        no_views = gr.update(visible=False), "", "", ""
         if not url:
-            return html.WAITING, editor.payload(), *nothing
+            return html.WAITING, editor.payload(), *no_views
         try:
             transferrer = translations.get(translation)
-            wanted = "both" if kind == "drawn" or not transferrer.paints else kind
-            result = transferrer(pictures.decode(url), mirror=mirrored, kind=wanted)
+            rendered = "both" if kind == "drawn" or not transferrer.paints else kind
+            result = transferrer(pictures.decode(url), mirror=mirrored, kind=rendered)
         except UserError as error:
-            return html.message(error), editor.payload(photo="none"), *nothing
+            return html.message(error), editor.payload(photo="none"), *no_views
         avatars = editor.payload(result, blake2b(url.encode(), digest_size=8).hexdigest(), mirrored)
-        shown = gr.update(visible=bool(result.faces)), *_views(result)
-        return html.steps(result, credit(transferrer)), avatars, *shown
+        has_faces = gr.update(visible=bool(result.faces))
+        return html.steps(result, credit(transferrer)), avatars, has_faces, *_views(result)
 
     def show_edited(url: str | None, mirrored: bool, translation: str | None, edited: str | None) -> tuple[Any, ...]:
         known = [(edit.face(), Avatar(edit.parameters, {})) for edit in editor.edits(edited)]
@@ -148,8 +150,8 @@ def _photo(
 
 
 def _views(result: Result) -> tuple[str, str, str]:
-    """A result beside its photo: to compare, over the faces, beside them."""
+    """Render a result in three ways: compared with its photo, over the faces, and side by side."""
     compared = html.compare(result.frame, result.composed)
-    pasted = html.view(result.composed, "The photo, with the emoji laid over it")
+    pasted = html.view(result.composed, "The photo with the emoji over the faces")
     pair = side_by_side(result.frame, result.faces, result.refused)
-    return compared, pasted, html.view(pair, "The photo, and beside it the emoji")
+    return compared, pasted, html.view(pair, "The photo and the emoji side by side")

@@ -1,5 +1,8 @@
-"""The mode *Live webcam*. Drawn avatars: the browser sends small pictures, hears who is there and how they move, and
-draws (assets/live*.js). Painted emoji travel as pictures both ways."""
+"""The mode *Live webcam*.
+
+For drawn avatars the browser sends small frames, and the server returns identities and motion, from which the browser
+draws (assets/live*.js). Painted emoji are sent as pictures.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +19,35 @@ from ..components import html, pictures
 from ..gradio_internals import SECONDARY_LISTENER, image
 from ..translations import Translations
 
-VIEWS = ("In the photo", "Beside it", "Alone")
-"""Of painted emoji."""
+VIEWS = ("In the photo", "Side by side", "Emoji only")
+"""Views of painted emoji."""
 
 
 class Stream(NamedTuple):
-    """What one viewer's painted stream remembers from frame to frame: where the faces are, and when frames were done.
-    No pictures."""
+    """State of a viewer's painted stream between frames. It contains no pictures.
+
+    Attributes:
+        faces: of the last frame.
+        times: at which the last frames were finished, in seconds.
+    """
 
     faces: tuple[Face, ...] = ()
     times: tuple[float, ...] = ()
 
     def after(self, result: Result) -> Stream:
-        """What is remembered once this frame is done."""
+        """Return the state after a frame."""
         faces = tuple(face.aligned.face for face in (*result.faces, *result.refused))
         return Stream(faces, (*self.times, time.perf_counter())[-12:])
 
     def fps(self) -> float:
-        """Frames a second over the times kept; 0 before the second frame."""
-        return (len(self.times) - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 1 else 0.0
+        """Return the frames per second over the stored times; 0 before the second frame."""
+        if len(self.times) < 2:
+            return 0.0
+        return (len(self.times) - 1) / (self.times[-1] - self.times[0])
 
 
 def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> gr.Image:
-    """Fill the mode, inside a gr.Tab. Returns the webcam of the painted stream."""
+    """Fill the mode. Must be called inside a gr.Tab. Returns the webcam of the painted stream."""
     draws = translations.first.draws
     stage = gr.HTML(
         ["", "drawn" if draws else "painted"], html_template=(pictures.ASSETS / "live.html").read_text("utf-8"),
@@ -51,7 +60,7 @@ def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.
     def choose(translation: str | None, kind: str) -> tuple[list[str], dict[str, Any]]:
         try:
             transferrer = translations.get(translation)
-        except UserError:  # is said where a picture is asked for
+        except UserError:  # shown when a frame is redrawn
             return [translation or "", "drawn"], gr.update(visible=False)
         drawn = transferrer.draws and (kind == "drawn" or not transferrer.paints)
         return [translation or "", "drawn" if drawn else "painted"], gr.update(visible=not drawn)
@@ -61,7 +70,7 @@ def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.
 
 
 def _painted(translations: Translations[Transferrer], chosen: gr.Dropdown) -> gr.Image:
-    """The stream of painted emoji. Returns the webcam."""
+    """Create the stream of painted emoji. Returns the webcam."""
     options = gr.WebcamOptions(mirror=True, constraints={"video": {"width": 640, "height": 480}})
     with gr.Row(equal_height=True):
         camera = image(
@@ -86,10 +95,10 @@ def _painted(translations: Translations[Transferrer], chosen: gr.Dropdown) -> gr
             transferrer = translations.get(translation)
         except UserError as error:
             return frame, html.message(error), Stream()
-        # The browser sends what its preview shows, which is mirrored already.
+        # the browser sends what its preview shows, which is already mirrored
         kind = "painted" if transferrer.paints else "drawn"
-        way = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}
-        result = transferrer(frame, **way, previous=stream.faces)
+        options = {"mirror": not mirrored, "kind": kind, "compose": view == VIEWS[0], "thorough": False}
+        result = transferrer(frame, **options, previous=stream.faces)
         stream = stream.after(result)
         return compose(result, view), hud(result, stream.fps()), stream
 
@@ -102,14 +111,14 @@ def _painted(translations: Translations[Transferrer], chosen: gr.Dropdown) -> gr
 
 
 def hud(result: Result, fps: float) -> str:
-    """What is said below a painted frame: notes on its faces, how well they can be seen, and how fast it goes."""
+    """Render the notes on the faces of a painted frame, their visibility, and the timings."""
     faces = (*result.faces, *result.refused)
-    said = html.notes(faces) if faces else html.message("No face in view.", "hint")
-    return said + html.timing(result.ms, fps, html.seen(result.faces))
+    notes = html.notes(faces) if faces else html.message("No face in view.", "hint")
+    return notes + html.timing(result.ms, fps, html.seen(result.faces))
 
 
 def compose(result: Result, view: str) -> Image:
-    """A painted frame as the viewer chose to see it; the frame itself where no face was redrawn."""
+    """Compose a painted frame in one of `VIEWS`; the frame itself if no face was redrawn."""
     if not result.faces or view == VIEWS[0]:
         return result.composed
     if view == VIEWS[1]:
@@ -118,6 +127,6 @@ def compose(result: Result, view: str) -> Image:
 
 
 def page() -> str:
-    """The HTML of `/live`: the avatar alone, for OBS. What is wanted of it stands in its address, see live-page.js."""
+    """Return the HTML of `/live`: only the avatar, for OBS. Its options are query parameters, see live-page.js."""
     template = (pictures.ASSETS / "live-page.html").read_text("utf-8")
     return template.replace("{{scripts}}", pictures.scripts("live-draw", "live-socket", "live", "live-page"))

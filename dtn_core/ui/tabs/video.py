@@ -1,4 +1,4 @@
-"""The mode *Video*: the page gives a video piece by piece (`video_socket`) and gets the new one."""
+"""The mode *Video*: the page uploads a video in parts (`video_socket`) and receives the redrawn one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..gradio_internals import SECONDARY_LISTENER
 
 
 def fill(chosen: gr.Dropdown, kind: gr.Radio) -> None:
-    """Fill the mode, inside a gr.Tab. chosen, kind: what is chosen above the modes."""
+    """Fill the mode. Must be called inside a gr.Tab. chosen, kind: the choices above the modes."""
     stage = gr.HTML(
         ["", "drawn"], html_template=(pictures.ASSETS / "video.html").read_text("utf-8"),
         js_on_load=pictures.scripts("files", "video"), apply_default_css=False, elem_id="video",

@@ -1,6 +1,6 @@
-"""The checkpoints that the tab *Evidence* shows, and galleries of what they make of free pictures.
+"""The checkpoints that the tab *Evidence* shows, and galleries of their results on freely licensed pictures.
 
-The page names them by keys ("emoji", "00003-faces/export"), never by paths.
+The page refers to them by keys ("emoji", "00003-faces/export"), never by paths.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ LAST = 100_000
 IN_MEMORY = 64
 """Rendered pages that are cached."""
 
-CELL, PAPER = 128, (250, 250, 250)
+CELL = 128
+"""Side length of a picture in pixels."""
+
+BACKGROUND = (250, 250, 250)
 
 T = TypeVar("T")
 
@@ -89,8 +92,8 @@ class Checkpoints:
 
     def choices(self) -> list[tuple[str, str]]:
         """Return (label, key) of translations, then of networks for them, then of runs, the newest first."""
-        found = [path.parent for path in sorted(SHIPPED.glob("*/config.json"))]
-        kinds = {path.name: str(checkpoint.read_config(path).get("kind")) for path in found}
+        directories = [path.parent for path in sorted(SHIPPED.glob("*/config.json"))]
+        kinds = {path.name: str(checkpoint.read_config(path).get("kind")) for path in directories}
         order = sorted(
             kinds, key=lambda name: (kinds[name] not in checkpoint.TRANSLATIONS, kinds[name] == "judge", name)
         )
@@ -116,7 +119,7 @@ class Checkpoints:
 
     def directory(self, key: str | None) -> Path:
         """Return the directory of a checkpoint. Raises UserError if there is no such checkpoint (any more)."""
-        key = key if isinstance(key, str) else ""
+        key = key if isinstance(key, str) else ""  # programs may send anything
         if self.runs and (parts := _KEY.fullmatch(key)):
             directory = self.runs / parts["run"] / "export" if self._shown(parts["run"]) else None
         else:
@@ -132,8 +135,8 @@ class Checkpoints:
             UserError: if there is no such checkpoint, or it can't be read.
         """
         with self._redacted_errors():
-            found = read(self.directory(key), key.removesuffix("/export"))
-        return found if self._who().paths else self._redact(found)
+            evidence = read(self.directory(key), key.removesuffix("/export"))
+        return evidence if self._who().paths else self._redact(evidence)
 
     def _redact(self, value: T) -> T:
         return redact_values(value, self.runs or SHIPPED)
@@ -153,30 +156,30 @@ class Checkpoints:
 
     def _digits(self, key: str) -> DigitTransferrer:
         if self.street is None:
-            raise UserError("this server has no digits.")
+            raise UserError("this server has no digit checkpoints.")
         return self.street.get("" if key == self.street.first.checkpoint.name else key)
 
     def gallery(self, key: str, page: int, photos: bool = False) -> str:
-        """Render a page of unselected faces and what the checkpoint makes of them, as HTML.
+        """Render a page of unselected faces and their translations as HTML.
 
         Args:
             key: of the checkpoint.
             page: number of the page, also its seed.
-            photos: use held-out photos instead of free pictures.
+            photos: use held-out photos instead of freely licensed pictures.
 
         Raises:
             UserError: if the checkpoint can't be loaded.
         """
         page = max(0, min(LAST, int(page)))
-        found = self.evidence(key)
-        if not found.sees:
-            return _line("It makes no pictures: it is a net for a translation.")
-        if found.sees == "pictures":
-            return _line("It redraws your own pictures: its samples are in the tab Train.")
+        evidence = self.evidence(key)
+        if not evidence.sees:
+            return _line("This checkpoint makes no pictures: it is a network that translations use.")
+        if evidence.sees == "pictures":
+            return _line("It was trained on your own pictures: see its samples in the tab Train.")
         if photos and self.data:  # held-out photos are cached nowhere
             with self._redacted_errors():
-                return self._page(key, found, page, self.data)
-        return self._cached((found.hash, "gallery", str(page)), lambda: self._page(key, found, page, None))
+                return self._page(key, evidence, page, self.data)
+        return self._cached((evidence.hash, "gallery", str(page)), lambda: self._page(key, evidence, page, None))
 
     def _cached(self, place: tuple[str, ...], render: Callable[[], str]) -> str:
         """Return a page from the cache, or render and add it."""
@@ -192,45 +195,45 @@ class Checkpoints:
                 self._pages.popitem(last=False)
         return page
 
-    def _page(self, key: str, found: Evidence, page: int, data: Path | None) -> str:
-        if found.sees == "digits":
+    def _page(self, key: str, evidence: Evidence, page: int, data: Path | None) -> str:
+        if evidence.sees == "digits":
             x, y = draw_many("street", page, 2 * PAGE)
-            made = to_images(self._digits(key).transfer(to_tensor(x)))
-            rows = [((a, b.squeeze()), f"{d}") for a, b, d in zip(x, made, y.tolist())]
+            results = to_images(self._digits(key).transfer(to_tensor(x)))
+            rows = [((a, b.squeeze()), f"{d}") for a, b, d in zip(x, results, y.tolist())]
             return _figures(rows, ("A drawn street number", "G(x)"), "numbers")
         transferrer = self._faces(key)
         heads = gallery.held_out(data, PAGE, page) if data else gallery.free(PAGE, page)
         rows = [((_small(head), _small(gallery.made(transferrer, head))), "") for head in heads]
-        return _figures(rows, ("A face", f"What {found.name} makes of it"), "faces")
+        return _figures(rows, ("A face", f"{evidence.name}"), "faces")
 
     def pairs(self, key: str) -> str:
-        """Render what becomes of the first free faces, each beside the nearest picture of t, as HTML.
+        """Render the translations of the first faces, each beside the nearest picture of t, as HTML.
 
-        Returns "" where neighbours aren't computed.
+        Returns "" if neighbours haven't been computed.
         """
-        found = self.evidence(key)
-        kept = ((found.computed or {}).get("neighbours") or {}).get("pairs")
-        if not kept:
+        evidence = self.evidence(key)
+        neighbours = ((evidence.computed or {}).get("neighbours") or {}).get("pairs")
+        if not neighbours:
             return ""
-        place = found.hash, "pairs", "with data" if self.data else ""
-        return self._cached(place, lambda: self._pairs(key, found, kept["nearest"][:PAGE]))
+        place = evidence.hash, "pairs", "with data" if self.data else ""
+        return self._cached(place, lambda: self._pairs(key, evidence, neighbours["nearest"][:PAGE]))
 
-    def _pairs(self, key: str, found: Evidence, nearest: Sequence[int]) -> str:
+    def _pairs(self, key: str, evidence: Evidence, nearest: Sequence[int]) -> str:
         info = checkpoint.read_config(self.directory(key))
-        style = None if found.sees == "digits" else style_of(info, found.name)
+        style = None if evidence.sees == "digits" else style_of(info, evidence.name)
         if self.data is None and (style is None or style in styles.PACKS):
-            return _line("The pictures of t come from a data pack: set DTN_DATA on your own computer to see them.")
+            return _line("The pictures of t come from a data pack: to see them, set DTN_DATA on your own computer.")
         if style is None:
             x, _ = draw_many("street", 0, len(nearest))
-            made = [picture.squeeze() for picture in to_images(self._digits(key).transfer(to_tensor(x)))]
-            learnt = digits.mnist(self.data, "train", max(nearest) + 1).x
+            results = [picture.squeeze() for picture in to_images(self._digits(key).transfer(to_tensor(x)))]
+            training = digits.mnist(self.data, "train", max(nearest) + 1).x
             return _figures(
-                [((a, b), "") for a, b in zip(made, learnt[list(nearest)])], ("G(x)", "nearest t"), "numbers"
+                [((a, b), "") for a, b in zip(results, training[list(nearest)])], ("G(x)", "nearest t"), "numbers"
             )
         transferrer, heads = self._faces(key), gallery.free(24, 0)[: len(nearest)]
-        made = [_small(_head(transferrer, head)) for head in heads]
+        results = [_small(_head(transferrer, head)) for head in heads]
         t = styles.draw(style, nearest, self.data, avatars.RICH).pictures
-        return _figures([((a, _small(b)), "") for a, b in zip(made, t)], ("G(x)", "nearest t"), "faces")
+        return _figures([((a, _small(b)), "") for a, b in zip(results, t)], ("G(x)", "nearest t"), "faces")
 
 
 def _head(transferrer: Transferrer, head: Image) -> Image:
@@ -246,17 +249,17 @@ def _line(text: str) -> str:
 
 
 def _small(picture: Image) -> Image:
-    shown = over(picture, PAPER) if picture.shape[2] == 4 else picture
-    return cv2.resize(np.ascontiguousarray(shown), (CELL, CELL), interpolation=cv2.INTER_AREA)
+    opaque = over(picture, BACKGROUND) if picture.shape[2] == 4 else picture
+    return cv2.resize(np.ascontiguousarray(opaque), (CELL, CELL), interpolation=cv2.INTER_AREA)
 
 
 def _figures(rows: Sequence[tuple[Sequence[Image], str]], names: tuple[str, str], kind: str) -> str:
     """Render pairs of pictures as HTML. names: their alternative texts."""
     parts = []
     for pictures, caption in rows:
-        shown = "".join(
+        images = "".join(
             f'<img src="{encode(picture, exact=kind == "numbers")}" alt="{escape(name)} {escape(caption)}">'
             for picture, name in zip(pictures, names)
         )
-        parts.append(f"<figure>{shown}</figure>")
+        parts.append(f"<figure>{images}</figure>")
     return f'<div class="evidence-pairs {kind}">{"".join(parts)}</div>'

@@ -39,7 +39,7 @@ class Suite(NamedTuple):
 
     Attributes:
         title: label in the list.
-        tiny: whether it is short and needs no data, so that viewers may run it who may start tiny trainings.
+        tiny: whether it is short and needs no data, so that viewers who may start tiny trainings may run it.
     """
 
     title: str
@@ -47,8 +47,8 @@ class Suite(NamedTuple):
 
 
 SUITES = {
-    TINY: Suite("Digits, tiny: Table 3 in a few steps, on drawn digits (a minute)", tiny=True),
-    OWN: Suite("Reliability, neighbours and map of the chosen checkpoint (minutes)"),
+    TINY: Suite("Digits, tiny: Table 3 with a few training steps, on drawn digits (a minute)", tiny=True),
+    OWN: Suite("Reliability, neighbours and map of the selected checkpoint (minutes)"),
     DIGITS: Suite("The paper's digits: all tables, three seeds (hours)"),
 }
 
@@ -77,7 +77,7 @@ class SuiteRunner:
 
     Attributes:
         runs: folder of training runs.
-        policy: what anybody may train here.
+        policy: the most that any viewer may train.
         data: folder of the data packs, or None.
         who: returns the current viewer.
     """
@@ -123,11 +123,11 @@ class SuiteRunner:
         if key != TINY and self.data is None:
             raise UserError(
                 "this suite needs its data: set DTN_DATA to the folder of the packs (see 'Data' in docs/training.md); "
-                "SVHN and MNIST come by python -m dtn_core evaluate digits --download --data DIR."
+                "to download SVHN and MNIST: python -m dtn_core evaluate digits --download --data DIR."
             )
         with self._lock:
             if self._process and self._process.poll() is None:
-                raise UserError("a suite is running on this server. Wait for it, or cancel it.")
+                raise UserError("a suite is running on this server. Wait for it or cancel it.")
             folder = self._temporary()
             words, self._output = self._command(key, directory, folder)
             environment = child_environment(TQDM_DISABLE="1")
@@ -136,7 +136,9 @@ class SuiteRunner:
             with (folder / "log.txt").open("wb") as log:
                 command = [sys.executable, "-m", "dtn_core", "evaluate", *words]
                 self._process = start_in_background(command, log, environment)
-            self._suite, self._cancelled, self._owner = key, False, self.who().id
+            self._suite = key
+            self._cancelled = False
+            self._owner = self.who().id
             atexit.register(self._end)
 
     def _temporary(self) -> Path:
@@ -161,7 +163,7 @@ class SuiteRunner:
     def cancel(self) -> None:
         """Interrupt the running suite; a second call kills it. Raises UserError if somebody else has started it."""
         if not self.who().owns(self._owner):
-            raise UserError("somebody else has started this suite. Wait for it.")
+            raise UserError("somebody else started this suite. Wait for it.")
         self._end()
 
     def _end(self) -> None:
@@ -183,26 +185,28 @@ class SuiteRunner:
     def _progress(self) -> Progress:
         if self._process is None or self._output is None:
             return Progress("")
-        title, found, code = SUITES[self._suite].title, read_json(self._output) or {}, self._process.poll()
-        share, tables = self._done(found)
+        title = SUITES[self._suite].title
+        code = self._process.poll()
+        share, tables = self._results(read_json(self._output) or {})
         log = self._log()
         if code is None:
-            line = "It stops after this step." if self._cancelled else log
-            return Progress("running", title, share, line or "It begins.", tables)
+            line = "It will stop after this step." if self._cancelled else log
+            return Progress("running", title, share, line or "Starting …", tables)
         if code == 0:
             return Progress("done", title, 1.0, "Done.", tables)
         if self._cancelled or code == 130:
             return Progress("cancelled", title, share, "Cancelled. Run it again to resume.", tables)
-        return Progress("failed", title, share, log.removeprefix("error: ") or f"It ended with code {code}.", tables)
+        return Progress("failed", title, share, log.removeprefix("error: ") or f"It exited with code {code}.", tables)
 
-    def _done(self, found: dict) -> tuple[float, tuple[Table, ...]]:
+    def _results(self, output: dict) -> tuple[float, tuple[Table, ...]]:
+        """Return the share of the suite that is done, and its tables so far."""
         if self._suite == OWN:
-            return sum(part in found for part in PARTS) / len(PARTS), ()
-        rows = found.get("rows") or {}
+            return sum(part in output for part in PARTS) / len(PARTS), ()
+        rows = output.get("rows") or {}
         count = sum(len(seeds) for seeds in rows.values())
         wanted = sum(row.table == "table3" for row in ROWS) + 1 if self._suite == TINY else SEEDS * len(ROWS)
         try:
-            tables = tuple(suite_tables("digits", found)) if rows else ()
+            tables = tuple(suite_tables("digits", output)) if rows else ()
         except (LookupError, TypeError, ValueError):
             tables = ()
         return min(1.0, count / wanted), tables

@@ -1,4 +1,4 @@
-"""Evidence as HTML. Whatever comes from files is escaped."""
+"""Evidence as HTML. All text from files is escaped."""
 
 from __future__ import annotations
 
@@ -19,128 +19,135 @@ QUANTILES = ("5%", "25%", "median", "75%", "95%")
 
 
 def code(text: str) -> str:
-    """A line of plain text in which commands stand between backticks."""
+    """Render plain text with commands in backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def table(found: Table, titled: bool = True) -> str:
-    """A table that scrolls in its frame; the checkpoint's own column stands out. titled: False where a summary above it
-    says what its rows are."""
-    head = "".join(f'<th scope="col"{_mine(i, found)}>{escape(column)}</th>' for i, column in enumerate(found.columns))
+def table(data: Table, titled: bool = True) -> str:
+    """Render a scrollable table with the checkpoint's own column highlighted. titled: whether to show its title."""
+    head = "".join(f'<th scope="col"{_mine(i, data)}>{escape(column)}</th>' for i, column in enumerate(data.columns))
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td{_mine(i, found)}>{escape(cell)}</td>" for i, cell in enumerate(cells))
+        + "".join(f"<td{_mine(i, data)}>{escape(cell)}</td>" for i, cell in enumerate(cells))
         + "</tr>"
-        for first, *cells in found.rows
+        for first, *cells in data.rows
     )
-    first = f'<th scope="col">{escape(found.title)}</th>' if titled else "<td></td>"
-    named = f"<thead><tr>{first}{head}</tr></thead>" if any(found.columns) else ""
-    note = f'<p class="quiet">{escape(found.note)}</p>' if found.note else ""
-    frame = f'<div class="figures" role="group" tabindex="0" aria-label="{escape(found.title or "Figures")}">'
-    return f"{frame}<table>{named}<tbody>{body}</tbody></table></div>{note}{_source(found)}"
+    first = f'<th scope="col">{escape(data.title)}</th>' if titled else "<td></td>"
+    named = f"<thead><tr>{first}{head}</tr></thead>" if any(data.columns) else ""
+    note = f'<p class="quiet">{escape(data.note)}</p>' if data.note else ""
+    frame = f'<div class="figures" role="group" tabindex="0" aria-label="{escape(data.title or "Figures")}">'
+    return f"{frame}<table>{named}<tbody>{body}</tbody></table></div>{note}{_source(data)}"
 
 
-def _mine(place: int, found: Table) -> str:
-    return ' class="ours"' if place == found.ours and len(found.columns) > 1 else ""
+def _mine(place: int, data: Table) -> str:
+    return ' class="ours"' if place == data.ours and len(data.columns) > 1 else ""
 
 
-def _source(found: Table) -> str:
-    s = found.source
-    told = [f"n = {s.n}" if s.n else "", f"seed {s.seed}" if s.seed else "", s.data, s.hash]
-    line = " · ".join(escape(part) for part in told if part)
-    command = f"<code>{escape(s.command)}</code>" if s.command else ""
+def _source(data: Table) -> str:
+    source = data.source
+    facts = [
+        f"n = {source.n}" if source.n else "",
+        f"seed {source.seed}" if source.seed else "",
+        source.data,
+        source.hash,
+    ]
+    line = " · ".join(escape(fact) for fact in facts if fact)
+    command = f"<code>{escape(source.command)}</code>" if source.command else ""
     return f'<p class="source">{line} {command}</p>' if line or command else ""
 
 
 def fold(title: str, inside: str, is_open: bool = False) -> str:
+    """Render HTML that can be folded."""
     return f"<details{' open' * is_open}><summary>{escape(title)}</summary>{inside}</details>"
 
 
-def figures(found: Evidence, other: Evidence | None) -> str:
-    """Facts, notes and all tables; of two first what both have, side by side."""
-    both = [found, *([other] if other else [])]
+def figures(evidence: Evidence, other: Evidence | None) -> str:
+    """Render facts, notes and all tables; for two checkpoints, first the common tables side by side."""
+    both = [evidence, *([other] if other else [])]
     parts = [f'<div class="evidence-heads">{"".join(map(_head, both))}</div>']
     if other:
-        same = side_by_side(found.tables, other.tables, (found.name, other.name))
+        same = side_by_side(evidence.tables, other.tables, (evidence.name, other.name))
         if same:
             parts += [fold(t.title, table(t, False), i < 2) for i, t in enumerate(same)]
         else:
-            parts.append(message("They are of different kinds: no table of one is in the other.", "hint"))
+            parts.append(message("These checkpoints are of different kinds and have no table in common.", "hint"))
     for one in both:
         every = "".join(fold(t.title, table(t, False), i < 2 and not other) for i, t in enumerate(one.tables))
         parts.append(fold(f"All of {one.name}", every) if other and every else every)
     return "".join(parts)
 
 
-def _head(found: Evidence) -> str:
-    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in found.facts)
-    notes = "".join(f'<p class="message hint">{code(note)}</p>' for note in found.notes)
-    return f"<section><h3>{escape(found.name)}</h3><dl>{cells}</dl>{notes}</section>"
+def _head(evidence: Evidence) -> str:
+    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in evidence.facts)
+    notes = "".join(f'<p class="message hint">{code(note)}</p>' for note in evidence.notes)
+    return f"<section><h3>{escape(evidence.name)}</h3><dl>{cells}</dl>{notes}</section>"
 
 
-def reliability(found: Evidence, other: Evidence | None) -> str:
-    """The plots, the groups' plots, and the table of errors; "" where nothing is computed."""
-    if not found.computed or not found.computed.get("reliability"):
+def reliability(evidence: Evidence, other: Evidence | None) -> str:
+    """Render reliability plots, those by group, and calibration errors; "" if nothing has been computed."""
+    if not evidence.computed or not evidence.computed.get("reliability"):
         return ""
-    names = [found.name, other.name if other else ""]
-    plots = charts.reliability(found.computed, other.computed if other else None, names)
-    by = found.computed["reliability"].get("by", "")
+    names = [evidence.name, other.name if other else ""]
+    plots = charts.reliability(evidence.computed, other.computed if other else None, names)
+    by = evidence.computed["reliability"].get("by", "")
     about = (
-        f"Probabilities of {escape(by)}: of what is told with 80%, 80% should be so, on the dashed line. A dot's size "
-        "is how many; error: the mean distance from the line (ECE)."
+        f"Probabilities predicted by {escape(by)}: of the predictions with 80%, 80% should be right (the dashed line). "
+        "Dot size: number of samples; error: expected calibration error (ECE)."
     )
     if other and other.computed:
-        about += f' <b class="line-0">{KEY}{escape(found.name)}</b> <b class="line-b">{KEY}{escape(other.name)}</b>'
-    groups = charts.by_group(found.computed)
+        about += f' <b class="line-0">{KEY}{escape(evidence.name)}</b> <b class="line-b">{KEY}{escape(other.name)}</b>'
+    groups = charts.by_group(evidence.computed)
     parts = [f'<h2>Reliability</h2><p class="quiet">{about}</p><div class="charts">{plots}</div>']
     if groups:
         parts.append(fold("By group", f'<div class="charts">{groups}</div>'))
-    parts.append(fold("Errors by group", table(error_table(found))))
+    parts.append(fold("Errors by group", table(error_table(evidence))))
     return "".join(parts)
 
 
-def error_table(found: Evidence) -> Table:
-    """Calibration errors, a column a group."""
-    rows = charts.errors(found.computed or {})
+def error_table(evidence: Evidence) -> Table:
+    """Return the calibration errors, one column for each group."""
+    rows = charts.errors(evidence.computed or {})
     groups = list(dict.fromkeys(group for _, _, cells in rows for group in cells))
-    made = tuple((name, everybody, *(cells.get(g, "") for g in groups)) for name, everybody, cells in rows)
-    return Table("calibration error, ECE (n)", ("everybody", *groups), made)
+    table_rows = tuple((name, everybody, *(cells.get(g, "") for g in groups)) for name, everybody, cells in rows)
+    return Table("calibration error, ECE (n)", ("everybody", *groups), table_rows)
 
 
-def copying(found: Evidence) -> str:
-    """Distances to the nearest picture of t, as a table; "" where nothing is computed."""
-    near = (found.computed or {}).get("neighbours")
+def copying(evidence: Evidence) -> str:
+    """Render the distances to the nearest picture of t as a table; "" if nothing has been computed."""
+    near = (evidence.computed or {}).get("neighbours")
     return table(copying_table(near)) if near else ""
 
 
 def copying_table(near: Mapping[str, Any]) -> Table:
-    n, rows = near["n"], []
+    """Return quantiles of the distances to the nearest training picture, of G(s) and of unseen t."""
+    n = near["n"]
+    rows = []
     for space, name in (("pixels", "pixels, 0 to 1"), ("f", "f, in deviations")):
         for who, title in (("made", "G(s)"), ("unseen", "unseen t")):
             rows.append((f"{name}: {title}", *(f"{v:.3f}" for v in near[space][who])))
-    told = ", ".join(
+    closer = ", ".join(
         f"{100 * near[space]['closer']:.1f}% by {name}" for space, name in (("pixels", "pixels"), ("f", "f"))
     )
     note = (
-        f"{n['made']} G(s) and {n['unseen']} pictures of t that nothing learnt, each against {n['learnt']:,} that were "
-        f"learnt. G(s) nearer than 95% of the unseen are: {told}; 5% means no copying."
+        f"{n['made']} G(s) and {n['unseen']} unseen pictures of t, each against {n['learnt']:,} training pictures. "
+        f"Share of G(s) that is nearer than 95% of the unseen: {closer}; 5% means no memorization."
     )
-    return Table("distance to the nearest learnt t", QUANTILES, tuple(rows), ours=2, note=note)
+    return Table("distance to the nearest training t", QUANTILES, tuple(rows), ours=2, note=note)
 
 
-def own_tables(found: Evidence) -> list[Table]:
-    """All tables of a checkpoint, those of `compute` among them."""
-    tables = list(found.tables)
-    if found.computed and found.computed.get("reliability"):
-        tables.append(error_table(found))
-    if found.computed and found.computed.get("neighbours"):
-        tables.append(copying_table(found.computed["neighbours"]))
+def own_tables(evidence: Evidence) -> list[Table]:
+    """Return all tables of a checkpoint, including calibration and memorization."""
+    tables = list(evidence.tables)
+    if evidence.computed and evidence.computed.get("reliability"):
+        tables.append(error_table(evidence))
+    if evidence.computed and evidence.computed.get("neighbours"):
+        tables.append(copying_table(evidence.computed["neighbours"]))
     return tables
 
 
-def downloads(found: Evidence, other: Evidence | None) -> str:
-    """Links to all that is shown, made in the page: JSON, CSV, Markdown; PNG by assets/evidence.js."""
-    both = [found, *([other] if other else [])]
+def downloads(evidence: Evidence, other: Evidence | None) -> str:
+    """Render download links as JSON, CSV and Markdown; assets/evidence.js creates a PNG."""
+    both = [evidence, *([other] if other else [])]
     name = "-".join(re.sub(r"[^\w.-]+", "-", one.name) for one in both)
     texts = {
         "json": ("application/json", json.dumps([one.to_dict() for one in both], ensure_ascii=False)),
@@ -156,10 +163,10 @@ def downloads(found: Evidence, other: Evidence | None) -> str:
     return f'<div class="evidence-downloads">{links}{png}</div>'
 
 
-def suites(found: Mapping[str, Sequence[Table] | str]) -> str:
-    """Everything in results/, folded."""
+def suites(results: Mapping[str, Sequence[Table] | str]) -> str:
+    """Render all results in results/, folded."""
     parts = []
-    for title, tables in found.items():
+    for title, tables in results.items():
         if isinstance(tables, str):
             inside = f'<p class="message hint">{code(tables)}</p>'
         else:

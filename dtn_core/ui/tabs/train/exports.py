@@ -15,22 +15,22 @@ from pathlib import Path
 from ....core.errors import UserError
 from ...access.redaction import absolute_paths, redact_values
 
-KEPT = 3600
-"""Seconds that a zip for download stays on the disk at least."""
+RETENTION_SECONDS = 3600
+"""Minimum time for which a zip is kept for download."""
 
-_PARTS = (".safetensors", ".json", ".md")
+_SUFFIXES = (".safetensors", ".json", ".md")
 
 
-def fresh_folder(cache: Path) -> Path:
+def new_folder(cache: Path) -> Path:
     """Return a new folder's path for a zip to download, and delete the folders of old downloads."""
-    forget(cache / "exports")
+    delete_old(cache / "exports")
     return cache / "exports" / secrets.token_hex(8)
 
 
-def forget(folder: Path, now: float | None = None) -> None:
-    """Delete zips older than `KEPT` seconds."""
+def delete_old(folder: Path, now: float | None = None) -> None:
+    """Delete the folders of zips older than `RETENTION_SECONDS`."""
     for path in folder.glob("*/"):
-        if (time.time() if now is None else now) - path.stat().st_mtime > KEPT:
+        if (time.time() if now is None else now) - path.stat().st_mtime > RETENTION_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -48,14 +48,14 @@ def zip_checkpoint(source: Path, readme: str, redact_runs: Path | None = None) -
     """
     buffer = io.BytesIO()
     try:
-        names = sorted(path.name for path in source.iterdir() if path.suffix in _PARTS and path.is_file())
+        names = sorted(path.name for path in source.iterdir() if path.suffix in _SUFFIXES and path.is_file())
         contents: dict[str, bytes | str] = {name: (source / name).read_bytes() for name in names}
         contents.setdefault("README.md", readme)
     except OSError as error:
         raise UserError(f"{source.name}: cannot be read ({error.strerror}).") from None
     if redact_runs:
         contents = _redacted(contents, redact_runs)
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:  # weights hardly shrink
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:  # weights hardly compress
         for name, content in contents.items():
             file.writestr(f"{source.name}/{name}", content)
     return buffer.getvalue()
@@ -75,7 +75,7 @@ def _redacted(contents: Mapping[str, bytes | str], runs: Path) -> dict[str, byte
             redacted[name] = content
     for name in (name for name in contents if name.endswith(".md")):
         text = contents[name] if isinstance(contents[name], str) else contents[name].decode("utf-8", "replace")
-        for path in sorted(paths, key=len, reverse=True):  # in a text, the end of a path with spaces can't be told
+        for path in sorted(paths, key=len, reverse=True):  # a pattern can't match paths that contain spaces
             text = text.replace(path, Path(path).name)
         redacted[name] = redact_values(text, runs)
     return redacted

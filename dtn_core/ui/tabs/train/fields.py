@@ -1,5 +1,5 @@
-"""The form of a training, without gradio: which presets a task has, which settings are fields of their own, and the
-way from what the fields hold to a configuration."""
+"""The training form, without gradio: the presets of each task, the settings with a field of their own, and the
+conversion of field values to a configuration."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TASKS = {
     "labelled": "f from labelled folders",
     "further": "Other networks",
 }
-"""What can be trained: key → label. The first one needs no data folder."""
+"""Tasks that can be trained: key → label. The first one needs no data folder."""
 
 EXPLAINED = {
     "digits": "Redraw street numbers (s) as handwritten digits (t): the paper’s first experiment. The generator g and "
@@ -50,57 +50,65 @@ EXPLAINED = {
     "folders": "Redraw the pictures of one folder (s) as pictures of another (t). No labels, no pairs.",
     "labelled": "Train a feature extractor f on a folder with one sub-folder per class, for use with your own two "
     "folders.",
-    "further": "The other networks: f of faces and of digits, c that chooses avatars, judges, the upscaler.",
+    "further": "The other networks: f for faces and for digits, c that predicts avatars, judges, the upscaler.",
 }
 
 ABOUT = {
-    "faces-tiny": "A try-out on a few pictures: seconds, and too short to learn anything.",
+    "faces-tiny": "A test run on a few pictures: takes seconds, too short to learn anything.",
     "faces-cpu": "As shipped (emoji): about 70 minutes on one CPU core.",
     "toon-cpu": "As shipped (ToonHead): about 25 minutes on one CPU core.",
     "cartoon-cpu": "As shipped (Cartoon Set): about 40 minutes on one CPU core.",
     "faces": "A larger g and D for a CUDA GPU. Check estimates the time.",
-    "faces-tied": "Fine-tunes the shipped emoji towards what c draws: about 30 minutes on one CPU core.",
+    "faces-tied": "Fine-tunes the shipped emoji towards the avatars that c predicts: about 30 minutes on one CPU core.",
     "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05 with dlib’s f, for a GPU.",
-    "style-tiny": "A try-out on a few pictures: seconds, and too short to learn anything.",
+    "style-tiny": "A test run on a few pictures: takes seconds, too short to learn anything.",
     "style-cpu": "As shipped (screen print): about an hour on two CPU cores.",
     "style": "A larger g and D, for a CUDA GPU. Check estimates the time.",
-    "digits-tiny": "A try-out on a few pictures: seconds, and too short to learn anything.",
+    "digits-tiny": "A test run on a few pictures: takes seconds, too short to learn anything.",
     "digits-cpu": "The DTN of the tables in the docs: about 6 minutes on one CPU core.",
-    "digits-best": "As shipped: a better f and a random affine of G(s); ten minutes on one CPU core.",
+    "digits-best": "As shipped: a better f and a random affine transform of G(s); ten minutes on one CPU core.",
     "digits": "The paper’s g and D, α = β = 15, for a GPU.",
-    "folders-tiny": "A try-out on at most 64 pictures of each folder: seconds, and too short to learn much.",
+    "folders-tiny": "A test run on at most 64 pictures of each folder: takes seconds, too short to learn much.",
     "folders-cpu": "64 pixels, 2,000 steps, for a CPU. Check estimates the time. Keeps the best g.",
     "folders": "A larger g and D, 20,000 steps, for a CUDA GPU. Check estimates the time. Keeps the best g.",
-    "folder-f-tiny": "A try-out: seconds, and too short to learn much.",
-    "folder-f": "64 pixels, augmented to look drawn, so that f also reads drawings. Check estimates the time.",
-    "encoder-tiny": "f of faces, a try-out: seconds.",
-    "encoder": "f of faces, on the attributes of CelebA, CelebA-HQ and UTKFace. Check estimates the time.",
-    "encoder-drawn": "f of faces, fine-tuned on illustrations as well, so that it reads drawings.",
-    "avatar-tiny": "c, which chooses an avatar’s parameters, a try-out: seconds.",
-    "avatar-cpu": "c of the shipped emoji: some minutes on one CPU core, nearly all of it to compute features.",
-    "avatar": "c from many more drawings and photos, for a GPU.",
-    "judge-tiny": "The judge of emoji, a try-out: seconds.",
+    "folder-f-tiny": "A test run: takes seconds, too short to learn much.",
+    "folder-f": "64 pixels, with drawing-like augmentation, so that f works on drawings. Check estimates the time.",
+    "encoder-tiny": "f for faces, a test run: takes seconds.",
+    "encoder": "f for faces, on the attributes of CelebA, CelebA-HQ and UTKFace. Check estimates the time.",
+    "encoder-drawn": "f for faces, fine-tuned on illustrations as well, so that it works on drawings.",
+    "avatar-tiny": "c, which predicts an avatar’s parameters, a test run: takes seconds.",
+    "avatar-cpu": "c of the shipped emoji: a few minutes on one CPU core, most of them to compute features.",
+    "avatar": "c, trained on many more drawings and photos, for a GPU.",
+    "judge-tiny": "The judge of emoji, a test run: takes seconds.",
     "judge": "The judge of emoji: an attribute classifier for evaluation only.",
     "judge-toon": "The judge of ToonHead.",
     "judge-lorelei": "The judge of Lorelei.",
     "judge-cartoon": "The judge of the Cartoon Set.",
-    "upscaler-tiny": "SR from 64 to 256 pixels, a try-out: seconds.",
+    "upscaler-tiny": "SR from 64 to 256 pixels, a test run: takes seconds.",
     "upscaler": "SR: emoji from 64 to 256 pixels.",
-    "digits-f-tiny": "f of digits, a try-out: seconds.",
-    "digits-f": "f of digits, on street numbers: about 40 minutes on one CPU core.",
-    "digits-f-adapted": "f of digits, fine-tuned with unlabelled handwriting as well.",
-    "digits-f-contrastive": "f of digits without labels (SimCLR): about 20 minutes on one CPU core.",
+    "digits-f-tiny": "f for digits, a test run: takes seconds.",
+    "digits-f": "f for digits, on street numbers: about 40 minutes on one CPU core.",
+    "digits-f-adapted": "f for digits, fine-tuned with unlabelled handwriting as well.",
+    "digits-f-contrastive": "f for digits without labels (SimCLR): about 20 minutes on one CPU core.",
     "digits-judge-street": "The judge of street numbers, for t → s: about 15 minutes on one CPU core.",
-    "digits-f-paper": "f of digits with the paper’s four convolutions.",
-    "digits-adapted-tiny": "A classifier of handwriting trained on G(s) alone, a try-out: seconds.",
-    "digits-adapted": "A classifier of handwriting trained on G(s) alone: the paper’s Table 2.",
+    "digits-f-paper": "f for digits with the paper’s four convolutions.",
+    "digits-adapted-tiny": "A classifier of handwriting trained only on G(s), a test run: takes seconds.",
+    "digits-adapted": "A classifier of handwriting trained only on G(s): the paper’s Table 2.",
     "digits-judge": "The judge of digits, on handwriting: about 10 minutes on one CPU core.",
     "digits-judge-paper": "The judge of digits with the paper’s four convolutions.",
 }
 
 
 class Field(NamedTuple):
-    """A setting with a field of its own. group: where it stands; wide: it takes a row."""
+    """A setting with a field of its own.
+
+    Attributes:
+        name: of the setting.
+        label: of the field.
+        info: hint below the label.
+        group: section of the form.
+        wide: whether it takes a whole row.
+    """
 
     name: str
     label: str
@@ -110,18 +118,24 @@ class Field(NamedTuple):
 
 
 FIELDS = (
-    Field("s", "Source pictures (s)", "Folder or zip on the computer that runs this app", "source", True),
-    Field("t", "Target pictures (t)", "How they should look: another folder or zip; no pairs", "source", True),
+    Field("s", "Source pictures (s)", "Folder or zip, on the computer that runs this app", "source", True),
+    Field("t", "Target pictures (t)", "The style to learn: another folder or zip; pairs aren’t needed", "source", True),
     Field(
         "picture",
         "Style picture",
-        "PNG, JPEG or SVG on the computer that runs this app; none: a sunset in five inks",
+        "PNG, JPEG or SVG, on the computer that runs this app; if empty: a sunset in five inks",
         "source",
         True,
     ),
     Field("folder", "Labelled pictures", "Folder or zip with one sub-folder per class", "source", True),
     Field("heads", "Find the face in each picture and crop its head", "", "source", True),
-    Field("encoder", "Feature extractor (f)", "What it reads is kept; it is frozen while g learns", "source", True),
+    Field(
+        "encoder",
+        "Feature extractor (f)",
+        "What it recognises is preserved; it stays frozen while g learns",
+        "source",
+        True,
+    ),
     Field("alpha", "Constancy (α)"),
     Field("beta", "Identity (β)"),
     Field("gamma", "Smoothness (γ)"),
@@ -134,99 +148,99 @@ FIELDS = (
     Field("width", "Channels"),
     Field("hidden", "Hidden units"),
     Field("depth", "Layers"),
-    Field("patch", "Patch in pixels"),
+    Field("patch", "Patch size in pixels"),
     Field("avatars", "Avatars"),
     Field("photos", "Stylised photos"),
     Field("d_base", "Channels of D", "", "more"),
     Field("precision", "Precision", "", "more"),
     Field("seed", "Seed", "", "more"),
     Field("keep", "Export", "", "more"),
-    Field("limit", "At most pictures", "", "more"),
+    Field("limit", "Maximum pictures", "", "more"),
     Field("sample_every", "Sample every", "", "more"),
     Field("save_every", "Save every", "", "more"),
     Field("weight_decay", "Weight decay", "", "more"),
     Field("stylise", "Stylised share", "", "more"),
     Field("smoothing", "Label smoothing", "", "more"),
 )
-"""In the order of the page. All other settings are reached by the box of all settings."""
+"""In the order of the page. Other settings can be entered in the box “All settings”."""
 
-OF_G = "Learning rate of g"
-"""What `lr` is called where D has one too."""
+LR_OF_G = "Learning rate of g"
+"""Label of `lr` if D has a learning rate too."""
 
 DATA = "Data folder"
 """Label of the field for the folder of data packs."""
 
-LETTERS = """Weights of the losses. <b>Constancy</b> (α, L<sub>CONST</sub>): f reads the same before and after.
-<b>Identity</b> (β, L<sub>TID</sub>): target pictures stay as they are. <b>Smoothness</b> (γ, L<sub>TV</sub>): no
+LETTERS = """Weights of the losses. <b>Constancy</b> (α, L<sub>CONST</sub>): f reads the same in s and G(s).
+<b>Identity</b> (β, L<sub>TID</sub>): target pictures stay unchanged. <b>Smoothness</b> (γ, L<sub>TV</sub>): little
 noise."""
-"""What the paper's weights are for, as HTML."""
+"""Explanation of the paper's weights, as HTML."""
 
 TUNABLE = ("alpha", "beta", "gamma", "lr", "lr_d", "seed")
-"""What may differ from a tiny preset where only tiny trainings are allowed: nothing that makes a run longer or larger,
-and no path."""
+"""Settings that may differ from a tiny preset if only tiny trainings are allowed: none that makes a run longer or
+larger, and no path."""
 
 
 def task_of(config: Config) -> str:
-    """Under which of `TASKS` a configuration stands."""
+    """Return the key in `TASKS` of a configuration's task."""
     kind = kind_of(config)
     return kind if kind in TASKS else {"folder-classifier": "labelled"}.get(kind, "further")
 
 
 def presets(task: str, tiny: bool = False) -> list[str]:
-    """Names of a task's presets. tiny: only those that take seconds and read none of the server's folders."""
+    """Return the names of a task's presets. tiny: only those that take seconds and read no folder of the server."""
     names = [name for name, config in PRESETS.items() if task_of(config) == task]
     return [name for name in names if name.endswith("-tiny") and task in PATHLESS] if tiny else names
 
 
 PATHLESS = ("faces", "digits", "further")
-"""Tasks without a path of the server's own."""
+"""Tasks that read no path on the server."""
 
 
 def tasks(tiny: bool = False) -> dict[str, str]:
-    """The tasks that have presets: key → label."""
+    """Return the tasks that have presets: key → label."""
     return {key: label for key, label in TASKS.items() if presets(key, tiny)}
 
 
 def first_choice(task: str, gpu: bool, tiny: bool = False) -> str:
-    """The preset to offer first: a GPU's where there is one, else a CPU's."""
+    """Return the default preset of a task: one for a GPU if there is one, else one for a CPU."""
     names = presets(task, tiny)
     for name in names:
-        if (name.endswith("-cpu") and not gpu) or (gpu and name == task):
+        if name == task if gpu else name.endswith("-cpu"):
             return name
     return next((name for name in names if not name.endswith("-tiny")), names[0])
 
 
 def about(name: str) -> str:
-    """One line of what a preset is and how long it takes."""
+    """Describe a preset and how long it takes in one line."""
     config = PRESETS[name]
     return ABOUT.get(name, f"{config.steps:,} steps of {config.batch} pictures.")
 
 
 def shown(config: Config) -> dict[str, Field]:
-    """The fields of such a configuration, by name, in the page's order."""
-    own = {field.name for field in fields(config)}
+    """Return the fields that a kind of configuration has: name → field, in the page's order."""
+    names = {field.name for field in fields(config)}
     if isinstance(config, EncoderTraining):
-        own -= {"size"}  # any number, where others have a few to choose from
-    found = {field.name: field for field in FIELDS if field.name in own}
-    if "lr_d" in found:
-        found["lr"] = found["lr"]._replace(label=OF_G)
-    return found
+        names -= {"size"}  # a free number here, but a choice in other kinds
+    used = {field.name: field for field in FIELDS if field.name in names}
+    if "lr_d" in used:
+        used["lr"] = used["lr"]._replace(label=LR_OF_G)
+    return used
 
 
 def hint_of(name: str) -> Any:
-    """The type of a field, the widest of the records that have it."""
-    kind = next(kind for kind in reversed(KINDS.values()) if name in {f.name for f in fields(kind)})
+    """Return the type hint of a setting, the widest of all kinds of configurations."""
+    kind = next(kind for kind in reversed(KINDS.values()) if any(field.name == name for field in fields(kind)))
     return typing.get_type_hints(kind)[name]
 
 
 def choices(name: str) -> tuple[Any, ...] | None:
-    """What a field can be where that is one of a few, else None."""
+    """Return the values of a setting with a fixed set of them, else None."""
     hint = hint_of(name)
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else None
 
 
 def plain_type(name: str) -> type:
-    """bool, int, float or str: what a field holds where it isn't empty."""
+    """Return the type of a field that isn't empty: bool, int, float or str."""
     hint = hint_of(name)
     if typing.get_origin(hint) is Literal:
         return type(typing.get_args(hint)[0])
@@ -236,10 +250,19 @@ def plain_type(name: str) -> type:
 
 
 def to_config(preset: str, values: Mapping[str, Any], extra: str = "", device: str = "auto") -> Config:
-    """The configuration that a form stands for: a preset, what its fields hold, and the box of all settings, which
-    counts most. Raises UserError with one line for people."""
+    """Return the configuration of a form.
+
+    Args:
+        preset: name of a preset.
+        values: name of a setting → value of its field; overrides the preset.
+        extra: text of the box "All settings"; overrides the fields.
+        device: as in `config.Training`.
+
+    Raises:
+        UserError: if a value is invalid.
+    """
     if preset not in PRESETS:
-        raise UserError(f"there is no preset '{preset}'. Choose one of the list.")
+        raise UserError(f"there is no preset '{preset}'. Choose one from the list.")
     base = PRESETS[preset]
     changes = {name: _clean(field, values[name]) for name, field in shown(base).items() if name in values}
     config = from_dict({**to_dict(base), **changes, "device": device})
@@ -247,7 +270,7 @@ def to_config(preset: str, values: Mapping[str, Any], extra: str = "", device: s
 
 
 def _clean(field: Field, value: Any) -> Any:
-    """A field's value as the configuration wants it; empty text is None."""
+    """Convert a field's value for the configuration; empty text becomes None."""
     optional = type(None) in typing.get_args(hint_of(field.name))
     if isinstance(value, str):
         value = value.strip() or None
@@ -259,7 +282,7 @@ def _clean(field: Field, value: Any) -> Any:
 
 
 def _with_extra(config: Config, text: str) -> Config:
-    """Apply the box of all settings: key=value, one a line or with commas between, or a JSON object."""
+    """Apply the text of the box "All settings": key=value, separated by lines or commas, or a JSON object."""
     text = text.strip()
     if not text.startswith("{"):
         lines = [part.strip() for part in text.replace("\n", ",").split(",")]
@@ -267,13 +290,15 @@ def _with_extra(config: Config, text: str) -> Config:
     try:
         values = parse_json(text)
     except ValueError as error:
-        raise UserError(f"all settings: not JSON ({error}). Write key=value, one a line, or a JSON object.") from None
+        raise UserError(f"all settings: not JSON ({error}). Enter key=value, one per line, or a JSON object.") from None
     return from_dict({**to_dict(config), **values})
 
 
 def reads_data(config: Config) -> Literal["photos", "digits", "pack", ""]:
-    """What a training reads from the data folder, if anything: it can't do without photos or a style's pack; digits
-    are drawn where there is no folder."""
+    """Return what a training reads from the data folder: "" for nothing.
+
+    Photos and packs are required; digits are drawn if there is no folder.
+    """
     if NEEDS[type(config)].data:
         return "photos"
     if isinstance(config, JudgeTraining):
@@ -282,30 +307,33 @@ def reads_data(config: Config) -> Literal["photos", "digits", "pack", ""]:
 
 
 def check_sources(config: Config, data: str | None) -> None:
-    """Raise UserError, naming the field to fill in, if the pictures of a training aren't there. data: as in `Form`."""
+    """Raise UserError, naming the field to fill in, if the pictures of a training are missing. data: as in `Form`."""
     for name in NEEDS[type(config)].own:
         if not getattr(config, name):
             label = shown(config)[name].label
-            raise UserError(f"which pictures? Write a folder or zip into the field “{label}”.")
-    wanted, folder = reads_data(config), data or os.environ.get("DTN_DATA")
+            raise UserError(f"no pictures given. Enter a folder or zip in the field “{label}”.")
+    wanted = reads_data(config)
+    folder = data or os.environ.get("DTN_DATA")
     if not wanted or (wanted == "digits" and not folder):
         return
     if not folder or not Path(folder).is_dir():
-        why = "there is no such folder" if folder else "this training needs a folder of data"
-        raise UserError(f"{why}. Write another one into the field “{DATA}”, or choose the task “{TASKS['digits']}”.")
+        why = "this folder does not exist" if folder else "this training needs a data folder"
+        raise UserError(f"{why}. Enter another one in the field “{DATA}”, or choose the task “{TASKS['digits']}”.")
     missing = [name for name in ("celeba.zip", "celeba_attributes.csv") if not Path(folder, name).is_file()]
     if wanted == "photos" and missing:
-        raise UserError(f"the data folder lacks {' and '.join(missing)}. Write another one into the field “{DATA}”.")
+        raise UserError(f"the data folder lacks {' and '.join(missing)}. Enter another one in the field “{DATA}”.")
     if wanted == "digits" and not digits.files(Path(folder)):
-        raise UserError(f"the data folder holds no digits (SVHN, MNIST). Write another one into the field “{DATA}”.")
+        raise UserError(f"the data folder contains no digits (SVHN, MNIST). Enter another one in the field “{DATA}”.")
 
 
 def check_tiny(config: Config) -> None:
-    """Raise UserError if a configuration is more than a tiny preset with other weights of the losses."""
-    here = to_dict(config)
+    """Raise UserError if a configuration differs from every tiny preset in more than `TUNABLE`."""
+    values = to_dict(config)
     for name in (name for task in TASKS for name in presets(task, tiny=True)):
-        other = to_dict(PRESETS[name])
-        differ = {key for key in here | other if here.get(key) != other.get(key)}
+        preset = to_dict(PRESETS[name])
+        differ = {key for key in values | preset if values.get(key) != preset.get(key)}
         if differ <= {*TUNABLE, "device"}:
             return
-    raise UserError("only tiny trainings are allowed here: of a preset ending in -tiny, with its own steps and size.")
+    raise UserError(
+        "only tiny trainings are allowed here: choose a preset ending in -tiny and keep its steps and size."
+    )

@@ -1,5 +1,8 @@
-"""The panels beside the form, a class a concern: each makes its components where it is made, knows by its key when they
-are out of date, and answers with the updates of its own components alone. `watch.Watch` puts them on the page."""
+"""The panels beside the form, one class each.
+
+A panel creates its components when it is created, has a key that changes when they are out of date, and returns updates
+of its own components only. `watch.Watch` places them on the page.
+"""
 
 from __future__ import annotations
 
@@ -22,56 +25,67 @@ from .service import TrainService, export_name
 Updates = dict[Any, Any]
 """Component → its new value, or a gr.update."""
 
-Follow = Callable[[Any], None]
-"""Shows what an event of gradio has changed, once it is through."""
+RefreshAfter = Callable[[Any], None]
+"""Updates the panels after an event of gradio."""
 
 Demo = Mapping[str, tuple[Translations[Any], gr.Dropdown]]
-"""Id of a tab → its translations and the list of them."""
+"""Id of a tab → its translations and its dropdown of them."""
 
 PLAIN: dict[str, Any] = {"apply_default_css": False}
 SMALL: dict[str, Any] = {"size": "sm", "elem_classes": "quiet-button"}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
 CONFIRM = {
-    "force": "Force {name} to stop? What it learned since its last checkpoint may be lost.",
+    "force": "Force {name} to stop? Progress since its last checkpoint may be lost.",
     "delete": "Delete {name} with all its files? This cannot be undone.",
 }
 
-USING = "Each checkpoint can be used at once, in the tab Emojify or Digits."
+USING = "You can use each checkpoint right away in the tab Emojify or Digits."
 
 
 class View(NamedTuple):
-    """What one viewer looks at. found: all runs, the newest first; run: the one that is watched, None without runs;
-    other: the one it is compared with; pinned: step of the sample that is looked back at, None for the newest; mine:
-    whether the run is the viewer's to change."""
+    """What one viewer sees.
 
-    found: Sequence[RunStatus]
+    Attributes:
+        runs: all runs, newest first.
+        run: the selected one; None without runs.
+        other: the run it is compared with, or None.
+        pinned: step of the sample to show; None for the newest.
+        owned: whether the viewer may change the run.
+    """
+
+    runs: Sequence[RunStatus]
     run: RunStatus | None
     other: RunStatus | None = None
     pinned: int | None = None
-    mine: bool = True
+    owned: bool = True
 
     @property
     def name(self) -> str:
-        """Of the run that is watched, or ""."""
+        """Name of the selected run, or ""."""
         return self.run.name if self.run else ""
 
 
 class Panel(Protocol):
-    """A concern of the page. lively: it changes while a run trains; outputs: the components that `update` may name."""
+    """A part of the page.
 
-    lively: bool
+    Attributes:
+        live: whether it changes while a run is training.
+        outputs: the components that `update` may return.
+    """
+
+    live: bool
     outputs: list[Any]
 
     def key(self, view: View) -> Any:
-        """A value that changes when the panel does; cheap to make, since it is asked for at every tick."""
+        """Return a value that changes when the panel does. Called at every tick, so it must be cheap."""
 
     def update(self, view: View) -> Updates:
-        """The panel as it should be now."""
+        """Return the updates that bring the panel up to date."""
 
 
 def answer_of(action: Callable[..., str], *arguments: Any) -> str:
-    """Do something for the viewer: its answer, or why it can't be done, as HTML."""
+    """Call an action and return its message, or that of its UserError, as HTML."""
     try:
         return html.message(action(*arguments), "agree")
     except UserError as error:
@@ -79,31 +93,31 @@ def answer_of(action: Callable[..., str], *arguments: Any) -> str:
 
 
 def script(name: str) -> str:
-    """The code of a component, from assets/."""
+    """Return the JavaScript of a component from assets/."""
     return (ASSETS / f"{name}.js").read_text("utf-8")
 
 
 class RunList:
-    """All runs, to choose from."""
+    """The list of runs."""
 
-    lively = True
+    live = True
 
     def __init__(self) -> None:
         self.html = gr.HTML("", js_on_load=script("runs"), elem_id="train-runs", **PLAIN)
         self.outputs = [self.html]
 
     def key(self, view: View) -> Any:
-        """Steps by the hundredth: the list is long where there are many runs."""
-        return [(run.name, run.status, views.hundredth(run), run.notes) for run in view.found], view.name
+        """Contains steps as a percentage only, because a long list is costly to update."""
+        return [(run.name, run.status, views.percent_done(run), run.notes) for run in view.runs], view.name
 
     def update(self, view: View) -> Updates:
-        return {self.html: views.runs(view.found, view.name)}
+        return {self.html: views.runs(view.runs, view.name)}
 
 
 class Status:
-    """Progress, figures, warnings and messages of the run."""
+    """Progress, metrics, warnings and messages of the run."""
 
-    lively = True
+    live = True
 
     def __init__(self) -> None:
         self.html = gr.HTML(elem_id="train-status", **PLAIN)
@@ -118,9 +132,9 @@ class Status:
 
 
 class Controls:
-    """Stop, resume, sample, save; and what can't be undone, which is asked twice."""
+    """Buttons to stop, resume, sample and save; and to force a stop or delete, after a confirmation."""
 
-    lively = False
+    live = False
 
     def __init__(self) -> None:
         with gr.Row(elem_id="train-buttons"):
@@ -146,52 +160,65 @@ class Controls:
         ]  # fmt: skip
 
     def key(self, view: View) -> Any:
-        return view.name, view.run.status, view.mine
+        return view.name, view.run.status, view.owned
 
     def update(self, view: View) -> Updates:
-        run, mine, alive = view.run, view.mine, view.mine and view.run.status in ALIVE
+        run = view.run
+        alive = view.owned and run.status in ALIVE
         running = dict.fromkeys((self.sample, self.save, self.every, self.force), gr.update(visible=alive))
         return running | {
             self.stop: gr.update(visible=alive, interactive=run.status != "stopping"),
-            self.resume: gr.update(visible=mine and run.status in ("stopped", "failed", "died")),
-            self.delete: gr.update(visible=mine and not alive),
+            self.resume: gr.update(visible=view.owned and run.status in ("stopped", "failed", "died")),
+            self.delete: gr.update(visible=view.owned and not alive),
             self.sure: gr.update(visible=False),
             self.interval: run.config.sample_every if run.config else None,
             self.answer: "",
         }
 
-    def wire(self, service: TrainService, chosen: gr.BrowserState, beside: gr.Checkbox, follow: Follow) -> None:
-        """beside: whether a run may go on beside others."""
+    def connect_events(
+        self, service: TrainService, chosen: gr.BrowserState, beside: gr.Checkbox, refresh_after: RefreshAfter
+    ) -> None:
+        """Attach the handlers.
+
+        Args:
+            service: performs the actions.
+            chosen: name of the selected run.
+            beside: whether to resume a run even if another one is running.
+            refresh_after: updates the panels.
+        """
 
         def on(button: gr.Button, action: Callable[..., str], *inputs: Any) -> None:
-            follow(button.click(partial(answer_of, action), [chosen, *inputs], self.answer, **QUIET))
+            refresh_after(button.click(partial(answer_of, action), [chosen, *inputs], self.answer, **QUIET))
 
         for button, what in ((self.stop, "stop"), (self.sample, "sample"), (self.save, "save")):
             on(button, partial(service.ask, what))
         on(self.resume, service.resume, beside)
         on(self.set_interval, service.sample_every, self.interval)
-        self._wire_confirmation(service, chosen, follow)
+        self._connect_confirmation(service, chosen, refresh_after)
 
-    def _wire_confirmation(self, service: TrainService, chosen: gr.BrowserState, follow: Follow) -> None:
-        """The question keeps the run it was asked about."""
+    def _connect_confirmation(
+        self, service: TrainService, chosen: gr.BrowserState, refresh_after: RefreshAfter
+    ) -> None:
+        """Attach the confirmation. It applies to the run that was selected when it was shown."""
         actions = {"force": service.force_stop, "delete": service.delete}
 
-        def ask(what: str, name: str) -> tuple[Any, str, tuple[str, str]]:
-            return gr.update(visible=True), views.quiet(CONFIRM[what].format(name=name)), (what, name)
+        def ask(action: str, name: str) -> tuple[Any, str, tuple[str, str]]:
+            return gr.update(visible=True), views.quiet(CONFIRM[action].format(name=name)), (action, name)
 
-        def do(asked: tuple[str, str]) -> tuple[Any, str]:
-            return gr.update(visible=False), answer_of(actions[asked[0]], asked[1])
+        def confirm(asked: tuple[str, str]) -> tuple[Any, str]:
+            action, name = asked
+            return gr.update(visible=False), answer_of(actions[action], name)
 
-        for button, what in ((self.force, "force"), (self.delete, "delete")):
-            button.click(partial(ask, what), chosen, [self.sure, self.question, self.asked], **QUIET)
-        follow(self.yes.click(do, self.asked, [self.sure, self.answer], **QUIET))
+        for button, action in ((self.force, "force"), (self.delete, "delete")):
+            button.click(partial(ask, action), chosen, [self.sure, self.question, self.asked], **QUIET)
+        refresh_after(self.yes.click(confirm, self.asked, [self.sure, self.answer], **QUIET))
         self.no.click(lambda: gr.update(visible=False), None, self.sure, **QUIET)
 
 
 class Samples:
-    """The newest sample grid, or the one that a viewer scrubs back to."""
+    """The newest sample grid, or an earlier one that a viewer has scrubbed to."""
 
-    lively = True
+    live = True
 
     def __init__(self) -> None:
         template = (ASSETS / "samples.html").read_text("utf-8")
@@ -202,24 +229,24 @@ class Samples:
 
     def key(self, view: View) -> Any:
         other = view.other and (view.other.name, len(view.other.samples))
-        return view.name, len(view.run.samples), views.shown_step(view.run, view.pinned), view.pinned is None, other
+        return view.name, len(view.run.samples), views.sample_step(view.run, view.pinned), view.pinned is None, other
 
     def update(self, view: View) -> Updates:
         return {self.grid: views.samples(view.run, view.pinned, view.other)}
 
-    def wire(self, pinned: gr.State, follow: Follow) -> None:
-        """pinned: as in `View`."""
+    def connect_events(self, pinned: gr.State, refresh_after: RefreshAfter) -> None:
+        """Attach the handler. pinned: as in `View`."""
 
         def scrub(event: gr.EventData) -> int | None:
             return None if event.follow else int(event.step)
 
-        follow(self.grid.scrub(scrub, None, pinned, **QUIET, trigger_mode="always_last"))
+        refresh_after(self.grid.scrub(scrub, None, pinned, **QUIET, trigger_mode="always_last"))
 
 
 class Comparison:
-    """Which other run to compare with."""
+    """The run to compare with."""
 
-    lively = False
+    live = False
 
     def __init__(self) -> None:
         self.other = gr.Dropdown(
@@ -228,16 +255,16 @@ class Comparison:
         self.outputs = [self.other]
 
     def key(self, view: View) -> Any:
-        return [run.name for run in view.found if run.name != view.name]
+        return [run.name for run in view.runs if run.name != view.name]
 
     def update(self, view: View) -> Updates:
         return {self.other: gr.update(choices=[("nothing", ""), *self.key(view)])}
 
 
 class Curves:
-    """Losses and other figures of the run, and of the one it is compared with."""
+    """Losses and other metrics of the run, and of the one it is compared with."""
 
-    lively = True
+    live = True
 
     def __init__(self) -> None:
         template = '<div class="curves-place"></div>'
@@ -247,17 +274,17 @@ class Curves:
         self.outputs = [self.html]
 
     def key(self, view: View) -> Any:
-        runs = filter(None, (view.run, view.other))
-        return [(r.name, [(name, len(c[0]), c[0][-1:]) for name, c in r.curves.items()]) for r in runs]
+        runs = [run for run in (view.run, view.other) if run]
+        return [(run.name, [(name, len(steps), steps[-1:]) for name, (steps, _) in run.curves.items()]) for run in runs]
 
     def update(self, view: View) -> Updates:
         return {self.html: views.drawn(view.run, view.other)}
 
 
 class Log:
-    """The end of what the run's process printed."""
+    """The last lines that the run's process printed."""
 
-    lively = True
+    live = True
 
     def __init__(self, service: TrainService) -> None:
         self.service = service
@@ -277,9 +304,9 @@ class Log:
 
 
 class Exports:
-    """The run's checkpoints: to use in the demo, or to take away."""
+    """The run's checkpoints, to use in the demo or to download."""
 
-    lively = False
+    live = False
 
     def __init__(self) -> None:
         with gr.Column(elem_id="train-exports") as self.box:
@@ -302,54 +329,61 @@ class Exports:
         choice = gr.update(choices=names, value=names[-1] if names else None)
         return {self.box: gr.update(visible=bool(names)), self.choice: choice, self.answer: ""}
 
-    def wire(self, service: TrainService, chosen: gr.BrowserState, tabs: gr.Tabs, demo: Demo) -> None:
-        """tabs, demo: where checkpoints are used."""
+    def connect_events(self, service: TrainService, chosen: gr.BrowserState, tabs: gr.Tabs, demo: Demo) -> None:
+        """Attach the handlers.
+
+        Args:
+            service: provides the checkpoints.
+            chosen: name of the selected run.
+            tabs: the page's tabs.
+            demo: the tabs in which checkpoints can be used.
+        """
 
         def use(name: str, choice: str | None) -> Updates:
             try:
                 tab, key = service.in_demo(name, choice)
                 if tab not in demo:
-                    raise UserError("the tab Digits is off here, as it says. Download the checkpoint instead.")
+                    raise UserError("the tab Digits is not available here. Download the checkpoint instead.")
             except UserError as error:
                 return {self.answer: html.message(error)}
-            translations, listed = demo[tab]
-            return {self.answer: "", tabs: gr.Tabs(selected=tab), listed: refresh(translations, key)}
+            translations, dropdown = demo[tab]
+            return {self.answer: "", tabs: gr.Tabs(selected=tab), dropdown: refresh(translations, key)}
 
-        def zipped(name: str, choice: str | None) -> tuple[str | None, str]:
+        def write_zip(name: str, choice: str | None) -> tuple[str | None, str]:
             try:
-                path = service.zip_export(name, choice, exports.fresh_folder(Path(self.file.GRADIO_CACHE)))
+                path = service.zip_export(name, choice, exports.new_folder(Path(self.file.GRADIO_CACHE)))
             except UserError as error:
                 return None, html.message(error)
             return str(path), html.message(views.exported(path), "agree")
 
         inputs = [chosen, self.choice]
-        outputs = [self.answer, tabs, *(listed for _, listed in demo.values())]
+        outputs = [self.answer, tabs, *(dropdown for _, dropdown in demo.values())]
         self.use.click(use, inputs, outputs, api_visibility="private", show_progress="hidden")
-        made = self.zip.click(zipped, inputs, [self.file, self.answer], api_visibility="private")
-        made.then(None, self.file, None, js=SAVE, api_visibility="private")
+        written = self.zip.click(write_zip, inputs, [self.file, self.answer], api_visibility="private")
+        written.then(None, self.file, None, js=CLICK_DOWNLOAD, api_visibility="private")
 
 
-SAVE = "(file) => { if (file) setTimeout(() => document.querySelector('#train-file').click(), 100); }"
-"""Presses the hidden button that holds the zip."""
+CLICK_DOWNLOAD = "(file) => { if (file) setTimeout(() => document.querySelector('#train-file').click(), 100); }"
+"""Clicks the hidden download button of the zip."""
 
 
 class Notes:
-    """What the viewer wants to remember of the run."""
+    """The owner's notes about the run."""
 
-    lively = False
+    live = False
 
     def __init__(self) -> None:
         with gr.Column(elem_id="train-notes") as self.box:
-            self.text = gr.Textbox(label="Notes", lines=2, placeholder="What you tried, and how it went")
+            self.text = gr.Textbox(label="Notes", lines=2, placeholder="What you tried and how it went")
             self.save = gr.Button("Save the note", **SMALL)
             self.answer = gr.HTML(elem_id="train-noted", **PLAIN)
         self.outputs = [self.box, self.text, self.answer]
 
     def key(self, view: View) -> Any:
-        return view.name, view.mine
+        return view.name, view.owned
 
     def update(self, view: View) -> Updates:
-        return {self.box: gr.update(visible=view.mine), self.text: view.run.notes, self.answer: ""}
+        return {self.box: gr.update(visible=view.owned), self.text: view.run.notes, self.answer: ""}
 
-    def wire(self, service: TrainService, chosen: gr.BrowserState, follow: Follow) -> None:
-        follow(self.save.click(partial(answer_of, service.note), [chosen, self.text], self.answer, **QUIET))
+    def connect_events(self, service: TrainService, chosen: gr.BrowserState, refresh_after: RefreshAfter) -> None:
+        refresh_after(self.save.click(partial(answer_of, service.note), [chosen, self.text], self.answer, **QUIET))

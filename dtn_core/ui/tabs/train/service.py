@@ -1,6 +1,8 @@
-"""What the tab *Train* does, without gradio: every action of a viewer is a method here, and every method first asks who
-calls, what they may train, and, to change a run, whether it is theirs. A run's state lives in its files; a service only
-remembers what it read of them last."""
+"""The actions of the tab *Train*, without gradio.
+
+Every method first checks who calls, what they may train, and, before it changes a run, whether it is theirs. The state
+of a run is in its files; a service only caches them.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +24,31 @@ from ....training.runs.status import RunStatus
 from ...access import guest_policy, uploads
 from ...access.policy import Policy, Viewer, local_viewer
 from ...access.rate_limits import RateLimiter
+from ...access.redaction import redact_values, remove_folders
 from . import fields
 from .exports import zip_checkpoint
-from .status_cache import Known
+from .status_cache import StatusCache
 
 OFF = (
-    "Training is turned off on this server, for whoever isn't at its computer. Whoever runs it can turn it on: start "
-    "the app with --training tiny (small try-outs) or --training all, or set DTN_TRAINING in its environment."
+    "Training is turned off on this server for remote users. Its administrator can turn it on: start the app with "
+    "--training tiny (short test runs) or --training all, or set DTN_TRAINING in its environment."
 )
 
-OTHERS = "this run is somebody else's: only whoever started it can change it."
+OTHERS = "this run belongs to somebody else: only its owner can change it."
 
 
 class Form(NamedTuple):
-    """What the page's form holds. values: setting → what its field holds; extra: the box of all settings; device: as in
-    `config.Training`; data: folder of the data packs, "" for the environment's; name: of the run, "" for the
-    preset's; beside: start though another training runs."""
+    """The values of the page's form.
+
+    Attributes:
+        preset: name of a preset.
+        values: setting → value of its field.
+        extra: text of the box "All settings".
+        device: as in `config.Training`.
+        data: folder of the data packs; "" for the environment's.
+        name: of the run; "" for the preset's name.
+        beside: start even if another training is running.
+    """
 
     preset: str
     values: Mapping[str, Any]
@@ -50,14 +61,20 @@ class Form(NamedTuple):
 
 @dataclass
 class TrainService:
-    """The trainings of one folder of runs, shared by all viewers. policy: which anybody may start; who: who calls, and
-    what of these they may."""
+    """The trainings in one folder of runs, shared by all viewers.
+
+    Attributes:
+        runs: folder of training runs.
+        policy: the most that any viewer may train.
+        who: returns the current viewer.
+        rates: limits remote viewers.
+    """
 
     runs: Path
     policy: Policy = "off"
     who: Callable[[], Viewer] = local_viewer
     rates: RateLimiter = field(default_factory=RateLimiter, repr=False)
-    _known: Known = field(default_factory=Known, repr=False)
+    _cache: StatusCache = field(default_factory=StatusCache, repr=False)
 
     @property
     def tiny(self) -> bool:
@@ -66,20 +83,24 @@ class TrainService:
 
     @property
     def names_paths(self) -> bool:
-        """Whether whoever calls may name folders and files of this computer."""
+        """Whether the current viewer may name folders and files of this computer."""
         return self.who().paths and not self.tiny
 
     def allow(self) -> Viewer:
-        """Who calls. Raises UserError if nothing is allowed here, or not to them."""
+        """Return the current viewer. Raises UserError if they may not train."""
         viewer = self.who()
         if "off" in (self.policy, viewer.training):
             raise UserError(OFF)
         return viewer
 
+    def unrestricted(self) -> TrainService:
+        """Return a copy that acts for the local user, even if training is switched off."""
+        return replace(self, policy="all", who=local_viewer)
+
     # ── before a run ────────────────────────────────────────────────────────────────────────────────────────
 
     def config(self, form: Form) -> Config:
-        """The configuration a form stands for, if it may be trained here. Raises UserError."""
+        """Return the configuration of a form. Raises UserError if it is invalid or may not be trained here."""
         viewer = self.allow()
         config = fields.to_config(form.preset, form.values, form.extra, form.device)
         if self.tiny:
@@ -90,56 +111,58 @@ class TrainService:
             guest_policy.check_paths(config, viewer, [path for _, path in self.encoders(fields.task_of(config))])
         return config
 
-    def _whole(self, form: Form) -> Config:
-        """As `config`, as it is trained."""
+    def _resolved_config(self, form: Form) -> Config:
+        """As `config`, with the paths of uploads and the limits of remote viewers."""
         config = self.config(form)
         return config if self.tiny or self.who().is_local else guest_policy.resolve(config, self.runs)
 
     def data(self, form: Form) -> str | None:
-        """The folder of data packs; None for the environment's, and wherever the server's paths are none of the
-        viewer's business."""
+        """Return the folder of data packs; None for the environment's, or if the viewer may name no paths."""
         return form.data.strip() or None if self.names_paths else None
 
     def command(self, form: Form) -> str:
-        """The same training as a line for a terminal; a form with a mistake gives the mistake."""
+        """Return the shell command for the same training, or a comment with the error if the form is invalid."""
         try:
-            runs = self.runs if self.names_paths else Path("runs")  # where this server keeps them is nobody's business
+            runs = self.runs if self.names_paths else Path("runs")  # doesn't reveal the server's folder
             return launcher.command(self.config(form), form.preset, runs, self.data(form))
         except UserError as error:
             return f"# {error}"
 
     def check(self, form: Form) -> DryRun:
-        """Look at data, time and memory before a start. Takes some seconds; raises UserError."""
-        config = self._whole(form)
+        """Measure data, time and memory in a dry run of some seconds. Raises UserError if the form is invalid."""
+        config = self._resolved_config(form)
         fields.check_sources(config, self.data(form))
         viewer = self.who()
         if viewer.paths:
             return dry_run.run_isolated(config, self.data(form), self.runs)
         self.rates.require("checks", viewer.address, 6, 60)
         try:
-            found = dry_run.run_isolated(config, self.data(form), self.runs, guest_policy.CHECK)
+            result = dry_run.run_isolated(config, self.data(form), self.runs, guest_policy.CHECK_TIMEOUT_SECONDS)
         except UserError as error:
-            raise UserError(guest_policy.remove_folders(str(error), self.runs), code=error.code) from None
-        return replace(found, problems=tuple(guest_policy.remove_folders(text, self.runs) for text in found.problems))
+            raise UserError(redact_values(str(error), self.runs), code=error.code) from None
+        return replace(result, problems=redact_values(result.problems, self.runs))
 
     def start(self, form: Form) -> str:
-        """Start a training; returns its run's name. Raises UserError."""
-        config, viewer = self._whole(form), self.who()
+        """Start a training and return the name of its run. Raises UserError if it can't be started."""
+        config = self._resolved_config(form)
+        viewer = self.who()
         fields.check_sources(config, self.data(form))
         if not viewer.is_local:
-            guest_policy.check_start(viewer, self.rates, self.everything())
-        named = viewer.is_local and not self.tiny
-        name = form.name.strip() or form.preset if named else form.preset
-        beside = form.beside and named
+            guest_policy.check_start(viewer, self.rates, self._all_runs())
+        may_choose = viewer.is_local and not self.tiny
+        name = (may_choose and form.name.strip()) or form.preset
+        beside = form.beside and may_choose
         return launcher.start(config, name, self.runs, self.data(form), beside=beside, owner=viewer.id).name
 
     def keep_upload(self, file: str | None) -> Path:
-        """Keep a zip that a viewer has uploaded; returns its path, for those who may name none one that only they can
-        use. Raises UserError."""
+        """Store an uploaded zip and return its path; for remote viewers, a relative path that only they can use.
+
+        Raises UserError if it is rejected.
+        """
         viewer = self.allow()
         if self.tiny or not file:
-            raise UserError("uploads are not allowed here." if self.tiny else "no file came. Upload it again.")
-        self.forget_uploads()
+            raise UserError("uploads are not allowed here." if self.tiny else "no file arrived. Upload it again.")
+        self.delete_unused_uploads()
         if viewer.is_local:
             return uploads.keep(Path(file), self.runs)
         try:
@@ -147,85 +170,95 @@ class TrainService:
         except UserError:
             Path(file).unlink(missing_ok=True)
             raise
-        path = uploads.keep(Path(file), self.runs, f"{guest_policy.tag(viewer)}-")
+        path = uploads.keep(Path(file), self.runs, f"{guest_policy.upload_tag(viewer)}-")
         return path.relative_to(self.runs.absolute())
 
-    def forget_uploads(self) -> None:
-        """Delete uploads that no run uses and that have waited long enough."""
-        self.allow_any()
+    def delete_unused_uploads(self) -> None:
+        """Delete expired uploads that no run uses."""
+        self._require_training()
         if any((self.runs / "uploads").glob("*/")):
-            uploads.forget(self.runs, self._used())
+            uploads.delete_unused(self.runs, self._used_uploads())
 
-    def _used(self) -> list[str]:
-        return [path for run in self.everything() for path in _sources(run)]
+    def _used_uploads(self) -> list[str]:
+        return [path for run in self._all_runs() for path in _sources(run)]
 
     def encoders(self, task: str) -> list[tuple[str, str]]:
-        """(label, name or path) of each f that fits a task: those shipped, those of runs, and dlib's."""
+        """Return (label, name or path) of each f that fits a task: shipped ones, those of runs, and dlib's."""
         self.allow()
-        found = shipped_encoders(task)
-        if not self.tiny:
-            for run in filter(self.owns, self.list()):
-                if run.config is not None and fields.task_of(run.config) in ("further", "labelled"):
-                    exports = [(step, path) for step, path in run.exports if _fits(path, task)]
-                    found += [(f"{run.name} · {export_name(run, path)}", str(path)) for _, path in exports]
-        return found
+        choices = shipped_encoders(task)
+        if self.tiny:
+            return choices
+        for run in filter(self.owns, self.list()):
+            if run.config is not None and fields.task_of(run.config) in ("further", "labelled"):
+                paths = [path for _, path in run.exports if _fits(path, task)]
+                choices += [(f"{run.name} · {export_name(run, path)}", str(path)) for path in paths]
+        return choices
 
     # ── a run ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def path(self, name: str, change: bool = False) -> Path:
-        """The directory of a run that this viewer may see; change: that is theirs to change. Raises UserError if there
-        is none, or it isn't."""
+        """Return the directory of a run.
+
+        Args:
+            name: of the run.
+            change: also require that the current viewer owns it.
+
+        Raises:
+            UserError: if there is no such run that the viewer may see, or they don't own it.
+        """
         viewer = self.allow()
         path = status.run_named(self.runs, name)
-        run = self._known.brief(path) if path else None
+        run = self._cache.brief(path) if path else None
         if run is None or not self._may_see(viewer, run):
-            raise UserError(f"there is no run '{name}' here any more.")
+            raise UserError(f"there is no run '{name}' here.")
         if change and not viewer.owns(run.owner):
             raise UserError(OTHERS)
         return path
 
     def look(self, name: str) -> RunStatus:
-        """A run as it stands. Raises UserError if there is none of this name."""
+        """Return a run with its curves by its name. Raises UserError if there is none."""
         return self.whole(self.path(name))
 
     def whole(self, path: Path) -> RunStatus:
-        """A run that may be seen, with its curves."""
-        return self._shown(self.allow(), self._known.whole(path))
+        """Return a run with its curves, which the current viewer may see, by its directory."""
+        return self._redacted(self.allow(), self._cache.full(path))
 
     def list(self) -> list[RunStatus]:
-        """All runs that may be seen, the newest first, briefly (see `status.read_status`). Of runs that ended, only
-        changed ones are read again."""
+        """Return the runs that the current viewer may see, newest first, without full curves.
+
+        Runs that have ended are read again only if they have changed.
+        """
         viewer = self.allow()
-        return [self._shown(viewer, run) for run in self.everything() if self._may_see(viewer, run)]
+        return [self._redacted(viewer, run) for run in self._all_runs() if self._may_see(viewer, run)]
 
-    def everything(self) -> list[RunStatus]:
-        """All runs there are, whoever asks: for what the app does by itself."""
-        self.allow_any()
-        return self._known.all(self.runs)
+    def _all_runs(self) -> list[RunStatus]:
+        """Return all runs, for any viewer."""
+        self._require_training()
+        return self._cache.all(self.runs)
 
-    def allow_any(self) -> None:
-        """Raise UserError if training is off for everybody."""
+    def _require_training(self) -> None:
+        """Raise UserError if training is off for all viewers."""
         if self.policy == "off":
             raise UserError(OFF)
 
     def owns(self, run: RunStatus) -> bool:
-        """Whether a run is this viewer's to change."""
+        """Whether the current viewer may change a run."""
         return self.allow().owns(run.owner)
 
     def sees(self, name: str) -> bool:
-        """Whether this viewer may see a run of this name."""
+        """Whether the current viewer may see a run of this name."""
         try:
             return self.path(name) is not None
         except UserError:
             return False
 
     def _may_see(self, viewer: Viewer, run: RunStatus) -> bool:
-        """Their own, and of others those that hold nobody's own pictures."""
+        """Whether a viewer may see a run: their own, or one that wasn't trained on somebody's own pictures."""
         if self.tiny and not self._is_tiny(run):
             return False
         return viewer.paths or viewer.owns(run.owner) or not (_sources(run) or run.config is None)
 
-    def _shown(self, viewer: Viewer, run: RunStatus) -> RunStatus:
+    def _redacted(self, viewer: Viewer, run: RunStatus) -> RunStatus:
         return run if viewer.paths else guest_policy.redact(run, viewer.owns(run.owner), self.runs)
 
     def _is_tiny(self, run: RunStatus) -> bool:
@@ -238,90 +271,95 @@ class TrainService:
         return True
 
     def ask(self, what: Literal["stop", "sample", "save"], name: str) -> str:
-        """Ask a run for something at its next step; returns what to tell the viewer. Raises UserError."""
+        """Request an action of a run at its next step; returns a message. Raises UserError if it can't be requested."""
         launcher.ask(self.path(name, change=True), what)
         answers = {
-            "stop": "It saves a checkpoint and stops.",
-            "sample": "A sample is on its way.",
-            "save": "It saves a checkpoint.",
+            "stop": "It will save a checkpoint and stop.",
+            "sample": "A sample was requested.",
+            "save": "It will save a checkpoint.",
         }
         return answers[what]
 
     def sample_every(self, name: str, steps: float | None) -> str:
-        """Set the steps between two samples of a run that goes on. Raises UserError."""
+        """Set the steps between two samples of a running run. Raises UserError if they are invalid."""
         path = self.path(name, change=True)
         if not steps or steps < 1 or steps != int(steps):
-            raise UserError("write the steps between two samples, a whole number.")
+            raise UserError("enter the number of steps between two samples, a whole number.")
         if not self.who().is_local:
-            guest_policy.check_interval("sample_every", int(steps), self._known.brief(path).steps)
+            guest_policy.check_interval("sample_every", int(steps), self._cache.brief(path).steps)
         launcher.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
     def resume(self, name: str, beside: bool = False) -> str:
-        """Go on with a run that stopped; beside: though another training runs. Raises UserError."""
-        path, viewer = self.path(name, change=True), self.who()
+        """Resume a run. beside: even if another training is running. Raises UserError if it can't be resumed."""
+        path = self.path(name, change=True)
+        viewer = self.who()
         if not viewer.is_local:
-            guest_policy.check_start(viewer, self.rates, self.everything(), new=False)
+            guest_policy.check_start(viewer, self.rates, self._all_runs(), new=False)
         launcher.resume(path, beside=beside and viewer.is_local and not self.tiny)
-        return "It goes on from its last checkpoint."
+        return "It resumes from its last checkpoint."
 
     def force_stop(self, name: str) -> str:
-        """End a run's process, though it may not save. Raises UserError."""
+        """Kill a run's process, which may lose what isn't saved. Raises UserError if it can't be killed."""
         launcher.force_stop(self.path(name, change=True))
-        return "It has ended. It can go on from its last checkpoint."
+        return "It was stopped. It can resume from its last checkpoint."
 
     def delete(self, name: str) -> str:
-        """Delete a run with all its files. Raises UserError."""
+        """Delete a run with all its files. Raises UserError if it can't be deleted."""
         self.remove(self.path(name, change=True))
-        return f"{name} is deleted."
+        return f"{name} was deleted."
 
     def remove(self, path: Path) -> None:
-        """Delete a run's directory, and the uploads that only it used, whoever asks. Raises UserError."""
-        self.allow_any()
-        run, made = self._known.brief(path), (path / "config.json").stat().st_mtime
-        own = _sources(run)
+        """Delete a run's directory and the uploads that only it used, for any viewer. Raises UserError."""
+        self._require_training()
+        run = self._cache.brief(path)
+        created = (path / "config.json").stat().st_mtime
+        sources = _sources(run)
         launcher.delete(path)
-        if own:
-            uploads.forget_packs(self.runs, made, run.updated or time.time())
-        uploads.forget(self.runs, self._used(), own)
+        if sources:
+            uploads.delete_feature_caches(self.runs, created, run.updated or time.time())
+        uploads.delete_unused(self.runs, self._used_uploads(), sources)
 
     def note(self, name: str, text: str) -> str:
-        """Keep a note with a run. Raises UserError."""
+        """Save a note with a run. Raises UserError if it can't be saved."""
         launcher.write_notes(self.path(name, change=True), text)
         return "Saved."
 
     def log(self, name: str, lines: int = 40) -> str:
-        """The end of what a run's process printed."""
+        """Return the last lines that a run's process printed."""
         text = status.log_tail(self.path(name), lines)
-        return text if self.who().paths else guest_policy.remove_folders(text, self.runs)
+        return text if self.who().paths else remove_folders(text, self.runs)
 
-    # ── what a run made ─────────────────────────────────────────────────────────────────────────────────────
+    # ── exports of a run ────────────────────────────────────────────────────────────────────────────────────
 
     def export(self, name: str, chosen: str | None) -> Path:
-        """The directory of one of a run's checkpoints by its `export_name`. Raises UserError."""
+        """Return the directory of a run's checkpoint by its `export_name`. Raises UserError if there is none."""
         run = self.look(name)
-        found = {export_name(run, path): path for _, path in run.exports}
-        if chosen not in found:
+        directories = {export_name(run, path): path for _, path in run.exports}
+        if chosen not in directories:
             raise UserError("choose one of the run's checkpoints first.")
-        return found[chosen]
+        return directories[chosen]
 
     def in_demo(self, name: str, chosen: str | None) -> tuple[str, str]:
-        """The tab where one of a run's checkpoints can be used, and its key among the translations there. Raises
-        UserError."""
+        """Return the tab in which a run's checkpoint can be used, and its key in the list of translations there.
+
+        Raises UserError if it isn't a translation.
+        """
         directory = self.export(name, chosen)
         if self.tiny:
-            raise UserError("here the lists hold only what is shipped. Download it, and use it on your own computer.")
+            raise UserError("this server offers shipped checkpoints only. Download it to use it on your own computer.")
         info = checkpoint.read_config(directory)
         if info.get("kind") not in checkpoint.TRANSLATIONS:
-            raise UserError("this is no translation but a network for one: choose it as f in the form.")
+            raise UserError("this is not a translation but a network for one: choose it as f in the form.")
         return "digits" if checkpoint.input_domain(info) == "digits" else "emojify", f"{name}/{directory.name}"
 
     def zip_export(self, name: str, chosen: str | None, folder: Path) -> Path:
-        """Write one of a run's checkpoints as a zip into a folder: safetensors, config.json, a model card.
+        """Write a run's checkpoint as a zip into a folder: safetensors, config.json, a model card.
 
-        The zip names none of the server's folders unless the viewer may name paths. Raises UserError.
+        The server's folders are removed from it unless the viewer may name paths. Raises UserError if it can't be read.
         """
-        source, run = self.export(name, chosen), self.look(name)
+        source = self.export(name, chosen)
+        run = self.look(name)
         redact_runs = None if self.who().paths else self.runs
         path = folder / f"{name}-{source.name}.zip"
         with replacing(path) as temporary:
@@ -330,25 +368,30 @@ class TrainService:
 
 
 def shipped_encoders(task: str) -> list[tuple[str, str]]:
-    """(label, name) of each f that fits a task and comes with the app or its packages."""
+    """Return (label, name) of each f that fits a task and comes with the app or its packages."""
     shipped = [path for path in sorted(checkpoint.SHIPPED.glob("*/")) if _fits(path, task)]
-    found = [(f"{path.name} ({_reads(path)})", path.name) for path in shipped]
-    return found if task == "digits" else [*found, ("dlib (the paper’s f of faces)", "dlib")]
+    choices = [(f"{path.name} ({_reads(path)})", path.name) for path in shipped]
+    return choices if task == "digits" else [*choices, ("dlib (the paper’s f for faces)", "dlib")]
 
 
 def _sources(run: RunStatus) -> list[str]:
-    """Paths of the viewer's own pictures in a run's settings."""
-    return [path for name in ("s", "t", "folder", "picture") if (path := getattr(run.config, name, None))]
+    """Return the paths of the owner's pictures in a run's settings."""
+    paths = [getattr(run.config, name, None) for name in ("s", "t", "folder", "picture")]
+    return [path for path in paths if path]
 
 
 def _fits(path: Path, task: str) -> bool:
-    """Whether a checkpoint's f can serve a task: digits want one that reads digits, faces one that reads faces."""
+    """Whether a checkpoint's f fits a task: digits need one that reads digits, faces one that doesn't."""
     reads = _reads(path)
-    return bool(reads) and (task not in ("faces", "style", "digits") or (reads == "reads digits") == (task == "digits"))
+    if not reads:
+        return False
+    if task in ("faces", "style"):
+        return reads != "reads digits"
+    return task != "digits" or reads == "reads digits"
 
 
 def _reads(path: Path) -> str:
-    """What the f in a checkpoint reads, in words; "" where there is none."""
+    """Return what the f in a checkpoint reads, as a label; "" if it has no f."""
     try:
         info = checkpoint.read_config(path)
         name, trained = info["encoder"]["name"], info.get("trained") or {}
@@ -360,10 +403,11 @@ def _reads(path: Path) -> str:
 
 
 def export_name(run: RunStatus, path: Path) -> str:
-    """What a run's checkpoint is called in lists, by which it is also chosen: unlike a path, it tells a viewer nothing
-    of the server's folders, and can't name another place."""
+    """Return the label and key of a run's checkpoint. Unlike a path, it reveals nothing of the server's folders."""
     step = next((step for step, other in run.exports if other == path), run.step)
-    last = path.name == "export"
-    best = run.best == step and (not last or (run.config is not None and run.config.keep == "best"))
-    ended = {"done": "final", "early": "final", "stopped": "stopped"}.get(run.status) if last else None
-    return ", ".join(filter(None, [f"step {step:,}", "best" * best, ended]))
+    is_last = path.name == "export"
+    is_best = run.best == step
+    if is_last and is_best:
+        is_best = run.config is not None and run.config.keep == "best"
+    ended = {"done": "final", "early": "final", "stopped": "stopped"}.get(run.status) if is_last else None
+    return ", ".join(filter(None, [f"step {step:,}", "best" if is_best else None, ended]))

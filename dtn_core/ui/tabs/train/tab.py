@@ -1,5 +1,8 @@
-"""The tab *Train*: choose a task, check, start; then watch, sample, stop, resume, compare, take away. Trainings are
-processes of their own that only share files with this page: it may be closed, and any number of people may look."""
+"""The tab *Train*: choose a task, check, start; then watch, sample, stop, resume, compare and download.
+
+Trainings are processes that share only files with the page: they continue when it is closed, and any number of viewers
+may watch them.
+"""
 
 from __future__ import annotations
 
@@ -17,41 +20,54 @@ from .watch import Watch
 
 CSS = (ASSETS / "train.css").read_text("utf-8")
 
-LEAD = """<p class="lead">Train a translation of your own. It runs in the background on the computer that runs this app,
-and goes on when this page is closed; come back at any time, and everything is here again.
-<a class="to-live" href="#train-live">See the trainings ↓</a></p>"""
+LEAD = """<p class="lead">Train a translation of your own. It runs in the background on the computer that runs this app
+and continues when you close this page; you can come back at any time.
+<a class="to-live" href="#train-live">See the runs ↓</a></p>"""
 
-GUEST = """<p class="message hint">Others use this server too: one training runs at a time, your runs are yours alone to
-change, and are deleted a day after their end. Pictures come as a zip.</p>"""
+GUEST = """<p class="message hint">You share this server with others: only one training runs at a time. Only you can
+change your runs; they are deleted a day after they end. Upload pictures as a zip.</p>"""
 
-TINY = """<p class="message hint">Others use this server too: only small try-outs are allowed here, and only their
-weights, learning rates and seed can be changed. Run the app on your own computer for real ones.</p>"""
+TINY = """<p class="message hint">You share this server with others: only short test runs are allowed here, and only
+their weights, learning rates and seed can be changed. Run the app on your own computer for full trainings.</p>"""
 
 
 def explain() -> None:
-    """Fill the tab where training is off: nothing of the runs is read."""
+    """Fill the tab where training is off. Reads no run."""
     gr.HTML(html.message(OFF, "hint"), apply_default_css=False, elem_id="training-off")
 
 
 class Memory(NamedTuple):
-    """What the browser remembers: the run that is watched, and what the form holds (`form.Form.remember`)."""
+    """What the browser remembers.
+
+    Attributes:
+        run: name of the selected run.
+        form: values of the form, see `form.FormPanel.remember`.
+    """
 
     run: gr.BrowserState
     form: gr.BrowserState
 
 
 def memory() -> Memory:
-    """To be made outside of all tabs, since what is in a tab only lives once that is opened."""
-    known = {"secret": "what a viewer chose is no secret to that viewer"}
+    """Create the states. Must be called outside all tabs, whose contents load only once they are opened."""
+    # encrypts the stored values; it needn't be secret, and changing it discards what browsers have stored
+    options = {"secret": "what a viewer chose is no secret to that viewer"}
     return Memory(
-        gr.BrowserState("", storage_key="dtn-studio-run", **known),
-        gr.BrowserState({}, storage_key="dtn-studio-form", **known),
+        gr.BrowserState("", storage_key="dtn-studio-run", **options),
+        gr.BrowserState({}, storage_key="dtn-studio-form", **options),
     )
 
 
 def fill(service: TrainService, page: gr.Blocks, remembered: Memory, tabs: gr.Tabs, demo: Demo) -> None:
-    """Fill the tab, inside a gr.Tab of a page. With the policy "off" it says so, and has no handlers at all. tabs,
-    demo: the page's tabs, and the lists of translations in them."""
+    """Fill the tab. With the policy "off" it says so and has no handlers. Must be called inside a gr.Tab.
+
+    Args:
+        service: the trainings.
+        page: the whole page.
+        remembered: as `memory` returns it.
+        tabs: the page's tabs.
+        demo: the dropdowns of translations in other tabs.
+    """
     if service.policy == "off":
         explain()
         return
@@ -65,16 +81,16 @@ def fill(service: TrainService, page: gr.Blocks, remembered: Memory, tabs: gr.Ta
                 form = FormPanel(service, remembered.form)
             with gr.Column(scale=8, min_width=320, elem_id="train-live"):
                 watch = Watch(service, remembered.run)
-    form.wire(watch)
-    watch.wire(form.beside, tabs, demo)
+    form.connect_events(watch)
+    watch.connect_events(form.beside, tabs, demo)
 
     def open_page(saved: dict[str, Any], *viewer: Any) -> dict[Any, Any]:
         try:
             who = service.allow()
-        except UserError:  # allowed to others
+        except UserError:  # only other viewers may train
             return {closed: gr.update(visible=True), opened: gr.update(visible=False)}
-        looked = watch.look(*viewer[:-1], {})
-        return form.restore(saved) | looked | {guest: gr.update(visible=not (who.is_local or service.tiny))}
+        refreshed = watch.refresh_all(*viewer[:-1], {})  # a reloaded page has seen nothing
+        return form.restore(saved) | refreshed | {guest: gr.update(visible=not (who.is_local or service.tiny))}
 
     outputs = [closed, opened, guest, *form.outputs, *watch.all_outputs()]
     page.load(

@@ -1,4 +1,4 @@
-"""Runs as HTML: the list of them, one as it goes, a check before the start. Whatever comes from files is escaped."""
+"""Training runs as HTML: the list of runs, one run, and a dry run. All text from files is escaped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ....training.runs.status import RunStatus
 from ...components import pictures
 from . import curves, fields
 
-WORDS = {
+STATUS_LABELS = {
     "starting": "Starting",
     "running": "Running",
     "stopping": "Stopping",
@@ -29,32 +29,31 @@ WORDS = {
     "died": "Died",
     "unreadable": "Unreadable",
 }
-"""What a status is called."""
 
-MEANING = {
-    "starting": "It reads its data; the first step comes in a moment.",
-    "stopping": "It saves, then stops.",
-    "early": "It stopped by itself: nothing better came for a while.",
-    "stopped": "It was saved, and can go on.",
+STATUS_HINTS = {
+    "starting": "It is reading its data and will start in a moment.",
+    "stopping": "It is saving a checkpoint and will then stop.",
+    "early": "It stopped early, because it no longer improved.",
+    "stopped": "It was saved and can be resumed.",
 }
 
 NOTHING = """<div class="train-empty"><svg viewBox="0 0 120 60" aria-hidden="true">
 <path class="faint" d="M6 10 22 34 34 22 46 42 58 30 70 46 82 38 94 48 114 46"/><path d="M6 8C30 40 60 46 114 49"/>
 </svg><h3>No training yet</h3>
-<p>Choose a task in the form, press <b>Check</b> to look at data and time, then <b>Start</b>. Curves and samples appear
-here. A run goes on when this page is closed.</p></div>"""
+<p>Choose a task in the form, press <b>Check</b> to test data and time, then <b>Start</b>. Curves and samples appear
+here. A run continues when you close this page.</p></div>"""
 
 
 def quiet(text: str) -> str:
-    """A quiet line of plain text."""
+    """Render a secondary line of plain text."""
     return f'<p class="quiet">{html.escape(text)}</p>'
 
 
-# ── numbers in words ────────────────────────────────────────────────────────────────────────────────────────
+# ── units ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def duration(seconds: float | None) -> str:
-    """40 s, 12 min, 3 h 20 min, 2 days 5 h; "" where it isn't known."""
+    """Format a duration: 40 s, 12 min, 3 h 20 min, 2 days 5 h; "" if it is unknown."""
     if seconds is None or not seconds >= 0:
         return ""
     if seconds < 90:
@@ -69,7 +68,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(when: float | None, now: float | None = None) -> str:
-    """How long ago a time, seconds since 1970, was; assets/runs.js says the same later on."""
+    """Format how long ago a time (seconds since 1970) was; assets/runs.js keeps it up to date."""
     if not when:
         return ""
     seconds = (time.time() if now is None else now) - when
@@ -80,7 +79,7 @@ def ago(when: float | None, now: float | None = None) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in words: 640 MB, 1.2 GB."""
+    """Format a number of bytes: 640 MB, 1.2 GB."""
     for unit, factor in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
         if count >= factor:
             return f"{count / factor:.3g} {unit}" if count < 1000 * factor else f"{count / factor:,.0f} {unit}"
@@ -91,31 +90,31 @@ def size(count: float) -> str:
 
 
 def badge(status: str) -> str:
-    """A status as a coloured word."""
-    return f'<span class="badge {html.escape(status)}">{html.escape(WORDS.get(status, status))}</span>'
+    """Render a status as a coloured label."""
+    return f'<span class="badge {html.escape(status)}">{html.escape(STATUS_LABELS.get(status, status))}</span>'
 
 
-def runs(found: Sequence[RunStatus], chosen: str) -> str:
-    """The list of runs; assets/runs.js makes it one to choose from and keeps the ages fresh."""
-    if not found:
+def runs(statuses: Sequence[RunStatus], selected: str) -> str:
+    """Render the list of runs; assets/runs.js handles the selection and updates the ages."""
+    if not statuses:
         return ""
-    rows = "".join(_row(run, run.name == chosen) for run in found)
+    rows = "".join(_row(run, run.name == selected) for run in statuses)
     return f'<div class="run-list" role="group" aria-label="Runs">{rows}</div>'
 
 
-def hundredth(run: RunStatus) -> int:
-    """How far a run is, in percent."""
+def percent_done(run: RunStatus) -> int:
+    """Return the progress of a run in percent."""
     return 100 * run.step // max(1, run.steps)
 
 
-def _row(run: RunStatus, chosen: bool) -> str:
+def _row(run: RunStatus, selected: bool) -> str:
     name = html.escape(run.name)
     number, _, rest = name.partition("-")
     note = f"<q>{html.escape(run.notes.strip().splitlines()[0][:80])}</q>" if run.notes.strip() else ""
     steps = f"{run.step:,} / {run.steps:,}" if run.steps else ""
     when = run.updated or run.started
     return (
-        f'<button type="button" data-run="{name}" aria-pressed="{str(chosen).lower()}"><span class="run-name">'
+        f'<button type="button" data-run="{name}" aria-pressed="{str(selected).lower()}"><span class="run-name">'
         f"<i>{number}</i> {rest}{note}</span>{badge(run.status)}<span>{steps}</span>"
         f'<time data-at="{when or 0:.0f}">{ago(when)}</time></button>'
     )
@@ -125,42 +124,42 @@ def _row(run: RunStatus, chosen: bool) -> str:
 
 
 def status(run: RunStatus) -> str:
-    """Name, badge, progress, the figures of now, warnings and messages."""
+    """Render name, status, progress, current metrics, warnings and messages of a run."""
     share = 100 * run.step / run.steps if run.steps else 0
-    figures = [
+    metrics = [
         ("Step", f"{run.step:,} <i>of {run.steps:,}</i>" if run.steps else ""),
-        ("Pictures a second", f"{run.rate:,.{0 if run.rate >= 10 else 1}f}" if run.rate else ""),
+        ("Pictures per second", f"{run.rate:,.{0 if run.rate >= 10 else 1}f}" if run.rate else ""),
         ("Time left", duration(run.eta) if run.status == "running" else ""),
         ("Trained for", duration(run.seconds) if run.seconds else ""),
         ("Memory", size(run.memory) if run.memory else ""),
     ]
-    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures if value)
+    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in metrics if value)
     on = f'<span class="on">on {html.escape(run.device)}</span>' if run.device else ""
     head = f"<h3>{html.escape(run.name)}</h3>{badge(run.status)}{on}"
     bar = (
         f'<div class="progress {html.escape(run.status)}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share:.0f}" aria-label="Progress"><i style="width:{share:.2f}%"></i></div>'
     )
-    say = f'data-say="{html.escape(run.name)}: {html.escape(WORDS.get(run.status, run.status))}"'
+    say = f'data-say="{html.escape(run.name)}: {html.escape(STATUS_LABELS.get(run.status, run.status))}"'
     return f'<div class="run-card" {say}><header>{head}</header>{bar}<dl>{cells}</dl>{_messages(run)}</div>'
 
 
 def _messages(run: RunStatus) -> str:
-    """Why a run ended, warnings with advice, and the last messages."""
+    """Render why a run ended, warnings with advice, and the last messages."""
     parts = []
-    meaning = MEANING.get(run.status, "")
+    hint = STATUS_HINTS.get(run.status, "")
     if run.status in ("failed", "died", "unreadable"):
         text = crash_summary(run) if run.status == "died" else run.why
         parts.append(f'<p class="message error">{html.escape(text)}</p>')
-    elif meaning:
-        parts.append(quiet(meaning))
+    elif hint:
+        parts.append(quiet(hint))
     for warning in diagnostics.warnings(run):
         text = f"<b>{html.escape(warning.what)}</b> {html.escape(warning.advice)}"
         parts.append(f'<p class="message hint">{text}</p>')
     lines = "".join(
         f"<li>{f'<i>step {step:,}</i> ' if step else ''}{html.escape(text)}</li>"
         for step, text in run.messages[-5:]
-        if step or not run.step  # messages before the first step are soon out of date
+        if step or not run.step  # messages before the first step are outdated once there are steps
     )
     if lines:
         parts.append(f'<ul class="run-messages">{lines}</ul>')
@@ -168,12 +167,12 @@ def _messages(run: RunStatus) -> str:
 
 
 def drawn(run: RunStatus, other: RunStatus | None = None) -> str:
-    """The curves of a run; with another, both in one, a legend, and how their settings differ."""
+    """Render the curves of a run; with another run, both in one plot, a legend, and the settings that differ."""
     config = run.config if isinstance(run.config, TransferTraining) else None
     figures = curves.draw(run.curves, other.curves if other else None, bool(config and config.binary))
     if not figures:
-        return '<p class="quiet">Curves appear with the first figures.</p>'
-    legend = '<p class="legend"><i class="raw-key"></i> as measured <i class="bold-key"></i> smoothed</p>'
+        return '<p class="quiet">Curves appear after the first steps.</p>'
+    legend = '<p class="legend"><i class="raw-key"></i> measured <i class="bold-key"></i> smoothed</p>'
     if other is not None:
         legend = (
             f'<p class="legend"><i class="bold-key"></i> {html.escape(run.name)} '
@@ -183,16 +182,16 @@ def drawn(run: RunStatus, other: RunStatus | None = None) -> str:
 
 
 def _differences(run: RunStatus, other: RunStatus) -> str:
-    """The settings in which two runs differ, as a table."""
-    here, there = (to_dict(r.config) if r.config is not None else {} for r in (run, other))
-    keys = [key for key in {**here, **there} if here.get(key) != there.get(key)]
+    """Render the settings in which two runs differ as a table."""
+    first, second = (to_dict(one.config) if one.config is not None else {} for one in (run, other))
+    keys = [key for key in {**first, **second} if first.get(key) != second.get(key)]
     if not keys:
-        return '<p class="quiet">Their settings are the same.</p>'
+        return '<p class="quiet">Their settings are identical.</p>'
     rows = "".join(
-        f'<tr><th scope="row">{html.escape(key)}</th><td>{_value(here, key)}</td><td>{_value(there, key)}</td></tr>'
+        f'<tr><th scope="row">{html.escape(key)}</th><td>{_value(first, key)}</td><td>{_value(second, key)}</td></tr>'
         for key in keys
     )
-    names = "".join(f'<th scope="col">{html.escape(r.name)}</th>' for r in (run, other))
+    names = "".join(f'<th scope="col">{html.escape(one.name)}</th>' for one in (run, other))
     head = f"<thead><tr><td></td>{names}</tr></thead>"
     return f'<div class="differences"><table>{head}<tbody>{rows}</tbody></table></div>'
 
@@ -204,8 +203,8 @@ def _value(settings: dict[str, Any], key: str) -> str:
 # ── samples ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def shown_step(run: RunStatus, pinned: int | None) -> int | None:
-    """Which step's sample to show: the pinned one or the last before it; else the newest. None: there is none."""
+def sample_step(run: RunStatus, pinned: int | None) -> int | None:
+    """Return the step of the sample to show: the pinned one, the last before it, or the newest. None without one."""
     steps = [step for step, _ in run.samples]
     if not steps:
         return None
@@ -215,19 +214,28 @@ def shown_step(run: RunStatus, pinned: int | None) -> int | None:
 
 
 def samples(run: RunStatus, pinned: int | None = None, other: RunStatus | None = None) -> dict[str, Any] | None:
-    """What assets/samples.js shows: all steps with a sample, the picture of one of them, names of its rows, and the
-    sample of another run at that step. None without a sample."""
-    step = shown_step(run, pinned)
+    """Return the value of assets/samples.js: all steps with a sample, and the sample of one of them.
+
+    Args:
+        run: the run.
+        pinned: step to show; None for the newest.
+        other: a run whose sample at that step is shown beside it.
+
+    Returns:
+        None without a sample.
+    """
+    step = sample_step(run, pinned)
     if step is None:
         return None
-    side = _side(run, step)
-    beside = _side(other, step) if other is not None and other.samples else None
-    steps = [s for s, _ in run.samples]
-    return {"steps": steps, "at": steps.index(step), "follow": pinned is None, "sides": [side, *filter(None, [beside])]}
+    sides = [_side(run, step)]
+    if other is not None and other.samples:
+        sides.append(_side(other, step))
+    steps = [step for step, _ in run.samples]
+    return {"steps": steps, "at": steps.index(step), "follow": pinned is None, "sides": sides}
 
 
 def _side(run: RunStatus, step: int) -> dict[str, Any]:
-    at = shown_step(run, step)
+    at = sample_step(run, step)
     path = dict(run.samples)[at]
     try:
         data = path.read_bytes()
@@ -238,43 +246,42 @@ def _side(run: RunStatus, step: int) -> dict[str, Any]:
 
 
 def row_names(run: RunStatus, png: bytes) -> list[str]:
-    """Names of a grid's rows: a translation's come in fours. [] where the rows aren't known."""
+    """Return the names of a grid's rows, which come in fours for a translation; [] if they are unknown."""
     if not isinstance(run.config, TransferTraining) or len(png) < 24:
         return []
     height = struct.unpack(">I", png[20:24])[0]
-    side = run.config.size
-    count, rest = divmod(height - 2, side + 2)
-    return (
-        ["source s", "G(s)", "target t", "G(t)"] * (count // 4) if count % 4 == 0 and rest == 0 and count < 400 else []
-    )
+    count, rest = divmod(height - 2, run.config.size + 2)
+    if rest or count % 4 or count >= 400:
+        return []
+    return ["source s", "G(s)", "target t", "G(t)"] * (count // 4)
 
 
 # ── before a run ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def checked(found: DryRun) -> str:
-    """What a check found: problems first, then counts, pictures, time and room."""
-    problems = "".join(f'<p class="message hint">{html.escape(problem)}</p>' for problem in found.problems)
-    good = "" if problems else '<p class="message agree">All well: it can start.</p>'
-    cells = [(html.escape(name), f"{count:,} pictures") for name, count in found.counts.items()]
-    step = found.seconds_per_step
-    each = f"{step:.2f} s" if step >= 1 else f"{1000 * step:.0f} ms"
+def dry_run(result: DryRun) -> str:
+    """Render a dry run: problems first, then counts, pictures, time and resources."""
+    problems = "".join(f'<p class="message hint">{html.escape(problem)}</p>' for problem in result.problems)
+    success = "" if problems else '<p class="message agree">No problems: it can start.</p>'
+    cells = [(html.escape(name), f"{count:,} pictures") for name, count in result.counts.items()]
+    step = result.seconds_per_step
+    per_step = f"{step:.2f} s" if step >= 1 else f"{1000 * step:.0f} ms"
     cells += [
-        ("Time", f"about {duration(found.seconds)} <i>({each} a step)</i>"),
-        ("Memory", _room(found.memory, found.memory_free)),
-        ("Disk", _room(found.disk, found.disk_free)),
-        ("On", html.escape(found.device)),
+        ("Time", f"about {duration(result.seconds)} <i>({per_step} per step)</i>"),
+        ("Memory", _room(result.memory, result.memory_free)),
+        ("Disk", _room(result.disk, result.disk_free)),
+        ("Device", html.escape(result.device)),
     ]
-    listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells)
+    resources = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells)
     preview = ""
-    if found.preview is not None:
-        url = pictures.encode(found.preview, max_side=None, exact=True)
+    if result.preview is not None:
+        url = pictures.encode(result.preview, max_side=None, exact=True)
         preview = f'<figure><img src="{url}" alt="Pictures of s above pictures of t"></figure>'
-    return f'<div class="check-card">{problems}{good}{preview}<dl>{listed}</dl>{_skipped(found.skipped)}</div>'
+    return f'<div class="check-card">{problems}{success}{preview}<dl>{resources}</dl>{_skipped(result.skipped)}</div>'
 
 
 def _room(wanted: int, free: int) -> str:
-    return f"{size(wanted)}" + (f" <i>of {size(free)} free</i>" if free else "")
+    return size(wanted) + (f" <i>of {size(free)} free</i>" if free else "")
 
 
 def _skipped(files: Sequence[tuple[str, str]]) -> str:
@@ -286,13 +293,12 @@ def _skipped(files: Sequence[tuple[str, str]]) -> str:
     return f"<details><summary>{count} skipped</summary><ul>{lines}{more}</ul></details>"
 
 
-CHECKING = """<p class="message hint" role="status">Looking: it reads the pictures, and tries a few steps. That takes
-some seconds, or a minute where much is to be read.</p>"""
-"""Shown while a check goes on."""
+CHECKING = """<p class="message hint" role="status">Checking: reading the pictures and training for a few steps. This
+takes a few seconds, or up to a minute for large datasets.</p>"""
 
 
 def all_settings(preset: str) -> str:
-    """Every setting of a preset with its value and meaning, for those who write into the box of all settings."""
+    """Render every setting of a preset with its value and meaning, to look up for the box "All settings"."""
     config = fields.PRESETS[preset]
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(getattr(config, name)))}</td>"
@@ -304,11 +310,11 @@ def all_settings(preset: str) -> str:
 
 
 def log(text: str) -> str:
-    """The end of a log."""
-    frame = '<pre class="log" role="group" tabindex="0" aria-label="The end of the log">'
-    return f"{frame}{html.escape(text) or 'Nothing printed yet.'}</pre>"
+    """Render the last lines of a log."""
+    frame = '<pre class="log" role="group" tabindex="0" aria-label="End of the log">'
+    return f"{frame}{html.escape(text) or 'No output yet.'}</pre>"
 
 
 def exported(path: Path) -> str:
-    """A line about a zip that is ready."""
+    """Describe a zip that is ready to download."""
     return f"{html.escape(path.name)} · {size(path.stat().st_size)}"

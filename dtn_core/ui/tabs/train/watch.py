@@ -1,4 +1,4 @@
-"""The live side of the tab *Train*: puts the panels on the page, and follows the runs' files for them."""
+"""The live side of the tab *Train*: places the panels on the page and keeps them up to date with the runs' files."""
 
 from __future__ import annotations
 
@@ -12,123 +12,176 @@ from . import panels, views
 from .panels import PLAIN, QUIET, Demo, Panel, Updates, View
 from .service import TrainService
 
-FAST, SLOW = 1.5, 12.0
-"""Seconds between two looks at the runs' files: while one trains, and while none does."""
+FAST_SECONDS = 1.5
+"""Poll interval while a run is training."""
+
+SLOW_SECONDS = 12.0
+"""Poll interval while none is."""
 
 
-def pick(found: Sequence[RunStatus], chosen: str) -> RunStatus | None:
-    """The run to watch: the chosen one, else the newest that trains, else the newest."""
-    by_name = {run.name: run for run in found}
-    if chosen in by_name:
-        return by_name[chosen]
-    return next((run for run in found if run.status in ALIVE), found[0] if found else None)
+def pick(runs: Sequence[RunStatus], selected: str) -> RunStatus | None:
+    """Return the run to show: the selected one, else the newest that is training, else the newest."""
+    by_name = {run.name: run for run in runs}
+    if selected in by_name:
+        return by_name[selected]
+    return next((run for run in runs if run.status in ALIVE), runs[0] if runs else None)
 
 
 class Watch:
-    """The right column, empty until somebody looks. chosen: the name of the run that the browser remembers.
+    """The right column, which is empty until the page is opened.
 
-    Only panels that have changed since a viewer saw them last are made and sent. gradio builds every component that a
-    handler could answer for anew, even where it skips it; so there are two handlers, one for the lively panels, which
-    change while a run trains, and one for all.
+    Only panels that have changed since a viewer's last refresh are rendered and sent. gradio rebuilds every component
+    that is an output of a handler, even if the handler skips it. So there are two handlers: `refresh` for the live
+    panels, which change while a run is training, and `refresh_all` for all panels.
+
+    Watch is a `Panel` itself, for what there is without a run.
+
+    Attributes:
+        chosen: name of the selected run, remembered by the browser.
+        viewer: inputs of every handler, which describe what a viewer sees.
     """
 
-    lively = False
+    live = False
 
     def __init__(self, service: TrainService, chosen: gr.BrowserState) -> None:
-        self.service, self.chosen = service, chosen
-        self.pinned, self.seen = gr.State(None), gr.State({})
-        self.poll = gr.HTML([0, 0], html_template="", js_on_load=panels.script("poll"), visible="hidden", **PLAIN)
-        self.pace = gr.Timer(FAST, active=False)  # until the page is opened, by whoever may see it
+        self.service = service
+        self.chosen = chosen
+        self.pinned = gr.State(None)
+        self.seen = gr.State({})
+        self.poller = gr.HTML([0, 0], html_template="", js_on_load=panels.script("poll"), visible="hidden", **PLAIN)
+        self.timer = gr.Timer(FAST_SECONDS, active=False)  # starts when a permitted viewer opens the page
         self.runs = panels.RunList()
         self.empty = gr.HTML(views.NOTHING, elem_id="train-empty", **PLAIN)
         with gr.Column(visible=False, elem_id="train-run") as self.detail:
-            self.status, self.controls = panels.Status(), panels.Controls()
+            self.status = panels.Status()
+            self.controls = panels.Controls()
             self.samples = panels.Samples()
-            self.comparison, self.curves = panels.Comparison(), panels.Curves()
-            self.log, self.exports, self.notes = panels.Log(service), panels.Exports(), panels.Notes()
-        self.outputs = [self.chosen, self.pace, self.empty, self.detail]
-        self.of_run: list[Panel] = [
+            self.comparison = panels.Comparison()
+            self.curves = panels.Curves()
+            self.log = panels.Log(service)
+            self.exports = panels.Exports()
+            self.notes = panels.Notes()
+        self.outputs = [self.chosen, self.timer, self.empty, self.detail]
+        self.run_panels: list[Panel] = [
             self.status, self.controls, self.samples, self.comparison, self.curves, self.log, self.exports, self.notes
         ]  # fmt: skip
         self.viewer = [self.chosen, self.comparison.other, self.pinned, self.seen]
 
-    # ── as a panel: what there is without a run ─────────────────────────────────────────────────────────────
+    # ── as a panel ──────────────────────────────────────────────────────────────────────────────────────────
 
     def key(self, view: View) -> Any:
-        return view.name, self._pace(view)
+        return view.name, self._interval(view)
 
     def update(self, view: View) -> Updates:
-        none, pace = view.run is None, gr.Timer(self._pace(view), active=True)
+        has_run = view.run is not None
         return {
-            self.chosen: view.name, self.pace: pace, self.empty: gr.update(visible=none),
-            self.detail: gr.update(visible=not none),
-        }  # fmt: skip
+            self.chosen: view.name,
+            self.timer: gr.Timer(self._interval(view), active=True),
+            self.empty: gr.update(visible=not has_run),
+            self.detail: gr.update(visible=has_run),
+        }
 
-    def _pace(self, view: View) -> float:
-        return FAST if any(run.status in ALIVE for run in view.found) else SLOW
+    def _interval(self, view: View) -> float:
+        return FAST_SECONDS if any(run.status in ALIVE for run in view.runs) else SLOW_SECONDS
 
     # ── what has changed for a viewer ───────────────────────────────────────────────────────────────────────
 
-    def stale(
+    def changes(
         self, chosen: str, other: str, pinned: int | None, seen: dict[str, int]
     ) -> tuple[View, list[Panel], dict[str, int]]:
-        """The view, the panels that have changed since `seen`, and what is seen now. With the policy "off" nothing is
-        read, and a UserError raised."""
-        found = self.service.list()
-        run = pick(found, chosen or "")
-        beside = next((r for r in found if r.name == other and r is not run), None)
-        run, beside = (one and self.service.whole(one.path) for one in (run, beside))
-        view = View(found, run, beside, pinned, run is None or self.service.owns(run))
-        keys = {panel: hash(repr(panel.key(view))) for panel in (self, self.runs, *(self.of_run if run else ()))}
-        changed = [panel for panel, key in keys.items() if (seen or {}).get(type(panel).__name__) != key]
-        return view, changed, {type(panel).__name__: key for panel, key in keys.items()}
+        """Return the current view, the panels that have changed, and the hashes of all panels.
 
-    def look(self, *viewer: Any) -> Updates:
-        """Updates of all that has changed; of nothing where nothing has."""
-        return self._updates(*self.stale(*viewer))
+        Args:
+            chosen: name of the selected run.
+            other: name of the run to compare it with.
+            pinned: as in `View`.
+            seen: the hashes at the last refresh: name of the panel's class → hash of its key.
 
-    def glance(self, *viewer: Any) -> Updates:
-        """`look` where nothing but lively panels has changed, else nothing."""
-        view, changed, now = self.stale(*viewer)
-        return self._updates(view, changed if all(panel.lively for panel in changed) else [], now)
+        Raises:
+            UserError: with the policy "off", before anything is read.
+        """
+        view = self._view(chosen, other, pinned)
+        visible = [self, self.runs, *(self.run_panels if view.run else ())]
+        hashes = {type(panel).__name__: hash(repr(panel.key(view))) for panel in visible}
+        seen = seen or {}
+        changed = [panel for panel in visible if seen.get(type(panel).__name__) != hashes[type(panel).__name__]]
+        return view, changed, hashes
 
-    def listen(self, heard: list[int] | None, *viewer: Any) -> list[int]:
-        """At each tick: count up the first number where lively panels alone have changed, the second where others have
-        too. Numbers that stay cost nothing more; assets/poll.js asks for the rest where one does not."""
-        (_, changed, _), (often, seldom) = self.stale(*viewer), heard or (0, 0)
-        lively = all(panel.lively for panel in changed)
-        return [often + bool(changed), seldom] if lively else [often, seldom + 1]
+    def _view(self, chosen: str, other: str, pinned: int | None) -> View:
+        runs = self.service.list()
+        run = pick(runs, chosen or "")
+        if run is None:
+            return View(runs, None, None, pinned)
+        compared = next((one for one in runs if one.name == other and one is not run), None)
+        full_run = self.service.whole(run.path)
+        full_compared = self.service.whole(compared.path) if compared else None
+        return View(runs, full_run, full_compared, pinned, self.service.owns(full_run))
 
-    def _updates(self, view: View, changed: list[Panel], now: dict[str, int]) -> Updates:
+    def refresh_all(self, *viewer: Any) -> Updates:
+        """Update all panels that have changed."""
+        return self._updates(*self.changes(*viewer))
+
+    def refresh(self, *viewer: Any) -> Updates:
+        """Update the live panels, unless others have changed as well."""
+        view, changed, hashes = self.changes(*viewer)
+        if not all(panel.live for panel in changed):
+            changed = []
+        return self._updates(view, changed, hashes)
+
+    def poll(self, counts: list[int] | None, *viewer: Any) -> list[int]:
+        """Count changes at each tick of the timer; assets/poll.js calls `refresh` or `refresh_all` when a count rises.
+
+        A tick without changes sends the same numbers, which costs next to nothing.
+
+        Args:
+            counts: how often only live panels have changed, and how often others have.
+        """
+        _, changed, _ = self.changes(*viewer)
+        live_count, other_count = counts or (0, 0)
+        if not all(panel.live for panel in changed):
+            other_count += 1
+        elif changed:
+            live_count += 1
+        return [live_count, other_count]
+
+    def _updates(self, view: View, changed: list[Panel], hashes: dict[str, int]) -> Updates:
         if not changed:
             return gr.skip()
-        return {self.seen: now} | {part: value for panel in changed for part, value in panel.update(view).items()}
+        updates: Updates = {self.seen: hashes}
+        for panel in changed:
+            updates |= panel.update(view)
+        return updates
 
-    # ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── events ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def all_outputs(self, lively: bool = False) -> list[Any]:
-        """The components that `look` may update, or `glance`."""
-        every = [panel for panel in (self, self.runs, *self.of_run) if panel.lively or not lively]
-        return [self.seen, *(part for panel in every for part in panel.outputs)]
+    def all_outputs(self, live_only: bool = False) -> list[Any]:
+        """Return the components that `refresh_all` may update, or `refresh` (live_only)."""
+        every = [panel for panel in (self, self.runs, *self.run_panels) if panel.live or not live_only]
+        return [self.seen, *(component for panel in every for component in panel.outputs)]
 
-    def follow(self, event: Any) -> None:
-        """Show what an event of gradio has changed, once it is through."""
-        event.then(self.look, self.viewer, self.all_outputs(), **QUIET)
+    def refresh_after(self, event: Any) -> None:
+        """Update the panels after an event of gradio."""
+        event.then(self.refresh_all, self.viewer, self.all_outputs(), **QUIET)
 
-    def wire(self, beside: gr.Checkbox, tabs: gr.Tabs, demo: Demo) -> None:
-        """What happens with time, and when somebody presses. beside: see `panels.Controls`; tabs, demo: see
-        `panels.Exports`."""
-        self.pace.tick(self.listen, [self.poll, *self.viewer], self.poll, **QUIET, trigger_mode="once")
-        self.poll.often(self.glance, self.viewer, self.all_outputs(lively=True), **QUIET)
-        self.poll.seldom(self.look, self.viewer, self.all_outputs(), **QUIET)
+    def connect_events(self, beside: gr.Checkbox, tabs: gr.Tabs, demo: Demo) -> None:
+        """Attach the handlers.
+
+        Args:
+            beside: as in `panels.Controls.connect_events`.
+            tabs: as in `panels.Exports.connect_events`.
+            demo: likewise.
+        """
+        self.timer.tick(self.poll, [self.poller, *self.viewer], self.poller, **QUIET, trigger_mode="once")
+        self.poller.often(self.refresh, self.viewer, self.all_outputs(live_only=True), **QUIET)
+        self.poller.seldom(self.refresh_all, self.viewer, self.all_outputs(), **QUIET)
 
         def pick_run(event: gr.EventData) -> tuple[str, None, str]:
             return str(event.run), None, ""
 
-        chosen = [self.chosen, self.pinned, self.controls.answer]
-        self.follow(self.runs.html.pick(pick_run, None, chosen, **QUIET))
-        self.comparison.other.input(self.look, self.viewer, self.all_outputs(), **QUIET)
-        self.samples.wire(self.pinned, self.follow)
-        self.controls.wire(self.service, self.chosen, beside, self.follow)
-        self.exports.wire(self.service, self.chosen, tabs, demo)
-        self.notes.wire(self.service, self.chosen, self.follow)
+        selection = [self.chosen, self.pinned, self.controls.answer]
+        self.refresh_after(self.runs.html.pick(pick_run, None, selection, **QUIET))
+        self.comparison.other.input(self.refresh_all, self.viewer, self.all_outputs(), **QUIET)
+        self.samples.connect_events(self.pinned, self.refresh_after)
+        self.controls.connect_events(self.service, self.chosen, beside, self.refresh_after)
+        self.exports.connect_events(self.service, self.chosen, tabs, demo)
+        self.notes.connect_events(self.service, self.chosen, self.refresh_after)
