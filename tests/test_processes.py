@@ -13,7 +13,7 @@ FREE = """
 import sys
 import numpy as np
 from benchmarks.running import rss
-from dtn_core.processes import return_freed_memory
+from dtn_core.core.processes import return_freed_memory
 if "return" in sys.argv:
     return_freed_memory()
 before = rss()

@@ -43,7 +43,7 @@ time.sleep(600)
 ASK_ABOUT_A_RUN = """
 import sys
 from pathlib import Path
-from dtn_core.errors import UserError
+from dtn_core.core.errors import UserError
 from dtn_core.training.runs import Run
 from dtn_core.training.status import holder, is_alive
 path = Path(sys.argv[1])
@@ -57,7 +57,7 @@ except UserError as error:
 HOLD_A_FOLDER_AND_A_FILE = """
 import sys, time
 from pathlib import Path
-from dtn_core.files import atomic_write, temporary_directory
+from dtn_core.core.files import atomic_write, temporary_directory
 with temporary_directory(Path(sys.argv[1], "folder")) as folder, atomic_write(Path(sys.argv[1], "file.txt")) as file:
     (folder / "part").write_text("half")
     file.write_text("half")
@@ -68,7 +68,7 @@ with temporary_directory(Path(sys.argv[1], "folder")) as folder, atomic_write(Pa
 WRITE_A_FOLDER_AND_A_FILE = """
 import sys
 from pathlib import Path
-from dtn_core.files import atomic_write, temporary_directory
+from dtn_core.core.files import atomic_write, temporary_directory
 with temporary_directory(Path(sys.argv[1], "folder")) as folder, atomic_write(Path(sys.argv[1], "file.txt")) as file:
     print(folder, file, sep="\\n")
     assert not list(folder.iterdir())
