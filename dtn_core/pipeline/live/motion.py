@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...avatars.predict import Reading
 from ...core.types import Image
 from ...faces.landmarks import Points
 
@@ -94,10 +95,16 @@ def _openness(eye: NDArray[np.float64]) -> float:
 
 
 class Expression(NamedTuple):
-    """f's reading of a face: probabilities, 0..1."""
+    """What f reads of an expression: probabilities, 0..1."""
 
     smiling: float
     mouth_open: float
+
+    @classmethod
+    def of(cls, reading: Reading) -> Expression:
+        """The expression in the reading of one face (N = 1)."""
+        attributes = reading.attributes
+        return cls(float(attributes["Smiling"][0]), float(attributes["Mouth_Slightly_Open"][0]))
 
 
 class Baseline:
@@ -284,14 +291,14 @@ class Mover:
         self._unlike: deque[tuple[float, ...]] = deque(maxlen=3)
         self._filter = OneEuro(_FILTER[:, 0], _FILTER[:, 1])
         self._unit = 0.0
-        self.measured: Measures | None = None
+        self.measures: Measures | None = None
 
     def __call__(self, grey: Image, points: Points, dt: float) -> Motion:
         """grey: (H, W), the frame; points: (68, 2) in it; dt: seconds since the frame before."""
         m = measure(points)
         self._narrow.append(m.eyes)  # both jump for a frame now and then
         self._unlike.append(tuple(eye(grey, points, dt) for eye in self._eyes))
-        m = self.measured = m._replace(eyes=tuple(map(float, np.median(self._narrow, 0))))
+        m = self.measures = m._replace(eyes=tuple(map(float, np.median(self._narrow, 0))))
         self.baseline.follow(m, dt)
         now = self.baseline.motion(m, tuple(map(float, np.median(self._unlike, 0))))
         self._unit = self._unit or now.apart

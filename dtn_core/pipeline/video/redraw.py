@@ -44,7 +44,7 @@ class Drawn:
     """Avatars that move as the faces do; who returns has the same."""
 
     def __init__(self, transferrer: Transferrer) -> None:
-        self._session = Session(transferrer, sides=SIDES)
+        self._session = Session(transferrer, search_sides=SIDES)
         self._puppets: dict[int, Puppet] = {}
         self.avatars: dict[int, Parameters] = {}
 
