@@ -102,14 +102,10 @@ class Puppet:
         for part in self._sheets[size]:
             shift = np.array((motion.yaw, motion.pitch)) * part.shift
             if part.moves == "eyes":
-                left, right = (
-                    part.variants["closed" if shut else "svg"][i] for i, shut in enumerate(self._eyes_closed)
-                )
-                tall = [
-                    1.0 if shut else min(lid, self._law["widest"]) for lid, shut in zip(motion.lids, self._eyes_closed)
-                ]
-                _composite(out, left, part.pivot, shift, 1, tall[0])
-                _composite(out, right, part.pivot, shift, 1, tall[1])
+                for side, (lid, closed) in enumerate(zip(motion.lids, self._eyes_closed)):
+                    piece = part.variants["closed" if closed else "svg"][side]
+                    tall = 1.0 if closed else min(lid, self._law["widest"])
+                    _composite(out, piece, part.pivot, shift, 1, tall)
             elif part.moves == "brows":
                 rise = self._law["brow"] * self._rig["eyes"][2] * size / self._rig["view"][2]
                 for piece, brow in zip(part.variants["svg"], motion.brows):
@@ -124,9 +120,8 @@ class Puppet:
     def _update_state(self, motion: Motion) -> str:
         """Close or open the eyes and the mouth. Returns the variant of the mouth."""
         law = self._law
-        self._eyes_closed = [
-            lid < law["shut"] + law["hold"] * shut for lid, shut in zip(motion.lids, self._eyes_closed)
-        ]
+        was_closed = self._eyes_closed
+        self._eyes_closed = [lid < law["shut"] + law["hold"] * closed for lid, closed in zip(motion.lids, was_closed)]
         self._smiles = motion.smile > law["smile"] - law["hold"] * self._smiles
         self._mouth_open = motion.open > law["open"] - law["hold"] * self._mouth_open
         if self._mouth_open:
