@@ -1,4 +1,4 @@
-"""The pipeline of digits with a random translation: what comes out, and what is refused."""
+"""The pipeline of digits with random weights: its results, and the input it refuses."""
 
 import sys
 
@@ -28,7 +28,7 @@ def numbers():
     return draw_many("street", 0, 6)[0]
 
 
-def test_a_number_goes_through_every_stage(tiny, numbers):
+def test_a_number_passes_every_stage(tiny, numbers):
     before = numbers[0].copy()
     result = tiny(numbers[0])
     assert (result.picture == before).all()
@@ -41,7 +41,7 @@ def test_a_number_goes_through_every_stage(tiny, numbers):
     assert min(result.ms.values()) > 0
 
 
-def test_the_tensor_methods_are_the_pipeline(tiny, numbers):
+def test_tensor_methods_agree_with_the_pipeline(tiny, numbers):
     x = to_tensor(numbers)
     y = tiny.transfer(x)
     assert y.shape == (6, 1, 32, 32)
@@ -52,7 +52,7 @@ def test_the_tensor_methods_are_the_pipeline(tiny, numbers):
         assert tiny.judged(y)[i].numpy() == pytest.approx(result.judged, abs=1e-5)
 
 
-def test_what_is_made_depends_on_the_number(tiny, numbers):
+def test_the_output_depends_on_the_number(tiny, numbers):
     a, b = tiny.transfer(to_tensor(numbers[:2]))
     assert not torch.equal(a, b)
 
@@ -65,13 +65,13 @@ def test_what_is_made_depends_on_the_number(tiny, numbers):
         ({"generator": "deconv", "contains_f": False}, (32, 32)),
     ],
 )
-def test_every_kind_of_g(options, shape, judge, numbers, tmp_path):
+def test_every_kind_of_generator(options, shape, judge, numbers, tmp_path):
     result = DigitTransferrer.from_checkpoint(write_digits(tmp_path / "d", **options), judge, "cpu")(numbers[0])
     assert result.made.shape == shape
     assert result.judged.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_fit_takes_the_middle_square():
+def test_fit_crops_the_middle_square():
     wide = np.zeros((60, 240, 3), np.uint8)
     wide[:, 90:150] = (10, 200, 30)
     for picture in (wide, wide.transpose(1, 0, 2)):
@@ -79,13 +79,13 @@ def test_fit_takes_the_middle_square():
         assert fit(picture).shape == (32, 32, 3)
 
 
-def test_fit_averages_what_it_shrinks():
+def test_fit_averages_when_it_shrinks():
     board = np.indices((64, 64)).sum(0) % 2 * np.uint8(200)
     assert (fit(np.repeat(board[..., None], 3, 2).astype(np.uint8)) == 100).all()
 
 
 @pytest.mark.parametrize("side", [8, 31, 32, 33, 4000])
-def test_every_size_from_8_pixels_on_is_taken(side):
+def test_every_size_from_8_pixels_is_accepted(side):
     assert fit(np.zeros((side, side, 3), np.uint8)).shape == (32, 32, 3)
 
 
@@ -98,14 +98,14 @@ def test_every_size_from_8_pixels_on_is_taken(side):
         (401, 100, "longer than 4:1 (100×401 pixels). Crop"),
     ],
 )
-def test_pictures_that_hold_no_number_are_refused(tiny, height, width, words):
+def test_too_small_and_too_long_pictures_are_refused(tiny, height, width, words):
     with pytest.raises(UserError) as error:
         tiny(np.zeros((height, width, 3), np.uint8))
     assert str(error.value).startswith(words)
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_checkpoints_of_another_kind_are_refused(tiny_checkpoint, judge, tmp_path):
+def test_checkpoints_that_do_not_classify_digits_are_refused(tiny_checkpoint, judge, tmp_path):
     digits = write_digits(tmp_path / "digits")
     two = write_judge(tmp_path / "two", outputs=2)
     damaged = write_judge(tmp_path / "damaged")
@@ -125,9 +125,10 @@ def test_checkpoints_of_another_kind_are_refused(tiny_checkpoint, judge, tmp_pat
         assert len(str(error.value).splitlines()) == 1
 
 
-def test_nothing_of_a_number_is_written_to_disk(tiny, numbers):
-    tiny(numbers[0])  # what loads late may write its byte code
-    opened, watching = [], [True]
+def test_no_file_is_written(tiny, numbers):
+    tiny(numbers[0])  # lazily loaded modules may write their byte code
+    opened = []
+    watching = [True]
 
     def hook(event, arguments):
         if watching[0] and event == "open" and (arguments[2] & 3 or set("wax+") & set(arguments[1] or "")):

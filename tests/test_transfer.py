@@ -14,6 +14,8 @@ from dtn_core.core.errors import UserError
 from dtn_core.core.images import to_tensor
 from dtn_core.faces.compose import paste
 from dtn_core.faces.quality import REFUSED, UNSURE
+from dtn_core.networks.encoders import Standardise
+from dtn_core.pipeline.model import TransferNetwork
 from dtn_core.pipeline.photo import Transferrer
 
 
@@ -45,10 +47,10 @@ def test_a_face_is_drawn_and_painted(drawing, hopper):
     assert list(result.ms) == stages
 
 
-def test_drawn_alone_asks_neither_g_nor_sr(drawing, hopper, monkeypatch):
+def test_drawn_runs_neither_g_nor_sr(drawing, hopper, monkeypatch):
     both = drawing(hopper)
     for net in (drawing.checkpoint.g, drawing.checkpoint.upscaler):
-        monkeypatch.setattr(type(net), "forward", lambda *_: pytest.fail("it was asked"))
+        monkeypatch.setattr(type(net), "forward", lambda *_: pytest.fail("it ran"))
     result = drawing(hopper, kind="drawn")
     (face,) = result.faces
     assert (face.raw, face.image) == (None, None)
@@ -57,9 +59,9 @@ def test_drawn_alone_asks_neither_g_nor_sr(drawing, hopper, monkeypatch):
     assert list(result.ms) == ["detect", "align", "encode", "draw", "compose", "total"]
 
 
-def test_painted_alone_asks_no_c_and_pastes_the_painted(drawing, hopper, monkeypatch):
+def test_painted_does_not_run_c_and_pastes_the_painted_emoji(drawing, hopper, monkeypatch):
     both = drawing(hopper)
-    monkeypatch.setattr(type(drawing.checkpoint.predictor), "choose", lambda *_: pytest.fail("c was asked"))
+    monkeypatch.setattr(type(drawing.checkpoint.predictor), "read", lambda *_: pytest.fail("c ran"))
     result = drawing(hopper, kind="painted")
     (face,) = result.faces
     assert (face.kind, face.avatar) == ("painted", None)
@@ -69,14 +71,14 @@ def test_painted_alone_asks_no_c_and_pastes_the_painted(drawing, hopper, monkeyp
     assert "draw" not in result.ms
 
 
-def test_what_cannot_draw_paints_whatever_is_asked_for(tiny, hopper):
+def test_a_checkpoint_that_cannot_draw_always_paints(tiny, hopper):
     assert not tiny.draws
     results = [tiny(hopper, kind=kind) for kind in ("drawn", "painted", "both")]
     assert all(result.faces[0].kind == "painted" for result in results)
     assert all((result.composed == results[0].composed).all() for result in results)
 
 
-def test_what_cannot_paint_draws_and_says_so(drawn_only, drawing, hopper):
+def test_a_checkpoint_that_cannot_paint_draws_and_refuses_to_paint(drawn_only, drawing, hopper):
     assert (drawn_only.paints, drawing.paints) == (False, True)
     for kind in ("drawn", "both"):
         result = drawn_only(hopper, kind=kind)
@@ -92,23 +94,24 @@ def test_what_cannot_paint_draws_and_says_so(drawn_only, drawing, hopper):
 
 
 def test_g_and_c_share_one_pass_of_f(drawing, hopper, monkeypatch):
-    asked, forward = [], type(drawing.checkpoint.f).forward
-    monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda f, x: asked.append(f) or forward(f, x))
+    calls = []
+    forward = type(drawing.checkpoint.f).forward
+    monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda f, x: calls.append(f) or forward(f, x))
     both = drawing(hopper).faces[0]
-    assert len(asked) == 2  # and one more in even light, for the skin
+    assert len(calls) == 2  # and one more in even light, for the skin
     predictor = replace(
         drawing.checkpoint.predictor, f=type(drawing.checkpoint.f)(width=8, hidden=16, skin=True).eval()
     )
     other = Transferrer(replace(drawing.checkpoint, predictor=predictor))(hopper).faces[0]
-    assert asked[2:] == [predictor.f, drawing.checkpoint.f, predictor.f]
+    assert calls[2:] == [predictor.f, drawing.checkpoint.f, predictor.f]
     assert (other.raw == both.raw).all()
 
 
-def test_known_avatars_stay_and_nobody_is_asked(drawing, hopper, astronaut, monkeypatch):
+def test_known_avatars_are_reused_without_running_f(drawing, hopper, astronaut, monkeypatch):
     both = np.concatenate([hopper[:512], astronaut], axis=1)
     first = drawing(both, kind="drawn").faces
     known = [(face.aligned.face, face.avatar) for face in first]
-    monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda *_: pytest.fail("f was asked"))
+    monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda *_: pytest.fail("f ran"))
     again = drawing(both, kind="drawn", known=known).faces
     assert [face.avatar for face in again] == [face.avatar for face in first]
     assert all(a.avatar is b.avatar for a, b in zip(again, first))
@@ -117,7 +120,7 @@ def test_known_avatars_stay_and_nobody_is_asked(drawing, hopper, astronaut, monk
     assert new.avatar is not known[0][1]
 
 
-def test_without_composition_the_frame_comes_back(drawing, hopper):
+def test_without_composition_the_frame_is_returned(drawing, hopper):
     result = drawing(hopper, compose=False)
     assert (result.composed == hopper).all()
     assert result.faces[0].avatar
@@ -130,28 +133,28 @@ def test_a_checkpoint_of_digits_is_refused(tmp_path):
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_the_frame_is_left_alone_and_the_same_comes_out_twice(tiny, hopper):
+def test_the_input_is_not_modified_and_results_are_deterministic(tiny, hopper):
     before = hopper.copy()
     first, second = tiny(hopper), tiny(hopper)
     assert (hopper == before).all()
     assert (first.composed == second.composed).all()
 
 
-def test_no_face_gives_the_frame_back(tiny, noise):
+def test_a_frame_without_a_face_is_returned_unchanged(tiny, noise):
     result = tiny(noise)
     assert result.faces == ()
     assert (result.composed == noise).all()
     assert result.ms["total"] >= result.ms["detect"] > 0
 
 
-def test_a_face_that_is_seen_well_has_a_confidence_and_no_note(tiny, hopper):
+def test_a_clearly_visible_face_has_a_confidence_and_no_note(tiny, hopper):
     result = tiny(hopper)
     assert result.faces[0].confidence > 0.8
     assert result.faces[0].note is None
     assert result.refused == ()
 
 
-def test_a_face_that_is_seen_badly_is_redrawn_with_a_note(tiny, dim):
+def test_a_poorly_visible_face_is_redrawn_with_a_note(tiny, dim):
     result = tiny(dim)
     (face,) = result.faces
     assert REFUSED <= face.confidence < UNSURE
@@ -160,8 +163,8 @@ def test_a_face_that_is_seen_badly_is_redrawn_with_a_note(tiny, dim):
 
 
 @pytest.mark.parametrize("thorough", [True, False])
-def test_a_face_that_is_hardly_seen_is_left_as_it_is(tiny, dark, thorough, monkeypatch):
-    monkeypatch.setattr(type(tiny.checkpoint), "generator_input", lambda *_: pytest.fail("f was asked about it"))
+def test_a_hardly_visible_face_is_refused_before_the_network_runs(tiny, dark, thorough, monkeypatch):
+    monkeypatch.setattr(TransferNetwork, "forward", lambda *_, **__: pytest.fail("the network ran"))
     result = tiny(dark, thorough=thorough)
     assert result.faces == ()
     assert (result.composed == dark).all()
@@ -191,7 +194,7 @@ def test_a_photo_on_its_side_is_turned_upright(tiny, name, turns, request):
     assert tiny(photo).turned == tiny(np.rot90(photo, turns), thorough=False).turned == 0
 
 
-def test_the_tensor_door_is_the_pipeline(tiny, hopper):
+def test_tensor_methods_agree_with_the_pipeline(tiny, hopper):
     (face,) = tiny(hopper).faces
     y = tiny.transfer(to_tensor(face.aligned.image))
     assert y.shape == (1, 4, 64, 64)
@@ -210,16 +213,24 @@ def test_the_emoji_depends_on_the_face(tiny, hopper, astronaut):
 
 
 def test_statistics_of_s_are_applied(tiny, hopper):
-    from dataclasses import replace
-
-    from dtn_core.networks.encoders import Standardise
-
     x = to_tensor(tiny(hopper).faces[0].aligned.image)
-    shifted = replace(
-        tiny.checkpoint,
-        standardise_s=Standardise(torch.full((tiny.checkpoint.f.dim,), 0.5), torch.full((tiny.checkpoint.f.dim,), 0.1)),
-    )
+    dim = tiny.checkpoint.f.dim
+    other = Standardise(torch.full((dim,), 0.5), torch.full((dim,), 0.1))
+    shifted = replace(tiny.checkpoint, standardise_s=other)
     assert not torch.allclose(tiny.transfer(x), Transferrer(shifted).transfer(x))
+
+
+def test_the_network_computes_only_what_is_asked_for(drawing, hopper):
+    x = to_tensor(drawing(hopper).faces[0].aligned.image)
+    network = drawing.checkpoint.network
+    stages = []
+    painted, upscaled, reading = network(x, on_stage=stages.append)
+    assert stages == ["encode", "generate", "upscale"]
+    assert torch.equal(painted, drawing.transfer(x))
+    assert torch.equal(upscaled, drawing.upscale(painted))
+    assert reading.lightness == drawing.read(x).lightness
+    assert network(x, paint=False)[:2] == (None, None)
+    assert network(x, upscale=False, draw=False)[1:] == (None, None)
 
 
 def test_mirror_flips_first(tiny, hopper):
@@ -230,7 +241,7 @@ def test_mirror_flips_first(tiny, hopper):
     assert (flipped.left + flipped.right) / 2 == pytest.approx(512 - (plain.left + plain.right) / 2, abs=25)
 
 
-def test_several_faces_go_from_left_to_right_and_a_limit_takes_the_largest(tiny, hopper, astronaut, dark):
+def test_faces_are_ordered_left_to_right_and_a_limit_takes_the_largest(tiny, hopper, astronaut, dark):
     half = np.full((512, 256, 3), 90, np.uint8)
     half[128:384] = astronaut[::2, ::2]
     frame = np.concatenate([half, astronaut, hopper[:512]], axis=1)
@@ -246,7 +257,7 @@ def test_several_faces_go_from_left_to_right_and_a_limit_takes_the_largest(tiny,
     assert left.aligned.face.box.left < right.aligned.face.box.left
 
 
-def test_without_sr_the_emoji_is_enlarged(tiny, make_checkpoint, tmp_path, hopper):
+def test_without_sr_the_emoji_is_interpolated(tiny, make_checkpoint, tmp_path, hopper):
     plain = tiny(hopper, upscale=False).faces[0]
     assert plain.image.shape == (256, 256, 4)
     without = Transferrer.from_checkpoint(make_checkpoint(tmp_path / "plain", upscaler=False))
@@ -254,7 +265,7 @@ def test_without_sr_the_emoji_is_enlarged(tiny, make_checkpoint, tmp_path, hoppe
     assert without(hopper).faces[0].image.shape == (256, 256, 4)
 
 
-def test_previous_faces_steady_the_next_frame(tiny, hopper):
+def test_previous_faces_smooth_the_next_frame(tiny, hopper):
     first = tiny(hopper, thorough=False)
     shifted = np.roll(hopper, 2, axis=1)
     faces = [face.aligned.face for face in first.faces]
@@ -264,9 +275,10 @@ def test_previous_faces_steady_the_next_frame(tiny, hopper):
 
 
 @pytest.mark.parametrize("kind", ["drawn", "painted", "both"])
-def test_nothing_of_a_face_is_written_to_disk(drawing, hopper, noise, kind):
+def test_no_file_is_written(drawing, hopper, noise, kind):
     drawing(hopper), drawing(noise)  # lazily loaded modules may write their byte code
-    opened, watching = [], [True]
+    opened = []
+    watching = [True]
 
     def hook(event, arguments):
         if watching[0] and event == "open":
@@ -286,7 +298,7 @@ def test_nothing_of_a_face_is_written_to_disk(drawing, hopper, noise, kind):
         watching[0] = False
 
 
-def test_the_hook_of_the_test_above_would_see_a_file(tmp_path):
+def test_the_audit_hook_detects_a_written_file(tmp_path):
     opened, watching = [], [True]
     sys.addaudithook(lambda event, a: opened.append(a[0]) if watching[0] and event == "open" and a[2] & 3 else None)
     from dtn_core.core.images import save
@@ -296,7 +308,7 @@ def test_the_hook_of_the_test_above_would_see_a_file(tmp_path):
     assert any(str(path).endswith(".png") for path in opened)
 
 
-def test_devices():
+def test_device_names():
     assert pick_device("cpu") == "cpu"
     assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(UserError, match="auto, cpu, cuda or cuda:N"):

@@ -1,4 +1,4 @@
-"""Times of the stages of a call."""
+"""Durations of the stages of a call."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ import torch
 
 
 class StageTimer:
-    """Measures the milliseconds of every stage of a call."""
+    """Measures how long each stage of a call takes.
+
+    Attributes:
+        ms: Milliseconds by stage, in the order of the stages.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        self.device, self.ms = device, {}
-        self.start = self.last = perf_counter()
+        self.ms: dict[str, float] = {}
+        self._device = device
+        self._start = self._last = perf_counter()
 
     def lap(self, stage: str) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        """End a stage, and start the next one."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
         now = perf_counter()
-        self.ms[stage], self.last = 1000 * (now - self.last), now
+        self.ms[stage] = 1000 * (now - self._last)
+        self._last = now
 
     def total(self) -> dict[str, float]:
-        return {**self.ms, "total": 1000 * (perf_counter() - self.start)}
+        """Milliseconds by stage, and "total" since the start."""
+        return {**self.ms, "total": 1000 * (perf_counter() - self._start)}

@@ -8,7 +8,7 @@ import pytest
 from dtn_core.pipeline.live.background import Background
 
 
-def test_the_most_urgent_comes_first():
+def test_the_most_urgent_call_runs_first():
     background, gate, done = Background(), threading.Event(), []
     background.submit(0, gate.wait)
     late = [background.submit(rank, done.append, name) for rank, name in ((2, "c"), (1, "b"), (0, "a"), (2, "d"))]
@@ -19,7 +19,7 @@ def test_the_most_urgent_comes_first():
     assert done == ["a", "b", "c"]
 
 
-def test_an_error_reaches_whoever_asked_and_the_next_runs():
+def test_an_error_is_raised_by_its_future_and_the_next_call_runs():
     background = Background()
     failed = background.submit(0, lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -28,7 +28,7 @@ def test_an_error_reaches_whoever_asked_and_the_next_runs():
     background.close()
 
 
-def test_nobody_waits_for_ever(monkeypatch):
+def test_low_priority_calls_are_not_starved(monkeypatch):
     background, gate, done = Background(), threading.Event(), []
     clock = iter([0.0, 1.0, 1.5, 3.0])
     monkeypatch.setattr("dtn_core.pipeline.live.background.time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -42,7 +42,7 @@ def test_nobody_waits_for_ever(monkeypatch):
     background.close()
 
 
-def test_what_is_cancelled_keeps_no_frame():
+def test_a_cancelled_call_does_not_hold_its_frame():
     """A page that starts over with every frame would fill the queue with frames of 11 MB."""
     background, gate = Background(), threading.Event()
     background.submit(0, gate.wait)

@@ -1,4 +1,4 @@
-"""Numbers of a face from its landmarks, on faces that are bent on purpose."""
+"""Motion from landmarks, on faces that are distorted on purpose."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 
 from dtn_core.faces.detect import detect
 from dtn_core.faces.landmarks import FIVE, face_of, landmarks, square_around, square_of
-from dtn_core.pipeline.live.motion import Baseline, Expression, Eye, Mover, OneEuro, measure
+from dtn_core.pipeline.live.motion import Baseline, Expression, EyeAppearance, Mover, OneEuro, measure
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_measures(points):
     assert measure(smiling).width > m.width
 
 
-def test_baseline_takes_open_eyes_for_usual_and_blinks_not(points):
+def test_baseline_adapts_to_open_eyes_and_not_to_blinks(points):
     m, baseline = measure(points), Baseline()
     for n in range(300):
         shut = n % 60 < 4
@@ -81,18 +81,18 @@ def test_a_lasting_smile_does_not_become_neutral(points):
     assert baseline.motion(neutral).smile == 0.0
 
 
-def test_looks_close_an_eye_that_landmarks_see_open(points):
+def test_appearance_closes_an_eye_whose_landmarks_are_open(points):
     m, baseline = measure(points), Baseline()
     baseline.eyes = np.array(m.eyes)
     assert max(baseline.motion(m, (9.0, 9.0)).lids) < 0.4
-    assert min(baseline.motion(m, (9.0, 0.0)).lids) > 0.6  # one alone isn't believed
+    assert min(baseline.motion(m, (9.0, 0.0)).lids) > 0.6  # a single eye isn't closed
     wide = m._replace(eyes=tuple(1.2 * e for e in m.eyes))
     assert min(baseline.motion(wide, (9.0, 9.0)).lids) > 0.9
 
 
-def test_an_eye_covered_by_skin_looks_unlike_itself(astronaut, points):
+def test_an_eye_covered_by_skin_differs_from_the_open_one(astronaut, points):
     grey = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY)
-    rng, eye, covered = np.random.default_rng(0), Eye(36), grey.copy()
+    rng, eye, covered = np.random.default_rng(0), EyeAppearance(36), grey.copy()
     box = points[36:42]
     x0, x1 = int(box[:, 0].min()) - 3, int(box[:, 0].max()) + 4
     y0, y1 = int(box[:, 1].min()) - 2, int(box[:, 1].max()) + 3
@@ -101,7 +101,7 @@ def test_an_eye_covered_by_skin_looks_unlike_itself(astronaut, points):
         noisy = np.clip(grey + rng.normal(0, 3, grey.shape), 0, 255).astype(np.uint8)
         assert eye(noisy, points, 1 / 30) < 6
     assert eye(covered, points, 1 / 30) > 8
-    for _ in range(60):  # what stays so is how it looks
+    for _ in range(60):  # a lasting appearance becomes the usual one
         eye(covered, points, 1 / 30)
     assert eye(covered, points, 1 / 30) < 4
 

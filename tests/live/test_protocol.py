@@ -1,4 +1,4 @@
-"""What a page sends and gets."""
+"""Messages of the live page and the answers."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from PIL import Image as PILImage
 from test_session import framed
 
 from dtn_core.core.errors import UserError
-from dtn_core.pipeline.live.protocol import KEPT, Protocol, decode
+from dtn_core.pipeline.live.protocol import MAX_SENT_AVATARS, Protocol, decode
 from dtn_core.pipeline.live.session import Session
 
 
@@ -45,16 +45,16 @@ def test_an_avatar_is_sent_once_and_motion_always(protocol, astronaut):
     )
 
 
-def test_of_many_people_the_last_are_remembered(protocol, astronaut):
+def test_the_number_of_remembered_avatars_is_bounded(protocol, astronaut):
     protocol.answer(message(1, framed(astronaut)), 0.1)
     (face,) = protocol.session.see(framed(astronaut), 0.2).faces
     for id in range(2, 500):
         assert protocol._has_changed(face._replace(id=id))
         assert not protocol._has_changed(face._replace(id=id))
-    assert len(protocol._sent) <= KEPT
+    assert len(protocol._sent) <= MAX_SENT_AVATARS
 
 
-def test_edits_are_sent_back_drawn(protocol, astronaut):
+def test_an_edited_avatar_is_sent_again(protocol, astronaut):
     avatar = protocol.answer(message(1, framed(astronaut)), 0.1)["avatars"][1]
     avatar["parameters"]["colours"]["clothes"] = "#123456"
     edit = {"parameters": avatar["parameters"], "edited": ["colour:clothes"]}
@@ -65,7 +65,7 @@ def test_edits_are_sent_back_drawn(protocol, astronaut):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"edits": 1}', "null", "[" * 100_000])
-def test_bad_options_are_answered_by_a_line(protocol, text):
+def test_invalid_options_return_an_error(protocol, text):
     assert list(protocol.options(text)) == ["error", "code"]
 
 
@@ -81,7 +81,7 @@ def test_bad_options_are_answered_by_a_line(protocol, text):
         (jpeg(np.zeros((64, 4000, 3), np.uint8)), "32 to 1920"),
     ],
 )
-def test_bad_frames_are_answered_by_a_line(protocol, body, line):
+def test_invalid_frames_return_an_error(protocol, body, line):
     answer = protocol.answer(struct.pack("<I", 7) + body)
     assert answer["n"] == (7 if body else 0)
     assert line in answer["error"]
@@ -94,5 +94,5 @@ def test_other_formats_are_refused():
         decode(buffer.getvalue())
 
 
-def test_grey_frames_have_three_channels():
+def test_grey_frames_are_decoded_to_rgb():
     assert decode(jpeg(np.full((64, 64), 90, np.uint8))).shape == (64, 64, 3)

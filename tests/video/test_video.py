@@ -1,4 +1,4 @@
-"""Videos in, videos out: faces redrawn, sound kept, everything in time."""
+"""Conversion of videos: faces are redrawn, sound is kept, timestamps are unchanged."""
 
 import io
 
@@ -10,7 +10,7 @@ from made_videos import TONE, astronauts, moved, turned, video, watched
 from dtn_core.core.errors import UserError
 from dtn_core.pipeline.video import Cancelled, emojify_video
 from dtn_core.pipeline.video.reading import Frame, upright
-from dtn_core.pipeline.video.redraw import Drawn
+from dtn_core.pipeline.video.redraw import DrawnFaces
 
 N = 12
 
@@ -25,7 +25,7 @@ def clip(sway):
     return video(sway)
 
 
-def made(data, transferrer, **options):
+def convert(data, transferrer, **options):
     out = io.BytesIO()
     report = emojify_video(io.BytesIO(data), out, transferrer, **options)
     return report, *watched(out.getvalue())
@@ -46,7 +46,7 @@ def off(a, b):
 
 
 def test_a_face_is_redrawn_and_the_rest_is_not(clip, sway, drawing):
-    report, frames, times, *_ = made(clip, drawing)
+    report, frames, times, *_ = convert(clip, drawing)
     assert (report.frames, report.with_faces, report.width, report.height) == (N, N, 320, 240)
     assert frames.shape == (N, 240, 320, 3)
     assert times == pytest.approx(np.arange(N) / 25, abs=1e-3)
@@ -66,7 +66,7 @@ def test_sound_is_copied(sway, drawing, format, sound):
 @pytest.mark.parametrize(("format", "sound", "channels"), [("matroska", "pcm_s16le", 2), ("avi", "pcm_s16le", 1)])
 def test_sound_that_an_mp4_cannot_hold_is_encoded(sway, drawing, format, sound, channels):
     code = "libx264" if format == "matroska" else "mpeg4"
-    report, _, _, codec, samples, begin = made(video(sway, format, code, sound=sound, channels=channels), drawing)
+    report, _, _, codec, samples, begin = convert(video(sway, format, code, sound=sound, channels=channels), drawing)
     assert (report.sound, codec) == ("encoded", "aac")
     assert pitch(samples) == pytest.approx(TONE, abs=3)
     assert len(samples) / 44100 == pytest.approx(N / 25, abs=0.06)
@@ -74,7 +74,7 @@ def test_sound_that_an_mp4_cannot_hold_is_encoded(sway, drawing, format, sound, 
 
 
 def test_silence(sway, drawing):
-    report, _, _, codec, *_ = made(video(sway, sound=None), drawing)
+    report, _, _, codec, *_ = convert(video(sway, sound=None), drawing)
     assert (report.sound, codec) == ("none", None)
 
 
@@ -82,14 +82,14 @@ def test_silence(sway, drawing):
 def test_pictures_and_sound_stay_together(sway, drawing, sound):
     data = video(sway, "matroska", sound=sound, late=0.4)
     _, times, _, _, begin = watched(data)
-    _, _, new_times, _, _, new_begin = made(data, drawing)
+    _, _, new_times, _, _, new_begin = convert(data, drawing)
     assert new_times[0] - new_begin == pytest.approx(times[0] - begin, abs=0.03)
     assert np.diff(new_times) == pytest.approx(np.diff(times), abs=2e-3)
 
 
 def test_every_frame_keeps_its_time(sway, drawing):
     times = [0, 0.02, 0.04, 0.2, 0.21, 0.5, 0.51, 0.6, 0.9, 0.95, 1.5, 1.6]
-    _, _, new, *_ = made(video(sway, times=times), drawing)
+    _, _, new, *_ = convert(video(sway, times=times), drawing)
     assert new == pytest.approx(times, abs=2e-3)
 
 
@@ -100,7 +100,7 @@ TURNS = {"90": (0, 1, -1, 0), "180": (-1, 0, 0, -1), "270": (0, -1, 1, 0), "mirr
 def test_turned_videos_come_out_upright(sway, drawing, turn):
     back = {"90": 1, "180": 2, "270": 3}.get(turn)
     stored = [np.rot90(frame, back) if back else frame[:, ::-1] for frame in sway]
-    report, frames, *_ = made(turned(video(stored), TURNS[turn]), drawing)
+    report, frames, *_ = convert(turned(video(stored), TURNS[turn]), drawing)
     assert report.with_faces == N
     assert frames.shape == (N, 240, 320, 3)
     assert off(frames[0][:, :40], sway[0][:, :40]) < 6
@@ -118,15 +118,15 @@ def test_all_display_matrices():
 @pytest.mark.parametrize("size", [(321, 240), (320, 241), (241, 321)])
 def test_odd_sizes(hopper, drawing, size):
     data = video(moved(hopper, 4, size), "matroska", "ffv1", "yuv444p", sound=None)
-    report, frames, *_ = made(data, drawing)
+    report, frames, *_ = convert(data, drawing)
     width, height = size
     assert frames.shape[1:3] == (height + height % 2, width + width % 2)
     assert (report.width, report.height) == (width + width % 2, height + height % 2)
 
 
-def test_pixels_that_are_no_squares(sway, drawing):
+def test_pixels_that_are_not_square(sway, drawing):
     narrow = [np.ascontiguousarray(frame[:, ::2]) for frame in sway[:3]]
-    report, frames, *_ = made(video(narrow, "matroska", aspect=2, sound=None), drawing)
+    report, frames, *_ = convert(video(narrow, "matroska", aspect=2, sound=None), drawing)
     assert (report.width, report.height, report.with_faces) == (320, 240, 3)
     assert off(frames[0][:, :40], sway[0][:, :40]) < 8
 
@@ -142,18 +142,18 @@ PIXELS = [
 @pytest.mark.parametrize(("codec", "pixels"), PIXELS)
 def test_pixels_of_every_kind(sway, drawing, codec, pixels):
     format = "mov" if codec == "png" else "matroska"
-    report, frames, *_ = made(video(sway[:4], format, codec, pixels, sound=None), drawing)
+    report, frames, *_ = convert(video(sway[:4], format, codec, pixels, sound=None), drawing)
     assert report.with_faces == 4
     wanted = sway[0] if pixels != "gray" else np.repeat(sway[0].mean(2, keepdims=True), 3, 2)
     assert off(frames[0][:, :40], wanted[:, :40]) < 8
 
 
 def test_beside_and_alone(clip, sway, drawing):
-    report, frames, *_ = made(clip, drawing, mode="beside")
+    report, frames, *_ = convert(clip, drawing, mode="beside")
     assert frames.shape[1:3] == (240, 320 + 240)
     assert off(frames[0][:, :320], sway[0]) < 6
     assert off(frames[0][60:180, 380:500], np.full((120, 120, 3), 248)) > 20
-    report, frames, *_ = made(clip, drawing, mode="alone", size=128, background=(0, 177, 64))
+    report, frames, *_ = convert(clip, drawing, mode="alone", size=128, background=(0, 177, 64))
     assert frames.shape == (N, 128, 128, 3)
     assert off(frames[0][:8, :8], np.full((8, 8, 3), (0, 177, 64))) < 6
     assert off(frames[0][40:90, 40:90], np.full((50, 50, 3), (0, 177, 64))) > 20
@@ -161,28 +161,28 @@ def test_beside_and_alone(clip, sway, drawing):
 
 def test_two_people_stand_side_by_side(hopper, astronaut, drawing):
     both = [np.concatenate(pair, 1) for pair in zip(moved(hopper, 4), astronauts(astronaut, 4))]
-    _, frames, *_ = made(video(both, sound=None), drawing, mode="alone", size=256, background=(0, 255, 0))
+    _, frames, *_ = convert(video(both, sound=None), drawing, mode="alone", size=256, background=(0, 255, 0))
     away = np.abs(frames[0].astype(int) - (0, 255, 0)).sum(2) > 100
     assert away[64:192, :128].any()
     assert away[64:192, 128:].any()
     assert not away[:40].any()
 
 
-def test_people_far_away_are_seen_from_the_first_frame_on(hopper, drawing):
+def test_distant_faces_are_found_in_the_first_frame(hopper, drawing):
     far = np.full((720, 1280, 3), 90, np.uint8)
     far[300:500, 200:400] = next(moved(hopper, 1, (200, 200)))
-    assert len(Drawn(drawing)(Frame(far, 0.0))) == 1
+    assert len(DrawnFaces(drawing)(Frame(far, 0.0))) == 1
 
 
 @pytest.mark.parametrize("mode", ["paste", "beside", "alone"])
 def test_painted(clip, tiny, mode):
-    report, frames, *_ = made(clip, tiny, mode=mode, size=64)
+    report, frames, *_ = convert(clip, tiny, mode=mode, size=64)
     assert report.with_faces == N
     assert len(frames) == N
 
 
-def test_who_comes_back_has_the_same_avatar(hopper, astronaut, drawing):
-    drawn = Drawn(drawing)
+def test_a_person_who_returns_has_the_same_avatar(hopper, astronaut, drawing):
+    drawn = DrawnFaces(drawing)
     blank = [np.full((240, 320, 3), 90, np.uint8)] * 18
     one, other = list(moved(hopper, 10)), list(astronauts(astronaut, 10))
     seen = []
@@ -195,7 +195,7 @@ def test_who_comes_back_has_the_same_avatar(hopper, astronaut, drawing):
 
 def test_progress_and_length(clip, drawing):
     seen = []
-    made(clip, drawing, progress=seen.append)
+    convert(clip, drawing, progress=seen.append)
     assert [one.frames for one in seen] == list(range(1, N + 1))
     assert seen[-1].share == pytest.approx(1, abs=0.05)
     assert seen[0].length == pytest.approx(N / 25, abs=0.05)
@@ -212,7 +212,7 @@ def test_cancelled_leaves_nothing(clip, drawing, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_files_can_be_played_while_they_load(clip, drawing, tmp_path):
+def test_files_can_be_played_while_they_download(clip, drawing, tmp_path):
     (tmp_path / "in.mp4").write_bytes(clip)
     emojify_video(tmp_path / "in.mp4", tmp_path / "out.mp4", drawing)
     data = (tmp_path / "out.mp4").read_bytes()
@@ -221,9 +221,9 @@ def test_files_can_be_played_while_they_load(clip, drawing, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_face_that_leaves_takes_its_avatar_along(hopper, drawing):
+def test_no_avatar_is_drawn_after_its_face_has_left(hopper, drawing):
     there, blank = list(moved(hopper, 6)), [np.full((240, 320, 3), 90, np.uint8)] * 6
-    report, frames, *_ = made(video([*blank, *there, *blank], rate=5, sound=None), drawing)
+    report, frames, *_ = convert(video([*blank, *there, *blank], rate=5, sound=None), drawing)
     assert 6 <= report.with_faces <= 11
     assert off(frames[-1], blank[0]) < 4
 
@@ -238,13 +238,13 @@ def test_no_face(drawing, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_can_be_read_of_a_damaged_video_is(sway, drawing):
+def test_the_readable_part_of_a_damaged_video_is_converted(sway, drawing):
     data = bytearray(video(sway * 3, "matroska", sound="aac"))
     middle = len(data) // 2
     data[middle : middle + 300] = np.random.default_rng(0).bytes(300)
-    assert made(bytes(data), drawing)[0].frames > N
+    assert convert(bytes(data), drawing)[0].frames > N
     short = bytes(video(sway * 3, "mpegts"))
-    assert N / 2 < made(short[: len(short) * 2 // 3], drawing)[0].frames < 3 * N
+    assert N / 2 < convert(short[: len(short) * 2 // 3], drawing)[0].frames < 3 * N
 
 
 def sound_alone():
@@ -267,7 +267,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_one_line_for_what_is_no_video(clip, drawing, tmp_path, what):
+def test_files_that_are_not_videos_are_refused(clip, drawing, tmp_path, what):
     (tmp_path / "in.mp4").write_bytes(BAD[what](clip))
     with pytest.raises(UserError, match=r"in\.mp4: (not a video|there are no pictures|damaged)") as error:
         emojify_video(tmp_path / "in.mp4", tmp_path / "out.mp4", drawing)

@@ -176,7 +176,7 @@ def test_sound_of_few_samples_a_second_is_left_out():
 
 def test_avatars_of_a_long_video_are_bounded(drawing, monkeypatch):
     monkeypatch.setattr(redraw, "MAX_AVATARS", 3)
-    drawn = redraw.Drawn(drawing)
+    drawn = redraw.DrawnFaces(drawing)
     for person in range(5):
         drawn.remember(person, Parameters("avataaars"))
     drawn.remember(4, Parameters("avataaars"))

@@ -1,4 +1,5 @@
-"""Live video: follow faces (`tracks`), measure their motion (`motion`), identify people (`session`).
+"""Live video: follow faces (`tracks`), measure their motion (`motion`), run the networks (`inference`), identify people
+(`identification`), keep one avatar a person (`person`) with the user's edits (`edits`).
 
 May import: as `pipeline`. Start reading: `session.Session`, `protocol.Protocol`.
 """

@@ -1,7 +1,7 @@
-"""How a face moves: 68 landmarks, measured against a neutral baseline of this very face, become a few numbers.
+"""Motion of a face: 68 landmarks, relative to the neutral baseline of this face, become a few numbers.
 
-Landmark nets see closed eyes and smiles poorly, and differently on every face: so a closed eye is one narrow *for
-this face*, and a smile is told from its neutral mouth, which is learnt while f, the encoder, reads no smile.
+Landmarks of closed eyes and of smiles are inaccurate, and biased differently on every face. So an eye counts as closed
+if it is narrow *for this face*, and a smile is relative to the neutral mouth, which is learnt while f reads no smile.
 """
 
 from __future__ import annotations
@@ -14,17 +14,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...avatars.predict import Reading
 from ...core.types import Image
 from ...faces.landmarks import Points
 
 
 class Motion(NamedTuple):
-    """One face in one frame. Left and right are the picture's.
+    """Motion of one face in one frame. Left and right are those of the picture.
 
-    x, y: the middle between the eyes, pixels of the frame; apart: pixels between the eyes' centres, as they would be
-    from the front; roll: degrees clockwise; yaw, pitch: -1..1, towards the picture's right and down, 0 to the camera;
-    lids: of the left and the right eye, 0 closed, 1 as open as usual, at most 1.3; brows: likewise two, -1..1, 0 as
-    usual, 1 raised; open: of the mouth, 0..1; wide: -1 pursed, 0 as usual, 1 wide; smile: 0..1.
+    Attributes:
+        x: Middle between the eyes, pixels of the frame.
+        y: Middle between the eyes, pixels of the frame.
+        apart: Distance of the eye centres as it would be from the front, in pixels.
+        roll: Degrees clockwise.
+        yaw: -1..1, towards the right; 0 faces the camera.
+        pitch: -1..1, downwards; 0 faces the camera.
+        lids: Left and right eye: 0 closed, 1 as open as usual, at most 1.3.
+        brows: Left and right brow: -1..1, 0 as usual, 1 raised.
+        open: Opening of the mouth, 0..1.
+        wide: Width of the mouth: -1 pursed, 0 as usual, 1 wide.
+        smile: 0..1.
     """
 
     x: float
@@ -41,10 +50,21 @@ class Motion(NamedTuple):
 
 
 class Measures(NamedTuple):
-    """What is measured of 68 points in one frame, lengths in distances between the eyes seen from the front; place in
-    pixels, see `Motion`. nose: how far its tip lies below the eyes; eyes: height over width, left and right; brows:
-    height above the eyes' line; gap: between the lips; width: of the mouth; smile: the linear score that tells smiling
-    from other CelebA portraits best (AUC .95)."""
+    """Geometry of 68 landmarks in one frame. Lengths are relative to the distance of the eyes seen from the front.
+
+    Attributes:
+        x: See `Motion`.
+        y: See `Motion`.
+        apart: See `Motion`.
+        roll: See `Motion`.
+        yaw: See `Motion`; not clipped.
+        nose: Distance of its tip below the line of the eyes.
+        eyes: Height over width of the left and right eye.
+        brows: Height of the left and right brow above the line of the eyes.
+        gap: Distance of the lips.
+        width: Width of the mouth.
+        smile: Linear score that best separates smiling from other CelebA portraits (AUC .95).
+    """
 
     x: float
     y: float
@@ -59,22 +79,22 @@ class Measures(NamedTuple):
     smile: float
 
 
-NOSE = 0.6
-"""How far the tip of a nose stands out, in distances between the eyes."""
+NOSE_LENGTH = 0.6
+"""Distance of the tip of the nose from the plane of the eyes, relative to the distance of the eyes."""
 
-TURN = math.radians(45)
-"""Yaw of 1, and pitch."""
+MAX_TURN = math.radians(45)
+"""Angle of a yaw or pitch of 1."""
 
 
 def measure(points: Points) -> Measures:
-    """(68, 2) points → `Measures`."""
+    """Measure (68, 2) points."""
     left, right = points[36:42].mean(0), points[42:48].mean(0)
     middle, across = (left + right) / 2, (right - left).astype(np.float64)
     apart = max(float(np.hypot(*across)), 1e-6)
     c, s = across / apart
-    p = (points - middle) @ np.array([[c, -s], [s, c]]) / apart  # level, in distances between the eyes
-    yaw = math.atan2(float(p[30, 0]), NOSE)
-    p[:, 1] *= math.cos(yaw)  # a turned head is foreshortened across: what stands upright only looks longer
+    p = (points - middle) @ np.array([[c, -s], [s, c]]) / apart  # level, relative to the eyes' distance
+    yaw = math.atan2(float(p[30, 0]), NOSE_LENGTH)
+    p[:, 1] *= math.cos(yaw)  # heights are not foreshortened by yaw, but the distance of the eyes is
     eyes = tuple(_openness(p[i : i + 6]) for i in (36, 42))
     brows = tuple(-float(p[i : i + 5, 1].mean()) for i in (17, 22))
     gap = float((p[65:68, 1] - p[[63, 62, 61], 1]).mean())
@@ -83,26 +103,45 @@ def measure(points: Points) -> Measures:
     smile = 1.1 * width + 3.8 * lift + 0.4 * gap
     roll = math.degrees(math.atan2(s, c))
     return Measures(
-        *map(float, middle), apart / math.cos(yaw), roll, yaw / TURN, float(p[30, 1]), eyes, brows, gap, width, smile
+        x=float(middle[0]),
+        y=float(middle[1]),
+        apart=apart / math.cos(yaw),
+        roll=roll,
+        yaw=yaw / MAX_TURN,
+        nose=float(p[30, 1]),
+        eyes=eyes,
+        brows=brows,
+        gap=gap,
+        width=width,
+        smile=smile,
     )
 
 
 def _openness(eye: NDArray[np.float64]) -> float:
-    """Height of an eye over its width, of its six points."""
+    """Height of an eye over its width, by its six points."""
     height = np.hypot(*(eye[1] - eye[5])) + np.hypot(*(eye[2] - eye[4]))
     return float(height / 2 / max(np.hypot(*(eye[0] - eye[3])), 1e-6))
 
 
 class Expression(NamedTuple):
-    """f's reading of a face: probabilities, 0..1."""
+    """What f reads of an expression: probabilities, 0..1."""
 
     smiling: float
     mouth_open: float
 
+    @classmethod
+    def of(cls, reading: Reading) -> Expression:
+        """The expression in the reading of one face (N = 1)."""
+        attributes = reading.attributes
+        return cls(float(attributes["Smiling"][0]), float(attributes["Mouth_Slightly_Open"][0]))
+
 
 class Baseline:
-    """What is neutral for one face. Starts from the median of CelebA's neutral portraits and learns from every frame;
-    `learn` also from what f read in one, without which a lasting smile would become neutral."""
+    """Measures of a neutral expression of one face.
+
+    Starts from the median of CelebA's neutral portraits and adapts with every frame (`follow`). The mouth adapts
+    only to frames that f has read (`learn`), or a lasting smile would become neutral.
+    """
 
     def __init__(self) -> None:
         self.eyes = np.array([0.31, 0.31])
@@ -115,7 +154,7 @@ class Baseline:
         self.readings = 0
 
     def follow(self, m: Measures, dt: float) -> None:
-        """Learn from a frame, dt seconds after the one before."""
+        """Adapt eyes, brows and nose to a frame, dt seconds after the one before."""
         self.age += dt
         if abs(m.yaw) > 0.6:
             return
@@ -129,7 +168,7 @@ class Baseline:
         self.nose += (m.nose - self.nose) * slow
 
     def learn(self, m: Measures, read: Expression) -> None:
-        """Learn from f's reading of the frame in which m was measured; slowly, since f misses faint smiles."""
+        """Adapt the mouth to a frame of which f has read the expression; slowly, since f misses faint smiles."""
         self.readings += 1
         weight = max(0.05, 0.5 / self.readings)
         if read.mouth_open < 0.4:
@@ -138,54 +177,56 @@ class Baseline:
             self.smile += weight * (m.smile - self.smile)
             self.width += weight * (m.width - self.width)
         elif read.smiling > 0.6:
-            self.smile += weight * min(0.0, m.smile - SMILE - self.smile)
+            self.smile += weight * min(0.0, m.smile - FULL_SMILE - self.smile)
 
     def motion(self, m: Measures, unlike: tuple[float, float] = (0.0, 0.0)) -> Motion:
-        """What was measured, against what is neutral; unfiltered. unlike: how the eyes look, see `Eye`."""
+        """Motion of a frame relative to the baseline, unfiltered. unlike: see `EyeAppearance`, left and right."""
         narrow = np.array(m.eyes) / self.eyes
-        lids = np.clip((narrow - CLOSED) / (1 - CLOSED), 0, 1.3)
-        # Looks alone don't close one eye, nor any that the landmarks see wide open.
+        lids = np.clip((narrow - CLOSED_RATIO) / (1 - CLOSED_RATIO), 0, 1.3)
+        # Appearance alone closes neither a single eye nor one whose landmarks are wide open.
         looks = np.where(narrow < 0.85, unlike, np.minimum(unlike, min(unlike) + 3))
         shut = np.clip((looks - 4) / 4, 0, 1) * np.clip((1.1 - narrow) / 0.15, 0, 1)
         lids = np.minimum(lids, np.where(shut > 0, 1 - shut, 1.3))
-        if abs(lids[0] - lids[1]) < 0.4:  # both eyes blink: one by itself is mostly noise
+        if abs(lids[0] - lids[1]) < 0.4:  # small differences of the eyes are noise
             lids = (lids + lids.mean()) / 2
         brows = np.clip((np.array(m.brows) - self.brows) / 0.12, -1, 1)
         opened = float(np.clip((m.gap - self.gap - 0.03) / 0.3, 0, 1))
         wide = float(np.clip((m.width - self.width) / 0.2, -1, 1))
-        smile = float(np.clip((m.smile - self.smile - 0.06) / SMILE, 0, 1))
-        pitch = float(np.clip((m.nose - self.nose) / (NOSE * math.sin(TURN)), -1, 1))
+        smile = float(np.clip((m.smile - self.smile - 0.06) / FULL_SMILE, 0, 1))
+        pitch = float(np.clip((m.nose - self.nose) / (NOSE_LENGTH * math.sin(MAX_TURN)), -1, 1))
         yaw = float(np.clip(m.yaw, -1, 1))
         return Motion(
-            m.x,
-            m.y,
-            m.apart,
-            m.roll,
-            yaw,
-            pitch,
-            tuple(map(float, lids)),
-            tuple(map(float, brows)),
-            opened,
-            wide,
-            smile,
+            x=m.x,
+            y=m.y,
+            apart=m.apart,
+            roll=m.roll,
+            yaw=yaw,
+            pitch=pitch,
+            lids=tuple(map(float, lids)),
+            brows=tuple(map(float, brows)),
+            open=opened,
+            wide=wide,
+            smile=smile,
         )
 
 
-CLOSED = 0.55
-"""Height of a closed eye, as the landmark model sees it, over that of the open one."""
+CLOSED_RATIO = 0.55
+"""Height of a closed eye over that of the open one, by the landmarks."""
 
-SMILE = 0.3
-"""How much a full smile adds to the score."""
+FULL_SMILE = 0.3
+"""Difference of the smile score between a neutral mouth and a full smile."""
 
 
-class Eye:
-    """What one open eye of this face looks like, row by row: how bright, and how much is going on across. Lashes lie
-    across and an iris stands, whichever way it looks, so a closed eye has another profile; landmarks miss half of
-    them."""
+class EyeAppearance:
+    """Detects a closed eye by its pixels: landmarks miss half of them.
+
+    Compares profiles of rows: the mean brightness, and the mean horizontal gradient. An iris gives vertical edges and
+    closed lids give horizontal ones, wherever the eye looks. The profile of the open eye is learnt from the frames.
+    """
 
     WINDOW = 24, 16
-    PATIENCE = 0.7
-    """Seconds for which an eye stays closed by its looks alone; then that is how it looks."""
+    MAX_CLOSED_SECONDS = 0.7
+    """Time after which an eye that looks closed is taken for an open one that has changed its appearance."""
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -194,15 +235,20 @@ class Eye:
         self.low = 0.0
 
     def __call__(self, grey: Image, points: Points, dt: float) -> float:
-        """How unlike its open self it looks, in units of how much that varies. grey: (H, W), the frame; points: (68, 2)
-        in it; dt: seconds since the frame before."""
+        """Compare the eye with the open one. Returns the difference in units of its usual deviation.
+
+        Args:
+            grey: (H, W) uint8, the frame.
+            points: (68, 2) landmarks in it.
+            dt: Seconds since the frame before.
+        """
         now = self._profile(grey, points)
         if self.usual is None:
             self.usual = now
         alike = float(now @ self.usual / max(math.sqrt(float((now @ now) * (self.usual @ self.usual))), 1e-6))
         drop = self.level - alike
-        if drop < 4 * self.spread or self.low > self.PATIENCE:
-            weight = min(1.0, dt / (0.15 if self.low > self.PATIENCE else 1.0))
+        if drop < 4 * self.spread or self.low > self.MAX_CLOSED_SECONDS:
+            weight = min(1.0, dt / (0.15 if self.low > self.MAX_CLOSED_SECONDS else 1.0))
             self.usual = self.usual + weight * (now - self.usual)
             self.level += min(1.0, 1.5 * dt) * (alike - self.level)
             self.spread = float(np.clip(self.spread + dt * (abs(drop) - self.spread), 0.02, 0.06))
@@ -210,7 +256,7 @@ class Eye:
         return drop / self.spread
 
     def _profile(self, grey: Image, points: Points) -> NDArray[np.float32]:
-        """(28,), each half with zero mean and unit length."""
+        """(28,) brightness and gradient by row, each half with zero mean and unit length."""
         outer, inner = points[self.first].astype(np.float64), points[self.first + 3].astype(np.float64)
         across = inner - outer
         length = max(float(np.hypot(*across)), 1e-6)
@@ -234,7 +280,9 @@ class OneEuro:
     """The One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) on a vector: a low-pass whose cutoff rises with speed, so
     that it is steady at rest and quick in motion. Its lag is about 1 / (2π cutoff) seconds.
 
-    cutoff: Hz at rest; beta: Hz per unit of speed; both of the vector's length or numbers.
+    Args:
+        cutoff: (n,) Hz at rest.
+        beta: (n,) Hz per unit of speed.
     """
 
     SPEED_CUTOFF = 1.5
@@ -245,7 +293,7 @@ class OneEuro:
         self.speed: NDArray[np.float64] | float = 0.0
 
     def __call__(self, value: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
-        """The next value, dt seconds after the one before."""
+        """Filter the next value, dt seconds after the one before."""
         if self.value is None or dt <= 0:
             self.value = value if self.value is None else self.value
             return self.value
@@ -270,28 +318,34 @@ _FILTER = np.array(
     + [(1.5, 3.0)]  # wide
     + [(4.0, 3.0)]  # smile
 )
-"""Cutoff in Hz and beta of every number of `Motion`. In motion the lag of place is below 20 ms, that of lids 18 ms at
-most, that of a smile 40."""
+"""Cutoff in Hz and beta of every number of `Motion`. In motion the lag of the position is below 20 ms, that of the lids
+at most 18 ms, that of a smile at most 40 ms."""
 
 
 class Mover:
-    """Turns the points of one face, frame by frame, into its `Motion`."""
+    """Turns the landmarks of one face, frame by frame, into its `Motion`."""
 
     def __init__(self) -> None:
         self.baseline = Baseline()
-        self._eyes = Eye(36), Eye(42)
+        self._eyes = EyeAppearance(36), EyeAppearance(42)
         self._narrow: deque[tuple[float, ...]] = deque(maxlen=3)
         self._unlike: deque[tuple[float, ...]] = deque(maxlen=3)
         self._filter = OneEuro(_FILTER[:, 0], _FILTER[:, 1])
         self._unit = 0.0
-        self.measured: Measures | None = None
+        self.measures: Measures | None = None
 
     def __call__(self, grey: Image, points: Points, dt: float) -> Motion:
-        """grey: (H, W), the frame; points: (68, 2) in it; dt: seconds since the frame before."""
+        """Process the next frame.
+
+        Args:
+            grey: (H, W) uint8, the frame.
+            points: (68, 2) landmarks in it.
+            dt: Seconds since the frame before.
+        """
         m = measure(points)
-        self._narrow.append(m.eyes)  # both jump for a frame now and then
+        self._narrow.append(m.eyes)  # the median removes outliers of single frames
         self._unlike.append(tuple(eye(grey, points, dt) for eye in self._eyes))
-        m = self.measured = m._replace(eyes=tuple(map(float, np.median(self._narrow, 0))))
+        m = self.measures = m._replace(eyes=tuple(map(float, np.median(self._narrow, 0))))
         self.baseline.follow(m, dt)
         now = self.baseline.motion(m, tuple(map(float, np.median(self._unlike, 0))))
         self._unit = self._unit or now.apart
@@ -302,6 +356,6 @@ class Mover:
             [now.x / u, now.y / u, math.log(now.apart), roll, now.yaw, now.pitch, *now.lids, *now.brows, now.open,
              now.wide, now.smile]
         )  # fmt: skip
-        v = [float(one) for one in self._filter(raw, dt)]
+        v = [float(value) for value in self._filter(raw, dt)]
         roll = (v[3] + 180) % 360 - 180
         return Motion(v[0] * u, v[1] * u, math.exp(v[2]), roll, v[4], v[5], (v[6], v[7]), (v[8], v[9]), *v[10:])

@@ -1,10 +1,10 @@
-"""Who is seen: what f and c read of a person, averaged over time, and an avatar that changes only for a reason."""
+"""A person in a live video: averaged readings, and an avatar that changes only when the evidence supports it."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,167 +17,201 @@ from ...avatars.predict import AvatarPredictor, Reading
 from ...avatars.sampling import is_consistent
 from ...core.colors import to_lab, to_rgb
 
-WEIGHT = 0.35
-"""Of the newest reading in the average, once there are three."""
+MIN_WEIGHT = 0.35
+"""Weight of the newest reading in the average, once there are three."""
 
-ENOUGH = 5.0
-"""Evidence, in nats of log-odds over all readings that speak for a change, from which the avatar changes: two clear
-readings suffice, a reading that is as likely as not never does."""
+CHANGE_EVIDENCE = 5.0
+"""Evidence for another choice, summed over readings in nats of log-odds, from which the avatar changes: two clear
+readings suffice, readings that are as likely as not never do."""
 
-DOUBT = 1.0
-"""What a reading must speak for a change at least: so many nats are taken off each time (Page's CUSUM test)."""
+EVIDENCE_DRIFT = 1.0
+"""Nats that are subtracted from the evidence of each reading (Page's CUSUM test)."""
 
-KEEP = 0.4
-"""When an avatar changes, what is at least so likely as the best stays as it is."""
+MAX_EVIDENCE = 4.0
+"""Nats that one reading adds or removes at most."""
 
-SHADE = 5.0
-"""Difference in L* from which the skin changes with the rest."""
+KEEP_RATIO = 0.4
+"""When an avatar changes, a choice stays if its probability is at least this share of the best one's."""
 
-SETTLED = 3
-"""Readings after which the first avatar, drawn from one, is looked over once."""
+SKIN_DIFFERENCE = 5.0
+"""Difference in L* from which the skin changes along with the rest."""
 
-SAME = 0.6
+SETTLED_READINGS = 3
+"""Readings after which the first avatar, chosen from a single one, is reviewed once."""
+
+SAME_PERSON_DISTANCE = 0.6
 """Distance of dlib's descriptors below which two faces are of one person."""
 
-_CALM = ("Smiling", "Mouth_Slightly_Open")
+_EXPRESSION_ATTRIBUTES = ("Smiling", "Mouth_Slightly_Open")
 
 
-def part(reading: Reading, i: int) -> Reading:
-    """The reading of the i-th of several faces."""
-    beliefs, attributes, lightness = reading
+def reading_of(reading: Reading, i: int) -> Reading:
+    """Select the reading of the i-th of several faces."""
     return Reading(
-        {k: v[i : i + 1] for k, v in beliefs.items()},
-        {k: v[i : i + 1] for k, v in attributes.items()},
-        lightness[i : i + 1],
+        beliefs={head: rows[i : i + 1] for head, rows in reading.beliefs.items()},
+        attributes={name: rows[i : i + 1] for name, rows in reading.attributes.items()},
+        lightness=reading.lightness[i : i + 1],
     )
 
 
-def mixed(readings: Sequence[Reading], weights: Sequence[float]) -> Reading:
-    """Log-probabilities and log-odds averaged; weights sum to 1."""
+def average_readings(readings: Sequence[Reading], weights: Sequence[float]) -> Reading:
+    """Average the log-probabilities of c and the log-odds of f. weights: must sum to 1."""
+
+    def average(values: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return sum(weight * value for weight, value in zip(weights, values))
+
     first = readings[0]
-    beliefs = {k: sum(w * r.beliefs[k] for w, r in zip(weights, readings)) for k in first.beliefs}
-    attributes = {
-        k: sigmoid(sum(w * logit(r.attributes[k], 1e-4) for w, r in zip(weights, readings))) for k in first.attributes
-    }
-    return Reading(beliefs, attributes, sum(w * r.lightness for w, r in zip(weights, readings)))
+    return Reading(
+        beliefs={head: average(reading.beliefs[head] for reading in readings) for head in first.beliefs},
+        attributes={
+            name: sigmoid(average(logit(reading.attributes[name], 1e-4) for reading in readings))
+            for name in first.attributes
+        },
+        lightness=average(reading.lightness for reading in readings),
+    )
 
 
 class Person:
-    """avatar: what is drawn; None before the first reading. locked: keep the avatar whatever is read."""
+    """What is known of one person.
+
+    Attributes:
+        avatar: The avatar, with a neutral expression; None before the first reading.
+        locked: Whether the avatar stays as it is, whatever is read.
+        average: Average of the readings.
+        descriptor: (128,) float32 of the face recogniser; None before its first run.
+        reading_count: Readings so far.
+    """
 
     def __init__(self) -> None:
         self.avatar: Avatar | None = None
         self.locked = False
         self.average: Reading | None = None
         self.descriptor: NDArray[np.float32] | None = None
-        self.count = 0
+        self.reading_count = 0
         self._recent: deque[Reading] = deque(maxlen=2)
         self._evidence: dict[str, float] = {}
 
-    def hear(self, reading: Reading, predictor: AvatarPredictor) -> bool:
-        """Learn from one reading of this face (N = 1); returns whether the avatar changed."""
-        if self.average and np.isnan(reading.lightness).any():  # the skin wasn't read
+    def update(self, reading: Reading, predictor: AvatarPredictor) -> bool:
+        """Learn from one reading of this face (N = 1). Returns whether the avatar changed."""
+        skin_was_read = not np.isnan(reading.lightness).any()
+        if self.average and not skin_was_read:
             reading = reading._replace(lightness=self.average.lightness)
-        self.count += 1
+        self.reading_count += 1
         self._recent.append(reading)
-        weight = max(1 / self.count, WEIGHT)
-        self.average = mixed([self.average, reading], [1 - weight, weight]) if self.average else reading
+        weight = max(1 / self.reading_count, MIN_WEIGHT)
+        self.average = average_readings([self.average, reading], [1 - weight, weight]) if self.average else reading
         if self.avatar is None:
-            self.avatar = _calm(predictor, self.average)
+            self.avatar = _neutral_avatar(predictor, self.average)
             return True
-        speaks = self._speaks(_calm(predictor, reading))
-        if self.locked or not (speaks or self.count == SETTLED):
+        has_changed = self._add_evidence(_neutral_avatar(predictor, reading))
+        if self.locked or not (has_changed or self.reading_count == SETTLED_READINGS):
             return False
-        if speaks:
-            self.average = mixed(self._recent, [1 / len(self._recent)] * len(self._recent))
+        if has_changed:
+            # Older readings are of how the person looked before.
+            self.average = average_readings(self._recent, [1 / len(self._recent)] * len(self._recent))
         self._evidence.clear()
-        new = _calm(predictor, self.average)
-        new = replace(new, parameters=_kept(self.avatar.parameters, new))
-        if _chosen(new.parameters) == _chosen(self.avatar.parameters):
+        avatar = _neutral_avatar(predictor, self.average)
+        parameters = _keep_probable_choices(self.avatar.parameters, avatar)
+        if _choices(parameters) == _choices(self.avatar.parameters):
             return False
-        self.avatar = new
+        self.avatar = replace(avatar, parameters=parameters)
         return True
 
-    def forget(self) -> None:
-        """What was read and drawn, not who it is: for another style."""
-        self.avatar = self.average = None
-        self.count = 0
+    def clear_avatar(self) -> None:
+        """Forget the avatar and all readings, but not the descriptor: for another style."""
+        self.avatar = None
+        self.average = None
+        self.reading_count = 0
         self._recent.clear()
         self._evidence.clear()
 
-    def meet(self, descriptor: NDArray[np.float32]) -> float:
-        """Distance of a descriptor to this person's, which moves towards it if it is theirs; 0 for the first."""
+    def match_descriptor(self, descriptor: NDArray[np.float32]) -> float:
+        """Compare a (128,) descriptor with this person's, and average it in if it is the same person.
+
+        Returns:
+            The distance; 0 for the first descriptor.
+        """
         if self.descriptor is None:
             self.descriptor = descriptor
             return 0.0
         distance = float(np.linalg.norm(descriptor - self.descriptor))
-        if distance < SAME:
+        if distance < SAME_PERSON_DISTANCE:
             self.descriptor = self.descriptor + 0.2 * (descriptor - self.descriptor)
         return distance
 
-    def _speaks(self, now: Avatar) -> bool:
-        """Whether the readings so far speak for a change, this one included."""
-        worn, seen = _chosen(self.avatar.parameters), _chosen(now.parameters)
-        for head, p in now.likely.items():
-            value, old = seen.get(head), worn[head]
-            if value is None or value == old or not p:
-                gain = -2 * DOUBT
+    def _add_evidence(self, latest: Avatar) -> bool:
+        """Count what the latest reading would choose. Returns whether the evidence supports a change."""
+        parameters = self.avatar.parameters
+        current_choices = _choices(parameters)
+        latest_choices = _choices(latest.parameters)
+        for head, probabilities in latest.likely.items():
+            current = current_choices[head]
+            value = latest_choices.get(head)
+            if value is None or value == current or not probabilities:
+                gain = -2 * EVIDENCE_DRIFT
             else:
-                p = _by_kind(self.avatar.parameters, head, p, value, old)
-                odds = math.log(max(p.get(value, 0), 1e-3) / max(p.get(old, 0), 1e-3))
-                gain = float(np.clip(odds, -4, 4)) - DOUBT
+                p = _sum_over_kinds(parameters, head, probabilities, value, current)
+                log_odds = math.log(max(p.get(value, 0), 1e-3) / max(p.get(current, 0), 1e-3))
+                gain = float(np.clip(log_odds, -MAX_EVIDENCE, MAX_EVIDENCE)) - EVIDENCE_DRIFT
             self._evidence[head] = max(0.0, self._evidence.get(head, 0.0) + gain)
-        return any(value >= ENOUGH for value in self._evidence.values())
+        return any(evidence >= CHANGE_EVIDENCE for evidence in self._evidence.values())
 
 
-def _calm(predictor: AvatarPredictor, reading: Reading) -> Avatar:
-    """The avatar with a resting face: how the mouth and the eyes move is another's business."""
-    still = {**reading.attributes, **{name: np.zeros_like(reading.attributes[name]) for name in _CALM}}
-    avatar = predictor.decide(reading._replace(attributes=still))[0]
+def _neutral_avatar(predictor: AvatarPredictor, reading: Reading) -> Avatar:
+    """The avatar of a reading, without its expression: that is the motion's."""
+    no_expression = {name: np.zeros_like(reading.attributes[name]) for name in _EXPRESSION_ATTRIBUTES}
+    reading = reading._replace(attributes={**reading.attributes, **no_expression})
+    avatar = predictor.decide(reading)[0]
     return replace(avatar, sure={label: p for label, p in avatar.sure.items() if label != "not smiling"})
 
 
-def _chosen(parameters: Parameters) -> dict[str, str]:
-    """Head → variant or colour."""
+def _choices(parameters: Parameters) -> dict[str, str]:
+    """Head of c → variant or colour."""
     return {**parameters.variants, **{f"colour:{name}": code for name, code in parameters.colours.items()}}
 
 
-def _by_kind(parameters: Parameters, head: str, p: Mapping[str, float], *values: str) -> Mapping[str, float]:
-    """The probabilities of values, each with those of its kind (`Spec.kinds`) where the kinds differ."""
-    of = [_kind(parameters, head, value) for value in values]
-    if len(set(of)) < len(of):
-        return p
-    return {value: sum(p.get(variant, 0) for variant in variants) for value, variants in zip(values, of)}
+def _sum_over_kinds(
+    parameters: Parameters, head: str, probabilities: Mapping[str, float], *values: str
+) -> Mapping[str, float]:
+    """Probabilities of the kinds of some values (`Spec.kinds`), by value; where the kinds are equal, of the values."""
+    kinds = [_kind_of(parameters, head, value) for value in values]
+    if len(set(kinds)) < len(kinds):
+        return probabilities
+    return {value: sum(probabilities.get(variant, 0) for variant in kind) for value, kind in zip(values, kinds)}
 
 
-def _kind(parameters: Parameters, head: str, value: str) -> tuple[str, ...]:
-    """All that people call by one name ("long", "blond"); the value itself where there is no name."""
+def _kind_of(parameters: Parameters, head: str, value: str) -> tuple[str, ...]:
+    """All values that share a name ("long", "blond") with a value; the value alone where it has no name."""
     kinds = HAIR_COLOURS if head == "colour:hair" else parameters.spec.kinds.get(head, {})
     return next((variants for variants in kinds.values() if value in variants), (value,))
 
 
-def _kept(old: Parameters, new: Avatar) -> Parameters:
-    """The new parameters, in which everything that is nearly as likely as the best, and called the same, stays."""
-    worn, seen = _chosen(old), _chosen(new.parameters)
-    kept = {
-        head
-        for head, p in new.likely.items()
-        if worn[head] != seen[head]
-        and p.get(worn[head], 0) >= KEEP * p.get(seen[head], 1)
-        and (_kind(old, head, worn[head]) == _kind(old, head, seen[head]) or not _named(old, head))
-    }
-    if abs(_lightness(worn["colour:skin"]) - _lightness(seen["colour:skin"])) < SHADE:
-        kept.add("colour:skin")
-    values = {**seen, **{head: worn[head] for head in kept}}
+def _keep_probable_choices(old: Parameters, new: Avatar) -> Parameters:
+    """The new parameters, but with the old choices that are nearly as probable and of the same kind."""
+    old_choices = _choices(old)
+    new_choices = _choices(new.parameters)
+    values = dict(new_choices)
+    for head, probabilities in new.likely.items():
+        if _is_probable(old, head, probabilities, old_choices[head], new_choices[head]):
+            values[head] = old_choices[head]
+    if abs(_lightness(old_choices["colour:skin"]) - _lightness(new_choices["colour:skin"])) < SKIN_DIFFERENCE:
+        values["colour:skin"] = old_choices["colour:skin"]
     variants = {slot: values[slot] for slot in new.parameters.variants}
     colours = {name: values[f"colour:{name}"] for name in new.parameters.colours}
-    mixed = Parameters(old.style, variants, colours, new.parameters.shape)
-    return mixed if is_consistent(mixed) else new.parameters
+    merged = Parameters(old.style, variants, colours, new.parameters.shape)
+    return merged if is_consistent(merged) else new.parameters
 
 
-def _named(parameters: Parameters, head: str) -> bool:
-    return head == "colour:hair" or head in parameters.spec.kinds
+def _is_probable(
+    parameters: Parameters, head: str, probabilities: Mapping[str, float], old_value: str, new_value: str
+) -> bool:
+    """Whether an old choice is nearly as probable as the new one, and of the same kind."""
+    if old_value == new_value or probabilities.get(old_value, 0) < KEEP_RATIO * probabilities.get(new_value, 1):
+        return False
+    has_kinds = head == "colour:hair" or head in parameters.spec.kinds
+    return not has_kinds or _kind_of(parameters, head, old_value) == _kind_of(parameters, head, new_value)
 
 
 def _lightness(code: str) -> float:
+    """L* of a colour."""
     return float(to_lab(np.array(to_rgb(code), np.float32))[0])

@@ -16,20 +16,22 @@ from ...avatars.rig import rig
 from ...core.errors import UserError
 from ...core.picture_files import open_picture
 from ...core.types import Image
-from .session import REMEMBERED, SeenFace, Session
-from .tracks import MOST
+from .identification import MAX_LOST_TRACKS
+from .session import SeenFace, Session
+from .tracks import MAX_TRACKS
 
 MAX_MESSAGE = 4 << 20
-"""Bytes of a message at most."""
+"""Bytes of a message."""
 
 MAX_OPTIONS = 1 << 18
-"""Characters of options at most: parsed JSON takes up to thirty times the memory of its text."""
+"""Characters of options: parsed JSON takes up to thirty times the memory of its text."""
 
-SIDES = (32, 1920)
-"""Smallest and largest side of a frame in pixels."""
+MIN_SIDE = 32
+MAX_SIDE = 1920
+"""Pixels of a side of a frame."""
 
-KEPT = 2 * (MOST + REMEMBERED)
-"""People for whom the session remembers which avatar the page has."""
+MAX_SENT_AVATARS = 2 * (MAX_TRACKS + MAX_LOST_TRACKS)
+"""People of whom it is remembered which avatar the page has."""
 
 _HEADER = struct.Struct("<I")
 
@@ -65,68 +67,75 @@ class Protocol:
             return UserError("options must be JSON.").to_dict()
 
     def answer(self, message: bytes, at: float | None = None) -> dict[str, Any]:
-        """Process a frame and return its answer. at: see `Session.see`."""
+        """Process a frame and return the answer. at: see `Session.see`."""
         start = time.perf_counter()
         n = _HEADER.unpack_from(message)[0] if len(message) > _HEADER.size else 0
         try:
             frame = decode(message[_HEADER.size :])
             with self._lock:
-                seen = self.session.see(frame, at)
+                result = self.session.see(frame, at)
         except UserError as error:
             return {"n": n, **error.to_dict()}
-        made = {
+        answer = {
             "n": n,
             "width": frame.shape[1],
             "height": frame.shape[0],
-            "faces": [_face(face) for face in seen.faces],
-            "avatars": {face.id: self._avatar(face) for face in seen.faces if self._has_changed(face)},
-            "gone": list(seen.gone),
-            "note": seen.note,
+            "faces": [_describe_face(face) for face in result.faces],
+            "avatars": {face.id: self._describe_avatar(face) for face in result.faces if self._has_changed(face)},
+            "gone": list(result.gone),
+            "note": result.note,
         }
-        return {**made, "ms": round(1000 * (time.perf_counter() - start), 1)}
+        return {**answer, "ms": round(1000 * (time.perf_counter() - start), 1)}
 
     def _has_changed(self, face: SeenFace) -> bool:
+        """Whether the page needs this avatar. It then counts as sent."""
         if face.avatar is None:
             return False
-        now = face.avatar.parameters.style, face.version
-        new = self._sent.pop(face.id, None) != now
-        self._sent[face.id] = now
-        if len(self._sent) > KEPT:  # the session, too, has forgotten who was here longest ago
-            del self._sent[next(iter(self._sent))]
-        return new
+        version = face.avatar.parameters.style, face.version
+        has_changed = self._sent.pop(face.id, None) != version
+        self._sent[face.id] = version
+        if len(self._sent) > MAX_SENT_AVATARS:
+            # The session has forgotten this person, too.
+            oldest = next(iter(self._sent))
+            del self._sent[oldest]
+        return has_changed
 
-    def _avatar(self, face: SeenFace) -> dict[str, Any]:
-        avatar, chosen = face.avatar, self.session.chosen(face.id)
+    def _describe_avatar(self, face: SeenFace) -> dict[str, Any]:
+        avatar = face.avatar
+        predicted = self.session.predicted_parameters(face.id)
         return {
             "parameters": avatar.parameters.to_dict(),
-            "chosen": chosen.to_dict() if chosen else None,
+            "chosen": predicted.to_dict() if predicted else None,
             "sure": dict(avatar.sure),
             "likely": avatar.likely,
             "svg": avatar.svg(),
-            "rig": rig(avatar.parameters, self.session.edited(face.id)),
+            "rig": rig(avatar.parameters, self.session.edited_slots(face.id)),
         }
 
 
 def decode(jpeg: bytes) -> Image:
-    """Decode a frame → (H, W, 3) uint8 RGB. Raises UserError for anything but a JPEG of an allowed size."""
+    """Decode a frame to (H, W, 3) uint8 RGB. Raises UserError for anything but a JPEG of an allowed size."""
     if len(jpeg) > MAX_MESSAGE:
         raise UserError(f"a frame has at most {MAX_MESSAGE >> 20} MB.")
     try:
-        with open_picture(jpeg, ("JPEG",)) as header:  # reads the size alone
-            sides = header.size
+        with open_picture(jpeg, ("JPEG",)) as header:  # decodes nothing yet
+            width, height = header.size
     except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError):
         raise UserError("a frame must be a JPEG.") from None
-    if not all(SIDES[0] <= side <= SIDES[1] for side in sides):
-        raise UserError(f"a frame must be {SIDES[0]} to {SIDES[1]} pixels wide and high, not {sides[0]}×{sides[1]}.")
+    if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
+        raise UserError(f"a frame must be {MIN_SIDE} to {MAX_SIDE} pixels wide and high, not {width}×{height}.")
     frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if frame is None:
         raise UserError("a frame must be a JPEG.")
     return frame
 
 
-def _face(face: SeenFace) -> dict[str, Any]:
-    values = {
-        name: [round(v, 3) for v in value] if isinstance(value, tuple) else round(value, 3)
-        for name, value in face.motion._asdict().items()
-    }
-    return {"id": face.id, "seen": None if face.seen is None else round(face.seen, 2), **values}
+def _describe_face(face: SeenFace) -> dict[str, Any]:
+    visibility = None if face.visibility is None else round(face.visibility, 2)
+    return {"id": face.id, "seen": visibility, **{name: _rounded(v) for name, v in face.motion._asdict().items()}}
+
+
+def _rounded(value: float | tuple[float, ...]) -> float | list[float]:
+    if isinstance(value, tuple):
+        return [round(v, 3) for v in value]
+    return round(value, 3)

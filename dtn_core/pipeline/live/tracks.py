@@ -1,4 +1,4 @@
-"""Where the faces of a video are: found by the detector now and then, followed by their landmarks in between."""
+"""Where the faces of a video are: detected now and then, followed by their landmarks in between."""
 
 from __future__ import annotations
 
@@ -17,33 +17,57 @@ from ...faces.track import overlap
 from .motion import Motion, Mover
 from .person import Person
 
-MOST = 8
+MAX_TRACKS = 8
 """Faces that are followed at a time, the largest first."""
 
-CHECKED = 0.4
-"""Seconds after which a tracked face is shown to the detector again, on its patch alone."""
+CHECK_SECONDS = 0.4
+"""Time between two checks of a followed face by the detector, on its patch alone."""
 
-UNLIKE = -0.6
-"""The detector's score below which that is no face, twice in a row. It is about 0 for half-turned ones."""
+MIN_LIKENESS = -0.6
+"""Detector score below which a patch shows no face. It is about 0 for faces in half profile."""
 
-STEADY = 0.03
-"""Share of a face's side by which it may move before its patch does: landmarks tremble when the patch moves."""
+MAX_LOW_SCORES = 1
+"""Consecutive checks that a followed face may fail."""
 
-MOVED, QUICK = 18.0, 0.12
-"""Mean difference of a face's patch to the one before, in grey levels, and share of its side by which it moved, from
-which on it is sought in the neighbourhood."""
+DEAD_ZONE = 0.03
+"""Share of a face's side by which it may move before its patch does: landmarks jitter when the patch moves."""
 
-JUMP = 22.0
-"""Mean difference of a face to the frame before, in grey levels, from which it may not be the same any more."""
+SEARCH_DIFFERENCE = 18.0
+"""Mean difference of a face to the frame before, in grey levels, from which it is searched for in its surroundings."""
 
-CUT = 40.0
-"""Mean difference of two frames, in grey levels, from which a cut lies between them."""
+SEARCH_SHIFT = 0.12
+"""Share of a face's side by which its landmarks moved, from which it is searched for in its surroundings."""
+
+JUMP_DIFFERENCE = 22.0
+"""Mean difference of a face to the frame before, in grey levels, from which it may be another face."""
+
+CUT_DIFFERENCE = 40.0
+"""Mean difference of two frames, in grey levels, from which there is a cut between them."""
 
 
 @dataclass(eq=False)
 class Track:
-    """One face that is followed. id: 0 until it is known who it is; checked, read, met: when it was shown to the
-    detector, to f and c, and to the face recogniser, in seconds."""
+    """One face that is followed. Times are in seconds.
+
+    Attributes:
+        points: (68, 2) landmarks, pixels of the frame.
+        square: Where its patch is.
+        score: The detector's score when the face was detected.
+        likeness: The detector's score on the patch.
+        patch: (S, S) uint8 grey, the surroundings of the face, upright.
+        person: What is known of the person.
+        motion_tracker: Turns landmarks into motion.
+        motion: How the face moves; None before the first frame.
+        id: Id of the person; 0 until identified.
+        last_checked: When the detector ran on the patch.
+        low_scores: Consecutive checks below `MIN_LIKENESS`.
+        last_read: When f and c ran.
+        last_identified: When the face recogniser ran.
+        mismatch_count: Consecutive descriptors that are not of this person.
+        visibility: How well the face can be seen, 0..1; None before that was judged.
+        note: Why it can't be seen well, or None.
+        jumped: Whether the face changed so much between two frames that it may be another one.
+    """
 
     points: Points
     square: Square
@@ -51,100 +75,115 @@ class Track:
     likeness: float
     patch: Image
     person: Person = field(default_factory=Person)
-    mover: Mover = field(default_factory=Mover)
+    motion_tracker: Mover = field(default_factory=Mover)
     motion: Motion | None = None
     id: int = 0
-    checked: float = -math.inf
-    doubts: int = 0
-    read: float = -math.inf
-    met: float = -math.inf
-    strange: int = 0
-    clear: float | None = None
+    last_checked: float = -math.inf
+    low_scores: int = 0
+    last_read: float = -math.inf
+    last_identified: float = -math.inf
+    mismatch_count: int = 0
+    visibility: float | None = None
     note: str | None = None
     jumped: bool = False
 
     @property
     def face(self) -> Face:
-        """As the detector would give it."""
+        """The box and points that the detector would give."""
         return face_of(self.points, self.score)
 
-    def follow(self, grey: Image, now: float, dt: float) -> bool:
-        """Find the face again in the next frame, (H, W) grey, in place; False if it is lost."""
+    def follow(self, grey: Image, now: float, elapsed: float) -> bool:
+        """Find the face again in the next frame, and update the track.
+
+        Args:
+            grey: (H, W) uint8, the frame.
+            now: Time of the frame in seconds.
+            elapsed: Seconds since the frame before.
+
+        Returns:
+            False if the face is lost.
+        """
         points, patch = landmarks(grey, self.square)
-        change = difference(_face(patch), _face(self.patch))
-        if (
-            change > MOVED or _shift(self.square, square_around(points)) > QUICK
-        ):  # landmarks reach no further than a fifth of a face
-            there, _ = landmarks(grey, sought(grey, self.square, _face(self.patch)))
-            there, face = landmarks(grey, square_around(there))
-            if (nearer := difference(_face(face), _face(self.patch))) < change:
-                points, patch, change = there, face, nearer
-            self.jumped = change > JUMP
+        change = difference(_face_of(patch), _face_of(self.patch))
+        # Landmarks reach no further than a fifth of a face.
+        if change > SEARCH_DIFFERENCE or _shift(self.square, square_around(points)) > SEARCH_SHIFT:
+            nearby_points, nearby_patch = self._search_nearby(grey)
+            nearby_change = difference(_face_of(nearby_patch), _face_of(self.patch))
+            if nearby_change < change:
+                points, patch, change = nearby_points, nearby_patch, nearby_change
+            self.jumped = change > JUMP_DIFFERENCE
         square = square_around(points)
-        if self.jumped or not _plausible(self.square, square, grey.shape):
+        if self.jumped or not _is_plausible(self.square, square, grey.shape):
             return False
         self.patch = patch
-        if now - self.checked >= CHECKED:
-            self.checked = now
+        if now - self.last_checked >= CHECK_SECONDS:
+            self.last_checked = now
             self.likeness = likeness_of_patch(patch)
-            self.doubts = self.doubts + 1 if self.likeness < UNLIKE else 0
-            if self.doubts > 1:
+            self.low_scores = self.low_scores + 1 if self.likeness < MIN_LIKENESS else 0
+            if self.low_scores > MAX_LOW_SCORES:
                 return False
         self.points = points
-        if _moved(self.square, square):
+        if _has_moved(self.square, square):
             self.square = square
-        self.motion = self.mover(grey, points, dt)
+        self.motion = self.motion_tracker(grey, points, elapsed)
         return True
 
+    def _search_nearby(self, grey: Image) -> tuple[Points, Image]:
+        """Landmarks and patch of the place that looks most like this face did in the frame before."""
+        points, _ = landmarks(grey, locate(grey, self.square, _face_of(self.patch)))
+        return landmarks(grey, square_around(points))
 
-def start(grey: Image, square: Square, score: float) -> Track | None:
-    """A track of a face that was detected in this frame; None if landmarks see none there."""
-    for _ in range(2):  # the second from where the first found it
+
+def start_track(grey: Image, square: Square, score: float) -> Track | None:
+    """Start to follow a face that was detected in this frame; None if the landmarks don't confirm it."""
+    for _ in range(2):  # landmarks are better from where the first pass has put the square
         points, _ = landmarks(grey, square)
-        found = square_around(points)
-        if not _plausible(square, found, grey.shape):
+        refined = square_around(points)
+        if not _is_plausible(square, refined, grey.shape):
             return None
-        square = found
+        square = refined
     patch, _ = patch_of(grey, square)
     likeness = likeness_of_patch(patch)
-    return Track(points, square, score, likeness, patch) if likeness >= UNLIKE else None
+    if likeness < MIN_LIKENESS:
+        return None
+    return Track(points, square, score, likeness, patch)
 
 
 def is_new(face: Face, tracks: Sequence[Track]) -> bool:
-    """Whether a detected face isn't one of those that are followed."""
+    """Whether a detected face is not among those that are followed."""
     return all(overlap(face.box, track.face.box) < 0.2 for track in tracks)
 
 
 def deduplicate(tracks: Sequence[Track]) -> list[Track]:
-    """Of tracks that slid onto one face the eldest."""
-    kept: list[Track] = []
+    """Of tracks that have drifted onto the same face, return the oldest only."""
+    unique: list[Track] = []
     for track in tracks:
-        if all(overlap(track.face.box, other.face.box) < 0.5 for other in kept):
-            kept.append(track)
-    return kept
+        if all(overlap(track.face.box, other.face.box) < 0.5 for other in unique):
+            unique.append(track)
+    return unique
 
 
-class Cuts:
-    """Tells cuts by thumbnails of the frames."""
+class CutDetector:
+    """Detects cuts by comparing thumbnails of consecutive frames."""
 
     def __init__(self) -> None:
-        self._last: NDArray[np.uint8] | None = None
+        self._previous: NDArray[np.uint8] | None = None
 
     def __call__(self, grey: Image) -> bool:
-        """Whether a cut lies between the frame before and this one, (H, W) grey. A change of light alone is none."""
-        small = cv2.resize(grey, (32, 24), interpolation=cv2.INTER_NEAREST)
-        last, self._last = self._last, small
-        return last is not None and difference(small, last) > CUT
+        """Whether there is a cut before this frame, (H, W) uint8 grey. A change of light is none."""
+        previous = self._previous
+        self._previous = cv2.resize(grey, (32, 24), interpolation=cv2.INTER_NEAREST)
+        return previous is not None and difference(self._previous, previous) > CUT_DIFFERENCE
 
 
 def difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Mean difference of two grey pictures in grey levels, a change of light alone left out."""
+    """Mean absolute difference of two grey pictures, in grey levels, after their mean difference is subtracted."""
     change = a.astype(np.float32) - b
     return float(np.abs(change - change.mean()).mean())
 
 
-def _plausible(old: Square, new: Square, shape: tuple[int, ...]) -> bool:
-    """Whether a face can have moved so within a frame, and is in the picture for the most part."""
+def _is_plausible(old: Square, new: Square, shape: tuple[int, ...]) -> bool:
+    """Whether a face can have moved so far within a frame, and is mostly inside the picture."""
     height, width = shape[:2]
     inside = 0 <= new.x < width and 0 <= new.y < height and new.side >= 24
     ratio = new.side / old.side
@@ -153,13 +192,18 @@ def _plausible(old: Square, new: Square, shape: tuple[int, ...]) -> bool:
     return inside and 0.65 < ratio < 1.55 and moved < 0.6 and turned < 40
 
 
-def _moved(old: Square, new: Square) -> bool:
-    return _shift(old, new) > STEADY or abs(new.tilt - old.tilt) > 90 * STEADY
+def _has_moved(old: Square, new: Square) -> bool:
+    return _shift(old, new) > DEAD_ZONE or abs(new.tilt - old.tilt) > 90 * DEAD_ZONE
 
 
-def sought(grey: Image, square: Square, face: Image) -> Square:
-    """Where, within one and a half sides of a square, a frame looks most like a face that was there before: (S, S) grey
-    and level. Normalised cross-correlation, at 25 pixels."""
+def locate(grey: Image, square: Square, face: Image) -> Square:
+    """Find the place that looks most like a face, by normalised cross-correlation at a low resolution.
+
+    Args:
+        grey: (H, W) uint8, the frame.
+        square: Where the face was in the frame before; the search covers one and a half of its sides.
+        face: (S, S) uint8 grey, the face in the frame before, upright.
+    """
     wide, back = patch_of(grey, square._replace(side=2 * square.side))
     region = cv2.resize(wide, (PATCH // 2, PATCH // 2), interpolation=cv2.INTER_AREA)
     face = cv2.resize(face, (PATCH // 8, PATCH // 8), interpolation=cv2.INTER_AREA)
@@ -168,8 +212,8 @@ def sought(grey: Image, square: Square, face: Image) -> Square:
     return square._replace(x=float(x), y=float(y))
 
 
-def _face(patch: Image) -> Image:
-    """The middle half of a patch, which the face fills."""
+def _face_of(patch: Image) -> Image:
+    """The middle half of a patch, which holds the face."""
     quarter = PATCH // 4
     return patch[quarter:-quarter, quarter:-quarter]
 

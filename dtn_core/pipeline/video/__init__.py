@@ -1,4 +1,4 @@
-"""Video files: every face of every frame redrawn, the sound kept; memory doesn't grow with the length."""
+"""Video files: redraw every face of every frame, and keep the sound. Memory doesn't grow with the length."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ from .writing import Sound, Writer
 
 
 class Cancelled(Exception):  # noqa: N818
-    """Somebody asked to stop; what was written so far is nothing to keep."""
+    """The conversion was cancelled; its incomplete output should be discarded."""
 
 
 class Progress(NamedTuple):
-    """frames, seconds: done so far; length: of the video in seconds, None where its file doesn't say; picture: the
-    newest frame as written, (H, W, 3) RGB."""
+    """Progress of a conversion.
+
+    Attributes:
+        frames: Frames written so far.
+        seconds: Seconds written so far.
+        length: Length of the video in seconds; None if unknown.
+        picture: The newest frame as written, (H, W, 3) uint8 RGB.
+    """
 
     frames: int
     seconds: float
@@ -35,15 +41,24 @@ class Progress(NamedTuple):
 
     @property
     def share(self) -> float | None:
-        """How much is done, 0..1; None where nobody can say."""
+        """Share that is done, 0..1; None if the length is unknown."""
         return min(1.0, self.seconds / self.length) if self.length else None
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a video. frames, seconds: its length; width, height: as written, even numbers; with_faces: frames
-    in which somebody was redrawn; avatars: everybody's, in the order in which they came; none where they are painted;
-    sound: kept as it was ("copied"), "encoded" as AAC, or "none"; damaged: packets that couldn't be read."""
+    """Result of a conversion.
+
+    Attributes:
+        frames: Frames written.
+        seconds: Length in seconds.
+        width: Width as written, even.
+        height: Height as written, even.
+        with_faces: Frames in which at least one face was redrawn.
+        avatars: Parameters of all people, in the order in which they appeared; empty if painted.
+        sound: "copied" unchanged, "encoded" as AAC, or "none".
+        damaged: Packets that couldn't be decoded.
+    """
 
     frames: int
     seconds: float
@@ -69,12 +84,21 @@ def emojify_video(
 ) -> Report:
     """Redraw every face of a video and write it as MP4 (H.264, AAC).
 
-    source: a path, or a binary file that can be sought; target: a path, which gets the file once it is whole, or a
-    binary file that is only written to, which gets it in fragments. kind: drawn avatars, which blink and speak, or
-    painted; a checkpoint that can't draw paints. mode: paste over the faces; beside the picture; or alone, size pixels
-    square on a background (RGB). progress: called after every frame; cancelled: asked before every frame.
+    Args:
+        source: A path, or a seekable binary file.
+        target: A path, which is replaced once the output is complete, or a binary file, which is only written to and
+            gets a fragmented MP4.
+        transferrer: The translation.
+        kind: "drawn" avatars, which blink and speak, or "painted"; a checkpoint that can't draw always paints.
+        mode: "paste" over the faces, "beside" the picture, or "alone" on a plain background.
+        size: Side of the square output in pixels, for "alone".
+        background: RGB, for "alone".
+        progress: Called after every frame.
+        cancelled: Called before every frame; True cancels.
 
-    Raises UserError with one line where the video can't be read, holds no face, or can't be written, and Cancelled.
+    Raises:
+        UserError: If the video can't be read, holds no face, or can't be written.
+        Cancelled: If `cancelled` returned True.
     """
     with ExitStack() as stack:
         file, name = source, "the video"
@@ -106,7 +130,9 @@ def _convert(
     progress: Callable[[Progress], None],
     cancelled: Callable[[], bool],
 ) -> Report:
-    frames, with_faces, seconds = 0, 0, 0.0
+    frames = 0
+    with_faces = 0
+    seconds = 0.0
     with Writer(target, reader, *redraw.shape(reader.width, reader.height)) as writer:
         for item in reader:
             if cancelled():
@@ -116,11 +142,21 @@ def _convert(
                 continue
             picture, faces = redraw(item)
             writer.write(picture, item.time)
-            frames, with_faces = frames + 1, with_faces + (faces > 0)
+            frames += 1
+            with_faces += faces > 0
             seconds = float(item.time + 1 / reader.rate)
             progress(Progress(frames, seconds, reader.length, picture))
         if not with_faces:
             raise UserError(f"{reader.name}: no face found. Use a video with a face that looks at the camera.")
         writer.finish()
     width, height = writer.video.width, writer.video.height
-    return Report(frames, round(seconds, 3), width, height, with_faces, redraw.avatars, writer.sound, reader.damaged)
+    return Report(
+        frames=frames,
+        seconds=round(seconds, 3),
+        width=width,
+        height=height,
+        with_faces=with_faces,
+        avatars=redraw.avatars,
+        sound=writer.sound,
+        damaged=reader.damaged,
+    )

@@ -1,7 +1,8 @@
-"""A frame of a video → the frame to write: who is in it, redrawn, over their faces, beside the frame, or alone."""
+"""Redraw the faces of a frame: pasted over them, beside the frame, or on a plain background."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
@@ -20,122 +21,143 @@ from .reading import Frame
 Mode = Literal["paste", "beside", "alone"]
 Colour = tuple[int, int, int]
 
-SIDES = (1600, 800)
-"""As `live.session.SIDES`: a file can wait, and shows people who are far away, from the first frame on."""
+SEARCH_SIDES = (1600, 800)
+"""See `live.session.SEARCH_SIDES`. Larger here, so that distant faces are found from the first frame on."""
 
-KEPT = 16
-"""Avatars that are kept rasterised for when they come back."""
-
+MAX_PUPPETS = 16
+"""Rasterised avatars that are cached."""
 
 MAX_AVATARS = 1000
 """Avatars that are reported; a long video may show any number of people."""
 
 
-class Look(NamedTuple):
-    """A face, redrawn. sticker(): over its face in the frame; picture(side): alone, (side, side, 4) premultiplied;
-    wide: of the face, the widest lie on top."""
+class RedrawnFace(NamedTuple):
+    """A redrawn face, rendered on demand.
+
+    Attributes:
+        sticker: Renders it over its face in the frame.
+        picture: Renders it by itself: side → (side, side, 4) uint8, premultiplied.
+        width: Width of the face; the widest is pasted on top.
+    """
 
     sticker: Callable[[], Sticker]
     picture: Callable[[int], Image]
-    wide: float
+    width: float
 
 
-class Drawn:
-    """Avatars that move as the faces do; who returns has the same."""
+class DrawnFaces:
+    """Draws moving avatars. A person who returns has the same one.
+
+    Attributes:
+        avatars: Parameters by the id of the person, for the report.
+    """
 
     def __init__(self, transferrer: Transferrer) -> None:
-        self._session = Session(transferrer, sides=SIDES)
+        self._session = Session(transferrer, search_sides=SEARCH_SIDES)
         self._puppets: dict[int, Puppet] = {}
         self.avatars: dict[int, Parameters] = {}
 
-    def __call__(self, frame: Frame) -> list[Look]:
-        seen = self._session.see(frame.picture, float(frame.time))
-        return [self._look(face, face.avatar.parameters) for face in seen.faces if face.avatar]
+    def __call__(self, frame: Frame) -> list[RedrawnFace]:
+        result = self._session.see(frame.picture, float(frame.time))
+        return [self._redraw(face, face.avatar.parameters) for face in result.faces if face.avatar]
 
-    def _look(self, face: SeenFace, parameters: Parameters) -> Look:
+    def _redraw(self, face: SeenFace, parameters: Parameters) -> RedrawnFace:
         puppet = self._puppets.pop(face.id, None)
         if puppet is None or puppet.parameters != parameters:
             puppet = Puppet(parameters)
         self._puppets[face.id] = puppet
         self.remember(face.id, parameters)
-        if len(self._puppets) > KEPT:
-            del self._puppets[next(iter(self._puppets))]
-        return Look(partial(puppet.sticker, face.motion), partial(puppet.draw, face.motion), face.motion.apart)
+        if len(self._puppets) > MAX_PUPPETS:
+            oldest = next(iter(self._puppets))
+            del self._puppets[oldest]
+        return RedrawnFace(partial(puppet.sticker, face.motion), partial(puppet.draw, face.motion), face.motion.apart)
 
     def remember(self, id: int, parameters: Parameters) -> None:
-        """Keep an avatar for the report, unless there are too many."""
+        """Add an avatar to the report, unless there are too many."""
         if id in self.avatars or len(self.avatars) < MAX_AVATARS:
             self.avatars[id] = parameters
 
 
-class Painted:
-    """What g makes of every frame."""
+class PaintedFaces:
+    """Paints every frame by g and SR."""
 
     def __init__(self, transferrer: Transferrer) -> None:
         self._transferrer = transferrer
-        self._before: list[Face] = []
+        self._previous: list[Face] = []
 
-    def __call__(self, frame: Frame) -> list[Look]:
-        picture, before = frame.picture, self._before
-        result = self._transferrer(picture, kind="painted", compose=False, thorough=False, previous=before)
-        self._before = [face.aligned.face for face in result.faces]
-        return [self._look(face) for face in result.faces]
-
-    def _look(self, face: TransferredFace) -> Look:
-        shown = np.ones(face.image.shape[:2], np.float32)
-        return Look(
-            lambda: stickers([face])[0],
-            lambda side: cv2.resize(premultiplied(face.image, shown), (side, side), interpolation=cv2.INTER_LINEAR),
-            face.aligned.face.box.width,
+    def __call__(self, frame: Frame) -> list[RedrawnFace]:
+        result = self._transferrer(
+            frame.picture, kind="painted", compose=False, thorough=False, previous=self._previous
         )
+        self._previous = [face.aligned.face for face in result.faces]
+        return [self._redraw(face) for face in result.faces]
+
+    def _redraw(self, face: TransferredFace) -> RedrawnFace:
+        def picture(side: int) -> Image:
+            opaque = np.ones(face.image.shape[:2], np.float32)
+            return cv2.resize(premultiplied(face.image, opaque), (side, side), interpolation=cv2.INTER_LINEAR)
+
+        return RedrawnFace(lambda: stickers([face])[0], picture, face.aligned.face.box.width)
 
 
 class Redrawer:
-    """Frames in the order of time → frames to write. transferrer, kind, mode, size, background: see `emojify_video`."""
+    """Redraws the frames of a video, in the order of time. For the arguments see `emojify_video`."""
 
     def __init__(self, transferrer: Transferrer, kind: Kind, mode: Mode, size: int, background: Colour) -> None:
         painted = kind == "painted" or not transferrer.draws or transferrer.sees_pictures
         if painted:
             transferrer.checkpoint.painter()
-        self._faces: Drawn | Painted = Painted(transferrer) if painted else Drawn(transferrer)
-        self._mode, self._size, self._background = mode, size, background
+        self._redraw_faces = PaintedFaces(transferrer) if painted else DrawnFaces(transferrer)
+        self._mode = mode
+        self._size = size
+        self._background = background
 
     @property
     def avatars(self) -> tuple[Parameters, ...]:
-        """Everybody's so far; none where they are painted."""
-        return tuple(self._faces.avatars.values()) if isinstance(self._faces, Drawn) else ()
+        """Parameters of all people so far; empty where they are painted."""
+        if isinstance(self._redraw_faces, DrawnFaces):
+            return tuple(self._redraw_faces.avatars.values())
+        return ()
 
     def shape(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of what becomes of frames of this size."""
+        """Width and height of the output for frames of this size."""
         if self._mode == "alone":
             return self._size, self._size
-        return (width + min(width, height) if self._mode == "beside" else width), height
+        if self._mode == "beside":
+            return width + min(width, height), height
+        return width, height
 
     def __call__(self, frame: Frame) -> tuple[Image, int]:
-        """The frame to write, (H, W, 3) RGB, and how many faces were redrawn."""
-        looks, picture = self._faces(frame), frame.picture
+        """Redraw a frame. Returns the frame to write, (H, W, 3) RGB, and the number of faces."""
+        faces = self._redraw_faces(frame)
+        picture = frame.picture
         if self._mode == "paste":
-            front = sorted(looks, key=lambda look: -look.wide)
-            return lay(picture, [look.sticker() for look in front]), len(looks)
+            largest_first = sorted(faces, key=lambda face: -face.width)
+            return lay(picture, [face.sticker() for face in largest_first]), len(faces)
         if self._mode == "alone":
-            return panel(looks, self._size, self._size, self._background), len(looks)
+            return face_grid(faces, self._size, self._size, self._background), len(faces)
         height, width = picture.shape[:2]
-        return np.concatenate([picture, panel(looks, min(width, height), height, PAPER)], 1), len(looks)
+        return np.concatenate([picture, face_grid(faces, min(width, height), height, PAPER)], 1), len(faces)
 
 
-def panel(looks: Sequence[Look], width: int, height: int, background: Colour) -> Image:
-    """Faces side by side and below one another on a plain (height, width, 3)."""
-    out, n = np.full((height, width, 3), background, np.uint8), len(looks)
-    if not looks:
-        return out
+def face_grid(faces: Sequence[RedrawnFace], width: int, height: int, background: Colour) -> Image:
+    """Lay out faces in a grid, as large as they fit, on a plain (height, width, 3) background."""
+    grid = np.full((height, width, 3), background, np.uint8)
+    if not faces:
+        return grid
+
+    def rows_of(columns: int) -> int:
+        return math.ceil(len(faces) / columns)
 
     def side_of(columns: int) -> int:
-        return min(width // columns, height // -(-n // columns))
+        return min(width // columns, height // rows_of(columns))
 
-    columns = max(range(n, 0, -1), key=side_of)
-    rows, side = -(-n // columns), side_of(columns)
-    for i, look in enumerate(looks):
-        left = (width - columns * side) // 2 + i % columns * side
-        top = (height - rows * side) // 2 + i // columns * side
-        blend(out[top : top + side, left : left + side], look.picture(side))
-    return out
+    columns = max(range(len(faces), 0, -1), key=side_of)
+    side = side_of(columns)
+    left_margin = (width - columns * side) // 2
+    top_margin = (height - rows_of(columns) * side) // 2
+    for i, face in enumerate(faces):
+        left = left_margin + i % columns * side
+        top = top_margin + i // columns * side
+        blend(grid[top : top + side, left : left + side], face.picture(side))
+    return grid
