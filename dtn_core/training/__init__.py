@@ -33,7 +33,7 @@ def run_training(
     """
     from ..core.devices import device_errors
     from .loop import train
-    from .optim import make_accelerator, part
+    from .optim import local_slice, make_accelerator
     from .runs.store import Run
     from .stages.registry import make_stage
 
@@ -53,7 +53,7 @@ def run_training(
     try:
         with device_errors():
             accelerator = make_accelerator(config, tracker, path)
-            part(config.batch, accelerator)
+            local_slice(config.batch, accelerator)
             if tracker:
                 accelerator.init_trackers("dtn-studio", {k: v for k, v in asdict(config).items() if v is not None})
             with accelerator.main_process_first():  # which makes the feature cache; the others read it

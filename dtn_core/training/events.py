@@ -139,7 +139,7 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def without_figures(lines: bytes) -> bytes:
+def keep_last_steps(lines: bytes) -> bytes:
     """Lines as `encode` makes them, of figures in a row only the last: all that tells how a run stands, quickly."""
     found = lines.splitlines(keepends=True)
     figures = [b'"event": "Stepped"' in line[:64] for line in found]

@@ -139,7 +139,7 @@ def _asked(run: Run | None, signals: StopSignals, step: int, accelerator: Accele
         return set()
     asked = run.asked() if run else set()
     for name in asked - {"stop"}:
-        run.answered(name)
+        run.clear_request(name)
     if signals.stop:
         asked = asked | {"stop"}
     if alone:

@@ -40,7 +40,7 @@ def make_accelerator(config: Training, tracker: str | None = None, folder: Path 
     )  # fmt: skip
 
 
-def part(n: int, accelerator: Accelerator) -> slice:
+def local_slice(n: int, accelerator: Accelerator) -> slice:
     """This process's part of a batch of n. Raises UserError if it can't be dealt out evenly."""
     count = accelerator.num_processes
     if n % count:

@@ -240,9 +240,9 @@ def test_a_batch_that_cannot_be_dealt_out_is_one_line():
     class Three:
         num_processes, process_index = 3, 1
 
-    assert optim.part(9, Three()) == slice(3, 6)
+    assert optim.local_slice(9, Three()) == slice(3, 6)
     with pytest.raises(UserError, match="can't be dealt out evenly to 3 processes. Use a multiple of 3"):
-        optim.part(8, Three())
+        optim.local_slice(8, Three())
 
 
 def test_memory_is_this_process_own():

@@ -212,7 +212,7 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
 
 def test_only_one_process_can_hold_a_run(run):
     path = str(run.path)
-    code = f"from pathlib import Path; from dtn_core.training.runs import Run; Run.reopen(Path({path!r}))"
+    code = f"from pathlib import Path; from dtn_core.training.runs.store import Run; Run.reopen(Path({path!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert other.returncode != 0
     assert "being trained by process" in other.stderr
@@ -232,18 +232,18 @@ def test_who_only_looks_does_not_keep_a_trainer_out(run):
 
 
 def test_a_lock_that_was_handed_down_is_adopted(run, monkeypatch):
-    child = os.dup(run.lock_descriptor())  # the same open file, as a child has it
+    child = os.dup(run.lock.fileno())  # the same open file, as a child has it
     os.set_inheritable(child, True)
     (run.path / "control" / "stop").touch()
     run.release()
     assert is_alive(run.path)  # nobody could have come in between
     monkeypatch.setenv("DTN_RUN_LOCK", str(child))
     adopted = Run.reopen(run.path)
-    assert adopted.lock_descriptor() == child
+    assert adopted.lock.fileno() == child
     assert "DTN_RUN_LOCK" not in os.environ
     assert not os.get_inheritable(child)
     assert adopted.asked() == {"stop"}  # asked while the child was starting
-    adopted._lock = None
+    adopted.lock = None
     gc.collect()
     assert is_alive(run.path)  # till the process ends, whatever becomes of the run
     os.close(child)
@@ -257,7 +257,7 @@ def test_a_process_whose_log_is_full_goes_on(run, monkeypatch):
         print("lost", file=full)
     monkeypatch.setattr(sys, "stdout", full)
     monkeypatch.setattr(sys, "stderr", full)
-    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock_descriptor())))
+    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock.fileno())))
     adopted = Run.reopen(run.path)
     for _ in tqdm(range(1000), mininterval=0):
         print("lost", flush=True)
@@ -269,7 +269,7 @@ def test_a_process_whose_log_is_full_goes_on(run, monkeypatch):
 
 
 def test_an_adopted_lock_can_be_released_too(run, monkeypatch):
-    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock_descriptor())))
+    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock.fileno())))
     adopted = Run.reopen(run.path)
     run.release()
     assert is_alive(run.path)
@@ -285,7 +285,7 @@ def test_a_descriptor_of_something_else_is_left_alone(run, tmp_path, monkeypatch
         monkeypatch.setenv("DTN_RUN_LOCK", text)
         reopened = again(run)
         assert is_alive(run.path)
-        assert reopened.lock_descriptor() != other.fileno()
+        assert reopened.lock.fileno() != other.fileno()
         other.write("still open")
     assert os.environ["DTN_RUN_LOCK"] == text
 
@@ -297,8 +297,8 @@ def test_what_is_asked_for_is_a_file_and_reopening_forgets_it(run):
         (control / name).touch()
     assert run.asked() == {"stop", "sample", "save"}
     assert "stop" in run.asked()
-    run.answered("sample")
-    run.answered("sample")
+    run.clear_request("sample")
+    run.clear_request("sample")
     assert run.asked() == {"stop", "save"}
     (control / "sample_every").write_text("50\n")
     run = again(run)

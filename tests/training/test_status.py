@@ -122,7 +122,7 @@ def test_what_was_told_before_the_lock_was_taken_is_of_another_process(run):
     assert read_status(run.path).status == "starting"
     (run.path / "control" / "stop").touch()
     assert read_status(run.path).status == "stopping"
-    held.answered("stop")
+    held.clear_request("stop")
     held.write(Started(2, 8, "cpu"))
     assert read_status(run.path).status == "running"
     held.release()
@@ -136,7 +136,7 @@ def test_a_process_that_went_before_it_spoke_died(run):
     found = read_status(run.path)
     assert (found.status, found.why) == ("died", "error: /data: no such folder.")
     (run.path / "log.txt").write_text("--- train\nold words\n--- train\n")
-    assert "without a word" in read_status(run.path).why
+    assert "without an error message" in read_status(run.path).why
 
 
 def test_the_last_words_of_a_crash_are_what_happened(run):
@@ -235,7 +235,7 @@ def test_a_brief_reading_tells_the_same_without_curves(run, seed):
     good = [line for line in lines if line.startswith(b'{"time"') and (b'"Stepped"' not in line or b'"step"' in line)]
     (run.path / "events.jsonl").write_bytes(b"".join(good))
     brief, whole = read_status(run.path, brief=True), read_status(run.path)
-    curves = ("curves", "rate", "memory", "eta", "_fold")
+    curves = ("curves", "rate", "memory", "eta", "_history")
     assert {k: v for k, v in vars(brief).items() if k not in curves} == {
         k: v for k, v in vars(whole).items() if k not in curves
     }

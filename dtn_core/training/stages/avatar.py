@@ -38,7 +38,7 @@ from ...networks.avatar_head import AvatarHead
 from ...networks.encoders import Standardise, weights_of
 from ...networks.resnet import ATTRIBUTES, AttributeEncoder
 from ..feature_cache import batches
-from ..optim import adamw, flat_cosine, load_states, optimizer_step, part, prepare, set_lr, states
+from ..optim import adamw, flat_cosine, load_states, local_slice, optimizer_step, prepare, set_lr, states
 
 SEEDS = 30_000_000
 """Seeds of c's avatars start here: none is among g's, a judge's or those of an evaluation."""
@@ -110,7 +110,7 @@ class AvatarStage:
     def step(self, step: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.3))
-        mine = part(self.batch, self.accelerator)
+        mine = local_slice(self.batch, self.accelerator)
         drawn = torch.randint(self.held, len(self.z_t), (self.batch,), generator=random)[mine].to(self.z_t.device)
         photo = torch.randint(len(self.z_s), (self.batch,), generator=random)[mine].to(self.z_s.device)
         noise = torch.randn(self.batch, self.z_t.shape[1], generator=random)[mine].to(self.z_t.device)

@@ -26,7 +26,18 @@ from ...networks.digits import PaperDigitEncoder
 from ...networks.resnet import ClassEncoder
 from ...pipeline import model
 from ..contrastive import nt_xent, projection
-from ..optim import adamw, flat_cosine, layout, load_states, optimizer_step, part, prepare, set_lr, states, update_ema
+from ..optim import (
+    adamw,
+    flat_cosine,
+    layout,
+    load_states,
+    local_slice,
+    optimizer_step,
+    prepare,
+    set_lr,
+    states,
+    update_ema,
+)
 
 DRAWN = 60_000
 """How many street numbers are drawn where `ClassifierTraining.drawn` asks for some."""
@@ -170,7 +181,7 @@ class ClassifierStage:
         hard = augment.degrade(
             augment.color_jitter(augment.sketch(augment.random_affine(x, random), random, 0.5), random), random
         )
-        mine = part(n, self.accelerator)
+        mine = local_slice(n, self.accelerator)
         hard = hard[mine].contiguous(memory_format=layout(self.net, self.device))
         return Guessed(hard, y[mine], (share[mine] >= CONFIDENT).float())
 
@@ -197,7 +208,7 @@ class ClassifierStage:
             x = augment.sketch(x, random, self.config.stylise)
         if street:
             x = augment.degrade(augment.color_jitter(x, random, 0.0 if self.config.domain == "folder" else 0.3), random)
-        mine = part(n, self.accelerator)
+        mine = local_slice(n, self.accelerator)
         return x[mine].contiguous(memory_format=layout(self.net, self.device)), y[mine]
 
     def samples(self) -> Image:

@@ -24,7 +24,7 @@ from ...data import illustrations, portraits
 from ...data.portraits import UNKNOWN, Portraits
 from ...networks import checkpoint
 from ...networks.resnet import ATTRIBUTES, SKIN_MEAN, SKIN_SPREAD, AttributeEncoder
-from ..optim import adamw, flat_cosine, known_mean, load_states, optimizer_step, part, prepare, set_lr, states
+from ..optim import adamw, flat_cosine, known_mean, load_states, local_slice, optimizer_step, prepare, set_lr, states
 
 DRAWN = 2000
 """Faces drawn by every other hand."""
@@ -120,7 +120,7 @@ class EncoderStage:
             crops.append(_moved_and_stylised(rng, self.drawn[0][i], self.config))
             labels.append(self.drawn[1][i])
             skins.append(self.skins[-1][i] if self.skins else _NO_SKIN)
-        mine = part(self.batch, self.accelerator)
+        mine = local_slice(self.batch, self.accelerator)
         arrays = (torch.from_numpy(np.stack(rows[mine])) for rows in (labels, skins))
         return Batch(images.to_tensor(np.stack(crops[mine])), *arrays)
 

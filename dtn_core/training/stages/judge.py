@@ -21,7 +21,7 @@ from ...core.types import Image
 from ...data.portraits import UNKNOWN
 from ...networks import checkpoint
 from ...networks.judge import JUDGED, Judge
-from ..optim import flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
+from ..optim import flat_cosine, load_states, local_slice, optimizer_step, prepare, prepare_optimizer, set_lr, states
 from .encoder import attribute_loss
 
 SEEDS = 10_000_000
@@ -73,7 +73,7 @@ class JudgeStage:
 
     def step(self, step: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        mine = part(self.batch, self.accelerator)
+        mine = local_slice(self.batch, self.accelerator)
         index = torch.randint(len(self.x), (self.batch,), generator=random)
         x = augment.degrade_mildly(self.x[index.to(self.x.device)], random)
         if self.mirrors:

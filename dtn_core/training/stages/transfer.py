@@ -31,8 +31,8 @@ from ..optim import (
     flat_cosine,
     layout,
     load_states,
+    local_slice,
     optimizer_step,
-    part,
     prepare,
     prepare_optimizer,
     set_lr,
@@ -105,7 +105,7 @@ class TransferStage:
         """f of n source pictures, standardised; the inputs of G, of them and n targets; the targets; what c draws of
         the sources, if G is tied to it."""
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        n, device, mine = self.batch, self.z_s.device, part(self.batch, self.accelerator)
+        n, device, mine = self.batch, self.z_s.device, local_slice(self.batch, self.accelerator)
         source = torch.randint(len(self.z_s), (n,), generator=random)[mine].to(device)
         view = torch.randint(self.z_s.shape[1], (n,), generator=random)[mine].to(device)
         target = torch.randint(len(self.t), (n,), generator=random)[mine]
@@ -130,7 +130,9 @@ class TransferStage:
         if self.config.random_affine:
             random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 700_000)
             draw = 2 * torch.rand(self.batch, 5, generator=random) - 1
-            return augment.affine_by(x, draw[part(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08)
+            return augment.affine_by(
+                x, draw[local_slice(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08
+            )
         h, w = x.shape[2:]
         far = h // 32
         dy, dx = np.random.default_rng([self.config.seed, step]).integers(0, 2 * far + 1, 2)

@@ -18,7 +18,7 @@ from ...core.types import Image
 from ...networks import checkpoint
 from ...networks.upscaler import Upscaler
 from ..feature_cache import batches
-from ..optim import flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
+from ..optim import flat_cosine, load_states, local_slice, optimizer_step, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 30_000_000
 """SR's avatars have seeds from here on: none of them is among those it is tested on."""
@@ -56,7 +56,7 @@ class UpscalerStage:
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        n, p, mine = self.batch, self.config.patch, part(self.batch, self.accelerator)
+        n, p, mine = self.batch, self.config.patch, local_slice(self.batch, self.accelerator)
         index = torch.randint(len(self.small), (n,), generator=random)
         ys, xs = torch.randint(0, self.small.shape[-1] - p + 1, (2, n), generator=random).tolist()
         low = torch.stack([self.small[i, :, y : y + p, x : x + p] for i, y, x in zip(index, ys, xs)])
