@@ -102,7 +102,7 @@ def _check_data(config: configs.Config, data: str | None, feature_cache: Path | 
 
     needs = NEEDS[type(config)]
     if feature_cache is not None:
-        from .feature_cache import check_cache, make_encoder
+        from .feature_file import check_cache, make_encoder
 
         if not isinstance(config, configs.TransferTraining):
             raise UserError("--feature-cache goes with a translation's preset: faces, style, digits or folders.")

@@ -144,7 +144,7 @@ def run(config: configs.Config, data: str | None, runs: Path) -> DryRun:
 def _data(config: configs.Config, data: str | None) -> tuple[dict[str, int], tuple[tuple[str, str], ...], list[Image]]:
     """Counts, skipped files, and rows of pictures to show."""
     if isinstance(config, configs.FoldersTransfer):
-        from .feature_cache import read_folders
+        from .feature_builders import read_folders
 
         s, t = read_folders(config)
         parts = {"s": folders.split(len(s.x)), "t": folders.split(len(t.x))}
@@ -171,7 +171,7 @@ def _data(config: configs.Config, data: str | None) -> tuple[dict[str, int], tup
         rows = [np.stack([portraits.head_crop(p, photos.eyes, 128) for p in photos.pictures[:SHOWN]])]
         counts = {"s": len(photos), "s held out": len(held)}
         if isinstance(config, configs.StyleTransfer):
-            from .feature_cache import stylised
+            from .feature_builders import stylised
 
             counts["t"] = len(portraits.celebahq(folder, "train", (), config.photos))
             rows.append(stylised(config, folder, SHOWN))
@@ -207,7 +207,7 @@ def _stage(config: configs.Config, data: str | None, accelerator: Accelerator) -
             few |= {"drawn": 0.0, "through": None, "unlabelled": 0.0}
             data = None  # drawn digits will do
         return make_stage(replace(config, **few), data, accelerator, Path(), None), 0.0
-    from .feature_cache import FeatureCache, make_encoder
+    from .feature_file import FeatureCache, make_encoder
     from .stages.transfer import TransferStage
 
     f = make_encoder(config.encoder, str(accelerator.device))

@@ -246,7 +246,7 @@ def test_a_batch_that_cannot_be_dealt_out_is_one_line():
 
 
 def test_memory_is_this_process_own():
-    assert loop.memory("cpu") > 50e6
+    assert loop.device_peak_memory("cpu") > 50e6
 
 
 def test_a_tracker_gets_the_losses_too(few_digits, tmp_path):

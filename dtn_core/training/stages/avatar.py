@@ -37,7 +37,7 @@ from ...networks import checkpoint
 from ...networks.avatar_head import AvatarHead
 from ...networks.encoders import Standardise, weights_of
 from ...networks.resnet import ATTRIBUTES, AttributeEncoder
-from ..feature_cache import batches
+from ..feature_builders import batches
 from ..optim import adamw, flat_cosine, load_states, local_slice, optimizer_step, prepare, set_lr, states
 
 SEEDS = 30_000_000

@@ -26,7 +26,8 @@ from ...networks.encoders import Standardise
 from ...networks.generator import FromPicture, Generator, Truncated
 from ...networks.upscaler import InkUpscaler
 from ...pipeline import model
-from ..feature_cache import FeatureCache, batches
+from ..feature_builders import batches
+from ..feature_file import FeatureCache
 from ..optim import (
     flat_cosine,
     layout,

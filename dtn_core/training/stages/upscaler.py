@@ -17,7 +17,7 @@ from ...core.images import to_float
 from ...core.types import Image
 from ...networks import checkpoint
 from ...networks.upscaler import Upscaler
-from ..feature_cache import batches
+from ..feature_builders import batches
 from ..optim import flat_cosine, load_states, local_slice, optimizer_step, prepare, prepare_optimizer, set_lr, states
 
 SEEDS = 30_000_000
