@@ -175,7 +175,7 @@ def known_mean(losses: Tensor, known: Tensor, accelerator: Accelerator) -> Tenso
 
 
 def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: float = 0.02) -> float:
-    """Learning rate factor: linear warm-up over `warm` steps, constant up to the share `flat`, then a cosine to `low`."""
+    """Learning rate factor: linear warm-up over `warm` steps, constant up to the share `flat`, cosine to `low`."""
     warmup = min(1.0, step / max(1, min(warm, steps // 10)))
     progress = max(0.0, (step / steps - flat) / (1 - flat))
     cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, progress))
