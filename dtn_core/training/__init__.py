@@ -24,40 +24,56 @@ def run_training(
     feature_cache: Path | None = None,
     tracker: str | None = None,
 ) -> tuple[Path, Path | None]:
-    """Start a run, or resume one (its own configuration counts then). Returns (run directory, checkpoint); under
-    `accelerate launch`, every process calls this, the first writes, and the others get None.
+    """Start or resume a run, and train to its end. Under `accelerate launch`, every process calls this.
 
-    data: folder of data packs, or None for DTN_DATA or the resumed run's; feature_cache: file of a ready feature cache
-    for the transfer, made if None; tracker: also log to "tensorboard" or "trackio". Raises UserError with one line for
-    bad input.
+    Args:
+        config: The settings; ignored if a run is resumed.
+        name: What follows the number in the run directory's name.
+        runs: Folder of the runs.
+        data: Folder of the data packs; None for DTN_DATA, or that of the resumed run.
+        resume: Run directory to resume.
+        feature_cache: File of a ready feature cache for a transfer; None to compute it.
+        tracker: Also log to "tensorboard" or "trackio".
+
+    Returns:
+        The run directory and the exported checkpoint; in all processes but the first, (the folder of the runs, None)
+        for a new run and (the run directory, None) for a resumed one.
+
+    Raises:
+        UserError: Bad input.
     """
     from ..core.devices import device_errors
     from .loop import train
-    from .optim import make_accelerator, part
+    from .optim import local_slice, make_accelerator
     from .runs.store import Run
     from .stages.registry import make_stage
 
-    first = int(os.environ.get("RANK", "0")) == 0
+    is_main_process = int(os.environ.get("RANK", "0")) == 0
     run = None
     if resume is not None:
-        run = Run.reopen(resume) if first else None
-        config, data, path = (Run.config_of(resume), data or Run.data_of(resume), resume)
+        if is_main_process:
+            run = Run.reopen(resume)
+        config = Run.config_of(resume)
+        data = data or Run.data_of(resume)
+        path = resume
+        runs = resume.parent
     else:
         assert config is not None
         _check_data(config, data, feature_cache)
-        if first:
+        if is_main_process:
             run = Run.create(runs, name, config, data)
         path = run.path if run else runs
     if run:
-        run.write(Noted(0, "Reads the pictures, and computes f of them where that isn't kept yet."))
+        run.write(Noted(0, "Reads the pictures, and computes f of them unless it is cached."))
     try:
         with device_errors():
             accelerator = make_accelerator(config, tracker, path)
-            part(config.batch, accelerator)
+            local_slice(config.batch, accelerator)  # refuses a batch that can't be split evenly
             if tracker:
-                accelerator.init_trackers("dtn-studio", {k: v for k, v in asdict(config).items() if v is not None})
-            with accelerator.main_process_first():  # which makes the feature cache; the others read it
-                stage = make_stage(config, data, accelerator, path.parent if resume else runs, feature_cache)
+                settings = {name: value for name, value in asdict(config).items() if value is not None}
+                accelerator.init_trackers("dtn-studio", settings)
+            with accelerator.main_process_first():  # it computes the feature cache; the others read it
+                stage = make_stage(config, data, accelerator, runs, feature_cache)
             exported = train(stage, run, config, accelerator)
             accelerator.end_training()
     except Exception as error:
@@ -68,7 +84,7 @@ def run_training(
 
 
 class Needs(NamedTuple):
-    """What a kind of training needs. Its stage: `stages.registry.STAGES`.
+    """Requirements of a kind of training. Its stage: `stages.registry.STAGES`.
 
     Attributes:
         data: Whether it needs the photos of the data folder.
@@ -96,13 +112,13 @@ NEEDS: dict[type[configs.Config], Needs] = {
 
 
 def _check_data(config: configs.Config, data: str | None, feature_cache: Path | None) -> None:
-    """Raise UserError before a run directory is made."""
+    """Raise UserError for missing data, before a run directory is created."""
     from ..avatars.styles import PACKS
     from ..data.portraits import data_folder
 
     needs = NEEDS[type(config)]
     if feature_cache is not None:
-        from .feature_cache import check_cache, make_encoder
+        from .feature_file import check_cache, make_encoder
 
         if not isinstance(config, configs.TransferTraining):
             raise UserError("--feature-cache goes with a translation's preset: faces, style, digits or folders.")

@@ -8,16 +8,20 @@ from torch.nn import functional as F
 
 
 def projection(features: int, outputs: int = 64) -> nn.Module:
-    """The head that the loss is computed behind and that is thrown away after training; (B, features) →
-    (B, outputs)."""
+    """Projection head, which is only used for the loss: (B, features) → (B, outputs)."""
     return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, outputs))
 
 
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of finding a picture's other view among all views of a batch by cosine similarity; a, b: (B, dim)
-    of one view and the other; scalar."""
+    """Cross-entropy of finding a picture's other view among all views of a batch by cosine similarity.
+
+    Args:
+        a: (B, dim) projections of one view.
+        b: (B, dim) projections of the other view.
+        temperature: Divides the similarities.
+    """
     z = F.normalize(torch.cat([a, b]).float(), dim=1)
     n = len(a)
-    alike = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool, device=z.device), -torch.inf)
-    other = torch.arange(2 * n, device=z.device).roll(n)
-    return F.cross_entropy(alike, other)
+    similarities = (z @ z.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool, device=z.device), -torch.inf)
+    positives = torch.arange(2 * n, device=z.device).roll(n)
+    return F.cross_entropy(similarities, positives)

@@ -1,5 +1,7 @@
-"""What goes wrong with a transfer's training, told from its curves, and what to try. Rules of thumb: each holds over
-some ten logged points, and nothing is said before there are twenty."""
+"""Warnings about a transfer's training, derived from its curves, with advice.
+
+The rules of thumb average over some ten logged points.
+"""
 
 from __future__ import annotations
 
@@ -13,52 +15,61 @@ from .runs.status import RunStatus
 
 Curves = dict[str, list[float]]
 
-LAST = 10
+WINDOW = 10
 """Logged points over which a mean is taken."""
 
-ENOUGH = 20
-"""Logged points before anything is said."""
+MIN_POINTS = 20
+"""Logged points below which there are no warnings."""
 
 
 class Warning(NamedTuple):
-    """what: a short title; advice: what to try, in one or two sentences."""
+    """A problem.
+
+    Attributes:
+        what: A short title.
+        advice: What to try, in one or two sentences.
+    """
 
     what: str
     advice: str
 
 
 def warnings(run: RunStatus) -> tuple[Warning, ...]:
-    """What looks wrong in a transfer's curves; empty for other trainings, and where the curves aren't there."""
+    """Warnings about a transfer; empty for other trainings, and without curves."""
     if not isinstance(run.config, TransferTraining):
         return ()
     curves = {name: [value for value in values if math.isfinite(value)] for name, (_, values) in run.curves.items()}
-    if max((len(values) for values in curves.values()), default=0) < ENOUGH:
+    if max((len(values) for values in curves.values()), default=0) < MIN_POINTS:
         return ()
-    config, share = run.config, run.step / max(1, run.steps)
+    config = run.config
+    progress = run.step / max(1, run.steps)
     return (
-        *_of_d(curves, config),
-        *_of_diversity(curves, share),
-        *_of_const(curves, config, share),
-        *_of_tid(curves),
-        *_of_spikes(curves, config),
+        *_check_discriminator(curves, config),
+        *_check_diversity(curves, progress),
+        *_check_const(curves, config, progress),
+        *_check_tid(curves),
+        *_check_spikes(curves, config),
     )
 
 
-def _of_d(curves: Curves, config: TransferTraining) -> Iterator[Warning]:
-    d, accuracy, gang = (curves.get(name, []) for name in ("d", "d_accuracy", "gang"))
-    if min(len(d), len(accuracy), len(gang)) < ENOUGH:
+def _check_discriminator(curves: Curves, config: TransferTraining) -> Iterator[Warning]:
+    d = curves.get("d", [])
+    accuracy = curves.get("d_accuracy", [])
+    gang = curves.get("gang", [])
+    if min(len(d), len(accuracy), len(gang)) < MIN_POINTS:
         return
-    kinds = 2 if config.binary else 3
-    silent = kinds * math.log(kinds)  # L_D where D gives every kind the same probability
-    loss, right = fmean(d[-LAST:]), fmean(accuracy[-LAST:])
-    rising = fmean(gang[-LAST:]) > 1.02 * fmean(gang[-2 * LAST : -LAST])
-    if loss < 0.15 * silent or (right > 0.97 and rising):
+    classes = 2 if config.binary else 3
+    chance_loss = classes * math.log(classes)  # L_D if D gives every class the same probability
+    mean_loss = fmean(d[-WINDOW:])
+    mean_accuracy = fmean(accuracy[-WINDOW:])
+    rising = fmean(gang[-WINDOW:]) > 1.02 * fmean(gang[-2 * WINDOW : -WINDOW])
+    if mean_loss < 0.15 * chance_loss or (mean_accuracy > 0.97 and rising):
         yield Warning(
             "D has won",
             f"It tells G's pictures from real ones without fail, so g learns nothing from it. Lower lr_d (now "
             f"{config.lr_d:g}) or d_base ({config.d_base}), or give more target pictures.",
         )
-    elif abs(loss - silent) < 0.02 * silent and abs(right - 1 / kinds) < 0.05:
+    elif abs(mean_loss - chance_loss) < 0.02 * chance_loss and abs(mean_accuracy - 1 / classes) < 0.05:
         yield Warning(
             "D is silent",
             "It can't tell G's pictures from real ones better than by chance, so it teaches g nothing. Raise lr_d "
@@ -66,13 +77,13 @@ def _of_d(curves: Curves, config: TransferTraining) -> Iterator[Warning]:
         )
 
 
-def _of_diversity(curves: Curves, share: float) -> Iterator[Warning]:
+def _check_diversity(curves: Curves, progress: float) -> Iterator[Warning]:
     diversity = curves.get("val/diversity", [])
     if len(diversity) < 3:
         return
     now = fmean(diversity[-2:])
-    # At the start g paints one grey for all; that isn't collapse yet.
-    if now < 0.5 * max(diversity) or (now < 0.3 and share > 0.25):
+    # At the start g paints the same grey for every source, which isn't collapse yet.
+    if now < 0.5 * max(diversity) or (now < 0.3 and progress > 0.25):
         yield Warning(
             "Mode collapse",
             f"G(s) differ {now:.0%} as much as real target pictures do: many sources give the same picture. Raise "
@@ -80,11 +91,12 @@ def _of_diversity(curves: Curves, share: float) -> Iterator[Warning]:
         )
 
 
-def _of_const(curves: Curves, config: TransferTraining, share: float) -> Iterator[Warning]:
+def _check_const(curves: Curves, config: TransferTraining, progress: float) -> Iterator[Warning]:
     const = curves.get("const", [])
-    if len(const) < ENOUGH or not config.alpha or share < 0.5:
+    if len(const) < MIN_POINTS or not config.alpha or progress < 0.5:
         return
-    before, now = fmean(const[: len(const) // 10]), fmean(const[-(len(const) // 5) :])
+    before = fmean(const[: len(const) // 10])
+    now = fmean(const[-(len(const) // 5) :])
     if now > 0.97 * before:
         yield Warning(
             "CONST doesn't fall",
@@ -93,14 +105,15 @@ def _of_const(curves: Curves, config: TransferTraining, share: float) -> Iterato
         )
 
 
-def _of_tid(curves: Curves) -> Iterator[Warning]:
-    tid, held_out = curves.get("tid", []), curves.get("val/tid", [])
-    if len(tid) < ENOUGH or len(held_out) < 6:
+def _check_tid(curves: Curves) -> Iterator[Warning]:
+    tid = curves.get("tid", [])
+    held_out = curves.get("val/tid", [])
+    if len(tid) < MIN_POINTS or len(held_out) < 6:
         return
     third = held_out[-(len(held_out) // 3) :]
     half = len(third) // 2
     rising = fmean(third[-half:]) > fmean(third[:half])
-    if held_out[-1] > 1.5 * fmean(tid[-LAST:]) and rising:
+    if held_out[-1] > 1.5 * fmean(tid[-WINDOW:]) and rising:
         yield Warning(
             "TID overfits",
             "g repeats target pictures that it knows, and gets worse on others. Give more target pictures, or fewer "
@@ -108,12 +121,12 @@ def _of_tid(curves: Curves) -> Iterator[Warning]:
         )
 
 
-def _of_spikes(curves: Curves, config: TransferTraining) -> Iterator[Warning]:
-    for name in ("g", "d"):
+def _check_spikes(curves: Curves, config: TransferTraining) -> Iterator[Warning]:
+    rates = {"g": f"lr (now {config.lr:g})", "d": f"lr_d (now {config.lr_d:g})"}
+    for name, rate in rates.items():
         values: Sequence[float] = curves.get(name, [])
-        if len(values) >= 2 * ENOUGH and max(values[-LAST:]) > 10 * median(values[:-LAST]) > 0:
+        if len(values) >= 2 * MIN_POINTS and max(values[-WINDOW:]) > 10 * median(values[:-WINDOW]) > 0:
             yield Warning(
-                f"The loss of {name} leaps",
-                f"One step undid many. Set clip to 1 (now {config.clip:g}) or lower "
-                + (f"lr (now {config.lr:g})." if name == "g" else f"lr_d (now {config.lr_d:g})."),
+                f"The loss of {name} spikes",
+                f"One step undid many. Set clip to 1 (now {config.clip:g}) or lower {rate}.",
             )

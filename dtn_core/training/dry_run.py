@@ -1,4 +1,4 @@
-"""A look before a training starts: is the data there, how long will it take, and is there room for it?"""
+"""Check before a training starts whether its data is there, and how much time, memory and disk it needs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,20 +32,28 @@ from ..data import digits, folders, portraits
 from ..data.portraits import data_folder, optional_folder
 from .loop import Stage
 
-SHOWN = 12
-"""Pictures in a row of the preview."""
+PREVIEW_COLUMNS = 12
 
-TRIED = 3
+TIMED_STEPS = 3
 """Steps that are timed, after one that warms up."""
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a training would have and need.
+    """What a training would use and need.
 
-    counts: pictures by what they are for; skipped: (name, why) of the user's files that can't be used; preview: rows of
-    s and of t, (H, W, 3) uint8, or None; seconds_per_step: measured; seconds: for all steps and the preparation, about;
-    memory, memory_free, disk, disk_free: bytes; device: in words; problems: what endangers the training, a line each.
+    Attributes:
+        counts: Number of pictures by use.
+        skipped: (name, reason) of the user's files that can't be used.
+        preview: Rows of pictures of s and of t, (H, W, 3) uint8, or None.
+        seconds_per_step: Measured time of a step.
+        seconds: Estimated time of the whole training with its preparation.
+        memory: Bytes needed.
+        memory_free: Bytes available.
+        disk: Bytes needed.
+        disk_free: Bytes available.
+        device: Name of the device.
+        problems: What endangers the training, a line each.
     """
 
     counts: dict[str, int]
@@ -60,34 +69,58 @@ class DryRun:
     problems: tuple[str, ...]
 
 
+class Data(NamedTuple):
+    """The data of a training.
+
+    Attributes:
+        counts: Number of pictures by use.
+        rows: Rows of pictures for the preview, (N, S, S, 3 or 4) uint8 each.
+        skipped: (name, reason) of the user's files that can't be used.
+    """
+
+    counts: dict[str, int]
+    rows: list[Image]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
 def run_isolated(config: configs.Config, data: str | None, runs: Path, seconds: float | None = None) -> DryRun:
-    """Look in a process of its own, whose memory can be measured and which leaves nothing behind. seconds: the longest
-    that may take, None for any. Raises UserError as the training itself would for bad input."""
+    """`run` in a separate process, whose memory can be measured and is released afterwards.
+
+    Args:
+        config: The settings.
+        data: The data folder.
+        runs: Folder of the runs.
+        seconds: Time limit; None for none.
+
+    Raises:
+        UserError: Bad input, as in the training itself, or the time limit is reached.
+    """
     command = [sys.executable, "-m", "dtn_core", "train", "-", "--dry-run", "--json", "--runs", str(runs)]
-    command += ["--data", data] if data else []
-    values = json.dumps(configs.to_dict(config))
+    if data:
+        command += ["--data", data]
+    settings = json.dumps(configs.to_dict(config))
     try:
-        done = subprocess.run(
-            command, input=values, capture_output=True, text=True, env=child_environment(), timeout=seconds
+        process = subprocess.run(
+            command, input=settings, capture_output=True, text=True, env=child_environment(), timeout=seconds
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise UserError(f"the check took longer than {seconds:.0f} s. Give fewer pictures.") from None
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(process.stdout)
     except ValueError:  # it was killed before it could answer
-        last = (done.stderr.strip().splitlines() or ["it was killed, perhaps for lack of memory"])[-1]
-        raise UserError(last) from None
-    if done.returncode:
+        lines = process.stderr.strip().splitlines() or ["it was killed, perhaps for lack of memory"]
+        raise UserError(lines[-1]) from None
+    if process.returncode:
         raise UserError(answer["error"], code=answer["code"])
     return from_json(answer)
 
 
-def to_json(found: DryRun) -> dict:
+def to_json(result: DryRun) -> dict:
     """Plain values; the preview as a base64 PNG."""
-    values = asdict(found)
-    if found.preview is not None:
+    values = asdict(result)
+    if result.preview is not None:
         buffer = io.BytesIO()
-        PILImage.fromarray(found.preview).save(buffer, "png")
+        PILImage.fromarray(result.preview).save(buffer, "png")
         values["preview"] = base64.b64encode(buffer.getvalue()).decode()
     return values
 
@@ -106,112 +139,157 @@ def from_json(values: dict) -> DryRun:
 
 
 def run(config: configs.Config, data: str | None, runs: Path) -> DryRun:
-    """`run_isolated`, in this process. The networks take a few steps on noise, so no data has to be prepared."""
+    """Count the pictures and do a few steps, on noise where computing features of the pictures would take long."""
     from .optim import make_accelerator
 
-    counts, skipped, rows = _data(config, data)
+    counts, rows, skipped = _read_data(config, data)
     accelerator = make_accelerator(config)
-    stage, f_seconds = _stage(config, data, accelerator)
-    clock = 0.0
-    for step in range(1, TRIED + 2):
-        if step == 2:
-            clock = time.perf_counter()
-        told = stage.step(step)
-        next(iter(told.values())).item()  # waits for a GPU
-    per_step = (time.perf_counter() - clock) / TRIED
-    state = sum(v.nbytes for v in _tensors(stage.state()))
-    device = str(accelerator.device)
-    held, free, words = _memory(device)
-    seconds = per_step * config.steps + f_seconds * counts.get("s", 0) * getattr(config, "views", 0)
-    exports = state // 4 * (config.exports + 2)  # fp16, without the optimizers' halves
-    disk, disk_free = 2 * state + exports, shutil.disk_usage(_existing(runs)).free
+    stage, seconds_of_f = _make_stage(config, data, accelerator)
+    seconds_per_step = _time_steps(stage)
+    memory, memory_free, device = _memory(str(accelerator.device))
+    views = counts.get("s", 0) * getattr(config, "views", 0)
+    state_bytes = sum(tensor.nbytes for tensor in _tensors(stage.state()))
+    export_bytes = state_bytes // 4 * (config.exports + 2)  # fp16, without the optimizers' state
+    disk = 2 * state_bytes + export_bytes
+    disk_free = shutil.disk_usage(_existing(runs)).free
     problems = []
     if disk > disk_free:
         problems.append(f"The disk of {runs} has {disk_free >> 20} MB free; about {disk >> 20} MB are wanted.")
-    if held > free:
-        problems.append(f"About {held >> 20} MB of memory are wanted, {free >> 20} MB are free: use a smaller batch.")
-    if skipped:
-        files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
-        problems.append(f"{files} can't be used, first {skipped[0][0]} ({skipped[0][1]}).")
-    fewest = min((n for name, n in counts.items() if "held out" not in name), default=config.batch)
-    if fewest < config.batch:
-        problems.append(f"Only {fewest} pictures for a batch of {config.batch}: they are repeated within it.")
+    if memory > memory_free:
+        problems.append(
+            f"About {memory >> 20} MB of memory are wanted, {memory_free >> 20} MB are free: use a smaller batch."
+        )
     return DryRun(
-        counts, skipped, _preview(rows), per_step, seconds, held, free, disk, disk_free, words, tuple(problems)
+        counts=counts,
+        skipped=skipped,
+        preview=_preview(rows),
+        seconds_per_step=seconds_per_step,
+        seconds=seconds_per_step * config.steps + seconds_of_f * views,
+        memory=memory,
+        memory_free=memory_free,
+        disk=disk,
+        disk_free=disk_free,
+        device=device,
+        problems=(*problems, *_data_problems(config, counts, skipped)),
     )
 
 
-def _data(config: configs.Config, data: str | None) -> tuple[dict[str, int], tuple[tuple[str, str], ...], list[Image]]:
-    """Counts, skipped files, and rows of pictures to show."""
+def _data_problems(
+    config: configs.Config, counts: dict[str, int], skipped: tuple[tuple[str, str], ...]
+) -> Iterator[str]:
+    if skipped:
+        files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
+        yield f"{files} can't be used, first {skipped[0][0]} ({skipped[0][1]})."
+    fewest = min((count for name, count in counts.items() if "held out" not in name), default=config.batch)
+    if fewest < config.batch:
+        yield f"Only {fewest} pictures for a batch of {config.batch}: they are repeated within it."
+
+
+def _time_steps(stage: Stage) -> float:
+    """Seconds per step."""
+    start = 0.0
+    for step in range(1, TIMED_STEPS + 2):
+        if step == 2:  # the first step warms up
+            start = time.perf_counter()
+        scalars = stage.step(step)
+        next(iter(scalars.values())).item()  # waits for a GPU
+    return (time.perf_counter() - start) / TIMED_STEPS
+
+
+def _read_data(config: configs.Config, data: str | None) -> Data:
+    """Count the pictures of a training, and read some of them for the preview."""
     if isinstance(config, configs.FoldersTransfer):
-        from .feature_cache import read_folders
-
-        s, t = read_folders(config)
-        parts = {"s": folders.split(len(s.x)), "t": folders.split(len(t.x))}
-        counts = {name: len(learnt) for name, (learnt, _) in parts.items()}
-        counts |= {f"{name} held out": len(held) for name, (_, held) in parts.items()}
-        return counts, (*s.skipped, *t.skipped), [s.x[:SHOWN], t.x[:SHOWN]]
+        return _read_folders(config)
     if isinstance(config, configs.FolderClassifierTraining):
-        from .stages.classifier import read_labelled
-
-        found = read_labelled(config)
-        counts = dict(zip(found.classes, np.bincount(found.labels).tolist()))
-        return counts, found.skipped, [found.x[found.labels == i][:SHOWN] for i in range(len(counts))][:6]
+        return _read_labelled_folder(config)
     if isinstance(config, configs.DigitsTransfer | configs.ClassifierTraining):
         folder = optional_folder(data)
-        s, t = digits.svhn(folder, "train", config.limit), digits.mnist(folder, "train", config.limit)
-        counts = {"s": len(s.x), "t": len(t.x), "s held out": len(digits.svhn(folder, "val", config.limit).x)}
-        return counts, (), [s.x[:SHOWN], t.x[:SHOWN, ..., None].repeat(3, 3)]
-    if isinstance(
-        config, configs.FacesTransfer | configs.StyleTransfer | configs.EncoderTraining | configs.AvatarTraining
-    ):
-        folder = data_folder(data)
-        photos = portraits.celeba(folder, "train", (), config.limit)
-        held = portraits.celeba(folder, "val", (), config.limit)
-        rows = [np.stack([portraits.head_crop(p, photos.eyes, 128) for p in photos.pictures[:SHOWN]])]
-        counts = {"s": len(photos), "s held out": len(held)}
-        if isinstance(config, configs.StyleTransfer):
-            from .feature_cache import stylised
-
-            counts["t"] = len(portraits.celebahq(folder, "train", (), config.photos))
-            rows.append(stylised(config, folder, SHOWN))
-        elif not isinstance(config, configs.EncoderTraining):
-            counts["t"], shown = _of_style(config.style, config.avatars, folder)
-            rows.append(shown)
-        return counts, (), rows
+        s = digits.svhn(folder, "train", config.limit)
+        t = digits.mnist(folder, "train", config.limit)
+        val = digits.svhn(folder, "val", config.limit)
+        counts = {"s": len(s.x), "t": len(t.x), "s held out": len(val.x)}
+        return Data(counts, [s.x[:PREVIEW_COLUMNS], t.x[:PREVIEW_COLUMNS, ..., None].repeat(3, 3)])
     if isinstance(config, configs.JudgeTraining):
-        count, shown = _of_style(config.style, config.avatars, optional_folder(data))
-        return {"avatars": count}, (), [shown]
-    return {"avatars": config.avatars}, (), [styles.render_many(range(SHOWN))[0]]
+        count, pictures = _style_pictures(config.style, config.avatars, optional_folder(data))
+        return Data({"avatars": count}, [pictures])
+    if isinstance(config, configs.UpscalerTraining):
+        return Data({"avatars": config.avatars}, [styles.render_many(range(PREVIEW_COLUMNS))[0]])
+    return _read_photos(config, data_folder(data))
 
 
-def _of_style(style: configs.Style, count: int, folder: Path | None) -> tuple[int, Image]:
-    """How many pictures of a style are learnt of so many that are asked for, and some to show."""
+def _read_folders(config: configs.FoldersTransfer) -> Data:
+    from .feature_builders import read_folders
+
+    s, t = read_folders(config)
+    train_s, val_s = folders.split(len(s.x))
+    train_t, val_t = folders.split(len(t.x))
+    counts = {"s": len(train_s), "t": len(train_t), "s held out": len(val_s), "t held out": len(val_t)}
+    return Data(counts, [s.x[:PREVIEW_COLUMNS], t.x[:PREVIEW_COLUMNS]], (*s.skipped, *t.skipped))
+
+
+def _read_labelled_folder(config: configs.FolderClassifierTraining) -> Data:
+    from .stages.classifier import read_labelled
+
+    pictures = read_labelled(config)
+    counts = dict(zip(pictures.classes, np.bincount(pictures.labels).tolist()))
+    rows = [pictures.x[pictures.labels == label][:PREVIEW_COLUMNS] for label in range(len(counts))]
+    return Data(counts, rows[:6], pictures.skipped)
+
+
+def _read_photos(
+    config: configs.FacesTransfer | configs.StyleTransfer | configs.EncoderTraining | configs.AvatarTraining,
+    folder: Path,
+) -> Data:
+    photos = portraits.celeba(folder, "train", (), config.limit)
+    val = portraits.celeba(folder, "val", (), config.limit)
+    first = photos.pictures[:PREVIEW_COLUMNS]
+    rows = [np.stack([portraits.head_crop(picture, photos.eyes, 128) for picture in first])]
+    counts = {"s": len(photos), "s held out": len(val)}
+    if isinstance(config, configs.StyleTransfer):
+        from .feature_builders import stylised
+
+        counts["t"] = len(portraits.celebahq(folder, "train", (), config.photos))
+        rows.append(stylised(config, folder, PREVIEW_COLUMNS))
+    elif not isinstance(config, configs.EncoderTraining):
+        counts["t"], pictures = _style_pictures(config.style, config.avatars, folder)
+        rows.append(pictures)
+    return Data(counts, rows)
+
+
+def _style_pictures(style: configs.Style, limit: int, folder: Path | None) -> tuple[int, Image]:
+    """How many pictures of a style will be learnt, `limit` at most, and some for the preview."""
     if style in styles.PACKS:
-        learnt = styles.parts(style, folder)[0].pictures
-        return min(count, len(learnt)), learnt[:SHOWN]
-    return count, styles.draw(style, range(SHOWN)).pictures
+        pictures = styles.parts(style, folder)[0].pictures
+        return min(limit, len(pictures)), pictures[:PREVIEW_COLUMNS]
+    return limit, styles.draw(style, range(PREVIEW_COLUMNS)).pictures
 
 
-def _stage(config: configs.Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:
-    """The stage of these settings on noise, and the seconds that f takes for one picture."""
+def _make_stage(config: configs.Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:
+    """A stage with these settings and little data, and the seconds that f takes for one picture."""
     from .stages.registry import make_stage
 
-    if not isinstance(config, configs.TransferTraining):
-        few: dict[str, Any] = {"limit": 64} if hasattr(config, "limit") else {"avatars": min(config.avatars, 16)}
-        if isinstance(config, configs.AvatarTraining):
-            few |= {"avatars": 64, "celebahq": 0}
-        if isinstance(config, configs.FolderClassifierTraining):
-            few = {}
-        if isinstance(config, configs.ClassifierTraining):
-            few |= {"drawn": 0.0, "through": None, "unlabelled": 0.0}
-            data = None  # drawn digits will do
-        return make_stage(replace(config, **few), data, accelerator, Path(), None), 0.0
-    from .feature_cache import FeatureCache, make_encoder
+    if isinstance(config, configs.TransferTraining):
+        return _make_transfer_stage(config, accelerator)
+    changes: dict[str, Any] = {}
+    if isinstance(config, configs.AvatarTraining):
+        changes = {"limit": 64, "avatars": 64, "celebahq": 0}
+    elif isinstance(config, configs.ClassifierTraining):
+        changes = {"limit": 64, "drawn": 0.0, "through": None, "unlabelled": 0.0}
+        data = None  # uses drawn digits
+    elif isinstance(config, configs.EncoderTraining):
+        changes = {"limit": 64}
+    elif isinstance(config, configs.JudgeTraining | configs.UpscalerTraining):
+        changes = {"avatars": min(config.avatars, 16)}
+    return make_stage(replace(config, **changes), data, accelerator, Path(), None), 0.0
+
+
+def _make_transfer_stage(config: configs.TransferTraining, accelerator: Accelerator) -> tuple[Stage, float]:
+    """`_make_stage` for a transfer, whose features and pictures are noise."""
+    from .feature_file import FeatureCache, make_encoder
     from .stages.transfer import TransferStage
 
     f = make_encoder(config.encoder, str(accelerator.device))
-    channels, size = config.channels, config.size
+    size = config.size
     x = torch.rand(16, 3, size, size, device=accelerator.device) * 2 - 1
     start = time.perf_counter()
     with torch.no_grad():
@@ -219,25 +297,33 @@ def _stage(config: configs.Config, data: str | None, accelerator: Accelerator) -
     seconds = (time.perf_counter() - start) / len(x)
     noise = torch.Generator().manual_seed(0)
     features = torch.randn(32, f.dim, generator=noise)
-    t = torch.randint(0, 256, (32, channels, size, size), generator=noise, dtype=torch.uint8)
+    t = torch.randint(0, 256, (32, config.channels, size, size), generator=noise, dtype=torch.uint8)
     views = torch.randint(0, 256, (32, 1, 3, size, size), generator=noise, dtype=torch.uint8)
-    val = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    pack = FeatureCache(features[:, None], t, features, features[:2], val, t[:2], features[:2], views)
-    return TransferStage(config, pack, f, accelerator), seconds
+    cache = FeatureCache(
+        f_s=features[:, None],
+        t=t,
+        f_t=features,
+        f_val=features[:2],
+        val=torch.zeros(2, size, size, 3, dtype=torch.uint8),
+        t_val=t[:2],
+        f_t_val=features[:2],
+        x_s=views,
+    )
+    return TransferStage(config, cache, f, accelerator), seconds
 
 
 def _memory(device: str) -> tuple[int, int, str]:
-    """Bytes held at most, bytes that were free for it, and the device in words."""
+    """Peak memory in bytes, bytes available including it, and the name of the device."""
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(device)
-        held = torch.cuda.max_memory_reserved(device)
-        return held, free + held, torch.cuda.get_device_name(device)
-    held = peak_memory()
-    return held, available_memory() + held, f"CPU, {os.cpu_count()} cores"
+        used = torch.cuda.max_memory_reserved(device)
+        return used, free + used, torch.cuda.get_device_name(device)
+    used = peak_memory()
+    return used, available_memory() + used, f"CPU, {os.cpu_count()} cores"
 
 
 def available_memory() -> int:
-    """Bytes of main memory that can be had."""
+    """Bytes of available main memory."""
     import psutil  # comes with accelerate
 
     return psutil.virtual_memory().available
@@ -246,8 +332,11 @@ def available_memory() -> int:
 def _tensors(node: object) -> list[torch.Tensor]:
     if isinstance(node, torch.Tensor):
         return [node]
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
-    return [tensor for child in children for tensor in _tensors(child)]
+    if isinstance(node, dict):
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        return [tensor for child in node for tensor in _tensors(child)]
+    return []
 
 
 def _preview(rows: list[Image]) -> Image | None:
@@ -264,14 +353,14 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def table(found: DryRun) -> str:
-    """For the terminal."""
-    lines = [f"{name}: {count:,} pictures" for name, count in found.counts.items()]
+def table(result: DryRun) -> str:
+    """A dry run as text for the terminal."""
+    lines = [f"{name}: {count:,} pictures" for name, count in result.counts.items()]
     lines += [
-        f"device: {found.device}",
-        f"time: {found.seconds_per_step:.3f} s a step, about {found.seconds / 60:.1f} minutes in all",
-        f"memory: about {found.memory / 2**30:.1f} GB of {found.memory_free / 2**30:.1f} GB free",
-        f"disk: about {found.disk >> 20} MB of {found.disk_free >> 20} MB free",
-        *(f"mind: {problem}" for problem in found.problems),
+        f"device: {result.device}",
+        f"time: {result.seconds_per_step:.3f} s a step, about {result.seconds / 60:.1f} minutes in all",
+        f"memory: about {result.memory / 2**30:.1f} GB of {result.memory_free / 2**30:.1f} GB free",
+        f"disk: about {result.disk >> 20} MB of {result.disk_free >> 20} MB free",
+        *(f"warning: {problem}" for problem in result.problems),
     ]
     return "\n".join(lines)

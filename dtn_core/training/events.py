@@ -1,7 +1,8 @@
-"""What a training says as it goes: one JSON object a line in a run's events.jsonl."""
+"""Events of a training: one JSON object per line in a run's events.jsonl."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -21,7 +22,13 @@ except ImportError:
 
 @dataclass(frozen=True)
 class Started:
-    """A run begins or resumes. step: the last one done before."""
+    """A run starts or resumes.
+
+    Attributes:
+        step: Last step that was done before.
+        steps: Steps of the whole training.
+        device: Where it trains.
+    """
 
     step: int
     steps: int
@@ -30,8 +37,14 @@ class Started:
 
 @dataclass(frozen=True)
 class Stepped:
-    """Losses and other scalars, means since the event before; rate: pictures of s per second, 0 where it isn't
-    measured; memory: bytes held at most so far, of the GPU where that computes."""
+    """Figures of a step.
+
+    Attributes:
+        step: The step.
+        losses: Losses and other scalars, averaged since the previous event.
+        rate: Pictures of s per second; 0 if it isn't measured.
+        memory: Peak memory in bytes, of the GPU if it trains on one.
+    """
 
     step: int
     losses: dict[str, float]
@@ -41,7 +54,12 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Sampled:
-    """A fixed-seed sample grid was written. path: relative to the run directory."""
+    """A fixed-seed sample grid was written.
+
+    Attributes:
+        step: The step.
+        path: Relative to the run directory.
+    """
 
     step: int
     path: str
@@ -49,8 +67,13 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Saved:
-    """The state to resume from was written. path: of the checkpoint to use, relative to the run directory; best: it is
-    the best so far by the validation figure."""
+    """The state to resume from was written.
+
+    Attributes:
+        step: The step.
+        path: The usable checkpoint, relative to the run directory.
+        best: Whether it is the best so far by the validation figure.
+    """
 
     step: int
     path: str
@@ -59,7 +82,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Noted:
-    """Something the user should know, in one line: a smaller batch, a full disk."""
+    """A message for the user in one line, such as a smaller batch or a full disk."""
 
     step: int
     message: str
@@ -67,7 +90,12 @@ class Noted:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run ended well. why: "done", "stopped" or "early" (no better for `Training.patience` savings)."""
+    """The run ended without an error.
+
+    Attributes:
+        step: The exported step.
+        why: "done", "stopped" or "early" (no improvement for `Training.patience` saves).
+    """
 
     step: int
     why: str
@@ -75,7 +103,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The run ended badly; message is one line."""
+    """The run ended with an error.
+
+    Attributes:
+        message: The error in one line.
+    """
 
     message: str
 
@@ -86,11 +118,16 @@ _KINDS = {kind.__name__: kind for kind in (Started, Stepped, Sampled, Saved, Not
 
 @dataclass(frozen=True)
 class Stamped:
-    """An event with its time, seconds since 1970. clock: seconds of one that nobody sets, to measure between two events
-    of a process; None where an earlier version wrote it."""
+    """An event with its time.
+
+    Attributes:
+        event: The event.
+        time: Seconds since 1970.
+        clock: Monotonic seconds, to measure between two events of a process; None if an earlier version wrote it.
+    """
 
     event: Event
-    time: float = field(default_factory=lambda: time.time())  # looked up late, for tests of clocks that jump
+    time: float = field(default_factory=lambda: time.time())  # a lambda, so that tests can replace time.time
     clock: float | None = None
 
 
@@ -107,8 +144,11 @@ def decode(line: str) -> Stamped:
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[Stamped], int]:
-    """All whole lines from a byte offset on, and the offset to go on from; a half-written last line waits. Lines that
-    aren't events (of a later version, or cut by a crash) are left out."""
+    """Read the complete lines from a byte offset on. Lines that aren't events are skipped.
+
+    Returns:
+        The events and the offset to continue from, which excludes a half-written last line.
+    """
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -116,43 +156,48 @@ def read(path: Path, offset: int = 0) -> tuple[list[Stamped], int]:
     except FileNotFoundError:
         return [], offset
     end = data.rfind(b"\n") + 1
-    found = []
+    events = []
     for entry in parse(data[:end]):
-        try:
-            found.append(from_entry(entry))
-        except UserError:
-            continue
-    return found, offset + end
+        with contextlib.suppress(UserError):
+            events.append(from_entry(entry))
+    return events, offset + end
 
 
 def parse(lines: bytes) -> Iterator[dict[str, Any]]:
-    """Lines as `encode` makes them → their JSON objects; what is none is left out."""
+    """Parse lines as `encode` writes them into JSON objects; other lines are skipped."""
     for line in lines.splitlines():
         try:
             entry = loads(line)
         except ValueError:
             try:
-                entry = parse_json(line)  # knows NaN, which isn't JSON, but what a loss may become
+                entry = parse_json(line)  # accepts NaN, which isn't JSON but which a loss may become
             except ValueError:
                 continue
         if isinstance(entry, dict):
             yield entry
 
 
-def without_figures(lines: bytes) -> bytes:
-    """Lines as `encode` makes them, of figures in a row only the last: all that tells how a run stands, quickly."""
-    found = lines.splitlines(keepends=True)
-    figures = [b'"event": "Stepped"' in line[:64] for line in found]
-    return b"".join(line for line, one, next_ in zip(found, figures, [*figures[1:], False]) if not (one and next_))
+def keep_last_steps(lines: bytes) -> bytes:
+    """Of consecutive `Stepped` lines keep only the last, which is enough to tell the status of a run."""
+    kept = []
+    previous_is_step = False
+    for line in lines.splitlines(keepends=True):
+        is_step = b'"event": "Stepped"' in line[:64]
+        if is_step and previous_is_step:
+            kept[-1] = line
+        else:
+            kept.append(line)
+        previous_is_step = is_step
+    return b"".join(kept)
 
 
 def from_entry(entry: Any) -> Stamped:
-    """One object of `parse` → the event and its time. Raises UserError if it is none that this version knows."""
+    """Convert an object of `parse`. Raises UserError if it isn't an event that this version knows."""
     try:
         kind = _KINDS[str(entry["event"])]
         values = {name: entry[name] for name in kind.__dataclass_fields__ if name in entry}
         for name, value in values.items():
-            if not _FITS[kind.__dataclass_fields__[name].type](value):
+            if not _VALIDATORS[kind.__dataclass_fields__[name].type](value):
                 raise TypeError(f"{name}={value!r:.40}")
         if not is_number(entry["time"]):
             raise TypeError("no time")
@@ -163,39 +208,44 @@ def from_entry(entry: Any) -> Stamped:
 
 
 def is_count(value: Any) -> bool:
-    """Whether it is a whole number from 0 on, of a size that means something."""
+    """Whether a value is an integer from 0 to 2**53."""
     return type(value) is int and 0 <= value < 1 << 53
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, and finite."""
+    """Whether a value is a non-negative integer or a finite float."""
     return is_count(value) or (type(value) is float and math.isfinite(value))
 
 
 def is_figures(values: Any) -> bool:
-    """Whether these are losses: names and numbers, which may have become NaN or infinite."""
+    """Whether a value is a dictionary of numbers, which may be NaN or infinite."""
     return isinstance(values, dict) and all(type(value) is float or is_number(value) for value in values.values())
 
 
 def check_figures(entries: Sequence[Mapping[str, Any]], losses: Iterable[list[Any]]) -> None:
-    """Raises ValueError unless these are `Stepped`, many at once. losses: the values of each."""
-    told = {name: [entry.get(name, 0) for entry in entries] for name in ("step", "rate", "memory", "time", "clock")}
-    good = all(map(is_count, told["step"] + told["memory"])) and all(
-        map(is_number, told["rate"] + told["time"] + told["clock"])
-    )
-    others = (values for values in losses if set(map(type, values)) != {float})
-    if not good or not all(is_figures(dict(enumerate(values))) for values in others):
-        raise ValueError("no figures")
+    """Raise ValueError unless all entries are valid `Stepped` events. Checks many at once, for speed.
+
+    Args:
+        entries: The entries.
+        losses: For each loss its values in all entries.
+    """
+    columns = {name: [entry.get(name, 0) for entry in entries] for name in ("step", "rate", "memory", "time", "clock")}
+    valid_counts = all(map(is_count, columns["step"] + columns["memory"]))
+    valid_numbers = all(map(is_number, columns["rate"] + columns["time"] + columns["clock"]))
+    mixed = (values for values in losses if set(map(type, values)) != {float})
+    valid_losses = all(is_figures(dict(enumerate(values))) for values in mixed)
+    if not (valid_counts and valid_numbers and valid_losses):
+        raise ValueError("not valid figures")
 
 
-_FITS = {
+_VALIDATORS = {
     "int": is_count,
     "float": is_number,
     "str": lambda value: isinstance(value, str),
     "bool": lambda value: isinstance(value, bool),
     "dict[str, float]": is_figures,
 }
-"""The type of an event's field → whether a value is of it."""
+"""Type of an event's field → function that checks a value."""
 
 
 def is_known(entry: dict[str, Any]) -> bool:

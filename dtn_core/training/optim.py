@@ -1,8 +1,8 @@
-"""What stages share: one optimizer step, on one device or spread over several processes by accelerate.
+"""Optimizer steps, on one device or in several processes of accelerate.
 
-Every process makes the same batch of (seed, step), works on its own part of it, and gets the mean of all gradients.
-Batch norm counts over all parts. So a training over several processes is the training of one, within float
-error (but for the judge's dropout).
+Every process makes the same batch of (seed, step), computes its own slice of it, and gets the mean of all gradients.
+Batch norm averages over all slices. So several processes train like one, within float error (except for the judge's
+dropout).
 """
 
 from __future__ import annotations
@@ -23,9 +23,18 @@ from ..core.errors import UserError
 
 
 def make_accelerator(config: Training, tracker: str | None = None, folder: Path | None = None) -> Accelerator:
-    """accelerate's hold on the device of these settings. On a CPU that has no bf16 of its own, and in fp16 on any
-    CPU, fp32 is used. tracker: "tensorboard" or "trackio", whose logs go into the folder. Raises UserError if there is
-    no such device or tracker."""
+    """Create the accelerator for the device and precision of these settings.
+
+    A CPU uses fp32 instead of fp16, and instead of bf16 if it doesn't support that.
+
+    Args:
+        config: The settings.
+        tracker: "tensorboard" or "trackio".
+        folder: Where the tracker logs.
+
+    Raises:
+        UserError: There is no such device or tracker.
+    """
     device = pick_device(config.device)
     precision = config.precision
     if (precision == "bf16" and not has_bf16(device)) or (precision == "fp16" and device == "cpu"):
@@ -40,23 +49,27 @@ def make_accelerator(config: Training, tracker: str | None = None, folder: Path 
     )  # fmt: skip
 
 
-def part(n: int, accelerator: Accelerator) -> slice:
-    """This process's part of a batch of n. Raises UserError if it can't be dealt out evenly."""
+def local_slice(n: int, accelerator: Accelerator) -> slice:
+    """This process's slice of a batch of n. Raises UserError if it can't be split evenly."""
     count = accelerator.num_processes
     if n % count:
         raise UserError(f"a batch of {n} can't be dealt out evenly to {count} processes. Use a multiple of {count}.")
-    return slice(accelerator.process_index * (n // count), (accelerator.process_index + 1) * (n // count))
+    start = accelerator.process_index * (n // count)
+    return slice(start, start + n // count)
 
 
 def layout(net: nn.Module, device: torch.device | str) -> torch.memory_format:
-    """The order of a network's weights and of what it is given: channels last, which is faster; but on a CPU, where
-    oneDNN then writes beyond its memory in a first convolution of fewer than 16 channels, as they come."""
+    """Memory format of a network's weights and inputs: channels last, which is faster.
+
+    On a CPU, networks whose first convolution has fewer than 16 channels stay contiguous: with channels last, oneDNN
+    writes out of bounds there.
+    """
     first = [m for m in net.modules() if isinstance(m, nn.Conv2d) and m.in_channels <= 4 and m.out_channels < 16]
     return torch.contiguous_format if first and torch.device(device).type == "cpu" else torch.channels_last
 
 
 def prepare(net: nn.Module, accelerator: Accelerator, compiled: bool = False) -> nn.Module:
-    """Onto the device, in the layout and with the batch norm that training wants; compiled where asked for."""
+    """Move a network to the device in its memory format, with batch norm over all processes; compile it if asked to."""
     net = net.to(accelerator.device, memory_format=layout(net, accelerator.device))
     if accelerator.num_processes > 1:
         for module in net.modules():
@@ -68,12 +81,12 @@ def prepare(net: nn.Module, accelerator: Accelerator, compiled: bool = False) ->
 
 
 def prepare_optimizer(optimizer: torch.optim.Optimizer, accelerator: Accelerator) -> torch.optim.Optimizer:
-    """An optimizer that knows of fp16's loss scaling."""
+    """Wrap an optimizer for the loss scaling of fp16."""
     return accelerator.prepare_optimizer(optimizer, device_placement=False)
 
 
 def adamw(net: nn.Module, lr: float, weight_decay: float, accelerator: Accelerator) -> torch.optim.Optimizer:
-    """AdamW that decays matrices and kernels, not biases and norms."""
+    """AdamW with weight decay on matrices and kernels, not on biases and norms."""
     decayed = [w for w in net.parameters() if w.ndim > 1]
     rest = [w for w in net.parameters() if w.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -81,7 +94,7 @@ def adamw(net: nn.Module, lr: float, weight_decay: float, accelerator: Accelerat
 
 
 def optimizer_step(loss: Tensor, optimizer: torch.optim.Optimizer, accelerator: Accelerator, clip: float = 0.0) -> None:
-    """One step down the gradient of a loss; in several processes, of the mean of their losses."""
+    """Do one optimizer step on a loss; in several processes, on the mean of their losses."""
     optimizer.zero_grad()
     accelerator.backward(loss)
     weights = [w for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
@@ -101,7 +114,7 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def means(scalars: Mapping[str, Tensor], accelerator: Accelerator) -> dict[str, float]:
-    """Scalars on the device → numbers; in several processes the mean of theirs."""
+    """Scalars on the device → numbers; in several processes, their means."""
     if not scalars:
         return {}
     values = torch.stack([torch.as_tensor(v, device=accelerator.device).float() for v in scalars.values()])
@@ -110,8 +123,8 @@ def means(scalars: Mapping[str, Tensor], accelerator: Accelerator) -> dict[str, 
     return dict(zip(scalars, values.tolist()))
 
 
-class _Summed(torch.autograd.Function):
-    """The sum over all processes; torch's own differentiable one changes its name between versions."""
+class _AllReduceSum(torch.autograd.Function):
+    """Differentiable sum over all processes; torch's own changes its name between versions."""
 
     @staticmethod
     def forward(context: object, x: Tensor) -> Tensor:
@@ -127,7 +140,7 @@ class _Summed(torch.autograd.Function):
 
 
 class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch norm over the parts of all processes. torch's SyncBatchNorm does this on GPUs alone."""
+    """Batch norm over the slices of all processes. torch's SyncBatchNorm does this on GPUs only."""
 
     def _check_input_dim(self, x: Tensor) -> None:
         pass
@@ -141,20 +154,20 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
         x = x.float()
         processes = torch.distributed.get_world_size()
         count = x.numel() // x.shape[1] * processes
-        mean = _Summed.apply(x.sum(dims)) / count
-        spread = x - mean.view(shape)
-        variance = _Summed.apply(spread.square().sum(dims)) / count
+        mean = _AllReduceSum.apply(x.sum(dims)) / count
+        centred = x - mean.view(shape)
+        variance = _AllReduceSum.apply(centred.square().sum(dims)) / count
         if self.track_running_stats:
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        y = spread * (variance + self.eps).rsqrt().view(shape)
+        y = centred * (variance + self.eps).rsqrt().view(shape)
         return y * self.weight.view(shape) + self.bias.view(shape) if self.affine else y
 
 
 def known_mean(losses: Tensor, known: Tensor, accelerator: Accelerator) -> Tensor:
-    """The mean of those losses that count, over the whole batch: its parts may hold unequal numbers of them."""
+    """Mean of the losses with known labels over the whole batch, whose slices may have different numbers of them."""
     count = known.sum().float()
     if accelerator.num_processes > 1:
         count = reduce(count, "mean")
@@ -162,21 +175,22 @@ def known_mean(losses: Tensor, known: Tensor, accelerator: Accelerator) -> Tenso
 
 
 def flat_cosine(step: int, steps: int, warm: int = 100, flat: float = 0.5, low: float = 0.02) -> float:
-    """A factor for the learning rate: up over `warm` steps, flat, then down a cosine to `low`."""
-    start = min(1.0, step / max(1, min(warm, steps // 10)))
-    x = max(0.0, (step / steps - flat) / (1 - flat))
-    return start * (low + (1 - low) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, x))))
+    """Learning rate factor: linear warm-up over `warm` steps, constant up to the share `flat`, cosine to `low`."""
+    warmup = min(1.0, step / max(1, min(warm, steps // 10)))
+    progress = max(0.0, (step / steps - flat) / (1 - flat))
+    cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, progress))
+    return warmup * (low + (1 - low) * cosine)
 
 
 @torch.no_grad()
-def update_ema(kept: nn.Module, new: nn.Module, decay: float, step: int) -> None:
-    """Move a running average of weights and buffers towards `new`; faster in the first steps."""
+def update_ema(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
+    """Update the exponential moving average of a network's weights and buffers; faster in the first steps."""
     decay = min(decay, step / (step + 10))
-    for old, now in zip(kept.state_dict().values(), new.state_dict().values()):
-        if old.is_floating_point():
-            old.lerp_(now, 1 - decay)
+    for mean, value in zip(average.state_dict().values(), net.state_dict().values()):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
         else:
-            old.copy_(now)
+            mean.copy_(value)
 
 
 def states(owner: object, names: Iterable[str]) -> dict[str, dict]:

@@ -19,7 +19,8 @@ from dtn_core.networks.generator import Generator
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.pipeline import model
 from dtn_core.training import run_training
-from dtn_core.training.feature_cache import build_cache, make_encoder
+from dtn_core.training.feature_cache import build_cache
+from dtn_core.training.feature_file import make_encoder
 from dtn_core.training.stages.avatar import AvatarStage, encode
 from dtn_core.training.stages.transfer import TransferStage
 

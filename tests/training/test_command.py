@@ -12,7 +12,8 @@ from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.networks.upscaler import Upscaler
 from dtn_core.pipeline import model
-from dtn_core.training.feature_cache import FeatureCache, build_cache, identity, make_encoder
+from dtn_core.training.feature_cache import build_cache
+from dtn_core.training.feature_file import FeatureCache, identity, make_encoder
 
 
 @pytest.fixture

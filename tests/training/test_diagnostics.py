@@ -1,4 +1,4 @@
-"""What is said about curves: for each trouble, curves that have it and the nearest that don't."""
+"""What is warned about curves: for each trouble, curves that have it and the nearest that don't."""
 
 import math
 import re
@@ -31,12 +31,12 @@ HEALTHY = {
 
 
 @pytest.fixture
-def told(tmp_path):
-    """Titles (or advice) of what is said about curves, at a share of the steps."""
+def titles(tmp_path):
+    """Titles (or advice) of the warnings about curves, at a share of the steps."""
     run = Run.create(tmp_path, "x", CONFIG)
     empty = read_status(run.path)
 
-    def say(curves=None, share=0.8, config=CONFIG, of="what", **changes):
+    def warn(curves=None, share=0.8, config=CONFIG, of="what", **changes):
         curves = HEALTHY | changes if curves is None else curves
         found = replace(
             empty, config=config, step=int(share * 1000), steps=1000,
@@ -44,26 +44,26 @@ def told(tmp_path):
         )  # fmt: skip
         return [getattr(warning, of) for warning in warnings(found)]
 
-    return say
+    return warn
 
 
-def test_healthy_curves_have_no_warnings(told):
-    assert told() == []
+def test_healthy_curves_have_no_warnings(titles):
+    assert titles() == []
 
 
 @pytest.mark.parametrize(
     "curves",
     [{}, {"loss": flat(0.1), "accuracy": flat(0.99)}, {"val/psnr": flat(1.0)}, {"d": []}, {"d": flat(0.0)}],
 )
-def test_curves_of_other_stages_say_nothing(told, curves):
-    assert told(curves) == []
-    assert told(curves, config=PRESETS["upscaler"]) == []
+def test_curves_of_other_stages_say_nothing(titles, curves):
+    assert titles(curves) == []
+    assert titles(curves, config=PRESETS["upscaler"]) == []
 
 
-def test_nothing_is_said_too_early(told):
+def test_nothing_is_said_too_early(titles):
     bad = {"d": flat(0.0, 19), "d_accuracy": flat(1.0, 19), "gang": flat(9.0, 19), "const": flat(1.0, 19)}
-    assert told(bad) == []
-    assert told({name: values + values[-1:] for name, values in bad.items()}) == ["D has won", "CONST doesn't fall"]
+    assert titles(bad) == []
+    assert titles({name: values + values[-1:] for name, values in bad.items()}) == ["D has won", "CONST doesn't fall"]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_nothing_is_said_too_early(told):
         (1.0, 0.96, line(2, 6), False),
     ],
 )
-def test_d_has_won(told, d, accuracy, gang, won):
-    said = told(d=line(2.0, 2.0, 30) + flat(d, 10), d_accuracy=flat(accuracy), gang=gang)
-    assert said == ["D has won"] * won
+def test_d_has_won(titles, d, accuracy, gang, won):
+    warned = titles(d=line(2.0, 2.0, 30) + flat(d, 10), d_accuracy=flat(accuracy), gang=gang)
+    assert warned == ["D has won"] * won
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_d_has_won(told, d, accuracy, gang, won):
         (TERNARY, 1 / 3, True, False),
     ],
 )
-def test_d_is_silent(told, d, accuracy, binary, silent):
+def test_d_is_silent(titles, d, accuracy, binary, silent):
     config = replace(CONFIG, binary=True, beta=0.0) if binary else CONFIG
-    assert told(d=flat(d), d_accuracy=flat(accuracy), config=config) == ["D is silent"] * silent
+    assert titles(d=flat(d), d_accuracy=flat(accuracy), config=config) == ["D is silent"] * silent
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_d_is_silent(told, d, accuracy, binary, silent):
         ([0.1, 0.1], 0.8, False),
     ],
 )
-def test_mode_collapse(told, diversity, share, collapsed):
-    assert told(**{"val/diversity": diversity}, share=share) == ["Mode collapse"] * collapsed
+def test_mode_collapse(titles, diversity, share, collapsed):
+    assert titles(**{"val/diversity": diversity}, share=share) == ["Mode collapse"] * collapsed
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_mode_collapse(told, diversity, share, collapsed):
         (flat(0.0), 0.8, 0.0, False),
     ],
 )
-def test_const_does_not_fall(told, const, share, alpha, stuck):
-    said = told(const=const, share=share, config=replace(CONFIG, alpha=alpha))
-    assert said == ["CONST doesn't fall"] * stuck
+def test_const_does_not_fall(titles, const, share, alpha, stuck):
+    warned = titles(const=const, share=share, config=replace(CONFIG, alpha=alpha))
+    assert warned == ["CONST doesn't fall"] * stuck
 
 
 @pytest.mark.parametrize(
@@ -140,27 +140,27 @@ def test_const_does_not_fall(told, const, share, alpha, stuck):
         ([0.2, 0.25, 0.3, 0.35, 0.5], False),  # too few
     ],
 )
-def test_tid_overfits(told, held_out, overfits):
-    assert told(**{"val/tid": held_out}, tid=line(0.5, 0.1)) == ["TID overfits"] * overfits
+def test_tid_overfits(titles, held_out, overfits):
+    assert titles(**{"val/tid": held_out}, tid=line(0.5, 0.1)) == ["TID overfits"] * overfits
 
 
-@pytest.mark.parametrize(("name", "title"), [("g", "The loss of g leaps"), ("d", "The loss of d leaps")])
-def test_a_loss_that_leaps(told, name, title):
-    assert told(**{name: flat(2.0, 35) + [21.0] + flat(2.0, 4)}) == [title]
-    assert told(**{name: flat(2.0, 35) + [19.0] + flat(2.0, 4)}) == []
-    assert told(**{name: [21.0] + flat(2.0)}) == []  # long ago
+@pytest.mark.parametrize(("name", "title"), [("g", "The loss of g spikes"), ("d", "The loss of d spikes")])
+def test_a_loss_with_a_spike(titles, name, title):
+    assert titles(**{name: flat(2.0, 35) + [21.0] + flat(2.0, 4)}) == [title]
+    assert titles(**{name: flat(2.0, 35) + [19.0] + flat(2.0, 4)}) == []
+    assert titles(**{name: [21.0] + flat(2.0)}) == []  # long ago
 
 
-def test_what_is_not_a_number_is_left_to_the_one_who_failed(told):
-    assert told(d=[*flat(1.5), math.nan], g=[*flat(2.0), math.inf]) == []
+def test_what_is_not_a_number_is_left_to_the_one_who_failed(titles):
+    assert titles(d=[*flat(1.5), math.nan], g=[*flat(2.0), math.inf]) == []
 
 
-def test_all_that_is_wrong_is_said_at_once(told):
+def test_all_that_is_wrong_is_said_at_once(titles):
     run_out_of_luck = {
         "d": flat(0.0), "d_accuracy": flat(1.0), "gang": line(1, 9), "const": flat(1.0), "g": flat(2.0, 39) + [99.0],
         "tid": flat(0.1), "val/tid": line(0.2, 0.9, 9), "val/diversity": flat(0.1, 5),
     }  # fmt: skip
-    assert len(told(run_out_of_luck)) == 5
+    assert len(titles(run_out_of_luck)) == 5
     settings = {field.name for field in fields(CONFIG)}
-    for advice in told(run_out_of_luck, of="advice"):
+    for advice in titles(run_out_of_luck, of="advice"):
         assert settings & set(re.findall(r"\w+", advice)), advice

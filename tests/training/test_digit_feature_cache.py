@@ -12,7 +12,8 @@ from dtn_core.core.images import to_float
 from dtn_core.data import digits
 from dtn_core.networks import checkpoint
 from dtn_core.training import feature_cache
-from dtn_core.training.feature_cache import FeatureCache, build_cache, cache_path, get_cache, make_encoder
+from dtn_core.training.feature_cache import build_cache, cache_path, get_cache
+from dtn_core.training.feature_file import FeatureCache, make_encoder
 
 CONFIG = replace(PRESETS["digits-tiny"], limit=None, views=2)
 TENSORS = ("f_s", "t", "f_t", "f_val", "val", "x_s")

@@ -16,7 +16,8 @@ from dtn_core.networks.digits import ConvDiscriminator, DeconvGenerator
 from dtn_core.networks.discriminator import Discriminator
 from dtn_core.networks.generator import FromPicture, Generator
 from dtn_core.pipeline import model
-from dtn_core.training.feature_cache import build_cache, make_encoder
+from dtn_core.training.feature_cache import build_cache
+from dtn_core.training.feature_file import make_encoder
 from dtn_core.training.runs.store import Run
 from dtn_core.training.stages.transfer import TransferStage
 

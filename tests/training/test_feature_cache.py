@@ -17,8 +17,9 @@ from dtn_core.config import PRESETS
 from dtn_core.core.errors import UserError
 from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import AttributeEncoder
-from dtn_core.training import feature_cache, run_training
-from dtn_core.training.feature_cache import FeatureCache, cache_path, get_cache, identity, make_encoder, read_cache
+from dtn_core.training import feature_cache, feature_file, run_training
+from dtn_core.training.feature_cache import cache_path, get_cache
+from dtn_core.training.feature_file import FeatureCache, identity, make_encoder, read_cache
 
 FACES = replace(PRESETS["faces-tiny"], limit=4, avatars=4)
 DIGITS = replace(PRESETS["digits-tiny"], limit=8)
@@ -224,7 +225,7 @@ def test_two_processes_may_write_the_same_pack(pack, f, tmp_path, monkeypatch):
         save_file(*arguments, **named)
         pack.write(path)  # another process begins and ends before this one has replaced the file
 
-    monkeypatch.setattr(feature_cache, "save_file", interrupted)
+    monkeypatch.setattr(feature_file, "save_file", interrupted)
     pack.write(path)
     assert torch.equal(read_cache(path, f).t, pack.t)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -238,7 +239,7 @@ def test_a_pack_that_cannot_be_written_leaves_the_old_one_and_nothing_else(pack,
         file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(feature_cache, "save_file", full)
+    monkeypatch.setattr(feature_file, "save_file", full)
     with pytest.raises(UserError, match=r"pack.safetensors: cannot be written \(No space left[^\n]*$"):
         replace(pack, t=pack.t + 1).write(path)
     assert torch.equal(read_cache(path, f).t, pack.t)

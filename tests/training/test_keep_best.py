@@ -55,7 +55,7 @@ def go(stage, run, **changes):
     return stage.exported[-1]
 
 
-def told(run, kind):
+def events_of(run, kind):
     return [s.event for s in read(run.path / "events.jsonl")[0] if isinstance(s.event, kind)]
 
 
@@ -72,7 +72,7 @@ def told(run, kind):
 )
 def test_the_step_of_the_lowest_figure_is_exported(run, figures, best):
     assert go(Scripted(figures), run) == (best, best)
-    assert told(run, Finished) == [Finished(best, "done")]
+    assert events_of(run, Finished) == [Finished(best, "done")]
     assert run.load_state()["step"] == 6
 
 
@@ -83,12 +83,12 @@ def test_a_figure_may_be_better_the_higher(run):
 def test_patience_ends_early_and_keeps_the_best(run):
     stage = Scripted([9, 9, 9, 9, 9, 4, 5, 6, 7, 8, 9])
     assert go(stage, run, steps=10, patience=2) == (6, 7) or stage.exported[-1] == (6, 6)
-    assert told(run, Finished) == [Finished(6, "early")]
+    assert events_of(run, Finished) == [Finished(6, "early")]
 
 
 def test_only_steps_that_are_saved_can_be_best(run):
     assert go(Scripted([9, 1, 5, 1, 4, 1, 6]), run, save_every=2) == (4, 4)  # not 5
-    assert [event.step for event in told(run, Saved)] == [2, 4, 6]
+    assert [event.step for event in events_of(run, Saved)] == [2, 4, 6]
 
 
 def test_keep_last_exports_the_last(run):
@@ -117,8 +117,8 @@ def test_a_resumed_run_remembers_the_best(run, later, best):
     assert stopped_after(run, figures, 4) == (4, 4)  # the best so far, for those who want to look
     resumed = Scripted(figures)
     assert go(resumed, run) == (best, best)
-    assert [event.step for event in told(run, Started)] == [0, 4]  # it goes on from the last, not from the best
-    assert [event.why for event in told(run, Finished)] == ["stopped", "done"]
+    assert [event.step for event in events_of(run, Started)] == [0, 4]  # it goes on from the last, not from the best
+    assert [event.why for event in events_of(run, Finished)] == ["stopped", "done"]
 
 
 def test_a_finished_run_that_is_resumed_exports_the_same(run):
@@ -158,8 +158,10 @@ def test_the_best_is_the_best_that_could_be_written(run, full, refused, exported
     full(*refused)
     figures = [9, 9, 9, 9, 4, 3, 7]
     assert go(Scripted(figures), run) == (exported, exported)
-    assert told(run, Finished) == [Finished(exported, "done")]
-    assert len([e for e in told(run, Noted) if "couldn't be saved" in e.message]) == len({step for _, step in refused})
+    assert events_of(run, Finished) == [Finished(exported, "done")]
+    assert len([e for e in events_of(run, Noted) if "couldn't be saved" in e.message]) == len(
+        {step for _, step in refused}
+    )
     assert go(Scripted(figures), run) == (exported, exported)  # resumed
 
 

@@ -75,7 +75,7 @@ def test_a_run_lives_as_long_as_its_process_and_the_lock_tells(path):
     until(lambda: not Path(f"/proc/{pid}").exists())  # reaped
 
 
-def test_the_child_gets_words_environment_and_nothing_on_standard_input(runs, monkeypatch, tmp_path):
+def test_the_child_gets_arguments_environment_and_empty_standard_input(runs, monkeypatch, tmp_path):
     code = "import os, sys; import dtn_core.training.events; print(sys.argv[1:], repr(sys.stdin.read()), os.getcwd())"
     monkeypatch.setattr(launcher, "_trainer", shell(code))
     monkeypatch.chdir(tmp_path)  # where dtn_core isn't
@@ -95,13 +95,13 @@ def test_what_is_started_is_the_command_line(tmp_path):
     assert launcher._trainer(run) == [sys.executable, "-m", "dtn_core", "train", "--resume", str(run)]
 
 
-def test_a_lock_is_handed_down_without_a_gap_and_a_stop_is_not_lost(runs, monkeypatch):
+def test_a_child_inherits_the_lock_and_early_requests(runs, monkeypatch):
     code = """
 import os, sys, time
 from pathlib import Path
 from dtn_core.training.events import Finished, Noted, Started
-from dtn_core.training.listing import resume_command
-from dtn_core.training.runs import Run
+from dtn_core.training.runs.listing import resume_command
+from dtn_core.training.runs.store import Run
 run = Run.reopen(Path(sys.argv[-1]))
 run.write(Started(0, 8, "cpu"))
 run.write(Noted(0, f"{sorted(run.asked())} {os.environ.get('DTN_RUN_LOCK')}"))
@@ -290,12 +290,12 @@ def test_force_does_not_take_no_for_an_answer(runs, monkeypatch):
     assert not is_alive(path)
 
 
-def test_force_spares_whoever_is_not_certainly_the_trainer(runs):
+def test_force_stop_refuses_other_processes(runs):
     run = Run.create(runs, "mine", TINY)
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)", "dtn_core"])
     try:
         for pid in (os.getpid(), bystander.pid, os.getppid()):
-            run.sign(pid, 0.0, 0)
+            run.lock.sign(pid, 0.0, 0)
             with pytest.raises(UserError, match="isn't certain"):
                 launcher.force_stop(run.path)
         (run.path / "lock").write_text("")

@@ -63,7 +63,7 @@ def run(tmp_path):
     return Run.create(tmp_path, "x", PRESETS["digits-tiny"])
 
 
-def told(run, kind):
+def events_of(run, kind):
     return [s.event for s in read(run.path / "events.jsonl")[0] if isinstance(s.event, kind)]
 
 
@@ -78,15 +78,15 @@ class Hungry(Counting):
 
 def test_without_memory_the_batch_is_halved_until_it_fits_and_stays_so(run):
     train_briefly(Hungry(), run, 4, 4)
-    assert [note.message for note in told(run, Noted)] == [
+    assert [note.message for note in events_of(run, Noted)] == [
         "out of memory: goes on with a batch of 4",
         "out of memory: goes on with a batch of 2",
     ]
-    assert [event.losses["batch"] for event in told(run, Stepped)] == [2.0] * 4
+    assert [event.losses["batch"] for event in events_of(run, Stepped)] == [2.0] * 4
     resumed = Hungry()
     train_briefly(resumed, run, 6, 4)
     assert resumed.batch == 2
-    assert len(told(run, Noted)) == 2  # it began with what fits
+    assert len(events_of(run, Noted)) == 2  # it began with what fits
 
 
 def test_no_memory_for_a_single_picture_is_one_line(run):
@@ -106,11 +106,11 @@ def test_a_full_disk_on_the_way_is_noted_and_training_goes_on(run, monkeypatch):
 
     monkeypatch.setattr(run, "save_state", sometimes)
     train_briefly(Counting(), run, 6, 6)
-    (note,) = told(run, Noted)
+    (note,) = events_of(run, Noted)
     assert note.step == 2
     assert "No space left" in note.message
-    assert [event.step for event in told(run, Saved)] == [4, 6]
-    assert told(run, Finished) == [Finished(6, "done")]
+    assert [event.step for event in events_of(run, Saved)] == [4, 6]
+    assert events_of(run, Finished) == [Finished(6, "done")]
 
 
 def test_a_full_disk_at_the_end_fails_and_what_was_saved_stays(run, monkeypatch):
@@ -125,7 +125,7 @@ def test_a_full_disk_at_the_end_fails_and_what_was_saved_stays(run, monkeypatch)
     with pytest.raises(UserError, match="step 6 couldn't be saved.*resume"):
         train_briefly(Counting(), run, 6, 6)
     assert run.load_state()["step"] == 4
-    assert told(run, Finished) == []
+    assert events_of(run, Finished) == []
 
 
 @pytest.mark.parametrize("fails_at", [2, 6])
@@ -140,8 +140,8 @@ def test_a_bug_in_a_stage_is_not_reported_as_a_full_disk(run, fails_at):
 
     with pytest.raises(ValueError, match="^operands could not be broadcast"):
         train_briefly(Broken(), run, 6, 6)
-    assert told(run, Noted) == []
-    assert told(run, Finished) == []
+    assert events_of(run, Noted) == []
+    assert events_of(run, Finished) == []
 
 
 def test_a_bug_in_the_samples_is_not_reported_as_a_full_disk(run):
@@ -186,7 +186,7 @@ def test_a_signal_ends_the_run_after_the_whole_step(run, number):
     train_briefly(stage, run, 8, 8)
     assert (stage.weight.item(), stage.second.item()) == (3, 3)
     assert run.load_state()["step"] == 3
-    assert told(run, Finished) == [Finished(3, "stopped")]
+    assert events_of(run, Finished) == [Finished(3, "stopped")]
     assert signal.getsignal(number) is before
     again = Counting()
     train_briefly(again, run, 8, 8)
@@ -214,8 +214,8 @@ def test_sampling_and_saving_when_asked(run):
 
     config = replace(run.config, steps=9, log_every=100, sample_every=100, save_every=100)
     train(Asking(), run, config, Accelerator(cpu=True))
-    assert [event.step for event in told(run, Sampled)] == [3, 7, 9]
-    assert [event.step for event in told(run, Saved)] == [5, 9]
+    assert [event.step for event in events_of(run, Sampled)] == [3, 7, 9]
+    assert [event.step for event in events_of(run, Saved)] == [5, 9]
     assert os.listdir(run.path / "control") == ["sample_every"]
 
 
@@ -240,13 +240,13 @@ def test_a_batch_that_cannot_be_dealt_out_is_one_line():
     class Three:
         num_processes, process_index = 3, 1
 
-    assert optim.part(9, Three()) == slice(3, 6)
+    assert optim.local_slice(9, Three()) == slice(3, 6)
     with pytest.raises(UserError, match="can't be dealt out evenly to 3 processes. Use a multiple of 3"):
-        optim.part(8, Three())
+        optim.local_slice(8, Three())
 
 
 def test_memory_is_this_process_own():
-    assert loop.memory("cpu") > 50e6
+    assert loop.device_peak_memory("cpu") > 50e6
 
 
 def test_a_tracker_gets_the_losses_too(few_digits, tmp_path):
@@ -254,7 +254,7 @@ def test_a_tracker_gets_the_losses_too(few_digits, tmp_path):
     path, _ = run_training(config, "f", tmp_path, None, tracker="tensorboard")
     (written,) = (path / "dtn-studio").glob("events.out.tfevents.*")
     log = EventAccumulator(str(written)).Reload()
-    steps = [event.step for event in told(Run(path, config), Stepped) if "loss" in event.losses]
+    steps = [event.step for event in events_of(Run(path, config), Stepped) if "loss" in event.losses]
     assert [scalar.step for scalar in log.Scalars("loss")] == steps
     assert "val/accuracy" in log.Tags()["scalars"]
 

@@ -14,7 +14,8 @@ from dtn_core.core.errors import UserError
 from dtn_core.networks import checkpoint
 from dtn_core.pipeline import model
 from dtn_core.training import run_training
-from dtn_core.training.feature_cache import cache_path, get_cache, make_encoder
+from dtn_core.training.feature_cache import cache_path, get_cache
+from dtn_core.training.feature_file import make_encoder
 from dtn_core.training.stages.registry import make_stage
 
 TINY = {"batch": 4, "steps": 3, "device": "cpu"}

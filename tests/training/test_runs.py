@@ -32,18 +32,18 @@ def run(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _own_output(monkeypatch):
-    """Adopting a lock replaces these."""
+    """Adopting an inherited lock replaces these streams."""
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     monkeypatch.setattr(sys, "stderr", sys.stderr)
 
 
 def again(run):
-    """The same run, as another process finds it."""
+    """Reopen a run as another process would."""
     run.release()
     return Run.reopen(run.path)
 
 
-def told(run):
+def events_of(run):
     return [stamped.event for stamped in read(run.path / "events.jsonl")[0]]
 
 
@@ -62,7 +62,7 @@ def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path, name):
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_data_folder_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
+def test_the_data_folder_is_stored_as_an_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run.create(tmp_path, "x", TINY, "data")
     assert run.data == str(tmp_path / "data")
@@ -109,7 +109,7 @@ def test_the_best_state_stands_in_for_a_damaged_last_one(run, capsys):
     cut(run, "last", -50)
     assert run.load_state()["step"] == 4
     message = "last.safetensors is damaged; going on from best.safetensors"
-    assert told(run) == [Noted(4, message)]
+    assert events_of(run) == [Noted(4, message)]
     assert message in capsys.readouterr().err
     cut(run, "best", -50)
     with pytest.raises(UserError, match="best.safetensors"):
@@ -135,7 +135,7 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(run, monkeypatch, 
     assert os.listdir(run.path / "checkpoints") == ["last.safetensors"]
 
 
-def test_an_event_that_does_not_fit_is_lost_and_nothing_else(run, monkeypatch, capsys):
+def test_only_the_event_is_lost_on_a_full_disk(run, monkeypatch, capsys):
     run.write(Started(0, 8, "cpu"))
     before = (run.path / "events.jsonl").read_bytes()
     real = os.write
@@ -167,7 +167,7 @@ def test_an_event_that_does_not_fit_is_lost_and_nothing_else(run, monkeypatch, c
     assert "No space left on device" in said
     assert said.count("\n") == 1
     run.write(Finished(8, "done"))
-    assert told(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
+    assert events_of(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
         run.write(Stepped(step, {"d": 1.0}, 1.0))
     assert "No space left" in capsys.readouterr().err
     assert (run.path / "events.jsonl").read_bytes().endswith(b"}\n")
-    lost = 101 - len(told(run))
+    lost = 101 - len(events_of(run))
     assert lost > 0
     with pytest.raises(UserError, match="cannot be written"):
         Run.create(small_disk / "runs", "y", TINY)
@@ -206,20 +206,20 @@ def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(
 
     (small_disk / "filler").unlink()
     run.write(Finished(8, "done"))
-    assert told(run)[-1] == Finished(8, "done")
-    assert len(told(run)) == 102 - lost
+    assert events_of(run)[-1] == Finished(8, "done")
+    assert len(events_of(run)) == 102 - lost
 
 
 def test_only_one_process_can_hold_a_run(run):
     path = str(run.path)
-    code = f"from pathlib import Path; from dtn_core.training.runs import Run; Run.reopen(Path({path!r}))"
+    code = f"from pathlib import Path; from dtn_core.training.runs.store import Run; Run.reopen(Path({path!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert other.returncode != 0
     assert "being trained by process" in other.stderr
     assert holder(run.path)[0] == os.getpid()
 
 
-def test_who_only_looks_does_not_keep_a_trainer_out(run):
+def test_a_reader_does_not_block_a_trainer(run):
     """Readers lock for a moment; here one that takes long."""
     import fcntl
     import threading
@@ -231,19 +231,19 @@ def test_who_only_looks_does_not_keep_a_trainer_out(run):
     Run.reopen(run.path)
 
 
-def test_a_lock_that_was_handed_down_is_adopted(run, monkeypatch):
-    child = os.dup(run.lock_descriptor())  # the same open file, as a child has it
+def test_an_inherited_lock_is_adopted(run, monkeypatch):
+    child = os.dup(run.lock.fileno())  # the same open file, as a child has it
     os.set_inheritable(child, True)
     (run.path / "control" / "stop").touch()
     run.release()
     assert is_alive(run.path)  # nobody could have come in between
     monkeypatch.setenv("DTN_RUN_LOCK", str(child))
     adopted = Run.reopen(run.path)
-    assert adopted.lock_descriptor() == child
+    assert adopted.lock.fileno() == child
     assert "DTN_RUN_LOCK" not in os.environ
     assert not os.get_inheritable(child)
     assert adopted.asked() == {"stop"}  # asked while the child was starting
-    adopted._lock = None
+    adopted.lock = None
     gc.collect()
     assert is_alive(run.path)  # till the process ends, whatever becomes of the run
     os.close(child)
@@ -257,7 +257,7 @@ def test_a_process_whose_log_is_full_goes_on(run, monkeypatch):
         print("lost", file=full)
     monkeypatch.setattr(sys, "stdout", full)
     monkeypatch.setattr(sys, "stderr", full)
-    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock_descriptor())))
+    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock.fileno())))
     adopted = Run.reopen(run.path)
     for _ in tqdm(range(1000), mininterval=0):
         print("lost", flush=True)
@@ -268,8 +268,8 @@ def test_a_process_whose_log_is_full_goes_on(run, monkeypatch):
         full.close()
 
 
-def test_an_adopted_lock_can_be_released_too(run, monkeypatch):
-    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock_descriptor())))
+def test_an_inherited_lock_can_be_released(run, monkeypatch):
+    monkeypatch.setenv("DTN_RUN_LOCK", str(os.dup(run.lock.fileno())))
     adopted = Run.reopen(run.path)
     run.release()
     assert is_alive(run.path)
@@ -279,26 +279,26 @@ def test_an_adopted_lock_can_be_released_too(run, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "999999", "other"])
-def test_a_descriptor_of_something_else_is_left_alone(run, tmp_path, monkeypatch, text):
+def test_a_descriptor_of_another_file_is_not_adopted(run, tmp_path, monkeypatch, text):
     with (tmp_path / "other").open("w") as other:
         text = text.replace("other", str(other.fileno()))
         monkeypatch.setenv("DTN_RUN_LOCK", text)
         reopened = again(run)
         assert is_alive(run.path)
-        assert reopened.lock_descriptor() != other.fileno()
+        assert reopened.lock.fileno() != other.fileno()
         other.write("still open")
     assert os.environ["DTN_RUN_LOCK"] == text
 
 
-def test_what_is_asked_for_is_a_file_and_reopening_forgets_it(run):
+def test_requests_are_files_and_cleared_on_reopening(run):
     assert run.asked() == set()
     control = run.path / "control"
     for name in ("stop", "sample", "save", "dance", ".save.1.tmp"):
         (control / name).touch()
     assert run.asked() == {"stop", "sample", "save"}
     assert "stop" in run.asked()
-    run.answered("sample")
-    run.answered("sample")
+    run.clear_request("sample")
+    run.clear_request("sample")
     assert run.asked() == {"stop", "save"}
     (control / "sample_every").write_text("50\n")
     run = again(run)
@@ -310,13 +310,13 @@ def test_what_is_asked_for_is_a_file_and_reopening_forgets_it(run):
 @pytest.mark.parametrize(
     ("text", "steps"), [("7", 7), (" 100\n", 100), ("", None), ("0", None), ("-3", None), ("1e3", None), ("²", None)]
 )
-def test_nonsense_about_samples_is_ignored(run, text, steps):
+def test_invalid_sample_intervals_are_ignored(run, text, steps):
     assert run.sample_every() is None
     (run.path / "control" / "sample_every").write_text(text)
     assert run.sample_every() == steps
 
 
-def test_reopening_removes_what_a_kill_left_half_written(run):
+def test_reopening_removes_half_written_files(run):
     run.write(Started(0, 8, "cpu"))
     with (run.path / "events.jsonl").open("a") as file:
         file.write('{"time": 1.0, "event": "Stepp')
@@ -327,7 +327,7 @@ def test_reopening_removes_what_a_kill_left_half_written(run):
     (run.path / "samples" / ".000004.part0.png").write_bytes(b"half")
     run = again(run)
     run.write(Finished(8, "done"))
-    assert told(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
+    assert events_of(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
     assert not any(list((run.path / part).iterdir()) for part in ("checkpoints", "exports", "samples"))
     assert not list(run.path.glob(".*"))
 
@@ -365,14 +365,14 @@ def test_events_of_another_version_are_refused_but_not_damaged_ones(run):
 
 def test_events_and_samples_land_in_the_run(run):
     run.write(Finished(1, "done"))
-    assert told(run) == [Finished(1, "done")]
+    assert events_of(run) == [Finished(1, "done")]
     name = run.save_sample(5, np.zeros((4, 4, 3), np.uint8))
     assert name == "samples/000005.png"
     assert (run.path / name).exists()
 
 
 @pytest.mark.parametrize(("best", "left"), [(0, [8, 10]), (4, [4, 8, 10]), (10, [8, 10])])
-def test_of_the_checkpoints_on_the_way_the_newest_and_the_best_stay(run, best, left):
+def test_pruning_keeps_the_newest_and_the_best_checkpoints(run, best, left):
     for step in (2, 4, 8, 10):
         (run.path / "exports" / f"{step:06d}").mkdir()
     (run.path / "exports" / ".000010-x").mkdir()  # one that is being written
@@ -380,7 +380,7 @@ def test_of_the_checkpoints_on_the_way_the_newest_and_the_best_stay(run, best, l
     assert sorted(os.listdir(run.path / "exports")) == [".000010-x", *(f"{step:06d}" for step in left)]
 
 
-def test_what_is_no_run_and_what_cannot_be_written_is_told(tmp_path):
+def test_invalid_and_unwritable_folders_are_refused(tmp_path):
     with pytest.raises(UserError, match="not a run directory"):
         Run.reopen(tmp_path)
     (tmp_path / "file").touch()

@@ -58,17 +58,17 @@ def test_only_what_the_average_is_sure_of_is_learnt():
     stage = make_stage()
     unsure = torch.zeros(1, 10)
     stage.ema = sayer(unsure)
-    guessed = stage._guessed(1)
-    assert guessed.sure.sum() == 0
+    batch = stage._pseudo_labelled(1)
+    assert batch.sure.sum() == 0
     sure = unsure.clone()
     sure[0, 4] = 20.0
     stage.ema = sayer(sure)
     stage.shares.fill_(0.1)
-    guessed = stage._guessed(1)
-    assert guessed.y.tolist() == [4] * 8
-    assert guessed.sure.tolist() == [1.0] * 8
-    assert guessed.x.shape == (8, 3, 32, 32)
-    assert guessed.x.abs().max() <= 1
+    batch = stage._pseudo_labelled(1)
+    assert batch.y.tolist() == [4] * 8
+    assert batch.sure.tolist() == [1.0] * 8
+    assert batch.x.shape == (8, 3, 32, 32)
+    assert batch.x.abs().max() <= 1
 
 
 def test_a_class_that_is_said_too_often_is_said_less():
@@ -78,13 +78,13 @@ def test_a_class_that_is_said_too_often_is_said_less():
     said[0, [2, 8]] = 0.0
     stage.shares = torch.tensor([0.1, 0.1, 0.01, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.1])
     stage.ema = sayer(said)
-    guessed = stage._guessed(100)
-    assert guessed.y.tolist() == [2] * 8
-    assert guessed.sure.sum() == 8  # .2 / (.2 + .01) and more is sure
+    batch = stage._pseudo_labelled(100)
+    assert batch.y.tolist() == [2] * 8
+    assert batch.sure.sum() == 8  # .2 / (.2 + .01) and more is sure
     assert 0.5 < CONFIDENT < 0.9
     plain = make_stage(balanced=False)
     plain.shares, plain.ema = stage.shares, stage.ema
-    assert plain._guessed(100).sure.sum() == 0  # undecided between the two
+    assert plain._pseudo_labelled(100).sure.sum() == 0  # undecided between the two
 
 
 def test_the_running_shares_follow_what_is_said():
@@ -93,7 +93,7 @@ def test_the_running_shares_follow_what_is_said():
     said[0, 8] = 20.0
     stage.ema = sayer(said)
     for step in range(100, 400):
-        stage._guessed(step)
+        stage._pseudo_labelled(step)
     assert stage.shares[8] > 0.95
     assert stage.shares.sum() == pytest.approx(1, abs=1e-4)
 
@@ -117,4 +117,4 @@ def test_it_belongs_to_street_numbers():
         with pytest.raises(ValueError, match="unlabelled"):
             replace(CONFIG, **changes)
     assert not hasattr(make_stage(unlabelled=0.0), "unlabelled")
-    assert classifier.Guessed._fields == ("x", "y", "sure")
+    assert classifier.PseudoLabelled._fields == ("x", "y", "sure")

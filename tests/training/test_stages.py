@@ -27,7 +27,7 @@ from dtn_core.networks.resnet import ATTRIBUTES, CELEBA, SKIN_MEAN, SKIN_SPREAD
 from dtn_core.pipeline import model
 from dtn_core.training import run_training
 from dtn_core.training.events import Stepped, read
-from dtn_core.training.stages.encoder import SHOWN, EncoderStage, attribute_loss
+from dtn_core.training.stages.encoder import DEPICTED, EncoderStage, attribute_loss
 from dtn_core.training.stages.judge import JudgeStage, balanced_avatars, labels_of
 from dtn_core.training.stages.upscaler import UpscalerStage, psnr
 
@@ -153,9 +153,9 @@ def test_the_skins_colour_is_learnt_from_the_cheeks(data):
 def test_what_an_avatar_shows_may_count_more(data):
     stage = EncoderStage(replace(RICH, limit=4), data, Accelerator(cpu=True))
     weights = dict(zip(ATTRIBUTES, stage.weights.tolist()))
-    assert set(ATTRIBUTES) >= SHOWN
-    assert {name for name, weight in weights.items() if weight == 2} == SHOWN
-    assert {weight for name, weight in weights.items() if name not in SHOWN} == {1}
+    assert set(ATTRIBUTES) >= DEPICTED
+    assert {name for name, weight in weights.items() if weight == 2} == DEPICTED
+    assert {weight for name, weight in weights.items() if name not in DEPICTED} == {1}
     logits, labels = torch.tensor([[0.0, 3.0, 0.0]]), torch.tensor([[1.0, 0.0, UNKNOWN]])
     even = attribute_loss(logits, labels, Accelerator(cpu=True))
     first = attribute_loss(logits, labels, Accelerator(cpu=True), torch.tensor([3.0, 1.0, 1.0]))

@@ -1,4 +1,4 @@
-"""Snapshots: what is told of a run, from its files alone, at once or bit by bit."""
+"""The status of a run, read from its files at once or incrementally."""
 
 import json
 import random
@@ -45,7 +45,7 @@ LONG = [
 RESUMED = [Started(40, 100, "cuda"), figures(50, d=7.0, tid=1.0), figures(60, d=8.0, tid=2.0), Finished(60, "stopped")]
 
 
-def test_a_run_is_told_from_its_events(run):
+def test_the_status_follows_from_the_events(run):
     write(run, *LONG)
     (run.path / "notes.txt").write_text("A thought\n")
     run = Run.reopen(run.path, sign=False)
@@ -68,7 +68,7 @@ def test_a_run_is_told_from_its_events(run):
     assert found.eta == pytest.approx(50 * 22 / 40)
 
 
-def test_going_on_after_a_kill_drops_what_is_done_again(run):
+def test_resuming_after_a_kill_drops_repeated_steps(run):
     write(run, *LONG)
     write(run, *RESUMED, start=9000.0)
     found = read_status(run.path)
@@ -91,7 +91,7 @@ def test_going_on_after_a_kill_drops_what_is_done_again(run):
     assert read_status(run.path).curves == {}
 
 
-def test_the_time_of_a_pause_does_not_count_even_if_going_on_fails(run):
+def test_pauses_do_not_count_as_training_time(run):
     write(run, Started(0, 8, "cpu"), figures(2), Finished(2, "stopped"))
     write(run, Failed("no such folder"), start=9000.0)
     found = read_status(run.path)
@@ -107,39 +107,39 @@ def test_the_time_of_a_pause_does_not_count_even_if_going_on_fails(run):
         (Failed("d is not a number"), "failed", "d is not a number"),
     ],
 )
-def test_how_it_ended_tells_the_last_event_once_the_lock_is_free(run, event, status, why):
+def test_the_last_event_determines_the_final_status(run, event, status, why):
     write(run, Started(0, 8, "cpu"), figures(2), event)
     held = Run.reopen(run.path, sign=False)
-    assert read_status(run.path).status == "stopping"  # it has said its last word, and is about to go
+    assert read_status(run.path).status == "stopping"  # it has written its last event and will end soon
     held.release()
     found = read_status(run.path)
     assert (found.status, found.why) == (status, why)
 
 
-def test_what_was_told_before_the_lock_was_taken_is_of_another_process(run):
+def test_earlier_events_belong_to_another_process(run):
     write(run, Started(0, 8, "cpu"), figures(2), Finished(2, "stopped"))
     held = Run.reopen(run.path)
     assert read_status(run.path).status == "starting"
     (run.path / "control" / "stop").touch()
     assert read_status(run.path).status == "stopping"
-    held.answered("stop")
+    held.clear_request("stop")
     held.write(Started(2, 8, "cpu"))
     assert read_status(run.path).status == "running"
     held.release()
     assert read_status(run.path).status == "died"
 
 
-def test_a_process_that_went_before_it_spoke_died(run):
+def test_a_process_that_wrote_no_event_died(run):
     write(run, Started(0, 8, "cpu"), figures(2), Finished(2, "stopped"))
     Run.reopen(run.path).release()
     (run.path / "log.txt").write_text("--- train\nold words\n--- train\nerror: /data: no such folder.\n\n 5%|# | 1/8\r")
     found = read_status(run.path)
     assert (found.status, found.why) == ("died", "error: /data: no such folder.")
     (run.path / "log.txt").write_text("--- train\nold words\n--- train\n")
-    assert "without a word" in read_status(run.path).why
+    assert "without an error message" in read_status(run.path).why
 
 
-def test_the_last_words_of_a_crash_are_what_happened(run):
+def test_a_crash_is_reported_with_its_error_message(run):
     write(run, Started(0, 8, "cpu"))
     (run.path / "log.txt").write_text(
         "a warning\n  5%|▌         | 1/8 [00:01<00:07,  1.0step/s, d=3]\rFatal Python error: Segmentation fault\n\n"
@@ -159,11 +159,11 @@ def test_a_run_of_another_version_or_damaged_is_unreadable_not_an_error(run, con
     assert len(found.why.splitlines()) == 1
 
 
-def test_what_is_no_run_is_unreadable(tmp_path):
+def test_a_missing_run_is_unreadable(tmp_path):
     assert read_status(tmp_path / "nowhere").why == "not a run directory: there is no config.json"
 
 
-def test_exports_are_those_that_can_be_used(run):
+def test_only_usable_checkpoints_are_listed(run):
     write(run, *LONG)
     for step in (1000000, 20, 40):
         (run.path / f"exports/{step:06d}").mkdir()
@@ -180,7 +180,7 @@ def test_exports_are_those_that_can_be_used(run):
     assert read_status(run.path).exports[-1] == (50, run.path / "export")
 
 
-# --- bit by bit ---------------------------------------------------------------------------------------------
+# --- incrementally ---------------------------------------------------------------------------------------------
 
 
 def story(rng):
@@ -213,7 +213,7 @@ def story(rng):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_read_bit_by_bit_is_read_at_once(run, seed):
+def test_incremental_reading_equals_reading_at_once(run, seed):
     rng = random.Random(seed)
     data, log = story(rng), run.path / "events.jsonl"
     cuts = sorted(rng.choices(range(len(data) + 1), k=rng.randint(1, 30)))  # mostly within lines
@@ -230,12 +230,12 @@ def test_read_bit_by_bit_is_read_at_once(run, seed):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_a_brief_reading_tells_the_same_without_curves(run, seed):
+def test_brief_reading_differs_only_in_curves(run, seed):
     lines = story(random.Random(seed)).splitlines(keepends=True)
     good = [line for line in lines if line.startswith(b'{"time"') and (b'"Stepped"' not in line or b'"step"' in line)]
     (run.path / "events.jsonl").write_bytes(b"".join(good))
     brief, whole = read_status(run.path, brief=True), read_status(run.path)
-    curves = ("curves", "rate", "memory", "eta", "_fold")
+    curves = ("curves", "rate", "memory", "eta", "_history")
     assert {k: v for k, v in vars(brief).items() if k not in curves} == {
         k: v for k, v in vars(whole).items() if k not in curves
     }
@@ -243,7 +243,7 @@ def test_a_brief_reading_tells_the_same_without_curves(run, seed):
     assert read_status(run.path, whole, brief=True) == brief
 
 
-def test_a_log_that_shrank_or_was_replaced_is_read_anew(run):
+def test_a_shorter_or_replaced_log_is_read_from_the_start(run):
     log = run.path / "events.jsonl"
     write(run, *LONG)
     before = read_status(run.path)
@@ -257,7 +257,7 @@ def test_a_log_that_shrank_or_was_replaced_is_read_anew(run):
     assert read_status(run.path, shrunk).curves == {}
 
 
-def test_a_snapshot_of_another_run_is_no_help(tmp_path, run):
+def test_the_status_of_another_run_is_not_reused(tmp_path, run):
     write(run, *LONG)
     other = Run.create(tmp_path, "other", replace(TINY, steps=9))
     assert read_status(other.path, read_status(run.path)) == read_status(other.path)
@@ -286,7 +286,7 @@ def test_runs_are_listed_newest_first_and_nothing_else(tmp_path):
     assert runs_in(tmp_path / "nowhere") == []
 
 
-def test_the_end_of_a_log_is_what_a_terminal_would_show(tmp_path):
+def test_log_tail_is_what_a_terminal_would_show(tmp_path):
     assert log_tail(tmp_path) == ""
     log = tmp_path / "log.txt"
     log.write_bytes(

@@ -14,7 +14,8 @@ from dtn_core.core.images import to_float
 from dtn_core.networks.resnet import AttributeEncoder
 from dtn_core.pipeline import model
 from dtn_core.training.events import Finished, Stepped, read
-from dtn_core.training.feature_cache import FeatureCache, cache_path
+from dtn_core.training.feature_cache import cache_path
+from dtn_core.training.feature_file import FeatureCache
 from dtn_core.training.optim import flat_cosine
 from dtn_core.training.runs.store import Run
 from dtn_core.training.stages.transfer import TransferStage, alpha_at

@@ -1,4 +1,4 @@
-"""Run directories: create, resume and write (`store`), read (`status`), start and stop processes (`launcher`).
+"""Run directories: `store` writes them, `lock` says who trains them, `status` reads them, `launcher` starts trainings.
 
-May import: as `training`. Start reading: `store.Run`.
+May import: as `training`. Start reading: the table of files in `store`.
 """

@@ -1,4 +1,4 @@
-"""Runs in words and plain values: for a terminal, for programs, and for whoever comes back after a crash."""
+"""Runs as text and plain values, for the command line, other programs and the app's start messages."""
 
 from __future__ import annotations
 
@@ -12,63 +12,75 @@ from typing import Any
 
 from .status import RunStatus, read_status, runs_in
 
-RECENT = 20
-"""The newest runs of a folder, of which the app tells at its start what happened to them."""
+MAX_RECENT_RUNS = 20
+"""The app reports crashes of the newest runs of a folder only."""
 
 
 def resume_command(path: Path) -> str:
-    """The line for a shell that goes on with a run."""
+    """The shell command that resumes a run."""
     return shlex.join(["python", "-m", "dtn_core", "train", "--resume", str(path)])
 
 
 def crash_summary(run: RunStatus) -> str:
-    """One line: where a run stopped that nobody stopped, its last words, and from where it can go on."""
+    """One line: where a run stopped unexpectedly, its last message, and the step to resume from."""
     where = f"at step {run.step:,} of {run.steps:,}" if run.step else "before its first step"
-    on = f"It can go on from step {run.saved:,}." if run.saved else "Nothing was saved yet; it can start again."
-    return f"Stopped unexpectedly {where}. {run.why} {on}"
+    resume = f"It can go on from step {run.saved:,}." if run.saved else "Nothing was saved yet; it can start again."
+    return f"Stopped unexpectedly {where}. {run.why} {resume}"
 
 
 def died(runs: Iterable[RunStatus]) -> list[str]:
-    """A line for each run that stopped unexpectedly, with the command that goes on."""
+    """A line for each run that stopped unexpectedly, with the command that resumes it."""
     return [f"{run.name}: {crash_summary(run)} {resume_command(run.path)}" for run in runs if run.status == "died"]
 
 
 def recently_died(folder: Path) -> list[str]:
     """`died` of the newest runs of a folder."""
-    return died(read_status(path, brief=True) for path in runs_in(folder)[:RECENT])
+    return died(read_status(path, brief=True) for path in runs_in(folder)[:MAX_RECENT_RUNS])
 
 
 def unwritable(folder: Path) -> list[str]:
-    """A line where a folder of runs can't be written, or made."""
-    there = next((path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()), folder)
-    if os.access(there, os.W_OK) and there.is_dir():
+    """A line if a folder of runs can't be written or created; otherwise none."""
+    candidates = (folder.absolute(), *folder.absolute().parents)
+    existing = next((path for path in candidates if path.exists()), folder)
+    if os.access(existing, os.W_OK) and existing.is_dir():
         return []
     return [f"{folder}: cannot be written. Trainings there can be looked at, not started; choose another with --runs."]
 
 
 def table(runs: Sequence[RunStatus]) -> str:
-    """Runs as lines of text, for a terminal."""
+    """Runs as a table for the terminal."""
     if not runs:
         return "no runs"
-    lines = [("run", "status", "step", "images/s", "losses", "age")]
-    for run in runs:
-        losses = [f"{name} {values[-1]:.3g}" for name, (_, values) in run.curves.items() if not name.startswith("val/")]
-        age = "" if run.updated is None else _age(time.time() - run.updated)
-        rate = f"{run.rate:.0f}" if run.rate else ""
-        lines.append((run.name, run.status, f"{run.step}/{run.steps}", rate, " ".join(losses), age))
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+    rows = [("run", "status", "step", "images/s", "losses", "age"), *map(_row, runs)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(run: RunStatus) -> tuple[str, ...]:
+    losses = [f"{name} {values[-1]:.3g}" for name, (_, values) in run.curves.items() if not name.startswith("val/")]
+    age = "" if run.updated is None else _age(time.time() - run.updated)
+    rate = f"{run.rate:.0f}" if run.rate else ""
+    return run.name, run.status, f"{run.step}/{run.steps}", rate, " ".join(losses), age
 
 
 def to_json(run: RunStatus) -> dict[str, Any]:
-    """A run in plain values; of each curve its last value, null where that isn't a number."""
-    plain = (
-        "name", "status", "why", "step", "steps", "device", "started", "updated", "seconds", "rate", "eta", "memory"
-    )  # fmt: skip
+    """A run as plain values; of each curve the last value, null if that isn't finite."""
     last = {name: values[-1] for name, (_, values) in run.curves.items()}
     return {
         "path": str(run.path),
-        **{name: getattr(run, name) for name in plain},
+        "name": run.name,
+        "status": run.status,
+        "why": run.why,
+        "step": run.step,
+        "steps": run.steps,
+        "device": run.device,
+        "started": run.started,
+        "updated": run.updated,
+        "seconds": run.seconds,
+        "rate": run.rate,
+        "eta": run.eta,
+        "memory": run.memory,
         "losses": {name: value if math.isfinite(value) else None for name, value in last.items()},
         "best": run.best,
         "samples": [{"step": step, "path": str(path)} for step, path in run.samples],

@@ -3,25 +3,19 @@
 ``runs/00003-faces-cpu/`` holds
 
 ======================================  ================================================================
-config.json                             the settings, as `config.to_dict` makes them
+config.json                             the settings, as `config.to_dict` writes them
 run.json                                version of this layout, the data folder, the preset's name, the owner
-events.jsonl                            what training said (`dtn_core.training.events`)
-log.txt                                 what the process printed, where `launcher` started it
-notes.txt                               what the user wrote about it
+events.jsonl                            the progress of the training (`dtn_core.training.events`)
+log.txt                                 output of the process, if `launcher` started it
+notes.txt                               the user's notes
 samples/000500.png                      sample grids
 checkpoints/{last,best}.safetensors     states to resume from
-exports/000500/                         checkpoints to use, of steps on the way
+exports/000500/                         usable checkpoints of intermediate steps
 export/                                 the final one
-control/{stop,sample,save}              empty files: what the user asks for
+control/{stop,sample,save}              empty files: requests of the user
 control/sample_every                    a number: steps between two sample grids from now on
-lock                                    locked while it trains; pid of the trainer, since when it holds it, and
-                                        the length of events.jsonl then: what follows, it told
+lock                                    locked while the run is trained; its lines: `lock.Signature`
 ======================================  ================================================================
-
-The lock belongs to an open file, not to a process: whoever starts a trainer may lock the run first and let the child
-inherit the file (`INHERITED`), so there is no moment in which nobody holds it; that child's output is log.txt. The lock
-is free when the last holder is gone, however it went. On Windows a lock belongs to a process: there the launcher
-releases it, and waits until the child has taken it.
 """
 
 from __future__ import annotations
@@ -36,7 +30,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from safetensors import SafetensorError
 
@@ -47,25 +41,28 @@ from ...core.files import FULL, atomic_write, parse_json, temporary_directory, w
 from ...core.types import Image
 from ..events import Event, Noted, Stamped, encode, is_known, parse
 from . import states
+from .lock import RunLock
 
 VERSION = 1
-"""Of the layout."""
+"""Version of the layout."""
 
-ASKED = frozenset({"stop", "sample", "save"})
-"""What can be asked of a training, once."""
-
-INHERITED = "DTN_RUN_LOCK"
-"""Environment variable: the descriptor of the run's lock, for a process that inherits it. On Windows, where none can be
-inherited, the run's path."""
+REQUESTS = frozenset({"stop", "sample", "save"})
+"""One-time requests to a training."""
 
 
 @dataclass
 class Run:
-    """A run directory opened for writing; only one process can hold it."""
+    """A run directory opened for writing by this process.
+
+    Attributes:
+        path: The directory.
+        config: The settings of the run.
+        lock: The lock, while this process holds it.
+    """
 
     path: Path
     config: configs.Config
-    _lock: BinaryIO | None = field(default=None, repr=False)
+    lock: RunLock | None = field(default=None, repr=False)
 
     @classmethod
     def create(
@@ -78,29 +75,39 @@ class Run:
         sign: bool = True,
         owner: str = "",
     ) -> Run:
-        """Make the next numbered directory and hold it. data: the data folder, if one was given; sign=False: for a
-        child, which signs the lock (`Run.sign`); owner: see `status.RunStatus`. Raises UserError if the folder can't be
-        written."""
+        """Create the next numbered directory and lock it.
+
+        Args:
+            runs: Folder of the runs.
+            name: What follows the number in the directory's name.
+            config: The settings.
+            data: The data folder, if one was given.
+            sign: Whether to sign the lock; False if a child process will train the run.
+            owner: See `status.RunStatus`.
+
+        Raises:
+            UserError: The name can't be used, or the folder can't be written.
+        """
         if not re.fullmatch(r"[^/\x00-\x1f]{1,80}", name):
             raise UserError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
+        facts = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
+        if owner:
+            facts["owner"] = owner
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            with temporary_directory(runs / "new") as made:
-                for part in ("samples", "checkpoints", "exports", "control"):
-                    (made / part).mkdir()
-                run = cls(made, config)
+            with temporary_directory(runs / "new") as folder:
+                for subfolder in ("samples", "checkpoints", "exports", "control"):
+                    (folder / subfolder).mkdir()
+                run = cls(folder, config)
                 if locks.POSIX:
-                    run._hold(sign)
-                facts = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
-                facts |= {"owner": owner} if owner else {}
-                (made / "run.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
-                (made / "config.json").write_text(
-                    json.dumps(configs.to_dict(config), indent=1) + "\n", encoding="utf-8"
-                )
-                made.chmod(0o755)
-                run.path = _move(made, runs, name)  # complete, and held, from the first moment on
-                if not locks.POSIX:  # Windows renames no folder with an open file in it
-                    run._hold(sign)
+                    run._acquire(sign)
+                (folder / "run.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
+                settings = json.dumps(configs.to_dict(config), indent=1) + "\n"
+                (folder / "config.json").write_text(settings, encoding="utf-8")
+                folder.chmod(0o755)
+                run.path = _move_to_next_number(folder, runs, name)  # complete and locked from the start
+                if not locks.POSIX:  # Windows can't rename a folder that contains an open file
+                    run._acquire(sign)
         except OSError as error:
             remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
             raise write_error(runs, error, f"{remedy} another with --runs.") from None
@@ -108,24 +115,29 @@ class Run:
 
     @classmethod
     def reopen(cls, path: Path, *, sign: bool = True) -> Run:
-        """Open an existing run to go on with it: what was asked of it before is forgotten, and what a kill left half
-        written removed. Raises UserError if it isn't a run, is of another version, or is running now."""
+        """Lock an existing run to resume it; remove old requests and half-written files.
+
+        Raises:
+            UserError: It isn't a run, was made by another version, or is being trained.
+        """
         run = cls(path, cls.config_of(path))
         _check_version(path)
         try:
-            if run._hold(sign):  # `launcher` has cleared old requests, and there may be a new stop
-                sys.stdout, sys.stderr = TolerantStream(sys.stdout), TolerantStream(sys.stderr)
+            if run._acquire(sign):
+                # `launcher` has removed the old requests; a stop request may have arrived since then.
+                sys.stdout = TolerantStream(sys.stdout)
+                sys.stderr = TolerantStream(sys.stderr)
             else:
-                for name in ASKED:
-                    run.answered(name)
-            _tidy(path)
+                for name in REQUESTS:
+                    run.clear_request(name)
+            _remove_temporary_files(path)
         except OSError as error:
             raise write_error(path, error, "Free some space, or change its permissions.") from None
         return run
 
     @staticmethod
     def config_of(path: Path) -> configs.Config:
-        """The settings of a run. Raises UserError if it isn't one, or is of another version."""
+        """Read the settings of a run. Raises UserError if it isn't one, or was made by another version."""
         try:
             values = parse_json((path / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -137,60 +149,39 @@ class Run:
 
     @staticmethod
     def data_of(path: Path) -> str | None:
-        """The data folder that a run was created with; None: none was given, or the run is older than run.json.
-        Raises UserError if run.json is damaged."""
-        return _facts(path).get("data")
+        """The data folder that a run was created with; None if none was given, or the run is older than run.json.
+
+        Raises:
+            UserError: run.json is damaged.
+        """
+        return _read_run_json(path).get("data")
 
     @property
     def data(self) -> str | None:
         """See `data_of`."""
         return self.data_of(self.path)
 
-    def _hold(self, sign: bool) -> bool:
-        """Lock the run; returns whether `launcher` started this process for it."""
-        path = self.path / "lock"
-        self._lock = _inherited(path)
-        launched = self._lock is not None or _launched(self.path)
-        self._lock = self._lock or os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0)
-        try:
-            take_lock(self._lock)
-        except BlockingIOError:
-            self.release()
-            pid = path.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-            who = f"process {pid}" if pid.isdecimal() else "another process"
-            raise UserError(f"{self.path}: is being trained by {who}. Stop that first.") from None
-        _cut_half_a_line(self.path / "events.jsonl")
+    def _acquire(self, sign: bool) -> bool:
+        """Lock the run. Returns whether `launcher` started this process for it."""
+        self.lock = RunLock.acquire(self.path)
+        _remove_partial_line(self.path / "events.jsonl")
         if sign:
-            self.sign(os.getpid(), time.time(), self.told())
-        return launched
+            self.lock.sign(os.getpid(), time.time(), self.event_bytes())
+        return self.lock.launched
 
-    def sign(self, pid: int, since: float, told: int) -> None:
-        """Write into the lock who holds it, since when (unix time), and how many bytes of events there were then
-        (`told`): they are of another training. No clock can tell; it may be set back."""
-        self._lock.seek(0)
-        self._lock.write(f"{pid}\n{round(since, 3)}\n{told}\n".encode())
-        self._lock.truncate()  # last, so that a reader finds good lines at any time
-
-    def told(self) -> int:
-        """Bytes of all events so far."""
+    def event_bytes(self) -> int:
+        """Length of events.jsonl in bytes."""
         path = self.path / "events.jsonl"
         return path.stat().st_size if path.exists() else 0
 
     def release(self) -> None:
-        """Close this process's hold on the lock; that of a child that inherited it stays."""
-        if self._lock:
-            descriptor, inherited = self._lock.fileno(), not self._lock.closefd
-            self._lock.close()
-            self._lock = None
-            if inherited:
-                os.close(descriptor)
-
-    def lock_descriptor(self) -> int:
-        """For a child to inherit; see `INHERITED`."""
-        return self._lock.fileno()
+        """Release this process's hold on the lock; that of a child that inherited it stays."""
+        if self.lock:
+            self.lock.release()
+            self.lock = None
 
     def write(self, event: Event) -> None:
-        """Append an event, at once. Where the disk doesn't take it, it is lost; training goes on."""
+        """Append an event at once. If it can't be written, it is lost and training goes on."""
         path = self.path / "events.jsonl"
         line = (encode(Stamped(event, clock=time.monotonic())) + "\n").encode()
         try:
@@ -203,21 +194,21 @@ class Run:
                     file.truncate(size)
                     raise
         except OSError as error:
-            _say(f"{path}: cannot be written ({reason_of(error)}); training goes on. Free some space.")
+            _warn(f"{path}: cannot be written ({reason_of(error)}); training goes on. Free some space.")
 
     def asked(self) -> set[str]:
-        """What the user asks for through control/: of stop, sample and save."""
+        """The pending requests in control/, a subset of `REQUESTS`."""
         try:
-            return ASKED & set(os.listdir(self.path / "control"))
+            return REQUESTS & set(os.listdir(self.path / "control"))
         except OSError:
             return set()
 
-    def answered(self, name: str) -> None:
-        """Take back what was asked for."""
+    def clear_request(self, name: str) -> None:
+        """Remove a request from control/."""
         (self.path / "control" / name).unlink(missing_ok=True)
 
     def sample_every(self) -> int | None:
-        """Steps between two sample grids, where the user changed it."""
+        """Steps between two sample grids, if the user changed it."""
         try:
             text = (self.path / "control" / "sample_every").read_text(encoding="ascii").strip()
         except (OSError, ValueError):
@@ -231,14 +222,15 @@ class Run:
         return name
 
     def prune_exports(self, keep: int, best: int) -> None:
-        """Remove checkpoints of steps on the way, except the `keep` newest and that of step `best`."""
-        steps = sorted(int(p.name) for p in (self.path / "exports").glob("[0-9]*") if p.name.isdecimal())
-        for old in steps[:-keep]:
-            if old != best:
-                shutil.rmtree(self.path / "exports" / f"{old:06d}", ignore_errors=True)
+        """Remove the checkpoints of intermediate steps, except the `keep` newest and that of step `best`."""
+        exports = self.path / "exports"
+        steps = sorted(int(path.name) for path in exports.glob("[0-9]*") if path.name.isdecimal())
+        for step in steps[:-keep]:
+            if step != best:
+                shutil.rmtree(exports / f"{step:06d}", ignore_errors=True)
 
     def save_state(self, state: dict[str, Any], name: str = "last") -> None:
-        """Write checkpoints/<name>.safetensors, whole or not at all. Raises UserError if it can't be written."""
+        """Write checkpoints/<name>.safetensors atomically. Raises UserError if it can't be written."""
         path = self.path / "checkpoints" / f"{name}.safetensors"
         try:
             states.write(path, state)
@@ -246,8 +238,11 @@ class Run:
             raise write_error(path, error, "Free some space.") from None
 
     def load_state(self, name: str = "last") -> dict[str, Any] | None:
-        """What `save_state` wrote, or None if there is nothing yet. If the last one is damaged and there is a best one,
-        that. Raises UserError if there is none that can be read."""
+        """Read what `save_state` wrote; None if there is nothing yet. "best" replaces a damaged "last".
+
+        Raises:
+            UserError: No state can be read.
+        """
         path = self.path / "checkpoints" / f"{name}.safetensors"
         if not path.exists():
             return None
@@ -257,68 +252,38 @@ class Run:
             best = path.with_stem("best")
             if name != "last" or not best.exists():
                 raise UserError(f"{error} Start a new run.") from None
-            try:
-                state = states.read(best)
-            except UserError:
-                raise UserError(f"{error} So is {best.name}. Start a new run.") from None
-            message = f"{path.name} is damaged; going on from {best.name}"
-            _say(message)
-            self.write(Noted(state.get("step", 0), message))
-            return state
+            damage = error
+        try:
+            state = states.read(best)
+        except UserError:
+            raise UserError(f"{damage} So is {best.name}. Start a new run.") from None
+        message = f"{path.name} is damaged; going on from {best.name}"
+        _warn(message)
+        self.write(Noted(state.get("step", 0), message))
+        return state
 
 
-def take_lock(lock: BinaryIO) -> None:
-    """Lock an open file for this process alone. Raises BlockingIOError if another one holds it for longer than the
-    moment that a look takes (`status.is_alive`)."""
-    locks.acquire(lock, wait=1)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that readers see the old one or the new one. Raises OSError."""
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a small file atomically. Raises OSError."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _move(made: Path, runs: Path, name: str) -> Path:
-    """Rename a new run to the next number; returns its path."""
-    number = max((int(p.name[:5]) for p in runs.iterdir() if p.name[:5].isdigit()), default=0)
+def _move_to_next_number(folder: Path, runs: Path, name: str) -> Path:
+    """Rename a new run to the next free number. Returns its path."""
+    number = max((int(path.name[:5]) for path in runs.iterdir() if path.name[:5].isdigit()), default=0)
     while True:
         number += 1
         path = runs / f"{number:05d}-{name}"
         try:
-            return made.rename(path)
+            return folder.rename(path)
         except OSError:
-            if not path.exists():  # else another process was quicker
+            if not path.exists():  # otherwise another process has taken this number
                 raise
 
 
-def _inherited(path: Path) -> BinaryIO | None:
-    """The open lock file that this process inherited, if it is this one."""
-    text = os.environ.get(INHERITED, "")
-    if not text.isdecimal() or not path.exists():
-        return None
-    try:
-        if not os.path.samestat(os.fstat(int(text)), path.stat()):
-            return None
-        # Not closed with the run, but with the process: whoever finds the lock free may count on the memory, too.
-        lock = os.fdopen(int(text), "r+b", buffering=0, closefd=False)
-    except OSError:
-        return None
-    os.set_inheritable(lock.fileno(), False)  # what the trainer starts must not keep the run locked
-    del os.environ[INHERITED]
-    return lock
-
-
-def _launched(path: Path) -> bool:
-    """Whether `launcher` started this process for this run on a system where a lock can't be inherited."""
-    if os.environ.get(INHERITED) != str(path):
-        return False
-    del os.environ[INHERITED]
-    return True
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    """run.json's content; {} for runs that are older than it."""
+def _read_run_json(path: Path) -> dict[str, Any]:
+    """Read run.json; {} for runs of versions that had none."""
     try:
         facts = parse_json((path / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -329,8 +294,8 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def _check_version(path: Path) -> None:
-    """Refuse what a later version made: going on with it, this one would lose what it doesn't know."""
-    version = _facts(path).get("version", VERSION)
+    """Refuse a run of a later version: resuming it would lose what this version doesn't know."""
+    version = _read_run_json(path).get("version", VERSION)
     if version != VERSION:
         raise _other_version(path, f"layout {version}")
     log = path / "events.jsonl"
@@ -348,15 +313,18 @@ def _other_version(path: Path, difference: str) -> UserError:
     )
 
 
-def _tidy(path: Path) -> None:
-    """Remove what a kill left half written; not what others than the trainer write (notes, control/)."""
+def _remove_temporary_files(path: Path) -> None:
+    """Remove half-written files of a killed trainer, but not those of other writers (notes, control/)."""
     for pattern in ("checkpoints/*.tmp", "checkpoints/.*", "samples/.*", "exports/.*", ".export.*"):
-        for left in path.glob(pattern):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for leftover in path.glob(pattern):
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
 
 
-def _cut_half_a_line(path: Path) -> None:
-    """Remove the line that a kill left half written, or the next event would be lost with it."""
+def _remove_partial_line(path: Path) -> None:
+    """Remove a half-written last line; otherwise the next event would be appended to it and lost."""
     if not path.exists():
         return
     with path.open("r+b") as file:
@@ -366,14 +334,15 @@ def _cut_half_a_line(path: Path) -> None:
             file.truncate(end)
 
 
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # standard error may lie on the same full disk
+def _warn(line: str) -> None:
+    """Print a line to standard error, if it can be written: log.txt may be on the same full disk."""
+    with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
 class TolerantStream:
-    """Standard output or error into log.txt: on a full disk what is printed is lost, but nothing is raised. tqdm would
-    end a training for its bar."""
+    """Standard output or error that drops what can't be written. A progress bar must not end a training on a full
+    disk."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

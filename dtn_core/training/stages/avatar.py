@@ -37,16 +37,16 @@ from ...networks import checkpoint
 from ...networks.avatar_head import AvatarHead
 from ...networks.encoders import Standardise, weights_of
 from ...networks.resnet import ATTRIBUTES, AttributeEncoder
-from ..feature_cache import batches
-from ..optim import adamw, flat_cosine, load_states, optimizer_step, part, prepare, set_lr, states
+from ..feature_builders import batches
+from ..optim import adamw, flat_cosine, load_states, local_slice, optimizer_step, prepare, set_lr, states
 
 SEEDS = 30_000_000
-"""Seeds of c's avatars start here: none is among g's, a judge's or those of an evaluation."""
+"""First seed of c's avatars, so that none of them is used by g, a judge or an evaluation."""
 
 HELD_OUT = 500
 """Avatars that c is tested on, or a quarter where there are few."""
 
-GROUPED = 3000
+GROUP_PHOTOS = 3000
 """Photos of UTKFace from which the skin and the shapes of groups are learnt."""
 
 CROP = 128
@@ -60,7 +60,9 @@ class AvatarStage:
             raise UserError(f"encoder={config.encoder}: c needs an attribute encoder with a head for the skin.")
         self.config, self.accelerator, self.f = config, accelerator, f
         device = self.accelerator.device
-        self.device, self.batch, self.figure = str(device), config.batch, "miss"
+        self.device = str(device)
+        self.batch = config.batch
+        self.figure = "miss"
         self.spec = SPECS[config.style]
         drawings = styles.sample_parameters(config.style, SEEDS, config.avatars, config.seed)
         self.heads = {slot: len(v) for slot, v in self.spec.slots.items() if slot != "mouth"}
@@ -72,25 +74,25 @@ class AvatarStage:
         if config.celebahq:
             crops += _head_crops(portraits.celebahq(data, "train", (), config.celebahq))
         f_s = photo_features(crops, f, device)
-        few = min(GROUPED, config.limit or GROUPED)
+        few = min(GROUP_PHOTOS, config.limit or GROUP_PHOTOS)
         self.skin_means, self.shape_statistics = _groups(config.style, data, f, few, device)
-        self.shown = crops[:12]
-        self.counted, self.held = len(photos), min(HELD_OUT, len(f_t) // 4)
-        self.standardise_s = Standardise.of(f_s[: self.counted], weights_of(f)).to(device)
+        self.preview = crops[:12]
+        self.n_celeba = len(photos)
+        self.n_val = min(HELD_OUT, len(f_t) // 4)
+        self.standardise_s = Standardise.of(f_s[: self.n_celeba], weights_of(f)).to(device)
         self.standardise_t = Standardise.of(f_t, weights_of(f)).to(device)
         self.f_s = f_s.to(device)
         self.z_s, self.z_t = self.standardise_s(self.f_s), self.standardise_t(f_t.to(device))
         torch.manual_seed(config.seed)
         c = AvatarHead(f.dim, self.heads)
-        self._silence(c.choose)
+        self._suppress_unused_choices(c.choose)
         self.nets = prepare(nn.ModuleDict({"head": c}), accelerator, config.compile)
         self.optimizer = adamw(self.nets, config.lr, config.weight_decay, accelerator)
         self.targets = self._targets()
 
     @torch.no_grad()
-    def _silence(self, choose: nn.Linear) -> None:
-        """Give choices that no drawing shows a large negative bias: otherwise `agree` would raise them with their
-        kind."""
+    def _suppress_unused_choices(self, choose: nn.Linear) -> None:
+        """Give choices that occur in no drawing a large negative bias; `agree` would raise them with their kind."""
         start = 0
         for head, count in self.heads.items():
             unseen = torch.bincount(self.labels[head].clamp_min(0), minlength=count).cpu() == 0
@@ -99,7 +101,7 @@ class AvatarStage:
             start += count
 
     def _targets(self) -> dict[str, Tensor]:
-        """What f reads in every photo: question → (N,) probability; "hair" → (N, colours)."""
+        """Predictions of f for every photo: question → (N,) probability; "hair" → (N, colours)."""
         with torch.no_grad():
             chances = self.f.logits(self.f_s).sigmoid().cpu().numpy().astype(np.float64)
         self.attributes = dict(zip(ATTRIBUTES, chances.T))
@@ -110,10 +112,10 @@ class AvatarStage:
     def step(self, step: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.3))
-        mine = part(self.batch, self.accelerator)
-        drawn = torch.randint(self.held, len(self.z_t), (self.batch,), generator=random)[mine].to(self.z_t.device)
-        photo = torch.randint(len(self.z_s), (self.batch,), generator=random)[mine].to(self.z_s.device)
-        noise = torch.randn(self.batch, self.z_t.shape[1], generator=random)[mine].to(self.z_t.device)
+        local = local_slice(self.batch, self.accelerator)
+        drawn = torch.randint(self.n_val, len(self.z_t), (self.batch,), generator=random)[local].to(self.z_t.device)
+        photo = torch.randint(len(self.z_s), (self.batch,), generator=random)[local].to(self.z_s.device)
+        noise = torch.randn(self.batch, self.z_t.shape[1], generator=random)[local].to(self.z_t.device)
         self.nets.train()
         with self.accelerator.autocast():
             log_p_t = self._log_p(self.z_t[drawn] + self.config.noise * noise)
@@ -156,28 +158,28 @@ class AvatarStage:
         return {head: (count / count.sum().clamp_min(1)).cpu().double().numpy() for head, count in counts.items()}
 
     def predictor(self) -> AvatarPredictor:
-        """c as it stands, its decisions learnt from the photos."""
+        """c with its current weights, and with decisions calibrated on the photos."""
         made = AvatarPredictor(
             self.config.style, self.f, self.standardise_s, self.nets.eval()["head"], Decisions({}, {}, {}, {}, {}, {})
         )
-        beliefs = made.beliefs(self.f_s[: self.counted])
-        attributes = {name: values[: self.counted] for name, values in self.attributes.items()}
+        beliefs = made.beliefs(self.f_s[: self.n_celeba])
+        attributes = {name: values[: self.n_celeba] for name, values in self.attributes.items()}
         learnt = learn(made.style, beliefs, attributes, self.skin_means, self.shape_statistics, self._artist())
         return replace(made, decisions=learnt)
 
     def samples(self) -> Image:
-        """Photos and what is drawn of them."""
-        made = self.predictor()(images.to_tensor(self.shown).to(self.device))
+        """Photos and their avatars."""
+        made = self.predictor()(images.to_tensor(self.preview).to(self.device))
         drawn = [images.over(avatar.image(64, "head"), (128, 128, 128)) for avatar in made]
-        return images.grid([[cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in self.shown], drawn])
+        return images.grid([[cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in self.preview], drawn])
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Of held-out drawings, the share of parameters read wrongly (miss); of photos, how far c's answers are from
         f's (agree), which needs no labels."""
         self.nets.eval()
-        log_p = self._log_p(self.z_t[: self.held])
-        known = {k: v[: self.held] for k, v in self.labels.items()}
+        log_p = self._log_p(self.z_t[: self.n_val])
+        known = {k: v[: self.n_val] for k, v in self.labels.items()}
         right = [(log_p[k].argmax(1) == v)[v >= 0].float().mean() for k, v in known.items() if len(v[v >= 0])]
         first = torch.arange(min(1000, len(self.z_s)), device=self.z_s.device)
         agree = self._agree(self._log_p(self.z_s[first]), first)
@@ -226,11 +228,11 @@ def encode(spec: Any, many: list[Parameters], heads: dict[str, int]) -> dict[str
             continue
         name = head.removeprefix("colour:")
         palette = spec.colours[name]
-        made[head] = [palette.index(p.colours[name]) if _seen(p, name) else -1 for p in many]
+        made[head] = [palette.index(p.colours[name]) if _is_visible(p, name) else -1 for p in many]
     return {head: torch.tensor(index) for head, index in made.items()}
 
 
-def _seen(p: Parameters, colour: str) -> bool:
+def _is_visible(p: Parameters, colour: str) -> bool:
     """Whether a drawing shows a colour: hats hide hair, bald heads have none."""
     if colour == "hat":
         return p.kind_of("top") == "hat"

@@ -26,27 +26,44 @@ from ...networks.digits import PaperDigitEncoder
 from ...networks.resnet import ClassEncoder
 from ...pipeline import model
 from ..contrastive import nt_xent, projection
-from ..optim import adamw, flat_cosine, layout, load_states, optimizer_step, part, prepare, set_lr, states, update_ema
+from ..optim import (
+    adamw,
+    flat_cosine,
+    layout,
+    load_states,
+    local_slice,
+    optimizer_step,
+    prepare,
+    set_lr,
+    states,
+    update_ema,
+)
 
 DRAWN = 60_000
-"""How many street numbers are drawn where `ClassifierTraining.drawn` asks for some."""
+"""Number of drawn street numbers if `ClassifierTraining.drawn` asks for some."""
 
 SEED_DRAWN = 70
-"""Their seed; the drawn stand-ins for SVHN have others."""
+"""Their seed; the drawn substitutes for SVHN use others."""
 
 VIEWS = 4
 """Views of every picture that the adapted classifier learns."""
 
 CONFIDENT = 0.8
-"""What the moving average must give its guess of an unlabelled picture for the guess to be learnt; label smoothing
-keeps even sure guesses near .9."""
+"""Minimum probability of a pseudo-label that is used. Label smoothing keeps even confident ones near .9."""
 
 
-TEN = tuple("0123456789")
+DIGIT_NAMES = tuple("0123456789")
 
 
 class Labelled(NamedTuple):
-    """x: (N, S, S, 3) or (N, S, S) uint8; y: (N,) int64; source: in words; classes: names of the labels."""
+    """Labelled pictures.
+
+    Attributes:
+        x: (N, S, S, 3) or (N, S, S) uint8.
+        y: (N,) int64.
+        source: Where they come from, in words.
+        classes: Names of the labels.
+    """
 
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
@@ -54,8 +71,14 @@ class Labelled(NamedTuple):
     classes: tuple[str, ...]
 
 
-class Guessed(NamedTuple):
-    """x: (B, 3, 32, 32) in [-1, 1]; y: (B,) guessed classes; sure: (B,) 1 where the guess is to be learnt, else 0."""
+class PseudoLabelled(NamedTuple):
+    """Unlabelled pictures with pseudo-labels.
+
+    Attributes:
+        x: (B, 3, 32, 32) in [-1, 1].
+        y: (B,) pseudo-labels.
+        sure: (B,) 1 where the pseudo-label is used, otherwise 0.
+    """
 
     x: Tensor
     y: Tensor
@@ -70,7 +93,9 @@ class ClassifierStage:
         self, config: ClassifierTraining | FolderClassifierTraining, data: Path | None, accelerator: Accelerator
     ) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-accuracy"
+        self.device = str(accelerator.device)
+        self.batch = config.batch
+        self.figure = "-accuracy"
         train, held = self._read(data)
         self.source, self.classes = train.source, train.classes
         torch.manual_seed(config.seed)
@@ -100,21 +125,23 @@ class ClassifierStage:
             drawn = Digits(*drawn_digits.draw_many("street", SEED_DRAWN, min(DRAWN, 20 * len(train.x))), "drawn")
             self.drawn = self._tensors(drawn)
         if config.unlabelled:
-            # Their labels serve to leave out the absent digit alone, where the settings want one absent.
+            # Their labels are used only to remove the absent digit, if there is one.
             self.unlabelled, _ = self._tensors(digits.mnist(data, "train", config.limit))
-            self.shares = torch.full((10,), 0.1, device=self.device)  # of the classes, by the average
+            # Shares of the classes, as the moving average predicts them.
+            self.shares = torch.full((10,), 0.1, device=self.device)
 
     def _read(self, data: Path | None) -> tuple[Labelled, Labelled]:
         """The pictures to learn, and those held out."""
         config = self.config
         if config.domain == "folder":
-            found = read_labelled(config)
-            learnt, held = folders.split(len(found.x))
-            return tuple(Labelled(found.x[i], found.labels[i], "own folder", found.classes) for i in (learnt, held))
-        read, (first, second) = (
-            (digits.svhn, ("train", "val")) if config.domain == "svhn" else (digits.mnist, ("train", "test"))
-        )
-        return tuple(Labelled(*read(data, split, config.limit), TEN) for split in (first, second))
+            pictures = read_labelled(config)
+            x, y, classes = pictures.x, pictures.labels, pictures.classes
+            return tuple(Labelled(x[i], y[i], "own folder", classes) for i in folders.split(len(x)))
+        if config.domain == "svhn":
+            read, splits = digits.svhn, ("train", "val")
+        else:
+            read, splits = digits.mnist, ("train", "test")
+        return tuple(Labelled(*read(data, split, config.limit), DIGIT_NAMES) for split in splits)
 
     def _tensors(self, part: Labelled | Digits) -> tuple[Tensor, Tensor]:
         """(N, 3, S, S) uint8 and (N,) labels, without the absent digit."""
@@ -132,15 +159,15 @@ class ClassifierStage:
 
     def _classify(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         x, y = self._batch(step)
-        guessed = self._guessed(step) if self.config.unlabelled else None
+        pseudo = self._pseudo_labelled(step) if self.config.unlabelled else None
         with self.accelerator.autocast():
-            logits = self.net.logits(self.net(x if guessed is None else torch.cat([x, guessed.x]))).float()
+            logits = self.net.logits(self.net(x if pseudo is None else torch.cat([x, pseudo.x]))).float()
         scalars = {"accuracy": (logits[: len(x)].argmax(1) == y).float().mean()}
         loss = F.cross_entropy(logits[: len(x)], y, label_smoothing=self.config.smoothing)
-        if guessed is not None:
-            each = F.cross_entropy(logits[len(x) :], guessed.y, reduction="none", label_smoothing=self.config.smoothing)
-            loss = loss + (each * guessed.sure).mean()
-            scalars["sure"] = guessed.sure.mean()
+        if pseudo is not None:
+            each = F.cross_entropy(logits[len(x) :], pseudo.y, reduction="none", label_smoothing=self.config.smoothing)
+            loss = loss + (each * pseudo.sure).mean()
+            scalars["sure"] = pseudo.sure.mean()
         return loss, scalars
 
     def _contrast(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -153,26 +180,28 @@ class ClassifierStage:
         return loss, {"contrast": contrast, "accuracy": (logits.argmax(1) == y).float().mean()}
 
     @torch.no_grad()
-    def _guessed(self, step: int) -> Guessed:
-        """Unlabelled pictures of t, driven hard, with what the average says of them driven mildly (Sohn et al.,
-        FixMatch, 2020), corrected so that all classes are equally frequent (Berthelot et al., ReMixMatch, 2020):
-        without that, a hand's way to write a digit that f takes for another is learnt as the other."""
+    def _pseudo_labelled(self, step: int) -> PseudoLabelled:
+        """Strongly augmented unlabelled pictures of t, labelled by the moving average (Sohn et al., FixMatch, 2020).
+
+        It predicts the labels from weakly augmented pictures. All classes are made equally frequent (Berthelot et al.,
+        ReMixMatch, 2020); otherwise a way of writing a digit that f mistakes for another would be learnt as the other.
+        """
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 500_000)
         n = round(self.batch * self.config.unlabelled)
         index = torch.randint(len(self.unlabelled), (n,), generator=random)
         x = to_float(self.unlabelled[index.to(self.unlabelled.device)])
-        mild = augment.random_affine(x, random, angle=5, scale=0.05, shift=0.04)
-        guesses = self.ema.logits(self.ema(mild)).softmax(1)
+        weak = augment.random_affine(x, random, angle=5, scale=0.05, shift=0.04)
+        guesses = self.ema.logits(self.ema(weak)).softmax(1)
         self.shares.lerp_(guesses.mean(0), 0.02 if step > 50 else 0.1)
         if self.config.balanced:
             guesses = guesses / self.shares
         share, y = (guesses / guesses.sum(1, keepdim=True)).max(1)
-        hard = augment.degrade(
+        strong = augment.degrade(
             augment.color_jitter(augment.sketch(augment.random_affine(x, random), random, 0.5), random), random
         )
-        mine = part(n, self.accelerator)
-        hard = hard[mine].contiguous(memory_format=layout(self.net, self.device))
-        return Guessed(hard, y[mine], (share[mine] >= CONFIDENT).float())
+        local = local_slice(n, self.accelerator)
+        strong = strong[local].contiguous(memory_format=layout(self.net, self.device))
+        return PseudoLabelled(strong, y[local], (share[local] >= CONFIDENT).float())
 
     def _batch(self, step: int, view: int = 0) -> tuple[Tensor, Tensor]:
         """Augmented pictures and their labels; another view: the same pictures, augmented otherwise."""
@@ -197,11 +226,11 @@ class ClassifierStage:
             x = augment.sketch(x, random, self.config.stylise)
         if street:
             x = augment.degrade(augment.color_jitter(x, random, 0.0 if self.config.domain == "folder" else 0.3), random)
-        mine = part(n, self.accelerator)
-        return x[mine].contiguous(memory_format=layout(self.net, self.device)), y[mine]
+        local = local_slice(n, self.accelerator)
+        return x[local].contiguous(memory_format=layout(self.net, self.device)), y[local]
 
     def samples(self) -> Image:
-        """Training pictures as f is shown them."""
+        """Augmented training pictures."""
         rows = images.to_images(self._batch(0)[0].contiguous()[:48])
         return images.grid([rows[i : i + 12] for i in range(0, len(rows), 12)])
 

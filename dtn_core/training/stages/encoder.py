@@ -1,4 +1,4 @@
-"""Stage: pretrain f on attributes of photos under stylisation, and of faces drawn by other hands than the target's."""
+"""Stage: pretrain f on the attributes of stylised photos, and of faces drawn in other styles than the target's."""
 
 from __future__ import annotations
 
@@ -24,25 +24,31 @@ from ...data import illustrations, portraits
 from ...data.portraits import UNKNOWN, Portraits
 from ...networks import checkpoint
 from ...networks.resnet import ATTRIBUTES, SKIN_MEAN, SKIN_SPREAD, AttributeEncoder
-from ..optim import adamw, flat_cosine, known_mean, load_states, optimizer_step, part, prepare, set_lr, states
+from ..optim import adamw, flat_cosine, known_mean, load_states, local_slice, optimizer_step, prepare, set_lr, states
 
 DRAWN = 2000
-"""Faces drawn by every other hand."""
+"""Faces drawn in each of the other styles."""
 
-SHOWN = frozenset(
+DEPICTED = frozenset(
     (
         "5_o_Clock_Shadow", "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Eyeglasses", "Goatee",
         "Gray_Hair", "Male", "Mouth_Slightly_Open", "Mustache", "No_Beard", "Smiling", "Wavy_Hair", "Wearing_Hat",
         "race_White", "race_Black", "race_Asian", "race_Indian", "age_60",
     )
 )  # fmt: skip
-"""What an avatar can show."""
+"""Attributes that an avatar can show."""
 
 _NO_SKIN = np.zeros(3, np.float32)
 
 
 class Batch(NamedTuple):
-    """x: (B, 3, S, S) in [-1, 1]; labels: (B, A) of 0, 1 or `UNKNOWN`; skin: (B, 3), see `skin_of`."""
+    """A batch.
+
+    Attributes:
+        x: (B, 3, S, S) in [-1, 1].
+        labels: (B, A) of 0, 1 or `UNKNOWN`.
+        skin: (B, 3), see `skin_of`.
+    """
 
     x: Tensor
     labels: Tensor
@@ -50,16 +56,18 @@ class Batch(NamedTuple):
 
 
 class EncoderStage:
-    """Binary cross-entropy on the attributes each picture's set tells, on stylised, jittered head crops."""
+    """Binary cross-entropy on the attributes that each data set labels, on stylised, jittered head crops."""
 
     def __init__(self, config: EncoderTraining, data: Path, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-auc"
+        self.device = str(accelerator.device)
+        self.batch = config.batch
+        self.figure = "-auc"
         torch.manual_seed(config.seed)
         net = AttributeEncoder(config.width, config.hidden, size=config.size, skin=config.skin > 0)
         if config.start:
             start = checkpoint.load_encoder(config.start)
-            # Another size is no other net, and a head for the skin can be new.
+            # The size may differ, and the head for the skin may be new.
             same = ("name", "width", "hidden", "outputs")
             if any(start.config.get(k) != net.config[k] for k in same):
                 raise UserError(f"start={config.start}: holds {start.config} instead of {net.config}.")
@@ -73,11 +81,11 @@ class EncoderStage:
         self.drawn = _drawn(config.limit, config.size) if config.drawn else None
         if config.skin and self.drawn:
             self.skins.append(np.stack([_scaled(colours.cheek(picture)) for picture in self.drawn[0]]))
-        shown = [config.focus if name in SHOWN else 1.0 for name in ATTRIBUTES]
-        self.weights = torch.tensor(shown, device=accelerator.device)
-        # Augmentation in a thread, one batch ahead: OpenCV lets go of the interpreter's lock.
+        weights = [config.focus if name in DEPICTED else 1.0 for name in ATTRIBUTES]
+        self.weights = torch.tensor(weights, device=accelerator.device)
+        # Augments in a thread, one batch ahead: OpenCV releases the GIL.
         self.thread = ThreadPoolExecutor(1)
-        self.ahead: tuple[int, Future[Batch]] | None = None
+        self.next_batch: tuple[int, Future[Batch]] | None = None
 
     def step(self, step: int) -> dict[str, Tensor]:
         batch = self._batch(step)
@@ -95,10 +103,10 @@ class EncoderStage:
         return {"loss": loss, **losses}
 
     def _batch(self, step: int) -> Batch:
-        if self.ahead is None or self.ahead[0] != step:
-            self.ahead = (step, self.thread.submit(self._make_batch, step))
-        batch = self.ahead[1].result()
-        self.ahead = (step + 1, self.thread.submit(self._make_batch, step + 1))
+        if self.next_batch is None or self.next_batch[0] != step:
+            self.next_batch = (step, self.thread.submit(self._make_batch, step))
+        batch = self.next_batch[1].result()
+        self.next_batch = (step + 1, self.thread.submit(self._make_batch, step + 1))
         return Batch(*(part.to(self.accelerator.device) for part in batch))
 
     def _make_batch(self, step: int) -> Batch:
@@ -120,12 +128,12 @@ class EncoderStage:
             crops.append(_moved_and_stylised(rng, self.drawn[0][i], self.config))
             labels.append(self.drawn[1][i])
             skins.append(self.skins[-1][i] if self.skins else _NO_SKIN)
-        mine = part(self.batch, self.accelerator)
-        arrays = (torch.from_numpy(np.stack(rows[mine])) for rows in (labels, skins))
-        return Batch(images.to_tensor(np.stack(crops[mine])), *arrays)
+        local = local_slice(self.batch, self.accelerator)
+        arrays = (torch.from_numpy(np.stack(rows[local])) for rows in (labels, skins))
+        return Batch(images.to_tensor(np.stack(crops[local])), *arrays)
 
     def samples(self) -> Image:
-        """Stylised training crops: what f is made to see through."""
+        """Stylised training crops."""
         rng = np.random.default_rng(self.config.seed)
         sets = [s for s in self.train_sets for _ in "ab"]
         rows = [[augmented(rng, s, i % len(s), self.config)[0] for i in range(12)] for s in sets]
@@ -146,7 +154,7 @@ class EncoderStage:
             if not len(pictures):
                 continue
             heads = crops(pictures, self.config.size)
-            features = self._seen(heads)
+            features = self._features(heads)
             logits = self.net.logits(features)
             for i, name in enumerate(ATTRIBUTES):
                 known = pictures.labels[:, i] != UNKNOWN
@@ -157,12 +165,12 @@ class EncoderStage:
                 cheeks = np.stack([colours.cheek(head)[0] for head in heads])
                 skin["skin_error"].append(float(np.abs(lightness - cheeks).mean()))
                 lit = [np.clip(heads[:200] * gain, 0, 255).astype(np.uint8) for gain in (0.5, 1.6)]
-                ends = [self.net.skin_lab(self._seen(x).to(self.accelerator.device))[:, 0].cpu() for x in lit]
+                ends = [self.net.skin_lab(self._features(x).to(self.accelerator.device))[:, 0].cpu() for x in lit]
                 skin["skin_drift"].append(float((ends[1] - ends[0]).abs().mean()))
         means = {name: float(np.mean(values)) for name, values in skin.items() if values}
         return {"auc": float(np.mean(list(scores.values()))), **means, **scores} if scores else {}
 
-    def _seen(self, heads: Image) -> Tensor:
+    def _features(self, heads: Image) -> Tensor:
         """f of (N, S, S, 3) crops, on the CPU."""
         parts = [heads[i : i + 128] for i in range(0, len(heads), 128)]
         return torch.cat([self.net(images.to_tensor(x).to(self.accelerator.device)).cpu() for x in parts])
@@ -180,14 +188,14 @@ class EncoderStage:
 
 
 def crops(part: Portraits, size: int) -> Image:
-    """(N, size, size, 3) head crops of a whole set, as they are."""
+    """Head crops of a whole set, without augmentation: (N, size, size, 3)."""
     return np.stack([portraits.head_crop(picture, part.eyes, size) for picture in part.pictures])
 
 
 def augmented(
     rng: np.random.Generator, part: Portraits, index: int, config: EncoderTraining
 ) -> tuple[Image, NDArray[np.float32]]:
-    """A jittered, relit, stylised head crop and its labels; what hidden context would tell becomes unknown."""
+    """A jittered, relit, stylised head crop and its labels; labels that need hidden context become unknown."""
     labels = part.labels[index].copy()
     crop = portraits.head_crop(part.pictures[index], part.eyes, config.size)
     if part.tight or rng.random() < 0.2:
@@ -205,14 +213,14 @@ def _moved_and_stylised(rng: np.random.Generator, crop: Image, config: EncoderTr
 
 
 def _drawn(limit: int | None, size: int) -> tuple[Image, np.ndarray]:
-    """Faces by other hands before mid-grey, as f sees drawings, and their labels."""
+    """Faces in other styles over mid-grey, as f gets drawings, and their labels."""
     pictures, labels = illustrations.draw(min(limit or DRAWN, DRAWN), ATTRIBUTES, size)
     parts = [pictures[i : i + 512] for i in range(0, len(pictures), 512)]
     return np.concatenate([images.to_images(images.to_rgb(images.to_tensor(part))) for part in parts]), labels
 
 
 def skin_of(part: Portraits) -> NDArray[np.float32]:
-    """(N, 3) colours of the cheeks on the scale of the skin's head: what the photos themselves tell, no label."""
+    """Colours of the cheeks in the photos, on the scale of the head for the skin: (N, 3). Uses no labels."""
     return np.stack([_scaled(colours.cheek(portraits.head_crop(p, part.eyes, 64))) for p in part.pictures])
 
 

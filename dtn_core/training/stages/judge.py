@@ -21,15 +21,15 @@ from ...core.types import Image
 from ...data.portraits import UNKNOWN
 from ...networks import checkpoint
 from ...networks.judge import JUDGED, Judge
-from ..optim import flat_cosine, load_states, optimizer_step, part, prepare, prepare_optimizer, set_lr, states
+from ..optim import flat_cosine, load_states, local_slice, optimizer_step, prepare, prepare_optimizer, set_lr, states
 from .encoder import attribute_loss
 
 SEEDS = 10_000_000
-"""The judge's avatars have seeds from here on: none of them is among g's or among those it is tested on."""
+"""First seed of the judge's avatars, so that none of them is used by g or in an evaluation."""
 
 
 def labels_of(attributes: Attributes) -> list[float]:
-    """`JUDGED` of a picture: 0, 1 or `UNKNOWN`."""
+    """Labels of a picture in the order of `JUDGED`: 0, 1 or `UNKNOWN`."""
     a = attributes
     hair = {f"hair_{c}": None if a.hair is None else a.hair == c for c in ("black", "brown", "blond", "grey")}
     labels = {**a._asdict(), **hair, "dark_skin": None if a.skin is None else a.skin in ("brown", "dark")}
@@ -37,26 +37,27 @@ def labels_of(attributes: Attributes) -> list[float]:
 
 
 def balanced_avatars(first: int, count: int, style: Style = "avataaars") -> tuple[Tensor, Tensor]:
-    """Avatars of a drawn style with rare attributes made common: (N, 3, 64, 64) in [-1, 1] over mid-grey, (N, A)
-    labels."""
+    """Avatars of a drawn style in which rare attributes are frequent, and their labels; shapes as in `labelled`."""
     return labelled(styles.draw(style, range(first, first + count), rates=avatars.BALANCED))
 
 
 def labelled(drawn: Drawn) -> tuple[Tensor, Tensor]:
-    """Pictures as the judge sees them, (N, 3, 64, 64) in [-1, 1] over mid-grey, and their (N, A) labels."""
+    """Inputs of the judge, (N, 3, 64, 64) in [-1, 1] over mid-grey, and their (N, A) labels."""
     return images.to_tensor(drawn.pictures)[:, :3], torch.tensor([labels_of(a) for a in drawn.attributes])
 
 
 class JudgeStage:
-    """Binary cross-entropy on exact labels, under the blur, noise and shifts that a generator's pictures have.
+    """Binary cross-entropy on exact labels of pictures with the blur, noise and shifts of a generator's output.
 
-    Of a style that comes as a pack, its held-out pictures (`styles.parts`) validate, and the others are mirrored too:
-    there are few. data: folder of packs; only those styles need it.
+    A style that comes as a pack of few pictures (`styles.parts`) is augmented by mirroring; only such styles need the
+    data folder.
     """
 
     def __init__(self, config: JudgeTraining, data: Path | None, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device, self.batch, self.figure = str(accelerator.device), config.batch, "-mean"
+        self.device = str(accelerator.device)
+        self.batch = config.batch
+        self.figure = "-mean"
         torch.manual_seed(config.seed)
         self.net = prepare(Judge(config.width), accelerator, config.compile)
         adam = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=0.01)
@@ -73,18 +74,18 @@ class JudgeStage:
 
     def step(self, step: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        mine = part(self.batch, self.accelerator)
+        local = local_slice(self.batch, self.accelerator)
         index = torch.randint(len(self.x), (self.batch,), generator=random)
         x = augment.degrade_mildly(self.x[index.to(self.x.device)], random)
         if self.mirrors:
             x = augment.random_flip(x, random)
-        x = x[mine]
+        x = x[local]
         set_lr(self.optimizer, self.config.lr * flat_cosine(step, self.config.steps, flat=0.0, low=0.0))
         self.net.train()
-        torch.manual_seed(self.config.seed * 1_000_003 + step)  # of the dropout, which resuming must not change
+        torch.manual_seed(self.config.seed * 1_000_003 + step)  # seeds the dropout, so that a resumed run is identical
         with self.accelerator.autocast():
             logits = self.net(x)
-        labels = self.y[index[mine].to(self.y.device)]
+        labels = self.y[index[local].to(self.y.device)]
         loss = attribute_loss(logits.float(), labels, self.accelerator)
         optimizer_step(loss, self.optimizer, self.accelerator, self.config.clip)
         return {"loss": loss}

@@ -8,7 +8,8 @@ from accelerate import Accelerator
 
 from ... import config as configs
 from ...data.portraits import data_folder, optional_folder
-from ..feature_cache import get_cache, make_encoder, read_cache
+from ..feature_cache import get_cache
+from ..feature_file import make_encoder, read_cache
 from ..loop import Stage
 from .avatar import AvatarStage
 from .classifier import ClassifierStage

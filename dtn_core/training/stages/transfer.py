@@ -26,13 +26,14 @@ from ...networks.encoders import Standardise
 from ...networks.generator import FromPicture, Generator, Truncated
 from ...networks.upscaler import InkUpscaler
 from ...pipeline import model
-from ..feature_cache import FeatureCache, batches
+from ..feature_builders import batches
+from ..feature_file import FeatureCache
 from ..optim import (
     flat_cosine,
     layout,
     load_states,
+    local_slice,
     optimizer_step,
-    part,
     prepare,
     prepare_optimizer,
     set_lr,
@@ -50,41 +51,49 @@ def alpha_at(config: TransferTraining, step: int) -> float:
 
 
 class TransferStage:
-    """L_D over D, then δ L_GANG + α L_CONST + β L_TID + γ L_TV over g alone, one step each.
+    """L_D over D, then δ L_GANG + α L_CONST + β L_TID + γ L_TV over g, one optimizer step each.
 
-    One batch of g's pictures serves both steps: D sees it detached, then, once D has moved, g is judged on it.
+    Both use the same pictures of g: D's step gets them detached, and g's step uses the updated D.
     """
 
     def __init__(self, config: TransferTraining, cache: FeatureCache, f: nn.Module, accelerator: Accelerator) -> None:
         self.config, self.accelerator, self.f = config, accelerator, f
         device = accelerator.device
-        self.device, self.batch, self.figure = str(device), config.batch, "const"
+        self.device = str(device)
+        self.batch = config.batch
+        self.figure = "const"
         weights = encoders.weights_of(f)
         self.standardise_s = Standardise.of(cache.f_s.flatten(0, 1), weights).to(device)
         self.standardise_t = Standardise.of(cache.f_t, weights).to(device)
         self.z_s = self.standardise_s(cache.f_s.to(device))
         self.z_t = self.standardise_t(cache.f_t.to(device))
-        self.z_val, self.val = self.standardise_s(cache.f_val.to(device)), cache.val
-        self.t, self.source = resident(cache.t, device), cache.source
-        self.t_val, self.z_t_val = cache.t_val, self.standardise_t(cache.f_t_val.to(device))
+        self.z_val = self.standardise_s(cache.f_val.to(device))
+        self.z_t_val = self.standardise_t(cache.f_t_val.to(device))
+        self.val = cache.val
+        self.t = resident(cache.t, device)
+        self.t_val = cache.t_val
+        self.source = cache.source
         self.x_s = None if config.contains_f else cache.x_s.to(device)
         torch.manual_seed(config.seed)
         self.g = make_g(config, f, cache.t.shape[1], cache.t.shape[-1])
         if config.start:
-            self.g.load_state_dict(_started(config.start, self.g))
+            self.g.load_state_dict(_start_weights(config.start, self.g))
         self.d = make_d(config, cache.t.shape[1], cache.t.shape[-1])
         self.tied = resident(tied(config, f, cache), device) if config.tie else None
         self.ema = copy.deepcopy(self.g).to(device).eval().requires_grad_(False)
-        self.g, self.d = (prepare(net, accelerator, config.compile) for net in (self.g, self.d))
-        self.adam_g, self.adam_d = (
-            prepare_optimizer(torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99)), accelerator)
-            for net, lr in ((self.g, config.lr), (self.d, config.lr_d))
-        )
+        self.g = prepare(self.g, accelerator, config.compile)
+        self.d = prepare(self.d, accelerator, config.compile)
+        self.adam_g = self._adam(self.g, config.lr)
+        self.adam_d = self._adam(self.d, config.lr_d)
+
+    def _adam(self, net: nn.Module, lr: float) -> torch.optim.Optimizer:
+        return prepare_optimizer(torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99)), self.accelerator)
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """One step of D and one of g on a batch that depends on (seed, step) alone."""
-        for adam, lr in ((self.adam_g, self.config.lr), (self.adam_d, self.config.lr_d)):
-            set_lr(adam, lr * flat_cosine(step, self.config.steps))
+        """Do one step of D and one of g, on a batch that depends on (seed, step) alone."""
+        factor = flat_cosine(step, self.config.steps)
+        set_lr(self.adam_g, self.config.lr * factor)
+        set_lr(self.adam_d, self.config.lr_d * factor)
         z_s, inputs, t, drawn = self._batch(step)
         self.g.train()
         with self.accelerator.autocast():
@@ -102,13 +111,21 @@ class TransferStage:
         return {**scalars, "g": g.total, "gang": g.gang, "const": g.const, "tid": g.tid, "tv": g.tv}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """f of n source pictures, standardised; the inputs of G, of them and n targets; the targets; what c draws of
-        the sources, if G is tied to it."""
+        """This process's slice of a batch of n source and n target pictures.
+
+        Returns:
+            Standardised f of the sources, (n, dim).
+            Inputs of G for the sources and the targets, (2n, ...).
+            The targets, (n, C, S, S) in [-1, 1].
+            The avatars that c draws of the sources, if G is tied to them, otherwise None.
+        """
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-        n, device, mine = self.batch, self.z_s.device, part(self.batch, self.accelerator)
-        source = torch.randint(len(self.z_s), (n,), generator=random)[mine].to(device)
-        view = torch.randint(self.z_s.shape[1], (n,), generator=random)[mine].to(device)
-        target = torch.randint(len(self.t), (n,), generator=random)[mine]
+        n = self.batch
+        device = self.z_s.device
+        local = local_slice(n, self.accelerator)
+        source = torch.randint(len(self.z_s), (n,), generator=random)[local].to(device)
+        view = torch.randint(self.z_s.shape[1], (n,), generator=random)[local].to(device)
+        target = torch.randint(len(self.t), (n,), generator=random)[local]
         t = to_float(self.t[target.to(self.t.device)].to(device)).contiguous(memory_format=layout(self.d, device))
         z_s = self.z_s[source, view]
         drawn = None if self.tied is None else to_float(self.tied[source.to(self.tied.device)].to(device))
@@ -124,30 +141,34 @@ class TransferStage:
         optimizer_step(loss.total, self.adam_d, self.accelerator, self.config.clip)
         return loss
 
-    def _moved(self, x: Tensor, step: int) -> Tensor:
-        """Shift by up to 1/32 of the side, or random affine: no pattern that f sees at one place alone can stand for
-        constancy."""
+    def _jittered(self, x: Tensor, step: int) -> Tensor:
+        """Shift by up to 1/32 of the side, or random affine.
+
+        Otherwise g could satisfy L_CONST with a pattern that f recognises only at one place.
+        """
         if self.config.random_affine:
             random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 700_000)
             draw = 2 * torch.rand(self.batch, 5, generator=random) - 1
-            return augment.affine_by(x, draw[part(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08)
+            return augment.affine_by(
+                x, draw[local_slice(self.batch, self.accelerator)], angle=12, scale=0.12, shift=0.08
+            )
         h, w = x.shape[2:]
-        far = h // 32
-        dy, dx = np.random.default_rng([self.config.seed, step]).integers(0, 2 * far + 1, 2)
-        return F.pad(x, (far, far, far, far), mode="replicate")[..., dy : dy + h, dx : dx + w]
+        reach = h // 32
+        dy, dx = np.random.default_rng([self.config.seed, step]).integers(0, 2 * reach + 1, 2)
+        return F.pad(x, (reach, reach, reach, reach), mode="replicate")[..., dy : dy + h, dx : dx + w]
 
     def _step_g(
         self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor, step: int, drawn: Tensor | None = None
     ) -> losses.GeneratorLoss:
         gang = const = g_s.new_zeros(())
-        self.d.requires_grad_(False)  # L_G is minimised over g alone
+        self.d.requires_grad_(False)  # L_G is minimised over g only
         with self.accelerator.autocast():
             if self.config.delta:
                 parts = [g_s] if self.config.binary else [g_s, g_t]
                 logits = self.d(torch.cat(parts)).chunk(len(parts))
                 gang = losses.gang(logits[0], None if self.config.binary else logits[1])
             if self.config.alpha:
-                const = losses.const(z_s, self.standardise_t(self.f(self._moved(to_rgb(g_s), step)).float()))
+                const = losses.const(z_s, self.standardise_t(self.f(self._jittered(to_rgb(g_s), step)).float()))
         loss = losses.generator(
             gang, const, losses.tid(t, g_t), losses.tv(g_s),
             alpha_at(self.config, step), self.config.beta, self.config.gamma, self.config.delta,
@@ -165,11 +186,11 @@ class TransferStage:
         for start in (0, n):
             if start + n > len(self.val) or start + n > len(self.t):
                 break
-            shown = slice(start, start + n)
-            t = to_float(self.t[shown].to(self.z_t.device))
-            inputs_t = self.z_t[shown] if self.x_s is None else to_rgb(t)
-            rows += [list(self.val[shown].numpy()), show(self.ema(self._val_inputs()[shown]))]
-            rows += [show(t), show(self.ema(inputs_t))]
+            row = slice(start, start + n)
+            t = to_float(self.t[row].to(self.z_t.device))
+            inputs_t = self.z_t[row] if self.x_s is None else to_rgb(t)
+            rows += [list(self.val[row].numpy()), to_rgb_images(self.ema(self._val_inputs()[row]))]
+            rows += [to_rgb_images(t), to_rgb_images(self.ema(inputs_t))]
         return images.grid(rows)
 
     def _val_inputs(self) -> Tensor:
@@ -179,14 +200,19 @@ class TransferStage:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """On held-out pictures: f-constancy (const; unsupervised, so a checkpoint may be chosen by it), the spread of
-        G(s) as a share of that of t (diversity), and L_TID (tid)."""
-        made = torch.cat([self.ema(x) for x in self._val_inputs().split(64)])
-        f_g = torch.cat([self.standardise_t(self.f(to_rgb(x))) for x in made.split(64)])
-        t = to_float(self.t_val.to(made.device))
+        """Figures on held-out pictures.
+
+        Returns:
+            const: L_CONST. It needs no labels, so a checkpoint may be chosen by it.
+            diversity: Spread of G(s) relative to that of t.
+            tid: L_TID.
+        """
+        g_s = torch.cat([self.ema(x) for x in self._val_inputs().split(64)])
+        f_g = torch.cat([self.standardise_t(self.f(to_rgb(x))) for x in g_s.split(64)])
+        t = to_float(self.t_val.to(g_s.device))
         figures = {
             "const": float(losses.const(self.z_val, f_g)),
-            "diversity": float(spread(made) / spread(t).clamp_min(1e-6)),
+            "diversity": float(spread(g_s) / spread(t).clamp_min(1e-6)),
         }
         if self.config.beta:
             inputs = self.z_t_val if self.x_s is None else to_rgb(t)
@@ -200,7 +226,7 @@ class TransferStage:
         load_states(self, state)
 
     def export(self, directory: Path, step: int) -> Path:
-        """f, its statistics and the averaged g, as a checkpoint that `model.load` reads."""
+        """Write f, its statistics and the averaged g as a checkpoint that `model.load` reads."""
         statistics = {
             "mean_s": self.standardise_s.mean, "std_s": self.standardise_s.std,
             "mean_t": self.standardise_t.mean, "std_t": self.standardise_t.std,
@@ -215,7 +241,7 @@ class TransferStage:
         info = {
             "kind": "transfer", "encoder": self.f.config, "generator": g.config,
             "upscaler": upscaler and upscaler.config,
-            "emphasis": self.config.emphasis, "sees": sees(self.config),
+            "emphasis": self.config.emphasis, "sees": input_domain(self.config),
             "trained": {"step": step, **to_dict(self.config), "data": self.source},
         }  # fmt: skip
         if getattr(self.config, "shift", 0):
@@ -229,18 +255,18 @@ class TransferStage:
 
 
 def class_means(z: Tensor, logits: Tensor) -> Tensor:
-    """(N, dim) z of s and (N, classes) what f reads → (classes, dim); zeros for a class that is never read."""
-    of = F.one_hot(logits.argmax(1), logits.shape[1]).to(z)
-    return of.T @ z / of.sum(0).clamp_min(1)[:, None]
+    """Mean z of each class that f predicts: (N, dim), (N, classes) → (classes, dim); zeros for classes without z."""
+    one_hot = F.one_hot(logits.argmax(1), logits.shape[1]).to(z)
+    return one_hot.T @ z / one_hot.sum(0).clamp_min(1)[:, None]
 
 
 def tail_of(f: nn.Module) -> int:
-    """How many of the last numbers of f's representation tell its class: its logits, or all where it ends with none."""
+    """Number of last elements of f's output that are its logits; all of them if it doesn't end in logits."""
     return f.dim - getattr(f, "hidden", 0)
 
 
-def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
-    """The weights of a translation's g. Raises UserError if it is another net."""
+def _start_weights(name: str, g: nn.Module) -> dict[str, Tensor]:
+    """Weights of a translation's g to start from. Raises UserError if it has another architecture."""
     other = model.load(name).painter()
     if other.config != g.config:
         raise UserError(f"start={name}: its g is {other.config}, these settings want {g.config}.")
@@ -249,44 +275,49 @@ def _started(name: str, g: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
-    """(N, 4, 64, 64) uint8: what c, reading the first view of every source picture, has the artist's engine draw.
-    Raises UserError if c draws another style or reads another f than g does."""
+    """The avatars that c predicts from the first view of every source picture, (N, 4, 64, 64) uint8.
+
+    Raises:
+        UserError: c draws another style, or uses another f, than g.
+    """
     predictor = model.load_avatar_predictor(config.avatar)
     if predictor.style != config.style:
         raise UserError(f"avatar={config.avatar}: c must draw {config.style}.")
-    mine, its = f.state_dict(), predictor.f.state_dict()
-    if mine.keys() != its.keys() or not all(torch.equal(v.cpu(), its[k]) for k, v in mine.items()):
+    weights = f.state_dict()
+    other = predictor.f.state_dict()
+    same = weights.keys() == other.keys() and all(torch.equal(w.cpu(), other[name]) for name, w in weights.items())
+    if not same:
         raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
     chosen = [avatar.parameters for features in cache.f_s[:, 0].split(256) for avatar in predictor.choose(features)]
     return torch.cat([to_uint8(images.to_tensor(drawn)) for drawn in batches(draw_heads(chosen), 256)])
 
 
-def sees(config: TransferTraining) -> str:
-    """What the result is to be shown: whole pictures, their heads, or digits."""
+def input_domain(config: TransferTraining) -> str:
+    """Input domain of the trained translation: whole pictures, heads, or digits."""
     if isinstance(config, DigitsTransfer):
         return "digits"
     return "heads" if config.heads else "pictures"
 
 
 def spread(x: Tensor) -> Tensor:
-    """How much pictures differ: the root mean square over pixels of their deviation from the mean picture."""
+    """Root mean square deviation of pictures from their mean picture."""
     return x.sub(x.mean(0)).square().mean().sqrt()
 
 
 def resident(x: Tensor, device: torch.device) -> Tensor:
-    """Pictures on the device, or, where they would fill more than half of a GPU's free memory, in pinned memory."""
+    """Move pictures to the device; if they would fill more than half of a GPU's free memory, to pinned memory."""
     if device.type == "cuda" and x.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
         return x.pin_memory()
     return x.to(device)
 
 
-def show(x: Tensor) -> list[Image]:
+def to_rgb_images(x: Tensor) -> list[Image]:
     """(B, 1|3|4, H, W) → RGB pictures, RGBA ones over mid-grey."""
     return list(images.to_images(to_rgb(x)))
 
 
 def make_g(config: TransferTraining, f: nn.Module, channels: int, size: int) -> nn.Module:
-    """g as the settings want it, or the G that doesn't contain f; weights at random."""
+    """Build g, or the G that doesn't contain f, with random weights."""
     if config.generator == "deconv":
         g: nn.Module = DeconvGenerator(f.dim, config.base, channels)
     else:
@@ -299,7 +330,7 @@ def make_g(config: TransferTraining, f: nn.Module, channels: int, size: int) -> 
 
 
 def make_upscaler(config: TransferTraining) -> InkUpscaler | None:
-    """SR of a style transfer, which needs no training: the style picture's inks. None for other translations."""
+    """SR of a style transfer, which needs no training: it uses the style picture's inks. None for other transfers."""
     if not isinstance(config, StyleTransfer):
         return None
     colours = screen_print.read_inks(config.picture).colours
@@ -309,7 +340,7 @@ def make_upscaler(config: TransferTraining) -> InkUpscaler | None:
 
 
 def make_d(config: TransferTraining, channels: int, size: int) -> nn.Module:
-    """D as the settings want it; weights at random."""
+    """Build D with random weights."""
     classes = 2 if config.binary else 3
     if config.generator == "deconv":
         return ConvDiscriminator(channels, config.d_base, classes)
