@@ -49,6 +49,8 @@ SLOW = (
     "test_docs.py::test_the_live_pages_python_runs",
     "test_tutorials.py",
     # Benchmarks, and figures that are computed again.
+    "evaluation/test_drawn_measures.py::test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws",
+    "evaluation/test_faces.py::test_evaluate_writes_every_figure_with_its_provenance",
     "experiments/test_digit_suite.py",
     "test_encoder_benchmark.py",
     "test_latency.py",
@@ -57,6 +59,15 @@ SLOW = (
     "test_shipped.py::test_the_digits_figures_come_out_again",
     "test_shipped.py::test_the_figures_come_out_again",
     "test_video_benchmark.py",
+    # Many processes, one after another.
+    "test_app.py::test_a_bad_start_is_one_line_and_exit_code_2",
+    "test_cli_many.py::test_ctrl_c_keeps_what_is_done",
+    "test_cli_videos.py::test_progress_and_ctrl_c",
+    "test_hub.py::test_a_checkpoint_goes_to_the_hub_and_comes_back",
+    "test_hub.py::test_a_run_goes_to_the_hub_with_its_card",
+    "test_package.py",
+    "test_without_posix.py::test_the_app_starts_and_serves_its_page",
+    "test_without_posix.py::test_trainings_are_started_stopped_resumed_and_deleted",
 )
 """Folders, files and tests of the slow tier, relative to this folder."""
 
