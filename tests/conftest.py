@@ -41,6 +41,49 @@ torch.set_num_threads(1)
 # A shell starts background jobs with SIGINT ignored, and commands that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+TESTS = Path(__file__).parent
+SLOW = (
+    "e2e",
+    "reliability",
+    # Documentation whose commands are run.
+    "test_docs.py::test_readmes_commands_run",
+    "test_docs.py::test_the_api_pages_other_languages_run",
+    "test_docs.py::test_the_api_pages_python_runs",
+    "test_docs.py::test_the_live_pages_python_runs",
+    "test_tutorials.py",
+    # Benchmarks, and figures that are computed again.
+    "evaluation/test_drawn_measures.py::test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws",
+    "evaluation/test_faces.py::test_evaluate_writes_every_figure_with_its_provenance",
+    "experiments/test_digit_suite.py",
+    "test_encoder_benchmark.py",
+    "test_latency.py",
+    "test_live_benchmark.py",
+    "test_motion_benchmark.py",
+    "test_shipped.py::test_the_digits_figures_come_out_again",
+    "test_shipped.py::test_the_figures_come_out_again",
+    "test_video_benchmark.py",
+    # Many processes, one after another.
+    "test_app.py::test_a_bad_start_is_one_line_and_exit_code_2",
+    "test_cli_many.py::test_ctrl_c_keeps_what_is_done",
+    "test_cli_videos.py::test_progress_and_ctrl_c",
+    "test_hub.py::test_a_checkpoint_goes_to_the_hub_and_comes_back",
+    "test_hub.py::test_a_run_goes_to_the_hub_with_its_card",
+    "test_package.py",
+    "test_without_posix.py::test_the_app_starts_and_serves_its_page",
+    "test_without_posix.py::test_trainings_are_started_stopped_resumed_and_deleted",
+)
+"""Folders, files and tests of the slow tier, relative to this folder."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests that `SLOW` names as slow, before pytest selects by mark. Those marked `smoke` stay fast."""
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        names = {*map(str, path.parents), str(path), f"{path}::{item.originalname}"}
+        if not names.isdisjoint(SLOW) and not item.get_closest_marker("smoke"):
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session")
 def hopper_path():
@@ -212,13 +255,30 @@ def browser(playwright, astronaut, tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="module")
-def server(browser, drawing_checkpoint, tmp_path_factory):
-    """The app with tiny random weights, for the browser."""
+@pytest.fixture(scope="session")
+def tiny_digit_checkpoints(tmp_path_factory):
+    """Directories of a translation of digits and of their judge, with random weights. Read only."""
     folder = tmp_path_factory.mktemp("digits")
-    flags = "--digits", write_digits(folder / "tiny-digits"), "--judge", write_judge(folder / "tiny-judge")
-    with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), *flags) as running:
-        yield running
+    return write_digits(folder / "tiny-digits"), write_judge(folder / "tiny-judge")
+
+
+@pytest.fixture(scope="session")
+def shared_server(drawing_checkpoint, tiny_digit_checkpoints, tmp_path_factory):
+    """The app with tiny random weights, tools for agents, and the rules of a local start: one for all tests that need
+    no other flags. They leave no run behind, and call from other addresses by numbers of their own."""
+    translation, judge = tiny_digit_checkpoints
+    flags = "--digits", translation, "--judge", judge, "--mcp"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DTN_TRAINING", "DTN_AUTH", "SPACE_ID"):
+            patch.delenv(name, raising=False)
+        with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), *flags, DTN_DATA="") as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def server(browser, shared_server):
+    """The shared app, for tests in a browser: they are skipped without one."""
+    return shared_server
 
 
 @pytest.fixture

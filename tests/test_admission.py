@@ -15,7 +15,6 @@ import httpx
 import pytest
 import uvicorn
 from calling import Caller
-from serving import serve
 
 from dtn_core.avatars.parameters import Parameters
 from dtn_core.core.errors import UserError
@@ -305,9 +304,8 @@ def content_of(connection):
 
 
 @pytest.fixture(scope="module")
-def app(drawing_checkpoint, tmp_path_factory):
-    with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), DTN_DATA="") as server:
-        yield server
+def app(shared_server):
+    return shared_server
 
 
 def part_named(url, name):

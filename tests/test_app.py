@@ -18,8 +18,8 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image as PILImage
-from serving import ROOT, command, environment, serve
-from tiny_digits import write_digits, write_judge
+from serving import ROOT, command, environment
+from tiny_digits import write_digits
 
 import app as script
 from dtn_core.core.errors import UserError
@@ -51,10 +51,8 @@ def data_of(url):
 
 
 @pytest.fixture(scope="module")
-def numbers(tmp_path_factory):
-    """(translation, judge) of digits, read only."""
-    folder = tmp_path_factory.mktemp("digits")
-    return write_digits(folder / "tiny-digits"), write_judge(folder / "tiny-judge")
+def numbers(tiny_digit_checkpoints):
+    return tiny_digit_checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +68,8 @@ def number():
 
 
 @pytest.fixture(scope="module")
-def server(drawing_checkpoint, numbers, tmp_path_factory):
-    flags = "--digits", numbers[0], "--judge", numbers[1]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DTN_TRAINING", "tiny")  # where all is allowed, zips to train on can be uploaded
-        with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), *flags) as up:
-            yield up
+def server(shared_server):
+    return shared_server
 
 
 @pytest.fixture(scope="module")
@@ -662,7 +656,8 @@ def test_uploads_into_a_folder_are_refused(server, hopper_path):
     files = server.files()
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
     body += hopper_path.read_bytes() + b"\r\n--x--\r\n"
-    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    # Where all trainings are allowed, zips to train on can be uploaded: not by guests.
+    kind = {"Content-Type": "multipart/form-data; boundary=x", "X-Forwarded-For": "203.0.113.20"}
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(urllib.request.Request(f"{server.url}/gradio_api/upload", body, kind), timeout=20)
     assert error.value.code == 403

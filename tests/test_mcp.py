@@ -9,7 +9,7 @@ import json
 import pytest
 from mcp import Client
 from PIL import Image
-from serving import BLANK, serve
+from serving import BLANK
 
 from dtn_core.core.errors import UserError
 from dtn_core.ui.access.policy import ANONYMOUS, Viewer
@@ -17,9 +17,8 @@ from dtn_core.ui.api import mcp_server
 
 
 @pytest.fixture(scope="module")
-def server(drawing_checkpoint, tmp_path_factory):
-    with serve(drawing_checkpoint, tmp_path_factory.mktemp("home"), "--mcp") as up:
-        yield up
+def server(shared_server):
+    return shared_server
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ HOLD_A_RUN = """
 import sys, time
 from pathlib import Path
 from dtn_core.config import PRESETS
-from dtn_core.training.runs import Run
+from dtn_core.training.runs.store import Run
 run = Run.create(Path(sys.argv[1]), "x", PRESETS["faces-tiny"])
 print(run.path, flush=True)
 time.sleep(600)
@@ -44,8 +44,8 @@ ASK_ABOUT_A_RUN = """
 import sys
 from pathlib import Path
 from dtn_core.core.errors import UserError
-from dtn_core.training.runs import Run
-from dtn_core.training.status import holder, is_alive
+from dtn_core.training.runs.store import Run
+from dtn_core.training.runs.status import holder, is_alive
 path = Path(sys.argv[1])
 print(is_alive(path), *holder(path))
 try:
@@ -80,8 +80,8 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from dtn_core.config import PRESETS
-from dtn_core.training import launcher
-from dtn_core.training.status import holder, is_alive, log_tail, read_status, runs_in
+from dtn_core.training.runs import launcher
+from dtn_core.training.runs.status import holder, is_alive, log_tail, read_status, runs_in
 
 def wait_for(condition):
     while not condition():

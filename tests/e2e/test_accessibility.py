@@ -3,6 +3,8 @@ Chromium, and paths that are gone by keys alone."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from browsing import SCRIPTS_RUN, SECONDS, jpeg, watched
 from made_runs import make_run
@@ -81,11 +83,18 @@ def draw(page):
     page.wait_for_selector("#compare img")
 
 
+PANELS_OF = """(name) => document.querySelector("#train-status h3")?.textContent === name
+    && document.querySelector("#train-notes textarea")?.value === "First try."
+    && document.querySelector("#train-export input")?.value"""
+"""Whether the panels around the status of a run are those of that run, too: they come after it."""
+
+
 def at_run(page, name="00100-one"):
     tab(page, "Train")
     page.click(f"[data-run='{name}']")
-    page.wait_for_function("name => document.querySelector('#train-status h3')?.textContent === name", arg=name)
+    page.wait_for_function(PANELS_OF, arg=name)
     page.wait_for_selector("#train-samples img")
+    page.wait_for_selector("#train-curves svg")
 
 
 FOCUSED = """() => {
@@ -102,6 +111,16 @@ FOCUSED = """() => {
 }"""
 
 
+def focused(page):
+    """What has the focus, None at the end of the page. The outline and the scrolling to it may come some frames later:
+    it waits for both, and returns it as it is where they don't come."""
+    from playwright.sync_api import TimeoutError
+
+    with suppress(TimeoutError):
+        page.wait_for_function(f"() => {{ const at = ({FOCUSED})(); return !at || at.lit && at.seen; }}", timeout=5000)
+    return page.evaluate(FOCUSED)
+
+
 def walk(page, most=120):
     """What the Tab key comes by, from the top of the page to its end."""
     page.evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
@@ -109,7 +128,7 @@ def walk(page, most=120):
     stops = []
     for _ in range(most):
         page.keyboard.press("Tab")
-        now = page.evaluate(FOCUSED)
+        now = focused(page)
         if now is None:
             return stops
         stops.append(now)
@@ -121,7 +140,7 @@ def reach(page, selector, key="Tab", most=90):
     for _ in range(most):
         page.keyboard.press(key)
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            stop = page.evaluate(FOCUSED)
+            stop = focused(page)
             assert stop["lit"], stop
             assert stop["seen"], stop
             return

@@ -121,6 +121,7 @@ def hand_over(page, path, kind="paste"):
     )
 
 
+@pytest.mark.smoke
 def test_upload_shows_every_step_and_downloads(page, hopper_path, drawing, hopper):
     page.set_input_files(".photo-file", hopper_path)
     emoji = emoji_of(page)
@@ -751,6 +752,7 @@ def test_draw_with_a_finger(browser, server):
         page.wait_for_function(f"{top} < 300")
 
 
+@pytest.mark.smoke
 def test_upload_and_download_a_digit(digits):
     number = draw_many("street", 0, 1)[0][0]
     digits.set_input_files("#digit .photo-file", png(number))

@@ -177,6 +177,7 @@ def by_hand(door: Door, every: int = 1):
     end in its number, one of so many; the long form tries them all."""
 
     @pytest.mark.reliability
+    @pytest.mark.smoke
     def test():
         wrong = {}
         for name, (case, ends) in door.cases().items():

@@ -86,7 +86,7 @@ def _patched(data: bytes, old: bytes, new: bytes) -> bytes:
 
 def cases() -> dict[str, tuple[Case, str]]:
     picture = saved(shapes(20, 20), "PNG")
-    many = [(f"{i}.png", b"") for i in range(100_000)]
+    many = [(f"{i}.png", b"") for i in range(20_000)]
     twenty = [(f"{i}.png", picture) for i in range(20)]
     stored = packed(twenty, zipfile.ZIP_STORED)
     twice = packed([*twenty, ("x.png", b"not it"), ("X.png", picture)]).replace(b"X.png", b"x.png")
@@ -107,7 +107,7 @@ def cases() -> dict[str, tuple[Case, str]]:
         "absolute paths": (packed([("/etc/cron.d/x.png", picture), *twenty]), "error"),
         "paths of Windows that lead out": (packed([("..\\..\\x.png", picture), *twenty]), "error"),
         "links": (packed([("a.png", b"/etc/passwd"), *twenty], links=True), "error"),
-        "100,000 entries, few of them pictures": (packed([*many, *[(f"p/{n}", data) for n, data in twenty]]), "result"),
+        "20,000 entries, few of them pictures": (packed([*many, *[(f"p/{n}", data) for n, data in twenty]]), "result"),
         "a bomb of zeros": (packed([("bomb.png", bytes(100_000_000)), *twenty]), "result"),
         "a bomb of a picture": (packed([("bomb.png", saved(shapes(6000, 6000, "L"), "PNG")), *twenty]), "result"),
         "an entry that lies about its size": (bytes(lies), ""),
