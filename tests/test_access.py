@@ -308,7 +308,7 @@ def downloaded(who, run, chosen):
 def evidence_of(who, key):
     """Everything that the tab *Evidence* answers about a checkpoint, as text."""
     (opened,) = [h for h in who.handlers if h["backend_fn"] and ("evidence", "select") in targets_of(who, h)]
-    who.run(opened, "emoji", "")  # brings the list up to date
+    who.run(opened, "emoji", "", "", None)  # brings the list up to date
     (show,) = [h for h in who.find("evidence-chosen", "select") if len(h["outputs"]) == 3]
     answer = who.run(show, key, "")
     links = re.findall(r"base64,([\w+/=]+)", answer)
