@@ -221,13 +221,13 @@ def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
 def test_live_says_how_well_faces_are_seen(tiny, hopper, dim, dark, noise):
     said = live.hud(tiny(hopper, thorough=False), 9.0)
     assert "message" not in said
-    assert said.index("can be seen: ") < said.index("9.0 FPS")
+    assert said.index("Face visibility: ") < said.index("9.0 FPS")
     doubtful = live.hud(tiny(dim, thorough=False), 9.0)
     assert escape("Can't see the face well: it is too dark") in doubtful
-    assert "can be seen: " in doubtful
+    assert "Face visibility: " in doubtful
     refused = live.hud(tiny(dark, thorough=False), 9.0)
     assert escape("Can't see enough of the face: it is too dark") in refused
-    assert "can be seen: " not in refused
+    assert "Face visibility: " not in refused
     assert "9.0 FPS" in refused
     assert "No face in view" in live.hud(tiny(noise, thorough=False), 9.0)
 

@@ -13,9 +13,10 @@ from ....core.errors import UserError
 from ...components import html
 from . import fields as settings
 from . import views
+from .encoders import shipped_encoders
 from .hardware import devices
 from .panels import PLAIN, QUIET, Updates
-from .service import Form, TrainService, shipped_encoders
+from .service import Form, TrainService
 from .watch import Watch
 
 PATHS = ("s", "t", "folder")

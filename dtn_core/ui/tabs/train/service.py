@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ....config import Config, upgrade
+from ....config import Config
 from ....core.errors import UserError
 from ....core.files import replacing
 from ....networks import checkpoint
@@ -26,6 +26,7 @@ from ...access.policy import Policy, Viewer, local_viewer
 from ...access.rate_limits import RateLimiter
 from ...access.redaction import redact_values, remove_folders
 from . import fields
+from .encoders import fits_task, shipped_encoders
 from .exports import zip_checkpoint
 from .status_cache import StatusCache
 
@@ -190,7 +191,7 @@ class TrainService:
             return choices
         for run in filter(self.owns, self.list()):
             if run.config is not None and fields.task_of(run.config) in ("further", "labelled"):
-                paths = [path for _, path in run.exports if _fits(path, task)]
+                paths = [path for _, path in run.exports if fits_task(path, task)]
                 choices += [(f"{run.name} · {export_name(run, path)}", str(path)) for path in paths]
         return choices
 
@@ -367,39 +368,10 @@ class TrainService:
         return path
 
 
-def shipped_encoders(task: str) -> list[tuple[str, str]]:
-    """Return (label, name) of each f that fits a task and comes with the app or its packages."""
-    shipped = [path for path in sorted(checkpoint.SHIPPED.glob("*/")) if _fits(path, task)]
-    choices = [(f"{path.name} ({_reads(path)})", path.name) for path in shipped]
-    return choices if task == "digits" else [*choices, ("dlib (the paper’s f for faces)", "dlib")]
-
-
 def _sources(run: RunStatus) -> list[str]:
     """Return the paths of the owner's pictures in a run's settings."""
     paths = [getattr(run.config, name, None) for name in ("s", "t", "folder", "picture")]
     return [path for path in paths if path]
-
-
-def _fits(path: Path, task: str) -> bool:
-    """Whether a checkpoint's f fits a task: digits need one that reads digits, faces one that doesn't."""
-    reads = _reads(path)
-    if not reads:
-        return False
-    if task in ("faces", "style"):
-        return reads != "reads digits"
-    return task != "digits" or reads == "reads digits"
-
-
-def _reads(path: Path) -> str:
-    """Return what the f in a checkpoint reads, as a label; "" if it has no f."""
-    try:
-        info = checkpoint.read_config(path)
-        name, trained = info["encoder"]["name"], info.get("trained") or {}
-        if upgrade(trained).get("kind") == "folder-classifier":
-            return "reads your classes"
-    except (UserError, LookupError, TypeError, AttributeError):
-        return ""
-    return "reads digits" if name.startswith("digits") else "reads faces"
 
 
 def export_name(run: RunStatus, path: Path) -> str:
