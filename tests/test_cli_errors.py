@@ -84,7 +84,8 @@ def test_an_impossible_device_is_one_line(capsys, tmp_path, hopper_path, device)
 
 def test_one_default_device(monkeypatch):
     picked = []
-    monkeypatch.setattr("dtn_core.pipeline.photo.pick_device", lambda name: picked.append(name) or "cpu")
+    for module in ("photo", "digits"):
+        monkeypatch.setattr(f"dtn_core.pipeline.{module}.pick_device", lambda name: picked.append(name) or "cpu")
     Transferrer.from_checkpoint("emoji")
     DigitTransferrer.from_checkpoint()
     assert picked == ["auto", "auto"]
