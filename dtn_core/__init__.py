@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .pipeline.digits import DigitTransferrer as DigitTransferrer
     from .pipeline.photo import Transferrer as Transferrer
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["DigitTransferrer", "Transferrer", "UserError", "__version__"]
 
 _MODULES = {"DigitTransferrer": "pipeline.digits", "Transferrer": "pipeline.photo", "UserError": "core.errors"}

@@ -406,7 +406,7 @@ def test_a_server_that_falls_silent_is_asked_anew(page):
     }""")  # fmt: skip
     page.get_by_role("tab", name="Live webcam").click()
     page.click(".live-invite [data-do=toggle]")
-    page.wait_for_function("said.includes('No answer for five seconds')")
+    page.wait_for_function("said.includes('No response for five seconds')")
     page.wait_for_function(f"{LIVE}.faces.length")
     assert page.inner_text(".live-note") == ""
 

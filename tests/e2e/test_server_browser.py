@@ -135,7 +135,7 @@ def test_without_websockets_live_video_works_and_the_tab_video_says_why_it_does_
         goes_live(page, "http")
         page.get_by_role("tab", name="Video", exact=True).click()
         page.set_input_files("#video .photo-file", hopper_path)
-        page.locator("#video .photo-note", has_text="A proxy must let WebSockets through").wait_for()
+        page.locator("#video .photo-note", has_text="A proxy must forward WebSockets").wait_for()
 
 
 def test_under_a_path_with_a_password(browser, drawing_checkpoint, tmp_path, hopper_path):

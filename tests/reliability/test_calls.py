@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import httpx
+import pytest
 from calling import Caller
 
 from dtn_core.ui.tabs.evidence.suites import TINY
@@ -116,6 +117,8 @@ def cases() -> dict[str, tuple[Case, str]]:
         made[f"redraw: {i}"] = Case("component", {"photo": bad, "style": bad, "kind": bad}, "redraw"), ""
     return made
 
+
+pytestmark = pytest.mark.usefixtures("started_server")
 
 DOOR = Door("calls", make, enter, cases)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
@@ -128,6 +129,8 @@ def cases() -> dict[str, tuple[Case, str]]:
     }
     return made
 
+
+pytestmark = pytest.mark.usefixtures("started_server")
 
 DOOR = Door("frames", make, enter, cases)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from urllib.parse import quote, urlsplit
 
+import pytest
+
 from .doors import SECRET, Door, Harm, at_random, by_hand
 from .made_server import check, server
 from .mutate import EDGES, HOSTILE, TOKENS, mutated
@@ -138,6 +140,8 @@ def cases() -> dict[str, tuple[bytes, str]]:
     made["a deep call"] = request("POST", "/gradio_api/queue/join", b'{"data":' + b"[" * 100_000), "result"
     return made
 
+
+pytestmark = pytest.mark.usefixtures("started_server")
 
 DOOR = Door("paths", make, enter, cases)
 
