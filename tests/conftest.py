@@ -71,6 +71,7 @@ SLOW = (
     "test_package.py",
     "test_without_posix.py::test_the_app_starts_and_serves_its_page",
     "test_without_posix.py::test_trainings_are_started_stopped_resumed_and_deleted",
+    "training/test_loop.py::test_two_machines_train_as_one",
 )
 """Folders, files and tests of the slow tier, relative to this folder."""
 

@@ -101,7 +101,7 @@ def opened(browser, address, *allowed, **options):
 
 def goes_live(page, way):
     start(page)
-    page.wait_for_function(f"{LIVE}.stats.tracked > 3")
+    page.wait_for_function(f"{LIVE}.stats.tracked > 0")
     assert page.evaluate(f"{LIVE}.stats.way") == way
 
 
