@@ -140,8 +140,16 @@ def sample(hand: str, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
     if h.beard:
         options |= {f"{h.beard}Probability": 100 if beard else 0, f"{h.beard}Variant": [pick(h.beards)]}
     if h.glasses:
-        worn = pick(h.dark if dark else h.clear) if glasses else pick(h.bare) if h.bare else h.clear[0]
-        options |= {f"{h.glasses}Variant": [worn], f"{h.glasses}Probability": 100 if glasses or h.bare else 0}
+        if glasses:
+            glasses_variant = pick(h.dark if dark else h.clear)
+        elif h.bare:
+            glasses_variant = pick(h.bare)
+        else:
+            glasses_variant = h.clear[0]
+        options |= {
+            f"{h.glasses}Variant": [glasses_variant],
+            f"{h.glasses}Probability": 100 if glasses or h.bare else 0,
+        }
         options["glassesColor"] = [pick(("#262e33", "#3c4f5c", "#25557c", "#000000"))]
     if h.mouths[0]:
         smiling = chance(0.5)

@@ -236,7 +236,7 @@ def _refuse_download(*_: Any, **__: Any) -> Any:
 def limit_queue(demo: gr.Blocks) -> None:
     """Refuse events of sessions that do not read their messages, and events that make the queue too large in bytes.
 
-    Callers are told in plain words that the queue is full; gradio's own message addresses the developer.
+    Callers get a plain message that the queue is full; gradio's own message addresses the developer.
     """
     queue = demo._queue
     push = queue.push

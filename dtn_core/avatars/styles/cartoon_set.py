@@ -83,7 +83,7 @@ def head(cut: Image, size: int) -> Image:
 
 
 def _attributes(row: dict[str, str]) -> Attributes:
-    """Skin and beards aren't told; nor does the set tie hair to sex."""
+    """Read the labels of one row. The set has none for skin and beards, and its hair doesn't depend on sex."""
     colour, yes = HAIR.get(row["hair_color"]), {"1": True, "-1": False}
     bald = None if colour is None else colour == "bald"
     hair = None if bald or colour is None else colour

@@ -46,7 +46,7 @@ MAX_SAMPLES = 1 << 22
 
 RATES = (1, 240)
 UNSPECIFIED, HD = 2, 720
-"""A matrix of colours that isn't told, and from which height on it is that of high definition."""
+"""The code of an unspecified colour matrix, and the height from which BT.709 is assumed for it."""
 
 
 class Frame(NamedTuple):
@@ -199,7 +199,7 @@ class Reader:
         yield None
 
     def _time(self, frame: VideoFrame) -> Fraction:
-        """Grows from frame to frame, though the clocks of joined files start anew."""
+        """Grows from frame to frame, though the timestamps of joined files restart."""
         step = 1 / self.rate
         if frame.pts is None:
             self._last += step if self._last >= 0 else 1

@@ -44,11 +44,11 @@ OPEN = re.compile(
     rf"/(?:|{_PUBLIC}|live(?:/.*)?|{TOOLS[1:]}|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
     r"|heartbeat/.*|stream/.*|file=(?!\w+:).*))"
 )
-"""What is served at all. gradio has more: pages of its own making that write sessions to the disk, fetch addresses for
-the caller, or tell how much the app is used."""
+"""The paths that are served. gradio has more: pages that write sessions to the disk, fetch addresses for the caller, or
+report how the app is used."""
 
 BEFORE_LOGIN = re.compile(rf"/(?:|{_PUBLIC}|gradio_api/(?:user/?|login_check/?|app_id/?|startup-events|theme\.css))")
-"""What is served without a password where one is wanted: the page that asks for it."""
+"""The paths that are served without a required password: the login page."""
 
 BODY_METHODS = "POST", "PUT", "PATCH"
 
@@ -58,7 +58,7 @@ _CALLER: ContextVar[Viewer] = ContextVar("caller", default=ANONYMOUS)
 
 
 def caller() -> Viewer:
-    """Whose call is being answered: in a handler of gradio, a route or a WebSocket. Elsewhere, `ANONYMOUS`."""
+    """Return the viewer of the current gradio handler, route or WebSocket; elsewhere `ANONYMOUS`."""
     request, session = current_request()
     if request is None:
         return _CALLER.get()
@@ -111,8 +111,11 @@ class AccessMiddleware:
             await refuse(scope, receive, send, refused)
 
     def _user(self, connection: HTTPConnection, path: str) -> str | None:
-        """Whose account calls: by the page's cookie; at `TOOLS` by a password that comes along (HTTP Basic), as agents
-        have no page to log in. Raises RefusedError for who guesses."""
+        """Return the account of the caller, or None.
+
+        The page sends a cookie. At `TOOLS` the password comes with the request (HTTP Basic), since agents have no page
+        to log in. Raises RefusedError after too many wrong passwords.
+        """
         if not self._policy.accounts:
             return None
         if path != TOOLS:
@@ -134,7 +137,7 @@ class AccessMiddleware:
         return None
 
     def _viewer(self, connection: HTTPConnection, user: str | None) -> tuple[Viewer, str]:
-        """Who calls, and the cookie to give them, or ""."""
+        """Return the caller, and the value of the cookie to set, or ""."""
         local = is_local_request(peer_address(connection), connection.scope.get("http_version", ""), connection.headers)
         who, cookie = UNKNOWN, ""
         known = connection.cookies.get(COOKIE, "")
