@@ -281,7 +281,7 @@ class Scene {
   overFace({ puppet: { rig } }, m, [left, top, wide], width) {
     const scale = wide / width, beside = -rig.law.turn * m.apart * m.yaw;  // a turned head lies beside its eyes
     const [x, y] = [m.x + beside * Math.cos(m.roll * Math.PI / 180), m.y + beside * Math.sin(m.roll * Math.PI / 180)];
-    return matrix(m.apart * scale / rig.eyes[2] * rig.larger, m.roll, rig.eyes, [left + x * scale, top + y * scale]);
+    return matrix(m.apart * scale / rig.eyes[2] * rig.bust_scale, m.roll, rig.eyes, [left + x * scale, top + y * scale]);
   }
 
   // Large, its shoulders on the lower edge; it leans as the face leaves its usual place.

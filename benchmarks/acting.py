@@ -28,7 +28,7 @@ from dtn_core.core.errors import UserError
 from dtn_core.core.images import save
 from dtn_core.core.types import Image
 from dtn_core.data import portraits
-from dtn_core.evaluation.retrieval import half_of
+from dtn_core.evaluation.retrieval import split_of_person
 from dtn_core.faces.align import similarity
 from dtn_core.faces.detect import detect
 from dtn_core.networks.dlib_models import dlib_model_path
@@ -100,7 +100,7 @@ def landmarks(picture: Image) -> NDArray[np.float64] | None:
 def free(part: str) -> Portrait:
     """The public-domain portrait of a part."""
     name = PARTS[part]
-    found = portraits.free()
+    found = portraits.public_domain()
     if name not in found:
         raise UserError(f"no portrait of {name}: pip install -r requirements-dev.txt")
     return Portrait(name, found[name], landmarks(found[name]))
@@ -115,7 +115,7 @@ def lfw(data: Path, part: str, n: int, seed: int = 0) -> list[Portrait]:
     kept: list[Portrait] = []
     with zipfile.ZipFile(path) as pack:
         names = [name for name in sorted(pack.namelist()) if name.endswith("_0001.jpg")]
-        names = [name for name in names if half_of(name.rsplit("_", 1)[0]) == part]
+        names = [name for name in names if split_of_person(name.rsplit("_", 1)[0]) == part]
         for name in np.random.default_rng(seed).permutation(names):
             if len(kept) == n:
                 break

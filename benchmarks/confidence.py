@@ -28,10 +28,10 @@ from dtn_core.core.errors import UserError
 from dtn_core.core.images import to_tensor
 from dtn_core.core.types import Face, Image
 from dtn_core.data import portraits
-from dtn_core.evaluation.retrieval import half_of
+from dtn_core.evaluation.retrieval import split_of_person
 from dtn_core.faces.align import align, eye_centres
 from dtn_core.faces.detect import detect
-from dtn_core.faces.quality import REFUSED, UNSURE, Quality, judge
+from dtn_core.faces.quality import MIN_CONFIDENCE, NOTE_CONFIDENCE, Quality, judge
 from dtn_core.networks import checkpoint
 from dtn_core.networks.resnet import ATTRIBUTES
 
@@ -144,7 +144,9 @@ def people(data, split, limit, seed, ways=tuple(SPOILT)):
         raise UserError(f"{path}: missing. The data folder needs lfw_pairs.zip.")
     looks = {name: [] for name in ("as they are", *ways)}
     with zipfile.ZipFile(path) as pack:
-        names = [n for n in sorted(pack.namelist()) if n.endswith(".jpg") and half_of(n.rsplit("_", 1)[0]) == split]
+        names = [
+            n for n in sorted(pack.namelist()) if n.endswith(".jpg") and split_of_person(n.rsplit("_", 1)[0]) == split
+        ]
         for name in np.random.default_rng(seed).permutation(names)[:limit]:
             picture = cv2.imdecode(np.frombuffer(pack.read(name), np.uint8), cv2.IMREAD_COLOR)[..., ::-1].copy()
             plain = look(picture)
@@ -230,7 +232,7 @@ def main(argv=None):
     report = {
         "split": arguments.split,
         "seed": arguments.seed,
-        "thresholds": {"refused": REFUSED, "unsure": UNSURE},
+        "thresholds": {"refused": MIN_CONFIDENCE, "unsure": NOTE_CONFIDENCE},
         "encoder": checkpoint.weights_hash(checkpoint.find("encoder")),
         "people": {way: shares(seen) for way, seen in looks.items()},
         "kept": kept(looks, f),

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from dtn_core.avatars import attributes as avatars
-from dtn_core.avatars import styles
+from dtn_core.avatars import rendering
 from dtn_core.core import colors as colours
 from dtn_core.core import images
 from dtn_core.core.errors import UserError
@@ -31,7 +31,7 @@ from dtn_core.networks.resnet import ATTRIBUTES
 AVATARS, SEEDS = 2000, 60_000_000
 """Drawings of a style, with balanced attributes, from seeds of their own."""
 
-SHOWN = {
+LABELS = {
     "glasses": "Eyeglasses", "bald": "Bald", "hat": "Wearing_Hat", "beard": "-No_Beard", "male": "Male",
     "smiling": "Smiling", "hair_black": "Black_Hair", "hair_brown": "Brown_Hair", "hair_blond": "Blond_Hair",
     "hair_grey": "Gray_Hair", "dark_skin": "race_Black",
@@ -76,11 +76,11 @@ def on_photos(f: nn.Module, data: Path, split: str) -> dict[str, Any]:
 
 def on_drawings(f: nn.Module, style: str) -> dict[str, Any]:
     """n, what a drawing shows → AUC."""
-    drawn = styles.draw(style, range(SEEDS, SEEDS + AVATARS), rates=avatars.BALANCED)
+    drawn = rendering.draw(style, range(SEEDS, SEEDS + AVATARS), rates=avatars.BALANCED_RATES)
     rgb = images.to_images(images.to_rgb(images.to_tensor(drawn.pictures)))
     logits, _ = read(f, rgb)
     figures = {}
-    for shown, attribute in SHOWN.items():
+    for shown, attribute in LABELS.items():
         values = [_shown(a, shown) for a in drawn.attributes]
         known = np.array([v is not None for v in values])
         if known.sum() and len({v for v in values if v is not None}) == 2:

@@ -44,10 +44,10 @@ from dtn_core.core.errors import UserError
 from dtn_core.core.images import to_images, to_tensor
 from dtn_core.core.types import Box, Face, TransferredFace
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import lay, stickers
+from dtn_core.faces.compose import composite, stickers
 from dtn_core.networks.dlib_models import dlib_model_path
 from dtn_core.pipeline.live import protocol
-from dtn_core.pipeline.live.motion import Mover
+from dtn_core.pipeline.live.motion import MotionTracker
 from dtn_core.pipeline.live.protocol import Protocol
 from dtn_core.pipeline.live.session import Session
 from dtn_core.pipeline.live.tracks import Track
@@ -91,7 +91,7 @@ def clocked(spent: dict[str, float]) -> Iterator[None]:
         for owner, name, stage in (
             (protocol, "decode", "decode"),
             (Track, "follow", "follow"),
-            (Mover, "__call__", "motion"),
+            (MotionTracker, "__call__", "motion"),
             (Session, "_look", "identity"),
         ):
             stack.enter_context(patch.object(owner, name, timed(getattr(owner, name), stage)))
@@ -157,7 +157,7 @@ def naive(transferrer: Transferrer) -> Callable[[bytes], dict[str, float]]:
                 avatar = checkpoint.predictor.choose(features, skin_features=checkpoint.predictor.skin_features(x))[0]
                 made.append(TransferredFace(head, to_images(y)[0], large, avatar=avatar))
         lap()
-        composed = lay(frame, stickers(made)) if made else frame
+        composed = composite(frame, stickers(made)) if made else frame
         lap()
         cv2.imencode(".png", composed[..., ::-1])
         lap()

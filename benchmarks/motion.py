@@ -42,7 +42,7 @@ from dtn_core.core.types import HEAD_EYE_DISTANCE, Image
 from dtn_core.data.portraits import optional_folder
 from dtn_core.faces.align import align
 from dtn_core.faces.detect import detect
-from dtn_core.pipeline.live.session import SeenFace, Session
+from dtn_core.pipeline.live.session import Session, TrackedFace
 from dtn_core.pipeline.photo import Transferrer
 
 FPS = 30
@@ -81,7 +81,7 @@ class Take(NamedTuple):
     """
 
     truth: list[Truth]
-    seen: list[SeenFace]
+    seen: list[TrackedFace]
     frame: NDArray[np.int64]
     frames: int
 
@@ -97,7 +97,7 @@ def watch(transferrer: Transferrer, frames: Iterable[tuple[Image, Truth]], sessi
     session = session or Session(transferrer)
     truth, seen, index, i = [], [], [], -1
     for i, (frame, told) in enumerate(frames):
-        faces = session.see(frame, at=i / FPS).faces
+        faces = session.process(frame, at=i / FPS).faces
         if faces:
             truth.append(told)
             seen.append(min(faces, key=lambda f: np.hypot(f.motion.x - told.x, f.motion.y - told.y)))
@@ -247,7 +247,7 @@ def glasses(transferrer: Transferrer, portrait: Portrait, seed: int) -> dict[str
     """Seconds until glasses put on and taken off are followed; None of who wears some already."""
     on, off, end = GLASSES
 
-    def wears(face: SeenFace) -> bool:
+    def wears(face: TrackedFace) -> bool:
         return face.avatar is not None and face.avatar.parameters.variants.get("accessories", NONE) != NONE
 
     script = scripts.glasses(end, on, off, seed)
@@ -278,7 +278,7 @@ def several(transferrer: Transferrer, people: Sequence[Portrait], seconds: float
     session, whose, switches, all_seen, orders, n = Session(transferrer), {}, 0, 0, set(), 0
     cast = list(zip(people, scripts.together(len(people), seconds, seed, cross=len(people) == 2)))
     for i, (frame, truths) in enumerate(perform_together(cast, FPS, seed=seed)):
-        faces = session.see(frame, at=i / FPS).faces
+        faces = session.process(frame, at=i / FPS).faces
         for face in faces:
             near = [np.hypot(t.x - face.motion.x, t.y - face.motion.y) for t in truths]
             who = int(np.argmin(near))

@@ -184,7 +184,7 @@ def started_and_stopped():
         while not status.read_status(path).step:
             sleep(0.05)
         start = perf_counter()
-        launcher.ask(path, "stop")
+        launcher.request(path, "stop")
         while status.read_status(path).status != "stopped":
             sleep(0.02)
         return {"first_event_s": round(first, 1), "stop_s": round(perf_counter() - start, 2)}

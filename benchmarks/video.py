@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     cv2.setNumThreads(1)
     try:
         transferrer = Transferrer.from_checkpoint(arguments.checkpoint, "cpu")
-        transferrer.checkpoint.painter()
+        transferrer.checkpoint.require_generator()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -146,7 +146,7 @@ def make_avatar_predictor(f, features, style="avataaars"):
     shape = shape_statistics(style, probabilities)
     return replace(
         predictor,
-        decisions=learn(style, predictor.beliefs(features), probabilities, means, shape, artist),
+        decisions=learn(style, predictor.log_probabilities(features), probabilities, means, shape, artist),
     )
 
 

@@ -172,9 +172,9 @@ def test_no_session_starts_and_owns_nothing(tiny):
 def test_one_training_at_a_time_and_so_many_in_all(tiny, anns):
     bob = Caller(tiny.url)
     with alive(runs_of(tiny) / OWN["n"]):
-        assert "nother training is running" in bob.form("start", preset="digits-tiny", beside=True)
+        assert "nother training is running" in bob.form("start", preset="digits-tiny", share_device=True)
     service = TrainService(runs_of(tiny), "tiny", lambda: Viewer("session:x", "tiny", False, "a"))
-    some = [service.look(anns[1])] * guest_policy.MAX_RUNS_EACH
+    some = [service.poll(anns[1])] * guest_policy.MAX_RUNS_EACH
     owner = some[0].owner
     with pytest.raises(UserError, match="the maximum"):
         guest_policy.check_start(Viewer(owner, "tiny", False, "b"), RateLimiter(), some)
@@ -193,7 +193,7 @@ def test_old_and_long_runs_go(tmp_path, monkeypatch):
     (tmp_path / "00002-digits-tiny" / "run.json").write_text('{"version": 1, "owner": "session:x"}')
     service, asked = TrainService(tmp_path, "tiny"), []
     monkeypatch.setattr(launcher, "force_stop", lambda path: asked.append(("force", path.name)))
-    monkeypatch.setattr(launcher, "ask", lambda path, what: asked.append((what, path.name)))
+    monkeypatch.setattr(launcher, "request", lambda path, what: asked.append((what, path.name)))
     now = time.time()
     with alive(tmp_path / "00001-digits-tiny"), alive(tmp_path / "00002-digits-tiny"):
         for path in tmp_path.glob("0*"):
@@ -287,7 +287,7 @@ def test_an_upload_is_its_owners_alone(everything):
     assert "can't be used here" in bob.form("check", **folders(s=s, t=t))
     assert "No problems" in ann.form("check", **folders(s=s, t=t, batch=4))
     name = started(ann.form("start", **folders(s=s, t=t, batch=4)))
-    assert ended(everything, name) == "done", status.read_status(runs_of(everything) / name).why
+    assert ended(everything, name) == "done", status.read_status(runs_of(everything) / name).reason
     assert name in ann.page()
     assert str(everything.home) not in ann.page()
     assert name not in bob.page()

@@ -298,7 +298,7 @@ def test_websocket_messages_are_not_compressed(closed, cookie):
 
 def test_large_websocket_messages_close_the_connection(closed, cookie):
     with websocket(closed, cookie) as live:
-        live.send(bytes(4 + protocol.MAX_MESSAGE))
+        live.send(bytes(4 + protocol.MAX_MESSAGE_BYTES))
         assert "must be a JPEG" in live.recv()
         with contextlib.suppress(ConnectionClosed):  # before all of it is sent
             live.send(bytes(5 << 20))

@@ -125,7 +125,7 @@ def test_decode_refuses_more_bytes_than_it_should_hold(monkeypatch):
 
 
 def test_examples_come_from_packages():
-    found = portraits.free()
+    found = portraits.public_domain()
     assert list(found) == ["Grace Hopper", "Eileen Collins"]
     assert all(picture.ndim == 3 and picture.shape[2] == 3 for picture in found.values())
 
@@ -302,15 +302,15 @@ def test_the_card_of_a_digit(tiny_digits, number):
     assert shown.count('class="bars"') == 2
     assert shown.count("<li") == 20
     assert shown.count("class=best") == 2
-    assert f"Encoder reads <b>{result.read.argmax()}</b>" in shown
-    assert f"Judge reads <b>{result.judged.argmax()}</b>" in shown
+    assert f"Encoder reads <b>{result.encoder_probabilities.argmax()}</b>" in shown
+    assert f"Judge reads <b>{result.judge_probabilities.argmax()}</b>" in shown
     assert 'download="digit.png"' in shown
 
 
 def test_pairs_count_what_the_judge_reads(tiny_digits):
     x, y = draw_many("street", 0, 12)
     shown = digits.grid(tiny_digits, x, y)
-    judged = tiny_digits.judged(tiny_digits.transfer(digits.to_tensor(x))).argmax(1).numpy()
+    judged = tiny_digits.judge_output(tiny_digits.transfer(digits.to_tensor(x))).argmax(1).numpy()
     assert f"reads {(judged == y).sum()} of 12" in shown
     assert shown.count("missed") == (judged != y).sum()
     assert "framed" not in digits.grid(tiny_digits, x, judged)
@@ -495,7 +495,7 @@ def test_endpoint(client, drawing, hopper_path, hopper):
     (here,) = drawing(hopper).faces
     assert face["kind"] == "drawn"
     assert face["parameters"] == here.avatar.parameters.to_dict()
-    assert face["sure"] == here.avatar.sure
+    assert face["sure"] == here.avatar.confidences
     assert face["svg"] == here.avatar.svg()
     assert pictures.decode(answer["pasted"]).shape == hopper.shape
     assert answer["ms"]["total"] > 0
@@ -602,11 +602,11 @@ def test_digits_endpoint(client, tiny_digits, number):
     url, picture = number
     answer = client.predict(url, api_name="/digits")
     result = tiny_digits(picture)
-    for key, probabilities in (("read", result.read), ("judged", result.judged)):
+    for key, probabilities in (("read", result.encoder_probabilities), ("judged", result.judge_probabilities)):
         assert answer[key]["digit"] == probabilities.argmax()
         assert answer[key]["confidence"] == pytest.approx(probabilities.max(), abs=1e-4)
         assert answer[key]["probabilities"] == pytest.approx(probabilities, abs=1e-4)
-    for key, pixels in (("picture", result.picture), ("made", result.made)):
+    for key, pixels in (("picture", result.picture), ("made", result.generated)):
         read = PILImage.open(io.BytesIO(data_of(answer[key])))
         assert (read.format, read.size) == ("PNG", (32, 32))
         assert np.abs(np.asarray(read).astype(int) - pixels).max() <= 1

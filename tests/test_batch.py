@@ -43,8 +43,8 @@ def test_a_face_comes_with_all_that_the_editor_needs(redraw, drawing, hopper):
     (face,) = answer["faces"]
     assert answer["notes"] == []
     assert face["parameters"] == face["chosen"] == here.avatar.parameters.to_dict()
-    assert face["sure"] == here.avatar.sure
-    assert face["likely"] == here.avatar.likely
+    assert face["sure"] == here.avatar.confidences
+    assert face["likely"] == here.avatar.probabilities
     assert face["svg"] == here.avatar.svg()
     json.dumps(answer)
 

@@ -162,11 +162,11 @@ def test_one_that_is_drawn_only_has_no_g_and_shares_its_f(tmp_path, make_checkpo
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
     f = {"encoder": checkpoint.read_tensors(drawn, "encoder")}
     checkpoint.save(tmp_path / "f", {"kind": "encoder", "encoder": loaded.info["encoder"]}, f)
-    shared = model.load(joining.join(drawn, "f", tmp_path / "shared"))
+    shared = model.load(joining.merge(drawn, "f", tmp_path / "shared"))
     assert not (tmp_path / "shared" / "encoder.safetensors").exists()
     assert shared.predictor.decisions == loaded.predictor.decisions
     with pytest.raises(UserError, match="not avatar and avatar"):
-        joining.join(drawn, drawn, tmp_path / "twice")
+        joining.merge(drawn, drawn, tmp_path / "twice")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def sharing(own, tmp_path, monkeypatch):
         tmp_path / "f", {"kind": "encoder", "encoder": config}, {"encoder": checkpoint.read_tensors(own, "encoder")}
     )
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
-    return joining.join(own, f, tmp_path / "sharing"), f
+    return joining.merge(own, f, tmp_path / "sharing"), f
 
 
 def test_a_shared_f_is_stored_once(sharing, own):
@@ -235,13 +235,13 @@ def test_a_shared_f_is_stored_once(sharing, own):
     assert all(torch.equal(v, b.f.state_dict()[k]) for k, v in a.f.state_dict().items())
     assert checkpoint.load_encoder(made).config == a.f.config
     with pytest.raises(UserError, match="another f than .* or shares it already"):
-        joining.join(made, f, made)
+        joining.merge(made, f, made)
 
 
 def test_only_an_f_that_its_name_finds_is_shared(own, sharing, tmp_path):
     elsewhere = shutil.copytree(sharing[1], tmp_path / "run" / "export")
     with pytest.raises(UserError, match="only an encoder in .* can be shared"):
-        joining.join(own, elsewhere, tmp_path / "again")
+        joining.merge(own, elsewhere, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 

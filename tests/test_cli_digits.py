@@ -48,7 +48,7 @@ def test_number_to_png(digits, number, trained, tmp_path, size):
     assert (code, out, len(err)) == (0, "", 1)
     with PILImage.open(tmp_path / "out.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (size, size))
-    made = DigitTransferrer.from_checkpoint(*trained, "cpu")(load(number)).made
+    made = DigitTransferrer.from_checkpoint(*trained, "cpu")(load(number)).generated
     assert (load(tmp_path / "out.png")[:: size // 32, :: size // 32, 0] == made).all()
 
 
@@ -69,7 +69,7 @@ def test_json_is_one_object_and_nothing_else(digits, number, trained, tmp_path):
     assert (record["input"], record["error"]) == (str(number), None)
     assert record["output"] == str(tmp_path / "out" / "number.png")
     result = transferrer(load(number))
-    for key, reading in (("read", result.read), ("judged", result.judged)):
+    for key, reading in (("read", result.encoder_probabilities), ("judged", result.judge_probabilities)):
         assert record[key]["digit"] == reading.argmax()
         assert record[key]["confidence"] == pytest.approx(reading.max(), abs=1e-4)
     assert record["ms"]["total"] > 0

@@ -6,7 +6,7 @@ import pytest
 from dtn_core.avatars.engine import image
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.core.colors import cheek, from_lab, to_hex, to_lab, to_rgb
-from dtn_core.core.images import over
+from dtn_core.core.images import composite_over
 
 
 def test_hex_codes_there_and_back():
@@ -66,5 +66,5 @@ def test_the_cheeks_are_looked_at_and_nothing_else(size):
 @pytest.mark.parametrize("colour", ["#f0c0a0", "#503020"])
 def test_an_avatars_cheeks_have_its_skins_colour(style, colour):
     made = image(Parameters(style, {}, {"skin": colour}), 128, "head")
-    assert cheek(over(made, (0, 0, 255))) == pytest.approx(to_lab(np.array(to_rgb(colour))), abs=6)
-    assert cheek(over(made, (0, 0, 255)))[0] == pytest.approx(to_lab(np.array(to_rgb(colour)))[0], abs=4)
+    assert cheek(composite_over(made, (0, 0, 255))) == pytest.approx(to_lab(np.array(to_rgb(colour))), abs=6)
+    assert cheek(composite_over(made, (0, 0, 255)))[0] == pytest.approx(to_lab(np.array(to_rgb(colour)))[0], abs=4)

@@ -33,8 +33,8 @@ def test_a_number_passes_every_stage(tiny, numbers):
     result = tiny(numbers[0])
     assert (result.picture == before).all()
     assert (numbers[0] == before).all()
-    assert (result.made.shape, result.made.dtype) == ((32, 32), np.uint8)
-    for reading in (result.read, result.judged):
+    assert (result.generated.shape, result.generated.dtype) == ((32, 32), np.uint8)
+    for reading in (result.encoder_probabilities, result.judge_probabilities):
         assert (reading.shape, reading.dtype) == ((10,), np.float32)
         assert reading.sum() == pytest.approx(1, abs=1e-5)
     assert list(result.ms) == ["fit", "read", "generate", "judge", "total"]
@@ -47,9 +47,9 @@ def test_tensor_methods_agree_with_the_pipeline(tiny, numbers):
     assert y.shape == (6, 1, 32, 32)
     for i in (0, 5):
         result = tiny(numbers[i])
-        assert np.abs(to_images(y)[i, ..., 0].astype(int) - result.made).max() <= 1
-        assert tiny.read(x)[i].numpy() == pytest.approx(result.read, abs=1e-5)
-        assert tiny.judged(y)[i].numpy() == pytest.approx(result.judged, abs=1e-5)
+        assert np.abs(to_images(y)[i, ..., 0].astype(int) - result.generated).max() <= 1
+        assert tiny.classify(x)[i].numpy() == pytest.approx(result.encoder_probabilities, abs=1e-5)
+        assert tiny.judge_output(y)[i].numpy() == pytest.approx(result.judge_probabilities, abs=1e-5)
 
 
 def test_the_output_depends_on_the_number(tiny, numbers):
@@ -67,8 +67,8 @@ def test_the_output_depends_on_the_number(tiny, numbers):
 )
 def test_every_kind_of_generator(options, shape, judge, numbers, tmp_path):
     result = DigitTransferrer.from_checkpoint(write_digits(tmp_path / "d", **options), judge, "cpu")(numbers[0])
-    assert result.made.shape == shape
-    assert result.judged.sum() == pytest.approx(1, abs=1e-5)
+    assert result.generated.shape == shape
+    assert result.judge_probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_fit_crops_the_middle_square():

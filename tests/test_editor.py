@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 
 from dtn_core.avatars import engine
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.avatars.style_mapping import carry
+from dtn_core.avatars.style_mapping import transfer_edits
 from dtn_core.ui.components import catalogue
 from dtn_core.ui.tabs import editor
 
@@ -84,7 +84,7 @@ def test_a_zip_of_all_faces():
 def test_edits_are_carried():
     target = Parameters("toon-head").to_dict()
     answer = editor.carry_over({"edited": ["top"], "source": ONE, "target": target})
-    made, edited = carry(["top"], Parameters.from_dict(ONE), Parameters.from_dict(target))
+    made, edited = transfer_edits(["top"], Parameters.from_dict(ONE), Parameters.from_dict(target))
     assert answer == {"parameters": made.to_dict(), "svg": engine.svg(made), "edited": edited}
 
 

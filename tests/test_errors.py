@@ -71,8 +71,8 @@ def test_a_line_of_its_own_keeps_the_parts():
 
 def test_another_subject_hides_the_first():
     error = UserError(code="damaged", subject="/srv/runs/x", reason="cut short", remedy="Get it again.")
-    assert str(error.about("x")) == "x: cut short. Get it again."
-    assert error.about("x").code == "damaged"
+    assert str(error.with_subject("x")) == "x: cut short. Get it again."
+    assert error.with_subject("x").code == "damaged"
 
 
 @pytest.mark.parametrize("copied", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])

@@ -62,7 +62,7 @@ def test_the_gallery_pages_and_keeps_pages(known, monkeypatch):
     first, second = known.gallery("00001-faces/export", 0), known.gallery("00001-faces/export", 1)
     assert first != second
     assert first.count("<img") == second.count("<img") == 2 * checkpoints.PAGE
-    monkeypatch.setattr(checkpoints.gallery, "free", None)  # would fail if it were asked again
+    monkeypatch.setattr(checkpoints.gallery, "public_domain_heads", None)  # would fail if it were asked again
     assert known.gallery("00001-faces/export", 0) == first
     assert known.gallery("00001-faces/export", -5) == first
     assert "makes no pictures" in known.gallery("encoder", 0)
@@ -70,7 +70,7 @@ def test_the_gallery_pages_and_keeps_pages(known, monkeypatch):
 
 def test_held_out_photos_are_not_kept(known, monkeypatch, hopper):
     home = Checkpoints(known.people, known.street, known.runs, SHIPPED)
-    monkeypatch.setattr(checkpoints.gallery, "held_out", lambda data, n, seed: [hopper[:128, :128]] * 2)
+    monkeypatch.setattr(checkpoints.gallery, "held_out_heads", lambda data, n, seed: [hopper[:128, :128]] * 2)
     assert home.gallery("00001-faces/export", 0, photos=True).count("<img") == 4
     assert not home._pages
 

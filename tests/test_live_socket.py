@@ -70,7 +70,7 @@ def test_nonsense_is_answered_and_the_socket_lives_on(client, astronaut):
         for send in (
             lambda: socket.send_bytes(b""),
             lambda: socket.send_bytes(b"\x00" * 5000),
-            lambda: socket.send_bytes(b"\x00" * (live_socket.MAX_MESSAGE + 10)),
+            lambda: socket.send_bytes(b"\x00" * (live_socket.MAX_MESSAGE_BYTES + 10)),
             lambda: socket.send_text("{"),
             lambda: socket.send_text('{"style": "../../etc"}'),
             lambda: socket.send_text('{"edits": {"1": {"parameters": {"style": "avataaars", "variants": 3}}}}'),
@@ -109,7 +109,7 @@ def test_a_session_has_a_plain_name(client, name):
 
 
 def test_huge_bodies_are_cut_off(client):
-    body = struct.pack("<I", 1) + b"x" * (live_socket.MAX_MESSAGE + 1)
+    body = struct.pack("<I", 1) + b"x" * (live_socket.MAX_MESSAGE_BYTES + 1)
     assert client.post(f"/live/frame?session={NAME}", content=body).status_code == 413
 
 

@@ -75,7 +75,7 @@ def test_the_two_kinds_pull_the_baselines_discriminator_apart():
 
 def test_the_tie_is_the_mean_square_to_what_is_drawn_and_has_a_weight_of_its_own():
     painted, drawn = torch.zeros(2, 4, 8, 8), torch.full((2, 4, 8, 8), 0.5)
-    tie = losses.tie(painted, drawn)
+    tie = losses.avatar_loss(painted, drawn)
     assert tie.item() == pytest.approx(0.25)
     zero = torch.zeros(())
     assert losses.generator(zero, zero, zero, zero, 1, 1, 1, 1, tie, 8.0).total.item() == pytest.approx(2)

@@ -9,7 +9,7 @@ from benchmarks import motion, motion_report
 from benchmarks.acting import Truth
 from benchmarks.motion import Seconds, Take
 from dtn_core.pipeline.live.motion import Motion
-from dtn_core.pipeline.live.session import SeenFace
+from dtn_core.pipeline.live.session import TrackedFace
 
 N = 120
 
@@ -18,7 +18,7 @@ def take(truths, motions):
     """A take of which every frame was told."""
     plain = Truth("", 100.0, 100.0, 64.0, 0.0, 0.0, (1.0, 1.0), (0.0, 0.0), 0.0, 0.0, 0.0, False)
     truth = [plain._replace(**one) for one in truths]
-    seen = [SeenFace(1, Motion(100.0, 100.0, 64.0)._replace(**one), None, None) for one in motions]
+    seen = [TrackedFace(1, Motion(100.0, 100.0, 64.0)._replace(**one), None, None) for one in motions]
     return Take(truth, seen, np.arange(len(truth)), len(truth))
 
 

@@ -16,7 +16,7 @@ from dtn_core.evaluation.experiments.digits import hash_of
 from dtn_core.evaluation.experiments.figures import read_figures
 from dtn_core.networks import checkpoint
 from dtn_core.networks.checkpoint import SHIPPED, weights_hash
-from dtn_core.networks.judge import JUDGED
+from dtn_core.networks.judge import JUDGE_ATTRIBUTES
 from dtn_core.pipeline import model
 from dtn_core.pipeline.digits import DigitTransferrer
 from dtn_core.pipeline.photo import Transferrer
@@ -78,7 +78,7 @@ def test_every_style_has_a_judge_whose_card_says_how_good_it_is(style):
     faces.load_judge(styles.STYLES[style].judge)
     assert faces.style_of(info, style) == style
     figures = info["trained"]["balanced_accuracy_on_held_out_avatars"]
-    told = set(JUDGED) - set(styles.STYLES[style].untold)
+    told = set(JUDGE_ATTRIBUTES) - set(styles.STYLES[style].unlabelled)
     assert set(figures) - {"mean"} == told
     if style != "avataaars":  # all of whose are above the one figure that its card has
         assert figures["mean"] > 0.95
@@ -139,7 +139,7 @@ def test_the_digits_figures_come_out_again(data_folder):
 def test_drawn_house_numbers_become_the_same_digit():
     x, y = draw_many("street", 5, 100)
     transferrer = DigitTransferrer.from_checkpoint()
-    judged = transferrer.judged(transferrer.transfer(to_tensor(x))).argmax(1)
+    judged = transferrer.judge_output(transferrer.transfer(to_tensor(x))).argmax(1)
     assert (np.asarray(judged) == y).mean() > 0.75
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from dtn_core.avatars.styles import SHOWN
+from dtn_core.avatars.styles import LISTED_STYLES
 from dtn_core.core import images
 from dtn_core.core.errors import UserError
 from dtn_core.core.types import Image
@@ -39,7 +39,7 @@ def test_every_style_is_offered_by_its_plain_name_with_its_credit(shipped):
         "Cartoon Set",
         "Screen print",
     ]
-    for style, (_, credit, _) in zip(SHOWN.values(), offered.values()):
+    for style, (_, credit, _) in zip(LISTED_STYLES.values(), offered.values()):
         assert credit.startswith(style.credit)
         assert ("Experimental" in credit) == (style.name in EXPERIMENTAL)
     for key in ("", "toon-head", "lorelei"):

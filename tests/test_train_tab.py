@@ -21,7 +21,7 @@ from dtn_core.config import PRESETS
 from dtn_core.core import images, zips
 from dtn_core.core.errors import UserError
 from dtn_core.training import events
-from dtn_core.training.card import card as card_of
+from dtn_core.training.card import model_card as card_of
 from dtn_core.training.dry_run import DryRun
 from dtn_core.training.runs import status
 from dtn_core.ui.access import uploads
@@ -107,7 +107,7 @@ def dummies(method):
 
 DEEDS = [
     name for name, method in inspect.getmembers(TrainService, inspect.isfunction)
-    if not name.startswith("_") and name not in ("data", "command", "sees", "who", "unrestricted")
+    if not name.startswith("_") and name not in ("data", "train_command", "may_see", "who", "unrestricted")
 ]  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_off_means_off_for_every_deed(made, monkeypatch, deed):
 
 
 def test_there_are_deeds():
-    assert {"start", "check", "ask", "resume", "force_stop", "delete", "note", "look", "list", "log"} <= set(DEEDS)
+    assert {"start", "check", "request", "resume", "force_stop", "delete", "note", "poll", "list", "log"} <= set(DEEDS)
     assert OFF in TrainService("runs", "off").command(Form("digits-tiny", {}))
 
 
@@ -201,23 +201,23 @@ def test_tiny_starts_tiny_ones_under_their_own_name(made, tmp_path, monkeypatch)
         return SimpleNamespace(name="00009-digits-tiny")
 
     monkeypatch.setattr(service.launcher, "start", start)
-    named = TINY._replace(name="mine", data=data, beside=True)
+    named = TINY._replace(name="mine", data=data, share_device=True)
     assert TrainService(made, "tiny").start(named) == "00009-digits-tiny"
     TrainService(made, "all").start(named)
     (config, *rest), options = calls[0]
     assert (config.alpha, config.seed, config.lr, config.steps) == (7.0, 3, 0.002, 8)
-    assert (rest, options) == (["digits-tiny", made, None], {"beside": False, "owner": ""})
-    assert (calls[1][0][1:], calls[1][1]) == (("mine", made, data), {"beside": True, "owner": ""})
+    assert (rest, options) == (["digits-tiny", made, None], {"share_device": False, "owner": ""})
+    assert (calls[1][0][1:], calls[1][1]) == (("mine", made, data), {"share_device": True, "owner": ""})
 
 
 def test_tiny_sees_only_tiny_runs(made):
     a_service = TrainService(made, "tiny")
     assert [run.name for run in a_service.list()] == ["00004-digits-tiny"]
-    assert a_service.look("00004-digits-tiny").step == 8
-    for deed in (a_service.look, a_service.delete, a_service.resume, a_service.log):
+    assert a_service.poll("00004-digits-tiny").step == 8
+    for deed in (a_service.poll, a_service.delete, a_service.resume, a_service.log):
         with pytest.raises(UserError, match="no run"):
             deed("00001-folders-cpu")
-    assert "--runs runs" in a_service.command(TINY)
+    assert "--runs runs" in a_service.train_command(TINY)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../runs", "/", "00009-nothing", "00001-folders-cpu/..", "packs"])
@@ -249,14 +249,14 @@ def test_runs_that_ended_are_read_once(runs, monkeypatch):
 
 def test_the_list_keeps_no_curves(made):
     a_service = TrainService(made, "all")
-    brief, whole = a_service.list()[-1], a_service.look("00001-folders-cpu")
+    brief, whole = a_service.list()[-1], a_service.poll("00001-folders-cpu")
     assert brief.name == whole.name
     assert max(len(steps) for steps, _ in brief.curves.values()) < 10 < max(len(s) for s, _ in whole.curves.values())
 
 
 def test_one_run_is_found_without_looking_at_all(made, monkeypatch):
     monkeypatch.setattr(status, "runs_in", lambda *_: pytest.fail("it looked at all"))
-    assert TrainService(made, "all").sees("00001-folders-cpu")
+    assert TrainService(made, "all").may_see("00001-folders-cpu")
 
 
 def test_runs_that_are_gone_are_forgotten(runs):
@@ -269,7 +269,7 @@ def test_runs_that_are_gone_are_forgotten(runs):
 def test_notes_interval_and_delete(runs):
     a_service = TrainService(runs, "all")
     assert a_service.note("00001-folders-cpu", "Better.") == "Saved."
-    assert a_service.look("00001-folders-cpu").notes == "Better."
+    assert a_service.poll("00001-folders-cpu").notes == "Better."
     for steps in (None, 0, -3, 2.5):
         with pytest.raises(UserError, match="whole number"):
             a_service.sample_every("00001-folders-cpu", steps)
@@ -280,7 +280,7 @@ def test_notes_interval_and_delete(runs):
 
 def test_what_a_run_made(made, tmp_path):
     a_service = TrainService(made, "all")
-    run = a_service.look("00001-folders-cpu")
+    run = a_service.poll("00001-folders-cpu")
     names = [service.export_name(run, path) for _, path in run.exports]
     assert names == ["step 200", "step 400, best", "step 400, best, final"]
     assert a_service.in_demo(run.name, "step 200") == ("digits", "00001-folders-cpu/000200")
@@ -427,10 +427,10 @@ def test_missing_data_is_told_before_a_start_in_words_of_the_page(tmp_path, monk
 
 def test_a_stopped_run_made_nothing_final(runs):
     a_service = TrainService(runs, "all")
-    run = a_service.look("00003-digits-f")
+    run = a_service.poll("00003-digits-f")
     assert [service.export_name(run, path) for _, path in run.exports] == ["step 300, stopped"]
     with alive(runs / run.name):  # resumed: no longer stopped, not yet final
-        run = a_service.look(run.name)
+        run = a_service.poll(run.name)
         assert [service.export_name(run, path) for _, path in run.exports] == ["step 300"]
 
 
@@ -602,7 +602,7 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
     monkeypatch.setattr(views.diagnostics, "warnings", lambda run: (SimpleNamespace(what=NASTY, advice=NASTY),))
     run, second = status.read_status(path), status.read_status(other)
     texts = [
-        views.runs([run, second], name), views.status(run), views.drawn(run, second), views.log(status.log_tail(path)),
+        views.runs([run, second], name), views.status(run), views.curves_of(run, second), views.log(status.log_tail(path)),
         views.dry_run(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
         panels.answer_of(lambda: NASTY), views.quiet(NASTY),
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from dtn_core.core.devices import pick_device
 from dtn_core.core.errors import UserError
 from dtn_core.core.images import to_tensor
 from dtn_core.faces.compose import paste
-from dtn_core.faces.quality import REFUSED, UNSURE
+from dtn_core.faces.quality import MIN_CONFIDENCE, NOTE_CONFIDENCE
 from dtn_core.networks.encoders import Standardise
 from dtn_core.pipeline.model import TransferNetwork
 from dtn_core.pipeline.photo import Transferrer
@@ -40,7 +40,7 @@ def test_a_face_is_drawn_and_painted(drawing, hopper):
     assert face.kind == "drawn"
     assert (face.raw.shape, face.image.shape) == ((64, 64, 4), (256, 256, 4))
     assert face.avatar.parameters.style == "avataaars"
-    assert all(0 <= sure <= 1 for sure in face.avatar.sure.values())
+    assert all(0 <= sure <= 1 for sure in face.avatar.confidences.values())
     assert (face.picture(128) == face.avatar.image(128)).all()
     assert (result.composed == paste(hopper, [face])).all()
     stages = ["detect", "align", "encode", "generate", "upscale", "draw", "compose", "total"]
@@ -112,11 +112,11 @@ def test_known_avatars_are_reused_without_running_f(drawing, hopper, astronaut, 
     first = drawing(both, kind="drawn").faces
     known = [(face.aligned.face, face.avatar) for face in first]
     monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda *_: pytest.fail("f ran"))
-    again = drawing(both, kind="drawn", known=known).faces
+    again = drawing(both, kind="drawn", known_avatars=known).faces
     assert [face.avatar for face in again] == [face.avatar for face in first]
     assert all(a.avatar is b.avatar for a, b in zip(again, first))
     monkeypatch.undo()
-    (new,) = drawing(astronaut, kind="drawn", known=known[:1]).faces
+    (new,) = drawing(astronaut, kind="drawn", known_avatars=known[:1]).faces
     assert new.avatar is not known[0][1]
 
 
@@ -157,7 +157,7 @@ def test_a_clearly_visible_face_has_a_confidence_and_no_note(tiny, hopper):
 def test_a_poorly_visible_face_is_redrawn_with_a_note(tiny, dim):
     result = tiny(dim)
     (face,) = result.faces
-    assert REFUSED <= face.confidence < UNSURE
+    assert MIN_CONFIDENCE <= face.confidence < NOTE_CONFIDENCE
     assert "too dark" in face.note
     assert result.refused == ()
 
@@ -169,7 +169,7 @@ def test_a_hardly_visible_face_is_refused_before_the_network_runs(tiny, dark, th
     assert result.faces == ()
     assert (result.composed == dark).all()
     (face,) = result.refused
-    assert face.confidence < REFUSED
+    assert face.confidence < MIN_CONFIDENCE
     assert face.note == "Can't see enough of the face: it is too dark; use more light."
     assert list(result.ms) == ["detect", "align", "total"]
 
@@ -188,10 +188,10 @@ def test_one_of_two_is_refused(tiny, dark, astronaut):
 def test_a_photo_on_its_side_is_turned_upright(tiny, name, turns, request):
     photo = request.getfixturevalue(name)
     result = tiny(np.rot90(photo, turns))
-    assert result.turned == 90 * turns
+    assert result.rotation == 90 * turns
     assert (result.frame == photo).all()
     assert result.faces[0].aligned.face.box == tiny(photo).faces[0].aligned.face.box
-    assert tiny(photo).turned == tiny(np.rot90(photo, turns), thorough=False).turned == 0
+    assert tiny(photo).rotation == tiny(np.rot90(photo, turns), thorough=False).rotation == 0
 
 
 def test_tensor_methods_agree_with_the_pipeline(tiny, hopper):

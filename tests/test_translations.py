@@ -12,7 +12,7 @@ from dtn_core.networks import checkpoint
 from dtn_core.networks.encoders import Standardise
 from dtn_core.networks.generator import Generator
 from dtn_core.networks.resnet import AttributeEncoder
-from dtn_core.pipeline.photo import Transferrer, centre
+from dtn_core.pipeline.photo import Transferrer, centre_crop
 from dtn_core.ui.components import html
 from dtn_core.ui.translations import Translations, refresh, refresh_choices
 
@@ -34,7 +34,7 @@ def test_the_middle_square_is_what_is_seen(height, width):
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     side = min(height, width)
     left, top = (width - side) / 2, (height - side) / 2
-    seen = centre(frame)
+    seen = centre_crop(frame)
     assert seen.face.box == (left, top, left + side, top + side)
     assert seen.image.shape == (256, 256, 3)
     corners = seen.matrix @ np.array([[left - 0.5, top - 0.5, 1], [left + side - 0.5, top + side - 0.5, 1]]).T
@@ -44,7 +44,7 @@ def test_the_middle_square_is_what_is_seen(height, width):
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_whole_pictures_are_redrawn_without_looking_for_a_face(tmp_path, channels, noise):
     transferrer = Transferrer.from_checkpoint(write(tmp_path / "own", "pictures", channels))
-    assert transferrer.sees_pictures
+    assert transferrer.takes_whole_pictures
     result = transferrer(noise)
     (made,) = result.faces
     assert (made.confidence, made.note, result.refused) == (None, None, ())
@@ -149,11 +149,11 @@ def test_what_is_chosen_is_loaded_once_and_anew_when_it_changes(translations, ru
     path, key = runs / "00001-folders-cpu" / "export", "00001-folders-cpu/export"
     assert translations.get("") is translations.get(None) is tiny
     first = translations.get(key)
-    assert first.sees_pictures
+    assert first.takes_whole_pictures
     assert translations.get(key) is first
     info = json.loads((path / "config.json").read_text())
     checkpoint.save(path, {**info, "sees": "heads"}, {})
-    assert not translations.get(key).sees_pictures
+    assert not translations.get(key).takes_whole_pictures
 
 
 def test_a_live_frame_reads_no_file(translations, monkeypatch):

@@ -91,13 +91,13 @@ endless = {"steps": 10**6, "sample_every": 10**6, "save_every": 10**6}
 path = launcher.start(replace(PRESETS["upscaler-tiny"], device="cpu", **endless), "x", Path(sys.argv[1]))
 assert is_alive(path), log_tail(path)
 wait_for(lambda: read_status(path).step or not is_alive(path))
-launcher.ask(path, "stop")
+launcher.request(path, "stop")
 wait_for(lambda: not is_alive(path))
 assert read_status(path).status == "stopped", log_tail(path)
 launcher.resume(path)
 assert is_alive(path), log_tail(path)
 launcher.force_stop(path)
-assert read_status(path).why == "Stopped by force."
+assert read_status(path).reason == "Stopped by force."
 launcher.delete(path)
 assert not runs_in(path.parent)
 """

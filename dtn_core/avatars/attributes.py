@@ -52,14 +52,14 @@ class Rates:
                 raise UserError(f"rates.{name} must sum to 1, not {sum(getattr(self, name)):.3f}.")
 
 
-PEOPLE = Rates()
+PORTRAIT_RATES = Rates()
 """The default: near the rates in portrait photographs."""
 
-RICH = Rates(glasses=0.18, hat=0.12, bald=0.2, beard=0.42, hair=(0.17, 0.38, 0.26, 0.04, 0.15),
+ENRICHED_RATES = Rates(glasses=0.18, hat=0.12, bald=0.2, beard=0.42, hair=(0.17, 0.38, 0.26, 0.04, 0.15),
              hair_of_darker=(0.62, 0.22, 0.02, 0.0, 0.14), skin=(0.22, 0.36, 0.16, 0.14, 0.12))  # fmt: skip
 """Rare attributes are less rare: for t, since g doesn't learn what it sees too seldom."""
 
-BALANCED = Rates(women=0.45, glasses=0.4, dark_glasses=0.3, hat=0.18, bald=0.3, beard=0.5, smile=0.5,
+BALANCED_RATES = Rates(women=0.45, glasses=0.4, dark_glasses=0.3, hat=0.18, bald=0.3, beard=0.5, smile=0.5,
                  neutral_hair=0.05, hair=(0.24, 0.24, 0.22, 0.08, 0.22),
                  hair_of_darker=(0.24, 0.24, 0.22, 0.08, 0.22), skin=(0.2,) * 5)  # fmt: skip
 """Rare attributes are common: for training and testing a judge, not for t."""
@@ -79,7 +79,7 @@ class Attributes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Avatar:
+class SampledAvatar:
     """A sampled avatar.
 
     Attributes:
@@ -95,7 +95,7 @@ class Avatar:
     style: str = "avataaars"
 
 
-def chances(rng: np.random.Generator) -> tuple[Callable[[float], bool], Callable[..., Any]]:
+def make_samplers(rng: np.random.Generator) -> tuple[Callable[[float], bool], Callable[..., Any]]:
     """Return two samplers: a Bernoulli trial, and a choice among values with optional probabilities."""
 
     def chance(p: float) -> bool:

@@ -9,7 +9,7 @@ from ..core.types import Image
 from . import engine
 from .engine import View
 from .parameters import Parameters
-from .sampling import Likely
+from .sampling import ChoiceProbabilities
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Avatar:
 
     Attributes:
         parameters: What is drawn.
-        sure: What it depicts ("glasses", "no hat", "brown hair") → probability, 0..1.
-        likely: The probabilities of all choices.
+        confidences: What it depicts ("glasses", "no hat", "brown hair") → probability, 0..1.
+        probabilities: The probabilities of all choices.
     """
 
     parameters: Parameters
-    sure: Mapping[str, float]
-    likely: Likely = field(default_factory=dict)
+    confidences: Mapping[str, float]
+    probabilities: ChoiceProbabilities = field(default_factory=dict)
 
     def svg(self, view: View = "bust") -> str:
         """Draw it as SVG, with the artist's credit."""

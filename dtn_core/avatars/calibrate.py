@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .choose import (
-    HAIR_READS,
+    HAIR_ATTRIBUTES,
     QUESTIONS,
-    Beliefs,
     Decisions,
-    hair_reading,
+    LogProbabilities,
+    hair_probabilities,
     hair_scores,
+    is_allowed,
     kind_index,
     log_odds,
-    may_choose,
-    reading,
+    question_probability,
     sigmoid,
 )
 from .choose_shape import Statistics
@@ -30,7 +30,7 @@ from .parameters import HAIR_COLOURS, SPECS
 
 def learn(
     style: str,
-    beliefs: Beliefs,
+    log_probabilities: LogProbabilities,
     attributes: Mapping[str, NDArray[np.float64]],
     skin: dict[str, float],
     shape: Statistics,
@@ -40,7 +40,7 @@ def learn(
 
     Args:
         style: Name of a drawn style.
-        beliefs: c's log-probabilities.
+        log_probabilities: c's log-probabilities.
         attributes: f's attribute → (N,) probabilities.
         skin: See `skin.skin_means`.
         shape: See `choose_shape.shape_statistics`.
@@ -49,14 +49,14 @@ def learn(
     lines = {}
     rates = {}
     for name, question in QUESTIONS[style].items():
-        target = reading(attributes, question.reads)
-        lines[name] = _fit_logistic(log_odds(style, question, beliefs), target)
+        target = question_probability(attributes, question.f_attributes)
+        lines[name] = _fit_logistic(log_odds(style, question, log_probabilities), target)
         rates[name] = round(float(target.mean()), 4)
-    target = hair_reading(attributes)
-    slope, offsets = _fit_softmax(hair_scores(style, beliefs), target)
-    hair = {name: (round(slope, 4), round(offset, 4)) for name, offset in zip(HAIR_READS, offsets)}
-    hair_rates = {name: round(float(target[:, i].mean()), 4) for i, name in enumerate(HAIR_READS)}
-    bias = {head: _biases(style, head, log_p, artist[head]) for head, log_p in beliefs.items()}
+    target = hair_probabilities(attributes)
+    slope, offsets = _fit_softmax(hair_scores(style, log_probabilities), target)
+    hair = {name: (round(slope, 4), round(offset, 4)) for name, offset in zip(HAIR_ATTRIBUTES, offsets)}
+    hair_rates = {name: round(float(target[:, i].mean()), 4) for i, name in enumerate(HAIR_ATTRIBUTES)}
+    bias = {head: _biases(style, head, log_p, artist[head]) for head, log_p in log_probabilities.items()}
     return Decisions(lines, rates, hair, hair_rates, skin, bias, shape)
 
 
@@ -71,7 +71,7 @@ def _biases(style: str, head: str, log_p: NDArray[np.float32], artist: NDArray[n
     """
     bias = np.zeros(log_p.shape[1])
     for group in _kinds_of(style, head):
-        allowed = [j for j in group if may_choose(style, head, j) and artist[j] > 0]
+        allowed = [j for j in group if is_allowed(style, head, j) and artist[j] > 0]
         if len(allowed) < 2:
             continue
         mass = np.logaddexp.reduce(log_p[:, group], axis=1)

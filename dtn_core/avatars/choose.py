@@ -20,7 +20,7 @@ from .skin import skin_colour
 from .styles import DRAWINGS
 from .styles.record import Question as Question
 
-Beliefs = Mapping[str, NDArray[np.float32]]
+LogProbabilities = Mapping[str, NDArray[np.float32]]
 """Head → (N, choices) log-probabilities. Heads are a style's slots, and "colour:NAME" for its palettes."""
 
 Attributes = Mapping[str, NDArray[np.float64]]
@@ -32,10 +32,10 @@ QUESTIONS = {name: drawing.questions for name, drawing in DRAWINGS.items()}
 RESERVED = {name: drawing.reserved for name, drawing in DRAWINGS.items()}
 """Style → head → choices for people only."""
 
-HAIR_READS = {"black": "Black_Hair", "brown": "Brown_Hair", "blond": "Blond_Hair", "grey": "Gray_Hair"}
+HAIR_ATTRIBUTES = {"black": "Black_Hair", "brown": "Brown_Hair", "blond": "Blond_Hair", "grey": "Gray_Hair"}
 """Hair colour → f's attribute."""
 
-EXPRESSIONS = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
+EXPRESSION_ATTRIBUTES = {"smiling": "Smiling", "mouth_open": "Mouth_Slightly_Open"}
 """Expression → f's attribute. c is not asked about these."""
 
 SMILES = 0.4
@@ -106,7 +106,7 @@ def kind_index(style: str, slot: str, kinds: tuple[str, ...]) -> list[int]:
     return [spec.slots[slot].index(variant) for kind in kinds for variant in spec.kinds[slot][kind]]
 
 
-def may_choose(style: str, head: str, index: int) -> bool:
+def is_allowed(style: str, head: str, index: int) -> bool:
     """Whether c may make this choice: it is not reserved for people."""
     return SPECS[style].choices(head)[index] not in RESERVED[style].get(head, ())
 
@@ -123,37 +123,37 @@ def question_slot(style: str, name: str) -> str:
     return next(iter(QUESTIONS[style][name].yes))
 
 
-def log_odds(style: str, question: Question, beliefs: Beliefs) -> NDArray[np.float64]:
+def log_odds(style: str, question: Question, log_probabilities: LogProbabilities) -> NDArray[np.float64]:
     """(N,) log-odds of yes against no."""
 
     def log_sum(answer: dict[str, tuple[str, ...]]) -> NDArray[np.float64]:
         ((slot, kinds),) = answer.items()
-        log_p = beliefs[slot][:, kind_index(style, slot, kinds)].astype(np.float64)
+        log_p = log_probabilities[slot][:, kind_index(style, slot, kinds)].astype(np.float64)
         return np.logaddexp.reduce(log_p, axis=1)
 
     return log_sum(question.yes) - log_sum(question.no)
 
 
-def hair_scores(style: str, beliefs: Beliefs) -> NDArray[np.float64]:
+def hair_scores(style: str, log_probabilities: LogProbabilities) -> NDArray[np.float64]:
     """(N, len(HAIR_READS)) c's log-probabilities of the named hair colours."""
     palette = SPECS[style].colours["hair"]
-    log_p = beliefs["colour:hair"].astype(np.float64)
-    columns = [[palette.index(code) for code in HAIR_COLOURS[name]] for name in HAIR_READS]
+    log_p = log_probabilities["colour:hair"].astype(np.float64)
+    columns = [[palette.index(code) for code in HAIR_COLOURS[name]] for name in HAIR_ATTRIBUTES]
     return np.stack([np.logaddexp.reduce(log_p[:, column], axis=1) for column in columns], 1)
 
 
-def reading(attributes: Attributes, reads: tuple[str, ...]) -> NDArray[np.float64]:
+def question_probability(attributes: Attributes, reads: tuple[str, ...]) -> NDArray[np.float64]:
     """(N,) f's probability of yes: the largest of the attributes that answer a question."""
     return np.max([1 - attributes[name[1:]] if name.startswith("-") else attributes[name] for name in reads], axis=0)
 
 
-def hair_reading(attributes: Attributes) -> NDArray[np.float64]:
+def hair_probabilities(attributes: Attributes) -> NDArray[np.float64]:
     """(N, len(HAIR_READS)) f's probabilities of the hair colours, summing to 1.
 
     The hair of old people, which may be hidden, is mostly taken to be grey.
     """
-    p = np.stack([attributes[name] for name in HAIR_READS.values()], 1) + 1e-6
-    grey = list(HAIR_READS).index("grey")
+    p = np.stack([attributes[name] for name in HAIR_ATTRIBUTES.values()], 1) + 1e-6
+    grey = list(HAIR_ATTRIBUTES).index("grey")
     p[:, grey] = np.maximum(p[:, grey], GREY_OF_OLD * attributes["age_60"])
     return p / p.sum(1, keepdims=True)
 
@@ -163,8 +163,8 @@ def haircut_of(reads: Mapping[str, float]) -> str:
     return next((name for name in ("Bangs", "Wavy_Hair") if reads[name] > 0.5), "")
 
 
-def chances(
-    style: str, beliefs: Beliefs, decisions: Decisions, attributes: Attributes
+def calibrated_probabilities(
+    style: str, log_probabilities: LogProbabilities, decisions: Decisions, attributes: Attributes
 ) -> dict[str, NDArray[np.float64]]:
     """Calibrated probabilities of c and f together.
 
@@ -175,15 +175,15 @@ def chances(
     weight = decisions.f_weight
     for name, question in QUESTIONS[style].items():
         slope, offset = decisions.lines[name]
-        logit_c = slope * log_odds(style, question, beliefs) + offset
-        logit_f = logit(reading(attributes, question.reads))
+        logit_c = slope * log_odds(style, question, log_probabilities) + offset
+        logit_f = logit(question_probability(attributes, question.f_attributes))
         probabilities[name] = sigmoid((1 - weight) * logit_c + weight * logit_f)
-    lines = np.array([decisions.hair[name] for name in HAIR_READS])
-    log_c = hair_scores(style, beliefs) * lines[:, 0] + lines[:, 1]
+    lines = np.array([decisions.hair[name] for name in HAIR_ATTRIBUTES])
+    log_c = hair_scores(style, log_probabilities) * lines[:, 0] + lines[:, 1]
     log_c -= np.logaddexp.reduce(log_c, axis=1, keepdims=True)
-    log_p = (1 - weight) * log_c + weight * np.log(hair_reading(attributes))
+    log_p = (1 - weight) * log_c + weight * np.log(hair_probabilities(attributes))
     hair = np.exp(log_p - np.logaddexp.reduce(log_p, axis=1, keepdims=True))
-    return probabilities | {f"hair:{name}": hair[:, i] for i, name in enumerate(HAIR_READS)}
+    return probabilities | {f"hair:{name}": hair[:, i] for i, name in enumerate(HAIR_ATTRIBUTES)}
 
 
 # Choices
@@ -191,7 +191,7 @@ def chances(
 
 def choose(
     style: str,
-    beliefs: Beliefs,
+    log_probabilities: LogProbabilities,
     decisions: Decisions,
     attributes: Attributes,
     lightness: NDArray[np.float64],
@@ -201,7 +201,7 @@ def choose(
 
     Args:
         style: Name of a drawn style.
-        beliefs: c's log-probabilities.
+        log_probabilities: c's log-probabilities.
         decisions: See `Decisions`.
         attributes: f's probabilities.
         lightness: (N,) L* of the skins to draw.
@@ -210,18 +210,18 @@ def choose(
     Returns:
         N pairs of the avatar, and of what it depicts ("glasses", "no hat") → probability.
     """
-    probabilities = chances(style, beliefs, decisions, attributes)
+    probabilities = calibrated_probabilities(style, log_probabilities, decisions, attributes)
     shapes = face_shapes(attributes, decisions.shape)
     avatars = []
     for i in range(len(lightness)):
-        row_beliefs = {head: log_p[i] for head, log_p in beliefs.items()}
+        row_log_probabilities = {head: log_p[i] for head, log_p in log_probabilities.items()}
         row_attributes = {name: float(values[i]) for name, values in attributes.items()}
         row = {name: float(values[i]) for name, values in probabilities.items()}
         answers = _answers(style, row, rates)
-        hair = max(HAIR_READS, key=lambda name: row[f"hair:{name}"] / rates.get(f"hair:{name}", 1.0))
-        variants = _variants(style, row_beliefs, answers, row_attributes, decisions.bias)
-        variants["mouth"] = _mouth(style, *(row_attributes[name] for name in EXPRESSIONS.values()))
-        colours = _colours(style, row_beliefs, hair, float(lightness[i]), decisions)
+        hair = max(HAIR_ATTRIBUTES, key=lambda name: row[f"hair:{name}"] / rates.get(f"hair:{name}", 1.0))
+        variants = _variants(style, row_log_probabilities, answers, row_attributes, decisions.bias)
+        variants["mouth"] = _mouth(style, *(row_attributes[name] for name in EXPRESSION_ATTRIBUTES.values()))
+        colours = _colours(style, row_log_probabilities, hair, float(lightness[i]), decisions)
         shape = {name: float(values[i]) for name, values in shapes.items()}
         confidence = _confidence(answers, hair, row, row_attributes["Smiling"])
         avatars.append((Parameters(style, variants, colours, shape), confidence))
@@ -239,7 +239,7 @@ def _answers(style: str, probabilities: Mapping[str, float], rates: Mapping[str,
 
 def _variants(
     style: str,
-    beliefs: Mapping[str, NDArray[np.float32]],
+    log_probabilities: Mapping[str, NDArray[np.float32]],
     answers: Mapping[str, bool],
     attributes: Mapping[str, float],
     bias: Mapping[str, list[float]],
@@ -248,14 +248,14 @@ def _variants(
 
     Args:
         style: Name of a drawn style.
-        beliefs: Head → (choices,) log-probabilities.
+        log_probabilities: Head → (choices,) log-probabilities.
         answers: Question → yes or no.
         attributes: f's attribute → probability.
         bias: See `calibrate._biases`.
     """
     drawing = DRAWINGS[style]
     has_moustache = attributes["Mustache"] > 0.5 and attributes["No_Beard"] > 0.5
-    kinds = _kinds(style, beliefs, answers, has_moustache)
+    kinds = _kinds(style, log_probabilities, answers, has_moustache)
     length_slot = question_slot(style, "male")
     hair_slot = question_slot(style, "bald")
     haircuts: tuple[str, ...] = ()
@@ -263,21 +263,21 @@ def _variants(
         haircuts = drawing.haircuts.get(kinds[length_slot][0], {}).get(haircut_of(attributes), ())
     chosen = {}
     for slot, variants in SPECS[style].slots.items():
-        if slot == "mouth" or slot not in beliefs:
+        if slot == "mouth" or slot not in log_probabilities:
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
-        allowed = [j for j in allowed if may_choose(style, slot, j)]
+        allowed = [j for j in allowed if is_allowed(style, slot, j)]
         if slot in (length_slot, hair_slot):
             allowed = [j for j in allowed if variants[j] in haircuts] or allowed
         if slot == "eyes" and attributes["Smiling"] <= SMILES:
             allowed = [j for j in allowed if variants[j] not in drawing.laughing_eyes]
-        score = beliefs[slot] + bias[slot]
+        score = log_probabilities[slot] + bias[slot]
         chosen[slot] = variants[max(allowed, key=lambda j: score[j])]
     return chosen
 
 
 def _kinds(
-    style: str, beliefs: Mapping[str, NDArray[np.float32]], answers: Mapping[str, bool], has_moustache: bool
+    style: str, log_probabilities: Mapping[str, NDArray[np.float32]], answers: Mapping[str, bool], has_moustache: bool
 ) -> dict[str, tuple[str, ...]]:
     """Slot → the kinds that agree with the answers. A hat overrides a bald head, and that overrides the length."""
     questions = QUESTIONS[style]
@@ -294,12 +294,14 @@ def _kinds(
     kinds[slot] = (beard,) if answers["beard"] else ("none",)
     if "glasses" in questions:
         slot = question_slot(style, "glasses")
-        kinds[slot] = (_glasses(style, slot, beliefs) if answers["glasses"] else "none",)
+        kinds[slot] = (_glasses(style, slot, log_probabilities) if answers["glasses"] else "none",)
     return kinds
 
 
-def _glasses(style: str, slot: str, beliefs: Mapping[str, NDArray[np.float32]]) -> str:
-    dark, clear = (np.logaddexp.reduce(beliefs[slot][kind_index(style, slot, (kind,))]) for kind in ("dark", "clear"))
+def _glasses(style: str, slot: str, log_probabilities: Mapping[str, NDArray[np.float32]]) -> str:
+    dark, clear = (
+        np.logaddexp.reduce(log_probabilities[slot][kind_index(style, slot, (kind,))]) for kind in ("dark", "clear")
+    )
     return "dark" if dark > clear else "clear"
 
 
@@ -319,7 +321,7 @@ def mouth_of(style: str, kind: str) -> str:
 
 
 def _colours(
-    style: str, beliefs: Mapping[str, NDArray[np.float32]], hair: str, lightness: float, decisions: Decisions
+    style: str, log_probabilities: Mapping[str, NDArray[np.float32]], hair: str, lightness: float, decisions: Decisions
 ) -> dict[str, str]:
     """The skin's colour by its L*; other colours from the artist's palette, hair and beard in a shade of hair."""
     spec = SPECS[style]
@@ -328,8 +330,8 @@ def _colours(
         head = "colour:hair" if name == "beard" else f"colour:{name}"
         if name == "skin":
             colours[name] = skin_colour(style, lightness)
-        elif head in beliefs:
-            score = beliefs[head] + decisions.bias[head]
+        elif head in log_probabilities:
+            score = log_probabilities[head] + decisions.bias[head]
             codes = [code for code in palette if code not in RESERVED[style].get(head, ())]
             if name in ("hair", "beard"):
                 codes = HAIR_COLOURS[hair]

@@ -12,7 +12,7 @@ def expressions(style: str) -> dict[str, dict[str, str]]:
     return {name: dict(zip(slots, variants)) for name, variants in DRAWINGS[style].expressions.items()}
 
 
-def mannequin(style: str) -> Parameters:
+def preview_figure(style: str) -> Parameters:
     """A plain figure to preview the variants of a slot on."""
     spec = SPECS[style]
     variants = {slot: NONE if NONE in known else known[0] for slot, known in spec.slots.items()}

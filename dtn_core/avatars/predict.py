@@ -14,22 +14,22 @@ from ..networks.avatar_head import AvatarHead
 from ..networks.encoders import Standardise
 from ..networks.resnet import ATTRIBUTES, AttributeEncoder
 from .avatar import Avatar
-from .choose import Beliefs, Decisions, choose
+from .choose import Decisions, LogProbabilities, choose
 from .parameters import DrawnStyle
-from .sampling import likely
+from .sampling import choice_probabilities
 from .skin import even_light, skin_lightness
 
 
-class Reading(NamedTuple):
+class Predictions(NamedTuple):
     """What f and c predict for N photos.
 
     Attributes:
-        beliefs: c's log-probabilities, see `avatars.choose.Beliefs`.
+        log_probabilities: c's log-probabilities, see `avatars.choose.LogProbabilities`.
         attributes: f's attribute → (N,) probabilities.
         lightness: (N,) L* of the skins to draw.
     """
 
-    beliefs: Beliefs
+    log_probabilities: LogProbabilities
     attributes: dict[str, NDArray[np.float64]]
     lightness: NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class AvatarPredictor:
     hash: str = ""
 
     @torch.no_grad()
-    def beliefs(self, features: Tensor) -> Beliefs:
+    def log_probabilities(self, features: Tensor) -> LogProbabilities:
         """c: (N, dim) features of photos → head → (N, choices) log-probabilities."""
         logits = self.head(self.standardise(features))
         return {name: values.log_softmax(1).cpu().numpy() for name, values in logits.items()}
@@ -72,7 +72,7 @@ class AvatarPredictor:
         return self.f(even_light(x))
 
     @torch.no_grad()
-    def read(self, features: Tensor, skin_features: Tensor | None = None) -> Reading:
+    def read(self, features: Tensor, skin_features: Tensor | None = None) -> Predictions:
         """Predict everything that `decide` needs.
 
         Args:
@@ -84,13 +84,13 @@ class AvatarPredictor:
             skin_features = features
         cheeks = self.f.skin_lab(skin_features)[:, 0].cpu().numpy()
         lightness = skin_lightness(self.attributes(skin_features), cheeks, self.decisions.skin)
-        return Reading(self.beliefs(features), self.attributes(features), lightness)
+        return Predictions(self.log_probabilities(features), self.attributes(features), lightness)
 
-    def decide(self, reading: Reading) -> list[Avatar]:
+    def decide(self, reading: Predictions) -> list[Avatar]:
         """Choose N avatars from the predictions for N photos."""
-        beliefs, attributes, lightness = reading
-        choices = choose(self.style, beliefs, self.decisions, attributes, lightness)
-        distributions = likely(self.style, beliefs, self.decisions, attributes)
+        log_probabilities, attributes, lightness = reading
+        choices = choose(self.style, log_probabilities, self.decisions, attributes, lightness)
+        distributions = choice_probabilities(self.style, log_probabilities, self.decisions, attributes)
         return [
             Avatar(parameters, confidence, probabilities)
             for (parameters, confidence), probabilities in zip(choices, distributions)

@@ -12,7 +12,7 @@ from ..config import Style
 from ..core.errors import UserError
 from ..core.types import Image
 from . import engine
-from .attributes import BALANCED, PEOPLE, Attributes, Avatar, Rates
+from .attributes import BALANCED_RATES, PORTRAIT_RATES, Attributes, Rates, SampledAvatar
 from .parameters import Parameters
 from .skin import skin_colour
 from .styles import DRAWINGS, PACKS, STYLES
@@ -21,7 +21,7 @@ HELD_OUT = 200
 """Number of pictures at the end of a pack that no network is trained on."""
 
 
-def sample(seed: int, rates: Rates = PEOPLE, style: str = "avataaars") -> Avatar:
+def sample(seed: int, rates: Rates = PORTRAIT_RATES, style: str = "avataaars") -> SampledAvatar:
     """Sample a labelled avatar. The same (seed, rates, style) always gives the same avatar."""
     return DRAWINGS[style].sample(seed, rates)
 
@@ -38,7 +38,7 @@ def sample_parameters(style: str, first: int, count: int, seed: int = 0) -> list
     rng = np.random.default_rng([seed, 0xC])
     avatars = []
     for i in range(first, first + count):
-        drawn = engine.parameters_of(style, sample(i, BALANCED, style).options)
+        drawn = engine.parameters_of(style, sample(i, BALANCED_RATES, style).options)
         variants = dict(drawn.variants)
         colours = dict(drawn.colours)
         further = DRAWINGS[style].further_tops.get(drawn.kind_of("top") or "", ())
@@ -51,14 +51,14 @@ def sample_parameters(style: str, first: int, count: int, seed: int = 0) -> list
     return avatars
 
 
-def render(avatar: Avatar, size: int = 64) -> Image:
+def render(avatar: SampledAvatar, size: int = 64) -> Image:
     """Rasterise a sampled avatar: (size, size, 4) uint8 RGBA, straight alpha, transparent background."""
     view = engine.frame(avatar.style, "head")
     return engine.raster(engine.compose(avatar.style, avatar.options, view), size)
 
 
 def render_many(
-    seeds: Iterable[int], sizes: tuple[int, ...] = (64,), rates: Rates = PEOPLE, style: str = "avataaars"
+    seeds: Iterable[int], sizes: tuple[int, ...] = (64,), rates: Rates = PORTRAIT_RATES, style: str = "avataaars"
 ) -> tuple[Image, ...]:
     """Render many avatars: for each size an (N, size, size, 4) uint8 array.
 
@@ -74,7 +74,7 @@ def draw_heads(avatars: Iterable[Parameters]) -> Image:
     return np.stack([engine.image(parameters, 64, "head") for parameters in avatars])
 
 
-class Drawn(NamedTuple):
+class LabelledPictures(NamedTuple):
     """Labelled pictures of a style.
 
     Attributes:
@@ -85,12 +85,14 @@ class Drawn(NamedTuple):
     pictures: Image
     attributes: list[Attributes]
 
-    def part(self, start: int, stop: int | None = None) -> Drawn:
+    def part(self, start: int, stop: int | None = None) -> LabelledPictures:
         """A slice of pictures and labels."""
-        return Drawn(self.pictures[start:stop], self.attributes[start:stop])
+        return LabelledPictures(self.pictures[start:stop], self.attributes[start:stop])
 
 
-def draw(style: Style, seeds: Sequence[int], data: Path | None = None, rates: Rates = PEOPLE) -> Drawn:
+def draw(
+    style: Style, seeds: Sequence[int], data: Path | None = None, rates: Rates = PORTRAIT_RATES
+) -> LabelledPictures:
     """Draw or load the pictures of a style that have these seeds.
 
     A drawn style has a picture for every seed. In a pack, seed i is picture i and seeds past its end are skipped, so
@@ -101,13 +103,13 @@ def draw(style: Style, seeds: Sequence[int], data: Path | None = None, rates: Ra
     """
     if style not in PACKS:
         (pictures,) = render_many(seeds, (64,), rates, style=style)
-        return Drawn(pictures, [sample(seed, rates, style).attributes for seed in seeds])
+        return LabelledPictures(pictures, [sample(seed, rates, style).attributes for seed in seeds])
     pack = _load_pack(style, data)
     available = [seed for seed in seeds if seed < len(pack.pictures)]
-    return Drawn(pack.pictures[available], [pack.attributes[i] for i in available])
+    return LabelledPictures(pack.pictures[available], [pack.attributes[i] for i in available])
 
 
-def parts(style: Style, data: Path | None) -> tuple[Drawn, Drawn]:
+def split_pack(style: Style, data: Path | None) -> tuple[LabelledPictures, LabelledPictures]:
     """Split a pack into training and held-out pictures: the last `HELD_OUT`, or half of a small pack.
 
     Raises:
@@ -119,9 +121,9 @@ def parts(style: Style, data: Path | None) -> tuple[Drawn, Drawn]:
     return pack.part(0, cut), pack.part(cut)
 
 
-def _load_pack(style: Style, data: Path | None) -> Drawn:
+def _load_pack(style: Style, data: Path | None) -> LabelledPictures:
     if data is None:
         raise UserError(
             f"style {style} comes from a pack: pass --data DIR or set DTN_DATA (see 'Data' in docs/training.md)."
         )
-    return Drawn(*STYLES[style].pack(data))
+    return LabelledPictures(*STYLES[style].pack(data))

@@ -50,7 +50,7 @@ def rig(parameters: Parameters, edited: Collection[str] = ()) -> dict[str, Any]:
     - eyes and eyebrows are cut in two at the x of their pivot; an eye is scaled vertically by its lid about the y of
       the pivot, an eyebrow rises by `MOTION_PARAMS` brow · a · `Motion.brows`;
     - a mouth is scaled about its pivot;
-    - the midpoint of the eyes moves to (x, y) of the motion, the scale is apart / a · larger, the rotation roll.
+    - the midpoint of the eyes moves to (x, y) of the motion, the scale is apart / a · bust_scale, the rotation roll.
 
     Args:
         parameters: The avatar.
@@ -60,7 +60,7 @@ def rig(parameters: Parameters, edited: Collection[str] = ()) -> dict[str, Any]:
     Returns:
         style
         view: left, top and side of the bust on the canvas
-        eyes, larger: see `Spec`
+        eyes, bust_scale: see `Spec`
         law: `MOTION_PARAMS`
         parts: in drawing order, each with name; moves ("still", "eyes", "brows" or "mouth"); depth and pivot, see
             `Rig`; svg, of the whole view; for eyes closed, an SVG; for mouths mouths, name → SVG
@@ -94,7 +94,7 @@ def rig(parameters: Parameters, edited: Collection[str] = ()) -> dict[str, Any]:
         "style": parameters.style,
         "view": list(frame(parameters.style, "bust")),
         "eyes": list(spec.eyes),
-        "larger": spec.larger,
+        "bust_scale": spec.bust_scale,
         "parts": parts,
         "law": MOTION_PARAMS,
     }

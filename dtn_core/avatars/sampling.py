@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from ..core.colors import to_lab, to_rgb
 from ..core.errors import UserError
 from .choose import (
-    EXPRESSIONS,
-    HAIR_READS,
+    EXPRESSION_ATTRIBUTES,
+    HAIR_ATTRIBUTES,
     QUESTIONS,
     Attributes,
-    Beliefs,
     Decisions,
-    chances,
+    LogProbabilities,
+    calibrated_probabilities,
     haircut_of,
+    is_allowed,
     kind_index,
-    may_choose,
     mouth_of,
 )
 from .parameters import HAIR_COLOURS, SPECS, Parameters
 from .skin import skin_colour
-from .style_mapping import ROLES, meaning
+from .style_mapping import ROLES, kinds_by_role
 from .styles import DRAWINGS
 
-Likely = Mapping[str, Mapping[str, float]]
+ChoiceProbabilities = Mapping[str, Mapping[str, float]]
 """Slot, or "colour:NAME" → variant or colour → probability."""
 
 MIN_PROBABILITY = 0.002
@@ -44,8 +44,8 @@ MAX_ATTEMPTS = 40
 """Samples for each avatar that `another` is to return."""
 
 
-def likely(
-    style: str, beliefs: Beliefs, decisions: Decisions, attributes: Attributes
+def choice_probabilities(
+    style: str, log_probabilities: LogProbabilities, decisions: Decisions, attributes: Attributes
 ) -> list[dict[str, dict[str, float]]]:
     """Compute the distributions over all choices for N faces, see `Likely`.
 
@@ -55,21 +55,21 @@ def likely(
     spec = SPECS[style]
     p = {
         head: _choice_probabilities(style, head, log_p, decisions)
-        for head, log_p in beliefs.items()
+        for head, log_p in log_probabilities.items()
         if head not in ("colour:skin", "mouth")
     }
     for slot in p.keys() & set(ROLES["hair"]):
         _prefer_haircuts(style, p[slot], spec.slots[slot], attributes)
-    smiling, mouth_open = (attributes[name] for name in EXPRESSIONS.values())
+    smiling, mouth_open = (attributes[name] for name in EXPRESSION_ATTRIBUTES.values())
     laughing = [spec.slots["eyes"].index(variant) for variant in DRAWINGS[style].laughing_eyes]
     _divide(p["eyes"], laughing, [j for j in range(len(spec.slots["eyes"])) if j not in laughing], 0.5 * smiling)
-    answers = chances(style, beliefs, decisions, attributes)
+    answers = calibrated_probabilities(style, log_probabilities, decisions, attributes)
     for name, question in QUESTIONS[style].items():
         ((slot, yes),) = question.yes.items()
         _divide(p[slot], kind_index(style, slot, yes), kind_index(style, slot, question.no[slot]), answers[name])
     palette = spec.colours["hair"]
     for name, codes in HAIR_COLOURS.items():
-        share = answers[f"hair:{name}"] if name in HAIR_READS else np.zeros(len(p["colour:hair"]))
+        share = answers[f"hair:{name}"] if name in HAIR_ATTRIBUTES else np.zeros(len(p["colour:hair"]))
         _scale(p["colour:hair"], [palette.index(code) for code in codes], share)
     p["mouth"] = _mouth_probabilities(style, smiling, mouth_open)
     distributions: list[dict[str, dict[str, float]]] = [{} for _ in smiling]
@@ -93,7 +93,7 @@ def _choice_probabilities(
     """c's probabilities of the choices that it may make, without variants for either answer."""
     has_either = "either" in SPECS[style].kinds.get(head, {})
     either = kind_index(style, head, ("either",)) if has_either else []
-    allowed = [may_choose(style, head, j) and j not in either for j in range(log_p.shape[1])]
+    allowed = [is_allowed(style, head, j) and j not in either for j in range(log_p.shape[1])]
     return masked_softmax(log_p + np.array(decisions.bias[head]), allowed)
 
 
@@ -136,8 +136,8 @@ def _scale(p: NDArray[np.float64], index: list[int], total: NDArray[np.float64])
     p[:, index] *= (total / np.maximum(p[:, index].sum(1), 1e-12))[:, None]
 
 
-def another(
-    parameters: Parameters, likely: Likely, keep: Collection[str] = (), count: int = 6, seed: int = 0
+def sample_similar(
+    parameters: Parameters, likely: ChoiceProbabilities, keep: Collection[str] = (), count: int = 6, seed: int = 0
 ) -> list[Parameters]:
     """Sample further avatars for the same face.
 
@@ -152,7 +152,7 @@ def another(
         UserError: The probabilities belong to another style.
     """
     rng = np.random.default_rng([seed, 0xA0])
-    likely = check(parameters.style, likely)
+    likely = check_probabilities(parameters.style, likely)
     samples: dict[str, Parameters] = {}
     for _ in range(MAX_ATTEMPTS * count):
         sample = _sample(rng, parameters, likely, keep)
@@ -163,7 +163,9 @@ def another(
     return list(samples.values())
 
 
-def _sample(rng: np.random.Generator, parameters: Parameters, likely: Likely, keep: Collection[str]) -> Parameters:
+def _sample(
+    rng: np.random.Generator, parameters: Parameters, likely: ChoiceProbabilities, keep: Collection[str]
+) -> Parameters:
     variants = dict(parameters.variants)
     colours = dict(parameters.colours)
     for head, p in likely.items():
@@ -186,14 +188,14 @@ def _sample(rng: np.random.Generator, parameters: Parameters, likely: Likely, ke
 
 def is_consistent(parameters: Parameters) -> bool:
     """Whether the parts go together: long hair has no beard and no bald top."""
-    meanings = meaning(parameters)
+    meanings = kinds_by_role(parameters)
     if "long" not in meanings["hair"]:
         return True
     has_beard = not {"none"} >= meanings.get("facial hair", {"none"})
     return not has_beard and "bald" not in meanings["hair"]
 
 
-def check(style: str, values: Any) -> dict[str, dict[str, float]]:
+def check_probabilities(style: str, values: Any) -> dict[str, dict[str, float]]:
     """Check probabilities that a client sent. Raises UserError unless they are of this style."""
     spec = SPECS[style]
     error = UserError(f"the probabilities aren't those of an avatar of {style}. Translate the photo again.")

@@ -28,7 +28,7 @@ def role_of(slot: str) -> str | None:
     return next((role for role, slots in ROLES.items() if slot in slots), None)
 
 
-def meaning(parameters: Parameters) -> dict[str, set[str]]:
+def kinds_by_role(parameters: Parameters) -> dict[str, set[str]]:
     """Role → the kinds (`Spec.kinds`) of its slots. Roles that the style lacks are left out."""
     meanings: dict[str, set[str]] = {}
     for role, slots in ROLES.items():
@@ -38,7 +38,7 @@ def meaning(parameters: Parameters) -> dict[str, set[str]]:
     return meanings
 
 
-def carry(edited: Collection[str], source: Parameters, target: Parameters) -> tuple[Parameters, list[str]]:
+def transfer_edits(edited: Collection[str], source: Parameters, target: Parameters) -> tuple[Parameters, list[str]]:
     """Apply edits of one avatar to another one, also of another style.
 
     Args:
@@ -54,7 +54,7 @@ def carry(edited: Collection[str], source: Parameters, target: Parameters) -> tu
     variants = dict(target.variants)
     colours = dict(target.colours)
     shape = dict(target.shape)
-    meanings = meaning(source)
+    meanings = kinds_by_role(source)
     carried: list[str] = []
     for name in edited:
         what, _, entry = name.rpartition(":")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..core.errors import UserError
-from ..core.files import FULL
+from ..core.files import DISK_FULL_ERRORS
 from . import digits, draw, emojify, evaluate, gallery, join, push, runs, train
 from .runner import log
 
@@ -43,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         return arguments.run(arguments)
     except OSError as error:
-        remedy = dict.fromkeys(FULL, "Free some space.") | {errno.ENAMETOOLONG: "Use a shorter name."}
+        remedy = dict.fromkeys(DISK_FULL_ERRORS, "Free some space.") | {errno.ENAMETOOLONG: "Use a shorter name."}
         if error.errno not in remedy:
             raise
         raise UserError(f"{error.filename or 'writing'}: {error.strerror}. {remedy[error.errno]}") from None

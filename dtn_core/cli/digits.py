@@ -58,11 +58,11 @@ def convert(transferrer: DigitTransferrer, size: int, job: runner.Job, record: r
         result = transferrer(image)
     except UserError as error:
         raise UserError(f"{job.source}: {error}") from None
-    made = result.made if result.made.ndim == 3 else result.made[..., None].repeat(3, 2)
+    made = result.generated if result.generated.ndim == 3 else result.generated[..., None].repeat(3, 2)
     images.save(job.target, made.repeat(size // len(made), 0).repeat(size // len(made), 1))
     read, judged = (
         {"digit": int(probabilities.argmax()), "confidence": round(float(probabilities.max()), 4)}
-        for probabilities in (result.read, result.judged)
+        for probabilities in (result.encoder_probabilities, result.judge_probabilities)
     )
     ms = {stage: round(value, 2) for stage, value in result.ms.items()}
     record.update(output=str(job.target), read=read, judged=judged, ms=ms)

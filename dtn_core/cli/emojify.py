@@ -109,7 +109,7 @@ def make_request(arguments: argparse.Namespace, transferrer: Transferrer) -> Req
     can't paint."""
     painted = arguments.painted
     if painted:
-        transferrer.checkpoint.painter()
+        transferrer.checkpoint.require_generator()
     if not painted and not transferrer.draws:
         if arguments.output.lower().endswith(".svg") or arguments.parameters:
             raise UserError(

@@ -41,15 +41,15 @@ def convert(transferrer: Transferrer, request: Request, job: runner.Job, record:
         compose=request.mode == "paste",
         max_faces=None if request.all_faces else 1,
     )
-    record["turned"] = result.turned
+    record["turned"] = result.rotation
     record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
     record["faces"] = [describe(face) for face in result.faces]
     record["refused"] = [describe(face) for face in result.refused]
     if not result.faces:
         none = "no face found. Use a picture with a face that looks at the camera."
         raise UserError(f"{source}: {result.refused[0].note if result.refused else none}")
-    if result.turned:
-        runner.log(f"{source}: turned by {result.turned}° clockwise to find a face")
+    if result.rotation:
+        runner.log(f"{source}: turned by {result.rotation}° clockwise to find a face")
     for path, content, faces in outputs(target, result, request):
         runner.write(path, content) if isinstance(content, bytes) else images.save(path, content)
         record["outputs"].append(str(path))
@@ -64,7 +64,7 @@ def outputs(
     """Files, their pictures or content, and the faces redrawn in them."""
     from ..avatars.export import FORMATS, export
     from ..core.colors import to_rgb
-    from ..core.images import over
+    from ..core.images import composite_over
     from ..faces.compose import side_by_side
 
     if request.mode == "paste":
@@ -79,7 +79,7 @@ def outputs(
                 continue
             small = request.size == 64 and face.kind == "painted"
             picture = face.raw if small else face.picture(request.size)
-            yield path, over(picture, to_rgb(request.background)) if request.background else picture, [face]
+            yield path, composite_over(picture, to_rgb(request.background)) if request.background else picture, [face]
 
 
 def confidences(faces: Sequence[TransferredFace]) -> str:

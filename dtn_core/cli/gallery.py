@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     translations = [Transferrer.from_pretrained(name, device=arguments.device) for name in arguments.checkpoint]
     if arguments.data:
-        heads = gallery.held_out(data_folder(arguments.data), arguments.n, arguments.seed)
+        heads = gallery.held_out_heads(data_folder(arguments.data), arguments.n, arguments.seed)
     else:
-        heads = gallery.free(arguments.n, arguments.seed)
+        heads = gallery.public_domain_heads(arguments.n, arguments.seed)
     for transferrer in translations:
         path = Path(arguments.output) / f"{transferrer.checkpoint.name}.png"
         images.save(path, gallery.sheet(transferrer, heads, painted=arguments.painted))

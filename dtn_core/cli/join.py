@@ -23,6 +23,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from ..networks import merge as joining
 
-    made = joining.join(arguments.translation, arguments.part, arguments.output)
+    made = joining.merge(arguments.translation, arguments.part, arguments.output)
     runner.log(f"{made}: written")
     return 0

@@ -24,12 +24,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from ..networks import checkpoint, hub
-    from ..training.card import card
+    from ..training.card import model_card
     from ..training.runs.status import read_status
 
     run = Path(arguments.checkpoint)
     if (run / "events.jsonl").is_file():
-        source, text = run / "export", card(read_status(run), run / "export")
+        source, text = run / "export", model_card(read_status(run), run / "export")
         if not source.is_dir():
             raise UserError(f"{run}: has exported nothing yet. Wait until it has, or stop it.")
     else:

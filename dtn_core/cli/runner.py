@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.errors import UserError
-from ..core.files import replacing, write_error
+from ..core.files import atomic_output, write_error
 
 if TYPE_CHECKING:
     from ..core.types import Image
@@ -44,7 +44,7 @@ class Job(NamedTuple):
         try:
             return images.load(self.fetch())
         except UserError as error:
-            raise error.about(self.source) from None
+            raise error.with_subject(self.source) from None
 
 
 def log(line: str) -> None:
@@ -56,7 +56,7 @@ def log(line: str) -> None:
 
 def write(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all. Raises UserError if it can't."""
-    with replacing(path) as temporary:
+    with atomic_output(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
@@ -165,7 +165,7 @@ def _of_zip(path: Path, out: Path, suffixes: set[str], zips: ExitStack) -> Itera
     from ..data import folders
 
     try:
-        files = zips.enter_context(folders.opened(path))
+        files = zips.enter_context(folders.open_source(path))
     except UserError as error:
         yield Job(path, None, str(error))
         return

@@ -21,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..training.runs.listing import died, table, to_json
+    from ..training.runs.listing import crash_lines, table, to_json
     from ..training.runs.status import read_status, runs_in
 
     folder = Path(arguments.runs)
@@ -32,5 +32,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"runs": [to_json(read_status(path)) for path in found]}))
     else:
         brief = [read_status(path, brief=True) for path in found]
-        print(table(brief), *died(brief), sep="\n")
+        print(table(brief), *crash_lines(brief), sep="\n")
     return 0

@@ -36,7 +36,7 @@ class UserError(Exception):
         """The error as JSON: the line for people, and the code for programs."""
         return {"error": str(self), "code": self.code}
 
-    def about(self, subject: object) -> UserError:
+    def with_subject(self, subject: object) -> UserError:
         """The same error with another subject, such as a key instead of a path that remote users must not see."""
         return UserError(code=self.code, subject=subject, reason=self.reason, remedy=self.remedy)
 

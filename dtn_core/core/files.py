@@ -18,14 +18,14 @@ from .errors import UserError, reason_of
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors for a full disk or an exceeded quota."""
 
 MAX_WRITERS = 64
 """Concurrent writers of the same path with predictable temporary names; further ones get random names."""
 
 
-def shipped(folder: str) -> Path:
+def distribution_folder(folder: str) -> Path:
     """A folder that is part of the distribution: next to the package in a checkout, inside it once installed."""
     is_checkout = (PACKAGE.parent / "pyproject.toml").exists()
     return (PACKAGE.parent if is_checkout else PACKAGE) / folder
@@ -78,14 +78,14 @@ def check_file(path: Path, what: str) -> Path:
 
 
 @contextmanager
-def replacing(path: Path, folder: bool = False) -> Iterator[Path]:
+def atomic_output(path: Path, folder: bool = False) -> Iterator[Path]:
     """`atomic_write` that also creates the parent folder, and raises UserError instead of OSError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, folder) as temporary:
             yield temporary
     except OSError as error:
-        remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
+        remedy = "Free some space, or choose" if error.errno in DISK_FULL_ERRORS else "Choose"
         raise write_error(path, error, f"{remedy} another output.") from None
 
 
@@ -94,7 +94,7 @@ def write_error(path: Path, error: Exception, remedy: str) -> UserError:
     reason = reason_of(error)
     return UserError(
         f"{path}: cannot be written ({reason}). {remedy}",
-        code="disk_full" if getattr(error, "errno", None) in FULL else "not_writable",
+        code="disk_full" if getattr(error, "errno", None) in DISK_FULL_ERRORS else "not_writable",
         subject=path,
         reason=reason,
         remedy=remedy,

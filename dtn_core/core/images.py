@@ -20,7 +20,7 @@ from PIL import ImageOps
 from torch import Tensor
 
 from .errors import UserError, reason_of
-from .files import check_file, replacing
+from .files import atomic_output, check_file
 from .picture_files import open_picture
 from .types import Image
 
@@ -108,7 +108,7 @@ def _to_rgb(picture: PILImage.Image) -> Image:
     return np.array(picture.convert("RGB"))
 
 
-def over(rgba: Image, colour: tuple[int, int, int]) -> Image:
+def composite_over(rgba: Image, colour: tuple[int, int, int]) -> Image:
     """Composite (H, W, 4) straight-alpha RGBA over a plain colour; returns (H, W, 3) RGB."""
     alpha = rgba[..., 3:].astype(np.float32) / 255
     return (rgba[..., :3] * alpha + np.asarray(colour, np.float32) * (1 - alpha)).round().astype(np.uint8)
@@ -126,8 +126,8 @@ def save(path: str | os.PathLike[str], image: Image) -> None:
     if max(image.shape[:2]) > LONGEST_SIDE.get(path.suffix.lower(), MAX_PIXELS):
         raise UserError(f"{path}: this type can't hold {image.shape[1]}×{image.shape[0]} pixels. Use .png.")
     if image.shape[2] == 4 and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"}:
-        image = over(image, (255, 255, 255))
-    with replacing(path) as temporary:
+        image = composite_over(image, (255, 255, 255))
+    with atomic_output(path) as temporary:
         PILImage.fromarray(image).save(temporary)
 
 
@@ -176,5 +176,5 @@ def grid(rows: Sequence[Sequence[Image]], gap: int = 2, background: int = 255) -
     for r, row in enumerate(rows):
         for c, image in enumerate(row):
             y, x = gap + r * (height + gap), gap + c * (width + gap)
-            sheet[y : y + height, x : x + width] = image if image.shape[2] == 3 else over(image, (255,) * 3)
+            sheet[y : y + height, x : x + width] = image if image.shape[2] == 3 else composite_over(image, (255,) * 3)
     return sheet

@@ -71,19 +71,19 @@ class AlignedFace:
     matrix: NDArray[np.float64]
 
 
-class Drawing(Protocol):
+class DrawnAvatar(Protocol):
     """The interface of `avatars.avatar.Avatar`, which this package can't import.
 
     Attributes:
         parameters: `avatars.parameters.Parameters`.
-        sure: What it depicts ("glasses", "brown hair") → probability, 0..1.
+        confidences: What it depicts ("glasses", "brown hair") → probability, 0..1.
     """
 
     @property
     def parameters(self) -> Any: ...
 
     @property
-    def sure(self) -> Mapping[str, float]: ...
+    def confidences(self) -> Mapping[str, float]: ...
 
     def svg(self, view: Literal["bust", "head"] = "bust") -> str:
         """Draw it as SVG; bust: with shoulders; head: the crop with the eyes placed as in `faces.align`."""
@@ -110,7 +110,7 @@ class TransferredFace:
     image: Image | None
     confidence: float | None = None
     note: str | None = None
-    avatar: Drawing | None = None
+    avatar: DrawnAvatar | None = None
 
     @property
     def kind(self) -> Kind:
@@ -125,7 +125,11 @@ class TransferredFace:
         """Plain values for reports: kind, and parameters and sure of a drawn emoji (else None)."""
         if self.avatar is None:
             return {"kind": self.kind, "parameters": None, "sure": None}
-        return {"kind": self.kind, "parameters": self.avatar.parameters.to_dict(), "sure": dict(self.avatar.sure)}
+        return {
+            "kind": self.kind,
+            "parameters": self.avatar.parameters.to_dict(),
+            "sure": dict(self.avatar.confidences),
+        }
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class Result:
         ms: Milliseconds of each stage: detect, align (with `faces.quality`), encode (f), generate (g) and upscale (SR)
             if painted, draw (c and the engine) if drawn, compose, total.
         refused: Faces that are left unchanged, from left to right.
-        turned: Degrees by which the given frame was rotated clockwise to find a face: 0, 90, 180 or 270.
+        rotation: Degrees by which the given frame was rotated clockwise to find a face: 0, 90, 180 or 270.
     """
 
     frame: Image
@@ -162,4 +166,4 @@ class Result:
     composed: Image
     ms: dict[str, float] = field(default_factory=dict)
     refused: tuple[RefusedFace, ...] = ()
-    turned: int = 0
+    rotation: int = 0

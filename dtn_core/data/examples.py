@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ..avatars import engine
-from ..core.images import over
+from ..core.images import composite_over
 from ..core.types import Image
 
 BACKGROUND = (226, 232, 238)
@@ -72,5 +72,5 @@ def drawn() -> dict[str, Example]:
     for name, (style, options) in PEOPLE.items():
         side, credit = STYLES[style]
         rgba = engine.raster(engine.compose(style, options, (0, 0, side)), 512)
-        examples[name] = Example(over(rgba, BACKGROUND), credit)
+        examples[name] = Example(composite_over(rgba, BACKGROUND), credit)
     return examples

@@ -28,16 +28,16 @@ from ..core.picture_files import open_picture
 from ..core.types import Image
 from ..core.zips import open_zip
 
-MIN = 16
+MIN_PICTURES = 16
 """Minimum number of usable pictures."""
 
-MIN_OF_CLASS = 4
+MIN_PER_CLASS = 4
 """Minimum number of usable pictures of each class."""
 
-SMALLEST = 8
+MIN_SIDE = 8
 """Minimum pixels of the shorter side."""
 
-LONGEST = 4
+MAX_ASPECT = 4
 """Maximum aspect ratio."""
 
 MAX_BYTES = 60_000_000
@@ -101,10 +101,10 @@ def read(
     if not os.fspath(path):
         raise UserError("no folder or zip is given. Choose one.")  # "" would be the current folder
     path = Path(path)
-    with opened(path) as files:
+    with open_source(path) as files:
         names, skipped = files.names, dict(files.skipped)
         if not names and not skipped:
-            raise UserError(f"{path}: no pictures in it. Put at least {MIN} there.")
+            raise UserError(f"{path}: no pictures in it. Put at least {MIN_PICTURES} there.")
         class_of = _classes(path, names) if labelled else {}
         if labelled:
             skipped |= {name: "not in a class's folder" for name in names if name not in class_of}
@@ -113,20 +113,20 @@ def read(
             names, limit, lambda name: _square(files.fetch(name), size, alpha, crop), f"pictures of {path.name}"
         )
     skipped |= bad
-    if len(good) < min(MIN, limit or MIN):
+    if len(good) < min(MIN_PICTURES, limit or MIN_PICTURES):
         raise _too_few(path, len(good), skipped)
     transparent = all(square.shape[2] == 4 for square in good.values())
-    squares = [s if transparent or s.shape[2] == 3 else images.over(s, _WHITE) for s in good.values()]
+    squares = [s if transparent or s.shape[2] == 3 else images.composite_over(s, _WHITE) for s in good.values()]
     reasons = tuple(sorted(skipped.items()))
     if not labelled:
         return Pictures(np.stack(squares), tuple(good), reasons)
     classes = tuple(sorted(set(class_of.values())))
     labels = np.array([classes.index(class_of[name]) for name in good], np.int64)
     for name, count in zip(classes, np.bincount(labels, minlength=len(classes))):
-        if count < MIN_OF_CLASS:
+        if count < MIN_PER_CLASS:
             limited = "" if limit is None else ", raise the limit"
             raise UserError(
-                f"{path}: good pictures of class {name!r}: {count}, at least {MIN_OF_CLASS} are needed. "
+                f"{path}: good pictures of class {name!r}: {count}, at least {MIN_PER_CLASS} are needed. "
                 f"Add pictures{limited}, or take the class out."
             )
     return Pictures(np.stack(squares), tuple(good), reasons, labels, classes)
@@ -150,8 +150,8 @@ def check_pair(s: Pictures, t: Pictures, s_path: str | os.PathLike[str], t_path:
         if inner.is_relative_to(outer):
             raise UserError(f"{inner}: lies in {outer}, the other side. Choose two folders apart.")
     for pictures, path in ((s, s_path), (t, t_path)):
-        if len(pictures.x) < MIN:
-            raise UserError(f"{path}: pictures: {len(pictures.x)}, at least {MIN} are needed. Add some.")
+        if len(pictures.x) < MIN_PICTURES:
+            raise UserError(f"{path}: pictures: {len(pictures.x)}, at least {MIN_PICTURES} are needed. Add some.")
     s_hashes, t_hashes = _hashes(s.x), _hashes(t.x)
     for hashes, others in ((s_hashes, t_hashes), (t_hashes, s_hashes)):
         there = set(others)
@@ -165,7 +165,7 @@ def check_pair(s: Pictures, t: Pictures, s_path: str | os.PathLike[str], t_path:
 
 def _hashes(x: Image) -> list[bytes]:
     # Over white, as the other side may have been read without alpha.
-    rgb = (images.over(picture, _WHITE) if picture.shape[2] == 4 else picture for picture in x)
+    rgb = (images.composite_over(picture, _WHITE) if picture.shape[2] == 4 else picture for picture in x)
     return [hashlib.blake2b(picture.tobytes(), digest_size=16).digest() for picture in rgb]
 
 
@@ -187,7 +187,7 @@ class Files(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Files]:
+def open_source(path: Path) -> Iterator[Files]:
     """The files of a folder or a zip, for as long as the block lasts; several threads may fetch. Raises UserError as
     `read` does."""
     try:
@@ -301,7 +301,7 @@ def _too_few(path: Path, good: int, skipped: Mapping[str, str]) -> UserError:
         first = min(skipped)
         why = f"{len(skipped)} skipped, first {first!r}: {skipped[first]}"  # names may have line breaks: !r
     return UserError(
-        f"{path}: of {good + len(skipped)} files found {good} are usable pictures, at least {MIN} are needed "
+        f"{path}: of {good + len(skipped)} files found {good} are usable pictures, at least {MIN_PICTURES} are needed "
         f"({why}). Add pictures: JPEG, PNG, WebP, BMP, TIFF or GIF."
     )
 
@@ -356,10 +356,10 @@ def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image |
     except UserError as error:
         raise UserError(error.reason) from None
     shorter, longer = sorted(picture.shape[:2])
-    if shorter < SMALLEST:
-        raise UserError(f"smaller than {SMALLEST} pixels")
-    if longer > LONGEST * shorter:
-        raise UserError(f"longer than {LONGEST}:1")
+    if shorter < MIN_SIDE:
+        raise UserError(f"smaller than {MIN_SIDE} pixels")
+    if longer > MAX_ASPECT * shorter:
+        raise UserError(f"longer than {MAX_ASPECT}:1")
     if crop is not None:
         picture = crop(picture)
         if picture is None:

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..avatars import engine
-from ..avatars.attributes import HAT_COLOURS, SKINS, chances
+from ..avatars.attributes import HAT_COLOURS, SKINS, make_samplers
 from ..avatars.parameters import HAIR_COLOURS
 from ..core.types import Image
 from .portraits import UNKNOWN
 
 
-class Hand(NamedTuple):
+class IllustrationStyle(NamedTuple):
     """A style: where the middle between the eyes and their distance are on its canvas; its options by what they mean.
     part names: hair, beard and glasses; kinds of hair: bald, hat, long (hers), short (his) and other haircuts."""
 
@@ -49,8 +49,8 @@ def _numbered(stem: str, last: int) -> tuple[str, ...]:
     return tuple(f"{stem}{i:02d}" for i in range(1, last + 1))
 
 
-HANDS = {
-    "personas": Hand(
+ILLUSTRATION_STYLES = {
+    "personas": IllustrationStyle(
         (32, 29.0, 13.5), "hair", ("bald", "balding"), ("beanie", "cap"),
         ("bobBangs", "bobCut", "extraLong", "long", "pigtails", "straightBun"),
         ("buzzcut", "fade", "curlyHighTop", "shortCombover", "shortComboverChops", "mohawk"),
@@ -59,19 +59,19 @@ HANDS = {
         glasses="eyes", clear=("glasses",), dark=("sunglasses",), bare=("happy", "open", "wink"),
         mouths=(("bigSmile", "smile", "smirk"), ("frown", "lips", "surprise")),
     ),
-    "big-ears": Hand((220, 278, 100), "hair", long=_numbered("long", 20), short=_numbered("short", 20)),
-    "micah": Hand(
+    "big-ears": IllustrationStyle((220, 278, 100), "hair", long=_numbered("long", 20), short=_numbered("short", 20)),
+    "micah": IllustrationStyle(
         (190, 122, 85), "hair", ("mrClean", "dougFunny"), ("turban",), ("full",), ("fonze", "dannyPhantom"),
         ("mrT", "pixie"), skin="baseColor", beard="facialHair", beards=("beard",),
         glasses="glasses", clear=("round", "square"),
         mouths=(("laughing", "smile", "smirk"), ("frown", "pucker", "sad", "nervous")),
     ),
-    "miniavs": Hand(
+    "miniavs": IllustrationStyle(
         (40, 36, 14.5), "hair", ("balndess",), (), ("long", "ponyTail"), ("classic01", "classic02", "elvis", "stylish"),
         ("curly", "slaughter"), beard="mustache", beards=("freddy", "horshoe", "pencilThinBeard"),
         glasses="glasses", clear=("normal",),
     ),
-    "open-peeps": Hand(
+    "open-peeps": IllustrationStyle(
         (385, 355, 160), "head", ("noHair1", "noHair2", "noHair3", "shaved1"),
         ("hatBeanie", "hatHip", "hijab", "turban"),
         ("bangs", "bangs2", "bun", "bun2", "long", "longBangs", "longCurly", "medium1", "medium2", "mediumBangs",
@@ -91,8 +91,8 @@ _DARK_SKINS = ("brown", "dark")
 def sample(hand: str, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
     """DiceBear's options of one portrait, and its labels by the names of `networks.resnet.ATTRIBUTES`; what a drawing
     doesn't say is left out. Rare attributes are made common."""
-    h = HANDS[hand]
-    chance, pick = chances(np.random.default_rng([seed, 0x0A, *hand.encode()]))
+    h = ILLUSTRATION_STYLES[hand]
+    chance, pick = make_samplers(np.random.default_rng([seed, 0x0A, *hand.encode()]))
     kinds = {k: getattr(h, k) for k in ("bald", "hat", "long", "short", "other", "grey")}
     weights = {"bald": 0.14, "hat": 0.2, "long": 0.3, "short": 0.26, "other": 0.05, "grey": 0.05}
     here = [k for k in kinds if kinds[k]]
@@ -170,12 +170,12 @@ def render(hand: str, seed: int, size: int = 64) -> Image:
 
 
 def _raster(hand: str, options: dict[str, Any], size: int) -> Image:
-    return engine.raster(engine.compose(hand, options, engine.head_frame(HANDS[hand].eyes)), size)
+    return engine.raster(engine.compose(hand, options, engine.head_frame(ILLUSTRATION_STYLES[hand].eyes)), size)
 
 
 def draw(count: int, attributes: tuple[str, ...], size: int = 64) -> tuple[Image, NDArray[np.float32]]:
     """count portraits of every hand: (N, size, size, 4) uint8 RGBA, and (N, len(attributes)) of 0, 1 or `UNKNOWN`."""
-    jobs = [(hand, seed) for hand in HANDS for seed in range(count)]
+    jobs = [(hand, seed) for hand in ILLUSTRATION_STYLES for seed in range(count)]
     labels = np.full((len(jobs), len(attributes)), UNKNOWN, np.float32)
     for row, (hand, seed) in zip(labels, jobs):
         for name, value in sample(hand, seed)[1].items():

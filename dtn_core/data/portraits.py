@@ -140,7 +140,7 @@ def utkface(data: Path, split: Split, attributes: tuple[str, ...], limit: int | 
     return Portraits(_read(path, names, (100, 100)), (30.0, 68.1, 30.2), labels, names, tight=True)
 
 
-def free() -> dict[str, Image]:
+def public_domain() -> dict[str, Image]:
     """Portraits in the public domain that come with installed packages."""
     portraits = {}
     for name, read in (("Grace Hopper", _hopper), ("Eileen Collins", _astronaut)):

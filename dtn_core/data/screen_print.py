@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ..avatars import engine
 from ..core import images
 from ..core.errors import UserError
-from ..core.files import shipped
+from ..core.files import distribution_folder
 from ..core.types import Image
 
-PICTURE = shipped("assets") / "sunset.svg"
+PICTURE = distribution_folder("assets") / "sunset.svg"
 """The style picture that is used where none is given; drawn for this project."""
 
 FIXED = (0.25, 0.42, 0.58, 0.74)
@@ -44,7 +44,7 @@ def read_inks(path: str | os.PathLike[str] | None = None) -> Inks:
     path = Path(path or PICTURE)
     if path.suffix.lower() == ".svg":
         try:
-            picture = images.over(engine.raster(path.read_text("utf-8"), 160), (255, 255, 255))
+            picture = images.composite_over(engine.raster(path.read_text("utf-8"), 160), (255, 255, 255))
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error}). Give a PNG, JPEG or SVG picture.") from None
     else:

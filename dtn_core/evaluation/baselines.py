@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..avatars import attributes as avatars
-from ..avatars import styles
+from ..avatars import rendering, styles
 from ..avatars.attributes import Attributes
-from ..avatars.styles import Drawn
+from ..avatars.rendering import LabelledPictures
 from ..config import Style
 from ..core.types import Image
 from ..data import portraits
@@ -27,25 +27,25 @@ from ..pipeline.model import Checkpoint
 from .nets import batched, over_grey
 from .questions import HAIR, NINE, utkface_truth
 
-SEEDS = 50_000_000
+FIRST_SEED = 50_000_000
 """Seeds of the avatars used here start here; training never uses them."""
 
-CLEAN_SEEDS = SEEDS + 200_000
+CLEAN_SEEDS = FIRST_SEED + 200_000
 """Seeds of the avatars that cleanliness is compared with."""
 
-MATCHING_SEEDS = SEEDS + 400_000
+MATCHING_SEEDS = FIRST_SEED + 400_000
 """Seeds of the avatars that the ceiling picks from."""
 
 CEILING, NEAREST, RANDOM = "supervised_ceiling", "nearest_avatar", "random_avatar"
 BASELINES = {NEAREST: "nearest avatar", RANDOM: "random avatar", CEILING: "supervised ceiling"}
 
 
-def drawn_pool(style: Style, data: Path, pool: int, clean: int) -> tuple[Drawn, Drawn]:
+def drawn_pool(style: Style, data: Path, pool: int, clean: int) -> tuple[LabelledPictures, LabelledPictures]:
     """Return pictures of a style for the baselines, and others that nothing learnt; at most `pool` and `clean`."""
     if style in styles.PACKS:
-        learnt, held_out = styles.parts(style, data)
+        learnt, held_out = rendering.split_pack(style, data)
         return learnt.part(0, pool), held_out.part(0, clean)
-    drawn = styles.draw(style, [*range(SEEDS, SEEDS + pool), *range(CLEAN_SEEDS, CLEAN_SEEDS + clean)])
+    drawn = rendering.draw(style, [*range(FIRST_SEED, FIRST_SEED + pool), *range(CLEAN_SEEDS, CLEAN_SEEDS + clean)])
     return drawn.part(0, pool), drawn.part(pool)
 
 
@@ -115,7 +115,7 @@ def depicted_attributes(attributes: Attributes) -> list[float]:
 
 
 def ceiling(
-    loaded: Checkpoint, crops: dict[str, Image], data: Path, learnt: Drawn, style: Style, seed: int
+    loaded: Checkpoint, crops: dict[str, Image], data: Path, learnt: LabelledPictures, style: Style, seed: int
 ) -> dict[str, Tensor]:
     """Return dataset → (N, 3, 64, 64) `matching_avatars` for f's attributes of its photos."""
     f, rates = attribute_encoder(loaded), base_rates(data)
@@ -130,7 +130,7 @@ def matching_avatars(
     seed: int = 0,
     count: int = 4000,
     style: Style = "avataaars",
-    among: Drawn | None = None,
+    among: LabelledPictures | None = None,
 ) -> Tensor:
     """Pick, for each photo, a random one of the avatars that match most of its attributes.
 
@@ -148,7 +148,7 @@ def matching_avatars(
     """
     seeds = range(MATCHING_SEEDS, MATCHING_SEEDS + count)
     if among is None:
-        labels = [styles.sample(s, avatars.BALANCED, style).attributes for s in seeds]
+        labels = [rendering.sample(s, avatars.BALANCED_RATES, style).attributes for s in seeds]
     else:
         labels = among.attributes[:count]
     pool = np.array([depicted_attributes(attributes) for attributes in labels])
@@ -157,7 +157,7 @@ def matching_avatars(
     ties = np.random.default_rng(seed).uniform(0, 0.01, misses.shape)
     picked, index = np.unique((misses + ties).argmin(1), return_inverse=True)
     if among is None:
-        drawn = styles.draw(style, (MATCHING_SEEDS + picked).tolist(), rates=avatars.BALANCED).pictures
+        drawn = rendering.draw(style, (MATCHING_SEEDS + picked).tolist(), rates=avatars.BALANCED_RATES).pictures
     else:
         drawn = among.pictures[picked]
     return over_grey(drawn)[index]

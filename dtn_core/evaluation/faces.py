@@ -58,7 +58,7 @@ def evaluate(
     """Measure a checkpoint; the figures are JSON-ready.
 
     The avatars of a drawn style are drawn for the measurement. For a style that comes as a pack, the baselines pick
-    from the pictures that g and the judge learnt, and cleanliness is compared with its last `styles.HELD_OUT` pictures,
+    from the pictures that g and the judge learnt, and cleanliness is compared with its last `rendering.HELD_OUT` pictures,
     which neither learnt.
 
     Args:
@@ -79,7 +79,7 @@ def evaluate(
     style = style_of(first.info, name)
     judge_net, provenance = _judge(judge or styles.STYLES[style].judge, style, name)
     photos = load(data, split, limit)
-    unasked = styles.STYLES[style].untold
+    unasked = styles.STYLES[style].unlabelled
     pool_n, clean_n = avatars_n, CLEAN_AVATARS
     if limit is not None:
         pool_n, clean_n = min(pool_n, 10 * limit), min(clean_n, 4 * limit)

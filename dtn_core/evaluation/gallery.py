@@ -28,8 +28,8 @@ def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, pa
     """Draw (S, S, 3) uint8 head crops, each beside its emoji, in rows of one RGB picture."""
     pairs = []
     for head in heads:
-        emoji = made(transferrer, head, painted)
-        shown = images.over(emoji, (BACKGROUND,) * 3) if emoji.shape[2] == 4 else emoji
+        emoji = make_emoji(transferrer, head, painted)
+        shown = images.composite_over(emoji, (BACKGROUND,) * 3) if emoji.shape[2] == 4 else emoji
         both = (cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA) for picture in (head, shown))
         pairs.append(np.hstack(list(both)))
     blank = np.full_like(pairs[0], BACKGROUND)
@@ -37,7 +37,7 @@ def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, pa
     return images.grid([pairs[i : i + columns] for i in range(0, len(pairs), columns)], gap=6, background=BACKGROUND)
 
 
-def made(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
+def make_emoji(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
     """Make the emoji of a head crop: c's bust, RGBA; if painted or without c, upscaled G(x), RGB or RGBA."""
     x = images.to_tensor([head]).to(transferrer.device)
     predictor = None if painted else transferrer.checkpoint.predictor
@@ -47,24 +47,24 @@ def made(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
     return avatar.image(CELL)
 
 
-def held_out(data: Path, n: int, seed: int) -> list[Image]:
+def held_out_heads(data: Path, n: int, seed: int) -> list[Image]:
     """Return head crops of n random photos of CelebA's test part, which may not be redistributed."""
     photos = portraits.celeba(data, "test", ())
     chosen = np.random.default_rng(seed).choice(len(photos), min(n, len(photos)), replace=False)
     return [portraits.head_crop(photos.pictures[i], photos.eyes, 128) for i in chosen]
 
 
-def free(n: int, seed: int) -> list[Image]:
+def public_domain_heads(n: int, seed: int) -> list[Image]:
     """Return n freely usable faces: a quarter are relit views of portraits from installed packages, the rest are
     illustrations of other styles that f never learnt from."""
     rng = np.random.default_rng(seed)
-    people = list(portraits.free().values())
+    people = list(portraits.public_domain().values())
     views = n // 4 if people else 0
     faces = [_view(rng, people[i % len(people)]) for i in range(views)]
-    sources = list(illustrations.HANDS)
+    sources = list(illustrations.ILLUSTRATION_STYLES)
     for i in range(n - views):
         drawn = illustrations.render(sources[int(rng.integers(len(sources)))], FIRST_SEED + 1000 * seed + i, 128)
-        faces.append(images.over(drawn, tuple(int(v) for v in rng.integers(90, 230, 3))))
+        faces.append(images.composite_over(drawn, tuple(int(v) for v in rng.integers(90, 230, 3))))
     return faces
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..core.metrics import auc, balanced_accuracy
 from ..data.portraits import UNKNOWN
-from ..networks.judge import JUDGED
+from ..networks.judge import JUDGE_ATTRIBUTES
 from .questions import (
     COLOURS,
     CONFUSION_QUESTIONS,
@@ -167,7 +167,7 @@ def agreement(labels: NDArray[np.float32], judged: Tensor, unasked: Sequence[str
         if name in unasked:
             rows[name] = {"auc": None, "balanced_accuracy": None}
             continue
-        s = judged[:, JUDGED.index(name)].numpy()
+        s = judged[:, JUDGE_ATTRIBUTES.index(name)].numpy()
         rows[name] = {
             "auc": mean([auc(labels[:, i], s)]),
             "balanced_accuracy": mean([balanced_accuracy(labels[:, i], s > 0)]),

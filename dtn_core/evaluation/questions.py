@@ -1,6 +1,6 @@
 """Questions about emoji of faces, the labels that answer them, and the judge's scores.
 
-A style is asked only what it can show and its pack tells (`StyleRecord.untold`), so means of different styles can't be
+A style is asked only what it can show and its pack tells (`StyleRecord.unlabelled`), so means of different styles can't be
 compared.
 """
 
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..avatars.choose import EXPRESSIONS
+from ..avatars.choose import EXPRESSION_ATTRIBUTES
 from ..data.portraits import UNKNOWN, Portraits
-from ..networks.judge import JUDGED
+from ..networks.judge import JUDGE_ATTRIBUTES
 
 NINE = {
     "glasses": "Eyeglasses", "bald": "Bald", "hat": "Wearing_Hat", "beard": "No_Beard", "male": "Male",
@@ -22,7 +22,7 @@ NINE = {
 }  # fmt: skip
 """Judged attribute → CelebA's. No_Beard is turned round."""
 
-LABELS = (*NINE.values(), "Mustache", *EXPRESSIONS.values())
+LABELS = (*NINE.values(), "Mustache", *EXPRESSION_ATTRIBUTES.values())
 """CelebA's attributes that are read."""
 
 YES_NO = ("glasses", "bald", "hat", "beard", "male")
@@ -76,7 +76,7 @@ def celeba_truth(photos: Portraits) -> Truth:
     """CelebA's labels (`LABELS`) as the judge names them. beard: a beard or a moustache, as in the avatars; only_beard:
     as the first table has it."""
     columns = dict(zip(LABELS, photos.labels.T))
-    truth = {name: columns[label].copy() for name, label in {**NINE, **EXPRESSIONS}.items()}
+    truth = {name: columns[label].copy() for name, label in {**NINE, **EXPRESSION_ATTRIBUTES}.items()}
     truth["only_beard"] = 1 - columns["No_Beard"]
     truth["beard"] = np.maximum(truth["only_beard"], columns["Mustache"])
     return truth
@@ -93,7 +93,7 @@ def utkface_truth(names: Sequence[str]) -> Truth:
 def judge_scores(logits: Tensor, unasked: Sequence[str] = ()) -> Truth:
     """(N, len(JUDGED)) logits of the judge → each attribute's scores without the unasked, and old: the higher of grey
     hair and a bald head."""
-    logits_of = dict(zip(JUDGED, logits.numpy().T))
+    logits_of = dict(zip(JUDGE_ATTRIBUTES, logits.numpy().T))
     asked = {name: values for name, values in logits_of.items() if name not in unasked}
     return {**asked, "old": np.maximum(logits_of["hair_grey"], logits_of["bald"])}
 

@@ -43,7 +43,7 @@ class Pairs:
         return len(self.queries)
 
 
-def half_of(person: str) -> Split:
+def split_of_person(person: str) -> Split:
     """Return the part a person belongs to, by the name: 30% val, the rest test; nothing is trained on them."""
     return "val" if zlib.crc32(person.encode()) % 100 < 30 else "test"
 
@@ -65,7 +65,7 @@ def pairs(data: Path, split: Split, limit: int | None = None, size: int = 128) -
             people: dict[str, list[str]] = {}
             for name in sorted(n for n in pack.namelist() if n.endswith(".jpg")):
                 people.setdefault(name.rsplit("_", 1)[0], []).append(name)
-            chosen = [names for person, names in people.items() if half_of(person) == split and len(names) > 1]
+            chosen = [names for person, names in people.items() if split_of_person(person) == split and len(names) > 1]
             for names in chosen[:limit]:
                 heads = [_head(pack.read(name), size) for name in names[:2]]
                 if any(head is None for head in heads):

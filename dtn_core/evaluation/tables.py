@@ -57,7 +57,7 @@ def kid_cell(row: Cleanliness) -> str:
 
 def _unasked(figures: Metrics) -> Sequence[str]:
     """Return the attributes that the style's avatars can't be asked for."""
-    return styles.STYLES[figures.get("style", "avataaars")].untold
+    return styles.STYLES[figures.get("style", "avataaars")].unlabelled
 
 
 def _nine_attributes(figures: Metrics) -> Table:

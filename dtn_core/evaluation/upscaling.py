@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..avatars import styles
+from ..avatars import rendering
 from ..core import images
 from ..core.errors import UserError
 from ..pipeline import model
 from .table import Table, to_markdown
 
-SEEDS = 80_000_000
+FIRST_SEED = 80_000_000
 """Seeds of the avatars used here start here; training never uses them."""
 
 
@@ -26,7 +26,7 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
     loaded = model.load(name)
     if loaded.upscaler is None:
         raise UserError(f"checkpoint '{name}' holds no upscaler. Train one: python -m dtn_core train upscaler")
-    small, large = styles.render_many(range(SEEDS, SEEDS + n), (64, 256))
+    small, large = rendering.render_many(range(FIRST_SEED, FIRST_SEED + n), (64, 256))
     rows: dict[str, list[tuple[float, float]]] = {"upscaler": [], "bicubic": []}
     for start in range(0, n, 8):
         x, truth = (images.to_tensor(v[start : start + 8]) for v in (small, large))
@@ -39,7 +39,7 @@ def evaluate(name: str, n: int = 200) -> dict[str, Any]:
         "checkpoint": loaded.name,
         "hash": loaded.hash,
         "n": n,
-        "seed": SEEDS,
+        "seed": FIRST_SEED,
         **{kind: {"psnr": psnr, "ssim": ssim} for kind, (psnr, ssim) in means.items()},
         "gain_db": round(means["upscaler"][0] - means["bicubic"][0], 3),
     }

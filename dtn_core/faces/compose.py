@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.images import over
+from ..core.images import composite_over
 from ..core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image, RefusedFace, TransferredFace
 
 ACCENT = (255, 77, 109)
@@ -19,7 +19,7 @@ ACCENT = (255, 77, 109)
 GREY = (138, 138, 148)
 """Colour of the boxes of refused faces, RGB."""
 
-PAPER = (248, 248, 250)
+BACKGROUND = (248, 248, 250)
 """Background colour of the emoji next to a photo, RGB."""
 
 FADE = 0.1
@@ -52,7 +52,7 @@ class Sticker(NamedTuple):
 
 def paste(frame: Image, faces: Sequence[TransferredFace]) -> Image:
     """Composite each emoji over its face in an (H, W, 3) frame, scaled and rotated with it."""
-    return lay(frame, stickers(faces))
+    return composite(frame, stickers(faces))
 
 
 def stickers(faces: Sequence[TransferredFace]) -> list[Sticker]:
@@ -61,7 +61,7 @@ def stickers(faces: Sequence[TransferredFace]) -> list[Sticker]:
     return [_drawn_sticker(face) if face.avatar else _painted_sticker(face) for face in faces]
 
 
-def lay(frame: Image, stickers: Sequence[Sticker]) -> Image:
+def composite(frame: Image, stickers: Sequence[Sticker]) -> Image:
     """Composite stickers onto an (H, W, 3) frame, the first one on top."""
     out = frame.copy()
     for sticker in reversed(stickers):
@@ -75,7 +75,7 @@ def _painted_sticker(face: TransferredFace) -> Sticker:
     opacity = np.ones((size, size), np.float32)
     rows = round(size * FADE)
     opacity[size - rows :] = np.linspace(1, 0, rows)[:, None]
-    return Sticker(premultiplied(face.image, opacity), _place(face, size / face.aligned.image.shape[0]))
+    return Sticker(premultiply(face.image, opacity), _place(face, size / face.aligned.image.shape[0]))
 
 
 def _drawn_sticker(face: TransferredFace) -> Sticker:
@@ -87,16 +87,16 @@ def _drawn_sticker(face: TransferredFace) -> Sticker:
     x = (spec.eyes[0] - left) / bust_side
     y = (spec.eyes[1] - top) / bust_side
     distance = spec.eyes[2] / bust_side
-    crop_width = side * HEAD_EYE_DISTANCE / distance * spec.larger  # of the bust, in pixels of the crop
+    crop_width = side * HEAD_EYE_DISTANCE / distance * spec.bust_scale  # of the bust, in pixels of the crop
     size = int(np.clip(crop_width / np.hypot(*matrix[0, :2]), 16, MAX_SIZE))
     target = np.array((side / 2, side * HEAD_EYE_HEIGHT)) - 0.5
     target[0] -= TURN * (matrix[0] @ (*face.aligned.face.points[4], 1) - target[0])
     eyes = np.array((x, y)) * size - 0.5
-    picture = premultiplied(face.avatar.image(size), shoulders(size, x, y))
+    picture = premultiply(face.avatar.image(size), shoulder_mask(size, x, y))
     return Sticker(picture, _place(face, size / crop_width, target, eyes))
 
 
-def shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
+def shoulder_mask(size: int, x: float, y: float) -> NDArray[np.float32]:
     """The opacity of a bust, (size, size) in 0..1, which fades out towards a circle around the eyes to hide the edge of
     the canvas. x, y: the midpoint of the eyes, 0..1."""
     if size <= MAX_CACHED_SIZE:
@@ -117,7 +117,7 @@ def _shoulders(size: int, x: float, y: float) -> NDArray[np.float32]:
 _cached_shoulders = lru_cache(maxsize=16)(_shoulders)
 
 
-def premultiplied(emoji: Image, opacity: NDArray[np.float32]) -> Image:
+def premultiply(emoji: Image, opacity: NDArray[np.float32]) -> Image:
     """(S, S, 4) with straight alpha → premultiplied alpha, times the (S, S) opacity in 0..1."""
     alpha = cv2.multiply(emoji[..., 3], opacity, dtype=cv2.CV_8U)
     colour = cv2.multiply(np.ascontiguousarray(emoji[..., :3]), cv2.merge([alpha] * 3), scale=1 / 255)
@@ -217,10 +217,10 @@ def side_by_side(frame: Image, faces: Sequence[TransferredFace], refused: Sequen
     rows = int(np.ceil(np.sqrt(len(faces))))
     columns = -(-len(faces) // rows)
     cell = height // rows
-    panel = np.full((height, columns * cell, 3), PAPER, np.uint8)
+    panel = np.full((height, columns * cell, 3), BACKGROUND, np.uint8)
     for i, face in enumerate(faces):
         top, left = i // columns * cell, i % columns * cell
-        emoji = over(face.picture(cell), PAPER)
+        emoji = composite_over(face.picture(cell), BACKGROUND)
         method = cv2.INTER_AREA if cell < emoji.shape[0] else cv2.INTER_CUBIC
         emoji = cv2.resize(emoji, (cell, cell), interpolation=method)
         panel[top : top + cell, left : left + cell] = emoji

@@ -33,16 +33,16 @@ TILTS = (-40.0, 40.0)
 MIN_ROTATED_TILT = 50.0
 """Degrees of tilt from which a photo may be rotated. The measured tilt of an upside-down face can be that small."""
 
-SURE = 0.6
+CONFIDENT_SCORE = 0.6
 """HOG's score from which MTCNN need not confirm a face. Lower scores include tilted faces and emblems on sleeves."""
 
-LIVE_SURE = 0.2
+LIVE_MIN_SCORE = 0.2
 """HOG's minimum score in live video, where confirmation takes too long."""
 
 MTCNN_SMALLEST = 40
 """Smallest face in pixels of the resized frame for MTCNN. Its default of 20 takes twice as long."""
 
-UNLIKE = -1.0
+MIN_FRONTAL_SCORE = -1.0
 """The lowest `likeness`: HOG's detection threshold, below which any patch has some score."""
 
 _PATCH = 240
@@ -76,7 +76,7 @@ def detect(
     if thorough:
         detections = _search(frame, max_side)
     else:
-        detections = [d for d in _hog(*_scaled(frame, min(max_side, LIVE_SIDE))) if d.score >= LIVE_SURE]
+        detections = [d for d in _hog(*_scaled(frame, min(max_side, LIVE_SIDE))) if d.score >= LIVE_MIN_SCORE]
     return tuple(_face(frame, d) for d in _deduplicate(detections)[:max_faces])
 
 
@@ -85,7 +85,7 @@ def detect_live(frame: Image, side: int, max_faces: int | None = None) -> tuple[
     scale = side / max(frame.shape[:2])
     size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
     copy = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    detections = [d for d in _hog(copy, scale) if d.score >= LIVE_SURE]
+    detections = [d for d in _hog(copy, scale) if d.score >= LIVE_MIN_SCORE]
     return tuple(_face(frame, d) for d in _deduplicate(detections)[:max_faces])
 
 
@@ -109,7 +109,7 @@ def detect_upright(
     return frame, faces, 0
 
 
-def likeness(frame: Image, face: Face) -> float:
+def frontal_score(frame: Image, face: Face) -> float:
     """HOG's score of a face, which is high for unobstructed frontal faces.
 
     Computed on a level patch of a fixed size, so that it is comparable whichever detector found the face. About 1.5 for
@@ -119,16 +119,16 @@ def likeness(frame: Image, face: Face) -> float:
     x = (box.left + box.right) / 2
     y = (box.top + box.bottom) / 2
     detection = _Detection(x, y, box.width, _tilt(face.points), face.score)
-    return likeness_of_patch(_patch(frame, detection)[0])
+    return frontal_score_of_patch(_patch(frame, detection)[0])
 
 
-def likeness_of_patch(patch: Image) -> float:
+def frontal_score_of_patch(patch: Image) -> float:
     """`likeness` of a level (S, S, 3) or (S, S) patch, whose middle half the face fills."""
     edge = patch.shape[0] // 6  # a margin of a third of the face
     view = patch[edge : patch.shape[0] - edge, edge : patch.shape[0] - edge]
     with _DETECTORS.borrow() as detector:
-        scores = detector.run(np.ascontiguousarray(view), 0, UNLIKE)[1]
-    return max(map(float, scores), default=UNLIKE)
+        scores = detector.run(np.ascontiguousarray(view), 0, MIN_FRONTAL_SCORE)[1]
+    return max(map(float, scores), default=MIN_FRONTAL_SCORE)
 
 
 def _search(frame: Image, max_side: int) -> list[_Detection]:
@@ -151,7 +151,9 @@ def _search(frame: Image, max_side: int) -> list[_Detection]:
 
 def _confirmed(frame: Image, detections: Sequence[_Detection]) -> list[_Detection]:
     """The detections with a high score, or in whose patch MTCNN finds a face too."""
-    return [d for d in detections if d.score >= SURE or _mtcnn(_patch(frame, _level(frame, d))[0][::2, ::2], 1.0)]
+    return [
+        d for d in detections if d.score >= CONFIDENT_SCORE or _mtcnn(_patch(frame, _level(frame, d))[0][::2, ::2], 1.0)
+    ]
 
 
 def _scaled(frame: Image, side: int) -> tuple[Image, float]:

@@ -16,10 +16,10 @@ from ..core.types import AlignedFace, Image
 from . import detect
 from .align import eye_centres
 
-REFUSED = 0.25
+MIN_CONFIDENCE = 0.25
 """Confidence below which there is too little to redraw."""
 
-UNSURE = 0.5
+NOTE_CONFIDENCE = 0.5
 """Confidence below which an emoji comes with a note."""
 
 MEASURED_SIZE = 64
@@ -88,22 +88,22 @@ class Quality(NamedTuple):
     @property
     def refused(self) -> bool:
         """Whether too little of the face is visible to redraw it."""
-        return self.confidence < REFUSED
+        return self.confidence < MIN_CONFIDENCE
 
 
 def judge(frame: Image, aligned: AlignedFace, likeness: float | None = None) -> Quality:
     """Judge an aligned face of an (H, W, 3) uint8 RGB frame. likeness: see `detect.likeness`; computed if None."""
-    return verdict(measure(frame, aligned, likeness))
+    return assess(measure(frame, aligned, likeness))
 
 
-def verdict(measures: dict[str, float]) -> Quality:
+def assess(measures: dict[str, float]) -> Quality:
     """Combine measures, by the names of `CHECKS`; missing ones count as good."""
     scores = {name: check.confidence(measures[name]) for name, check in CHECKS.items() if name in measures}
     confidence = min(scores.values(), default=1.0)
-    if confidence >= UNSURE:
+    if confidence >= NOTE_CONFIDENCE:
         return Quality(confidence, None)
-    check = next(CHECKS[name] for name, score in scores.items() if score < UNSURE)
-    lead = "Can't see enough of the face" if confidence < REFUSED else "Can't see the face well"
+    check = next(CHECKS[name] for name, score in scores.items() if score < NOTE_CONFIDENCE)
+    lead = "Can't see enough of the face" if confidence < MIN_CONFIDENCE else "Can't see the face well"
     return Quality(confidence, f"{lead}: {check.reason}; {check.remedy}.")
 
 
@@ -152,5 +152,5 @@ def measure(frame: Image, aligned: AlignedFace, likeness: float | None = None) -
         "sharpness": 100 * float(detail[SKIN].mean()) / max(float(bright - dark), 1.0),
         "nose": abs(float(aside)) / distance,
         "breadth": distance / max(float(below), 1e-6),
-        "likeness": detect.likeness(frame, face) if likeness is None else likeness,
+        "likeness": detect.frontal_score(frame, face) if likeness is None else likeness,
     }

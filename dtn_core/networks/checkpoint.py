@@ -30,11 +30,11 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from ..core.errors import UserError, reason_of
-from ..core.files import parse_json, replacing, shipped
+from ..core.files import atomic_output, distribution_folder, parse_json
 from . import bounds, encoders
 
 FORMAT = 1
-SHIPPED = shipped("checkpoints")
+SHIPPED = distribution_folder("checkpoints")
 
 MAX_HEADER = 4 << 20
 """Bytes of config.json and of the header of a .safetensors file, which are parsed in one piece. Ours have kilobytes."""
@@ -96,7 +96,7 @@ def save(
         UserError: It can't be written.
     """
     directory = Path(directory)
-    with replacing(directory, folder=True) as temporary:
+    with atomic_output(directory, folder=True) as temporary:
         if directory.exists():
             shutil.copytree(directory, temporary, dirs_exist_ok=True)
         for stem, state in tensors.items():

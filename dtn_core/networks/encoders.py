@@ -119,7 +119,7 @@ class Standardise(nn.Module):
         return z * self.std + self.mean
 
 
-def over_shifts(f: nn.Module, x: Tensor, far: int) -> Tensor:
+def average_over_shifts(f: nn.Module, x: Tensor, far: int) -> Tensor:
     """f(x) averaged over (B, 3, S, S) pictures and the same shifted diagonally by `far` pixels, (B, dim); 0: f(x)."""
     if not far:
         return f(x)

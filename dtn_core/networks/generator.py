@@ -92,7 +92,7 @@ class Truncated(nn.Module):
         return self.g(self.means[classes].lerp(z, self.truncation))
 
 
-def untruncated(g: nn.Module | None) -> nn.Module | None:
+def without_truncation(g: nn.Module | None) -> nn.Module | None:
     """g without truncation."""
     return g.g if isinstance(g, Truncated) else g
 

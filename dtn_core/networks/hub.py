@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..core.errors import UserError
-from ..core.files import replacing
+from ..core.files import atomic_output
 from . import checkpoint
 
 FILES = ("config.json", "*.safetensors", "README.md", "metrics.json")
@@ -77,7 +77,7 @@ def write(source: Path, target: str | os.PathLike[str], card: str = "") -> Path:
     target = Path(target)
     if target.exists() and not (target / "config.json").is_file() and any(target.iterdir()):
         raise UserError(f"{target}: is there and no checkpoint. Choose another folder.")
-    with replacing(target, folder=True) as temporary:
+    with atomic_output(target, folder=True) as temporary:
         files = {path.name: path for pattern in FILES for path in source.glob(pattern)}
         for name, path in (files | checkpoint.shared_files(source)).items():
             shutil.copyfile(path, temporary / name)

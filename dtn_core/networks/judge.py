@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-JUDGED = (
+JUDGE_ATTRIBUTES = (
     "glasses", "bald", "hat", "beard", "male", "smiling",
     "hair_black", "hair_brown", "hair_blond", "hair_grey", "dark_skin",
 )  # fmt: skip
@@ -21,7 +21,7 @@ class Judge(nn.Module):
         for a, b in zip((3, width, 2 * width, 4 * width), (width, 2 * width, 4 * width, 8 * width)):
             layers += [nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
         self.body = nn.Sequential(*layers, nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.2))
-        self.classify = nn.Linear(8 * width * 4, len(JUDGED))
+        self.classify = nn.Linear(8 * width * 4, len(JUDGE_ATTRIBUTES))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, 64, 64) in [-1, 1], avatars over mid-grey → (B, len(JUDGED)) logits."""

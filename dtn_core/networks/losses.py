@@ -96,7 +96,7 @@ def tv(z: Tensor) -> Tensor:
     return (dx.square() + dy.square() + 1e-8).sqrt().mean()
 
 
-def tie(g_s: Tensor, drawn: Tensor) -> Tensor:
+def avatar_loss(g_s: Tensor, drawn: Tensor) -> Tensor:
     """L_c = E_s ‖G(s) − R(c(f(s)))‖²: the painted picture against what the artist's engine draws of the same person
     (Wolf, Taigman, Polyak, ICCV 2017, where c reads G(s)); pictures in [-1, 1]."""
     return F.mse_loss(g_s.float(), drawn.float())

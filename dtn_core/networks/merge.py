@@ -14,7 +14,7 @@ from . import checkpoint
 from .checkpoint import TRANSLATIONS
 
 
-def join(translation: str | os.PathLike[str], part: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:
+def merge(translation: str | os.PathLike[str], part: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:
     """Write a translation together with a separately trained part.
 
     Args:

@@ -41,9 +41,9 @@ class DigitResult(NamedTuple):
     """
 
     picture: Image
-    read: NDArray[np.float32]
-    made: Image
-    judged: NDArray[np.float32]
+    encoder_probabilities: NDArray[np.float32]
+    generated: Image
+    judge_probabilities: NDArray[np.float32]
     ms: dict[str, float]
 
 
@@ -86,11 +86,11 @@ class DigitTransferrer(Pretrained):
         picture = fit(image)
         x = to_tensor(picture).to(self.device)
         timer.lap("fit")
-        read = self.read(x)
+        read = self.classify(x)
         timer.lap("read")
         y = self.transfer(x)
         timer.lap("generate")
-        judged = self.judged(y)
+        judged = self.judge_output(y)
         timer.lap("judge")
         generated = to_images(y)[0]
         if generated.shape[2] == 1:
@@ -98,7 +98,7 @@ class DigitTransferrer(Pretrained):
         return DigitResult(picture, read[0].cpu().numpy(), generated, judged[0].cpu().numpy(), timer.total())
 
     @torch.no_grad()
-    def read(self, x: Tensor) -> Tensor:
+    def classify(self, x: Tensor) -> Tensor:
         """Classify (B, 3, 32, 32) street numbers in [-1, 1] by f → (B, 10) probabilities."""
         f = self.checkpoint.f
         return f.logits(f(x.to(self.device))).softmax(1)
@@ -108,7 +108,7 @@ class DigitTransferrer(Pretrained):
         return self.checkpoint.transfer(x.to(self.device))
 
     @torch.no_grad()
-    def judged(self, y: Tensor) -> Tensor:
+    def judge_output(self, y: Tensor) -> Tensor:
         """Classify (B, 1 or 3, 32, 32) handwritten digits in [-1, 1] by the judge → (B, 10) probabilities."""
         return self.judge.logits(self.judge(to_rgb(y.to(self.device)))).softmax(1)
 

@@ -16,13 +16,13 @@ from torch.nn import functional as F
 
 from ..avatars.choose import Decisions
 from ..avatars.parameters import SPECS
-from ..avatars.predict import AvatarPredictor, Reading
+from ..avatars.predict import AvatarPredictor, Predictions
 from ..core.errors import UserError
 from ..faces.align import CROP
 from ..networks import bounds, checkpoint, encoders, hub
 from ..networks.avatar_head import AvatarHead
 from ..networks.encoders import Standardise
-from ..networks.generator import FromPicture, untruncated
+from ..networks.generator import FromPicture, without_truncation
 from ..networks.generator import build as build_generator
 from ..networks.resnet import AttributeEncoder
 from ..networks.upscaler import build as build_upscaler
@@ -39,7 +39,7 @@ class TransferOutput(NamedTuple):
 
     painted: Tensor | None
     upscaled: Tensor | None
-    reading: Reading | None
+    reading: Predictions | None
 
 
 class TransferNetwork(nn.Module):
@@ -127,7 +127,7 @@ class TransferNetwork(nn.Module):
         if isinstance(self.g, FromPicture):
             return x
         if features is None:
-            features = encoders.over_shifts(self.f, x, self.shift)
+            features = encoders.average_over_shifts(self.f, x, self.shift)
         return self.emphasise(self.standardise_s(features))
 
     def emphasise(self, z: Tensor) -> Tensor:
@@ -196,11 +196,11 @@ class Checkpoint:
         """See `TransferNetwork.emphasise`."""
         return self.network.emphasise(z)
 
-    def plain(self) -> Checkpoint:
+    def without_truncation(self) -> Checkpoint:
         """A copy as in training: g isn't truncated and x isn't shifted, so that the output has all its variety."""
-        return replace(self, g=untruncated(self.g), info={**self.info, "shift": 0})
+        return replace(self, g=without_truncation(self.g), info={**self.info, "shift": 0})
 
-    def painter(self) -> nn.Module:
+    def require_generator(self) -> nn.Module:
         """Return g. Raises UserError where there is none."""
         if self.g is None:
             raise UserError(f"checkpoint '{self.name}' is drawn only. Choose drawn, or one that paints, such as emoji.")
@@ -210,7 +210,7 @@ class Checkpoint:
     def transfer(self, x: Tensor) -> Tensor:
         """G, without SR: (N, 3, S, S) pictures of s in [-1, 1] → (N, channels, side, side) in [-1, 1]. Raises UserError
         where there is no g."""
-        return self.painter()(self.generator_input(x))
+        return self.require_generator()(self.generator_input(x))
 
 
 def load(name_or_dir: str | os.PathLike[str], device: str | torch.device = "cpu") -> Checkpoint:

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatars.predict import Reading
+from ..avatars.predict import Predictions
 from ..core.devices import device_errors, pick_device
 from ..core.errors import UserError
 from ..core.images import to_images, to_tensor
-from ..core.types import AlignedFace, Box, Drawing, Face, Image, Kind, RefusedFace, Result, TransferredFace
+from ..core.types import AlignedFace, Box, DrawnAvatar, Face, Image, Kind, RefusedFace, Result, TransferredFace
 from ..faces.align import CROP, align, warp
-from ..faces.compose import lay, stickers
+from ..faces.compose import composite, stickers
 from ..faces.detect import detect_upright
 from ..faces.quality import judge
 from ..faces.track import overlap, smooth
@@ -41,7 +41,7 @@ class Transferrer(Pretrained):
         self.device = torch.device(device)
 
     @property
-    def sees_pictures(self) -> bool:
+    def takes_whole_pictures(self) -> bool:
         """Whether this translation takes the middle square of whole pictures instead of faces."""
         return checkpoints.input_domain(self.checkpoint.info) == "pictures"
 
@@ -81,12 +81,12 @@ class Transferrer(Pretrained):
         max_faces: int | None = None,
         thorough: bool = True,
         previous: Sequence[Face] = (),
-        known: Sequence[tuple[Face, Drawing]] = (),
+        known_avatars: Sequence[tuple[Face, DrawnAvatar]] = (),
     ) -> Result:
         """Turn every face of a frame into an emoji; where `sees_pictures`, its middle square.
 
         Faces that can hardly be seen (`faces.quality`) stay as they are, see `Result.refused`. A photo on its side is
-        turned upright first if `thorough`, see `Result.turned`.
+        rotation upright first if `thorough`, see `Result.rotation`.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
@@ -99,30 +99,30 @@ class Transferrer(Pretrained):
             max_faces: Only the largest so many faces.
             thorough: False in live video, see `faces.detect.detect`.
             previous: Faces of the frame before, by which these are smoothed (`faces.track.smooth`).
-            known: Faces and their avatars. If all faces are known, and kind is "drawn", the avatars are reused and
+            known_avatars: Faces and their avatars. If all faces are known, and kind is "drawn", the avatars are reused and
                 neither f nor c runs.
 
         Raises:
             UserError: If kind is "painted" and the checkpoint can't paint.
         """
         if kind == "painted":
-            self.checkpoint.painter()
+            self.checkpoint.require_generator()
         timer = StageTimer(self.device)
         if mirror:
             frame = np.ascontiguousarray(frame[:, ::-1])
-        turned = 0
-        if self.sees_pictures:
+        rotation = 0
+        if self.takes_whole_pictures:
             timer.lap("detect")
-            faces, refused = [TransferredFace(centre(frame), None, None)], ()
+            faces, refused = [TransferredFace(centre_crop(frame), None, None)], ()
         else:
-            frame, detected, turned = detect_upright(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
+            frame, detected, rotation = detect_upright(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
             detected = sorted(smooth(detected, previous), key=lambda face: face.box.left)
             timer.lap("detect")
             faces, refused = _align_visible(frame, detected)
         timer.lap("align")
         if not faces:
-            return Result(frame, (), frame.copy(), timer.total(), refused, turned)
-        avatars = [_known_avatar(face.aligned.face, known) for face in faces] if kind == "drawn" else [None]
+            return Result(frame, (), frame.copy(), timer.total(), refused, rotation)
+        avatars = [_known_avatar(face.aligned.face, known_avatars) for face in faces] if kind == "drawn" else [None]
         if all(avatars):
             faces = [replace(face, avatar=avatar) for face, avatar in zip(faces, avatars)]
         else:
@@ -130,10 +130,10 @@ class Transferrer(Pretrained):
         pasted = stickers(faces) if compose else []
         if faces[0].avatar:
             timer.lap("draw")
-        composed = lay(frame, pasted)
+        composed = composite(frame, pasted)
         if compose:
             timer.lap("compose")
-        return Result(frame, tuple(faces), composed, timer.total(), refused, turned)
+        return Result(frame, tuple(faces), composed, timer.total(), refused, rotation)
 
     def _transfer_faces(
         self, faces: Sequence[TransferredFace], kind: Kind | Literal["both"], upscale: bool, timer: StageTimer
@@ -154,7 +154,7 @@ class Transferrer(Pretrained):
 
     @device_errors()
     @torch.no_grad()
-    def read(self, x: Tensor, skin: bool = True) -> Reading:
+    def read(self, x: Tensor, skin: bool = True) -> Predictions:
         """Read (N, 3, S, S) head crops in [-1, 1] by f and c, without deciding on avatars.
 
         Args:
@@ -190,12 +190,12 @@ def _align_visible(frame: Image, detected: Sequence[Face]) -> tuple[list[Transfe
     return faces, tuple(refused)
 
 
-def _known_avatar(face: Face, known: Sequence[tuple[Face, Drawing]]) -> Drawing | None:
+def _known_avatar(face: Face, known_avatars: Sequence[tuple[Face, DrawnAvatar]]) -> DrawnAvatar | None:
     """The avatar of the known face at the same place; None for a new face."""
-    return next((avatar for other, avatar in known if overlap(other.box, face.box) > 0.5), None)
+    return next((avatar for other, avatar in known_avatars if overlap(other.box, face.box) > 0.5), None)
 
 
-def centre(frame: Image) -> AlignedFace:
+def centre_crop(frame: Image) -> AlignedFace:
     """The middle square of a frame as an aligned face, for translations of whole pictures."""
     height, width = frame.shape[:2]
     side = min(height, width)

@@ -94,18 +94,18 @@ class Needs(NamedTuple):
 
     data: bool = False
     encoder: bool = False
-    own: tuple[str, ...] = ()
+    own_folders: tuple[str, ...] = ()
 
 
 NEEDS: dict[type[configs.Config], Needs] = {
     configs.EncoderTraining: Needs(data=True),
     configs.ClassifierTraining: Needs(),
-    configs.FolderClassifierTraining: Needs(own=("folder",)),
+    configs.FolderClassifierTraining: Needs(own_folders=("folder",)),
     configs.JudgeTraining: Needs(),
     configs.FacesTransfer: Needs(data=True, encoder=True),
     configs.DigitsTransfer: Needs(encoder=True),
     configs.StyleTransfer: Needs(data=True, encoder=True),
-    configs.FoldersTransfer: Needs(encoder=True, own=("s", "t")),
+    configs.FoldersTransfer: Needs(encoder=True, own_folders=("s", "t")),
     configs.AvatarTraining: Needs(data=True, encoder=True),
     configs.UpscalerTraining: Needs(),
 }
@@ -126,6 +126,6 @@ def _check_data(config: configs.Config, data: str | None, feature_cache: Path | 
         return
     if needs.data or (isinstance(config, configs.JudgeTraining) and config.style in PACKS):
         data_folder(data)
-    if not all(getattr(config, name) for name in needs.own):
-        example = " ".join(f"--set {name}=DIR" for name in needs.own)
+    if not all(getattr(config, name) for name in needs.own_folders):
+        example = " ".join(f"--set {name}=DIR" for name in needs.own_folders)
         raise UserError(f"which pictures? Give a folder or zip: {example}.")

@@ -11,7 +11,7 @@ from ..networks import checkpoint
 from .runs.status import RunStatus
 
 
-def card(run: RunStatus, source: Path) -> str:
+def model_card(run: RunStatus, source: Path) -> str:
     """The text of a short model card, taken from the files of a run and of the checkpoint in `source`."""
     info = _read_json(source / "config.json")
     trained = info.get("trained") if isinstance(info.get("trained"), dict) else {}

@@ -22,7 +22,7 @@ MIN_POINTS = 20
 """Logged points below which there are no warnings."""
 
 
-class Warning(NamedTuple):
+class TrainingWarning(NamedTuple):
     """A problem.
 
     Attributes:
@@ -34,7 +34,7 @@ class Warning(NamedTuple):
     advice: str
 
 
-def warnings(run: RunStatus) -> tuple[Warning, ...]:
+def warnings(run: RunStatus) -> tuple[TrainingWarning, ...]:
     """Warnings about a transfer; empty for other trainings, and without curves."""
     if not isinstance(run.config, TransferTraining):
         return ()
@@ -52,7 +52,7 @@ def warnings(run: RunStatus) -> tuple[Warning, ...]:
     )
 
 
-def _check_discriminator(curves: Curves, config: TransferTraining) -> Iterator[Warning]:
+def _check_discriminator(curves: Curves, config: TransferTraining) -> Iterator[TrainingWarning]:
     d = curves.get("d", [])
     accuracy = curves.get("d_accuracy", [])
     gang = curves.get("gang", [])
@@ -64,48 +64,48 @@ def _check_discriminator(curves: Curves, config: TransferTraining) -> Iterator[W
     mean_accuracy = fmean(accuracy[-WINDOW:])
     rising = fmean(gang[-WINDOW:]) > 1.02 * fmean(gang[-2 * WINDOW : -WINDOW])
     if mean_loss < 0.15 * chance_loss or (mean_accuracy > 0.97 and rising):
-        yield Warning(
+        yield TrainingWarning(
             "D has won",
             f"It tells G's pictures from real ones without fail, so g learns nothing from it. Lower lr_d (now "
             f"{config.lr_d:g}) or d_base ({config.d_base}), or give more target pictures.",
         )
     elif abs(mean_loss - chance_loss) < 0.02 * chance_loss and abs(mean_accuracy - 1 / classes) < 0.05:
-        yield Warning(
+        yield TrainingWarning(
             "D is silent",
             "It can't tell G's pictures from real ones better than by chance, so it teaches g nothing. Raise lr_d "
             f"(now {config.lr_d:g}) or d_base ({config.d_base}).",
         )
 
 
-def _check_diversity(curves: Curves, progress: float) -> Iterator[Warning]:
+def _check_diversity(curves: Curves, progress: float) -> Iterator[TrainingWarning]:
     diversity = curves.get("val/diversity", [])
     if len(diversity) < 3:
         return
     now = fmean(diversity[-2:])
     # At the start g paints the same grey for every source, which isn't collapse yet.
     if now < 0.5 * max(diversity) or (now < 0.3 and progress > 0.25):
-        yield Warning(
+        yield TrainingWarning(
             "Mode collapse",
             f"G(s) differ {now:.0%} as much as real target pictures do: many sources give the same picture. Raise "
             "alpha or beta, lower lr_d or delta, and go on from a checkpoint before it.",
         )
 
 
-def _check_const(curves: Curves, config: TransferTraining, progress: float) -> Iterator[Warning]:
+def _check_const(curves: Curves, config: TransferTraining, progress: float) -> Iterator[TrainingWarning]:
     const = curves.get("const", [])
     if len(const) < MIN_POINTS or not config.alpha or progress < 0.5:
         return
     before = fmean(const[: len(const) // 10])
     now = fmean(const[-(len(const) // 5) :])
     if now > 0.97 * before:
-        yield Warning(
+        yield TrainingWarning(
             "CONST doesn't fall",
             f"G(s) keeps no more of what f sees in s than at the start. Raise alpha (now {config.alpha:g}), or take "
             "an f that tells more in both domains (encoder).",
         )
 
 
-def _check_tid(curves: Curves) -> Iterator[Warning]:
+def _check_tid(curves: Curves) -> Iterator[TrainingWarning]:
     tid = curves.get("tid", [])
     held_out = curves.get("val/tid", [])
     if len(tid) < MIN_POINTS or len(held_out) < 6:
@@ -114,19 +114,19 @@ def _check_tid(curves: Curves) -> Iterator[Warning]:
     half = len(third) // 2
     rising = fmean(third[-half:]) > fmean(third[:half])
     if held_out[-1] > 1.5 * fmean(tid[-WINDOW:]) and rising:
-        yield Warning(
+        yield TrainingWarning(
             "TID overfits",
             "g repeats target pictures that it knows, and gets worse on others. Give more target pictures, or fewer "
             "steps or a smaller base; keep=best exports the best step.",
         )
 
 
-def _check_spikes(curves: Curves, config: TransferTraining) -> Iterator[Warning]:
+def _check_spikes(curves: Curves, config: TransferTraining) -> Iterator[TrainingWarning]:
     rates = {"g": f"lr (now {config.lr:g})", "d": f"lr_d (now {config.lr_d:g})"}
     for name, rate in rates.items():
         values: Sequence[float] = curves.get(name, [])
         if len(values) >= 2 * MIN_POINTS and max(values[-WINDOW:]) > 10 * median(values[:-WINDOW]) > 0:
-            yield Warning(
+            yield TrainingWarning(
                 f"The loss of {name} spikes",
                 f"One step undid many. Set clip to 1 (now {config.clip:g}) or lower {rate}.",
             )

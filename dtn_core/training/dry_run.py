@@ -22,7 +22,7 @@ from accelerate import Accelerator
 from PIL import Image as PILImage
 
 from .. import config as configs
-from ..avatars import styles
+from ..avatars import rendering, styles
 from ..core import images
 from ..core.errors import UserError
 from ..core.files import child_environment
@@ -213,7 +213,7 @@ def _read_data(config: configs.Config, data: str | None) -> Data:
         count, pictures = _style_pictures(config.style, config.avatars, optional_folder(data))
         return Data({"avatars": count}, [pictures])
     if isinstance(config, configs.UpscalerTraining):
-        return Data({"avatars": config.avatars}, [styles.render_many(range(PREVIEW_COLUMNS))[0]])
+        return Data({"avatars": config.avatars}, [rendering.render_many(range(PREVIEW_COLUMNS))[0]])
     return _read_photos(config, data_folder(data))
 
 
@@ -259,9 +259,9 @@ def _read_photos(
 def _style_pictures(style: configs.Style, limit: int, folder: Path | None) -> tuple[int, Image]:
     """How many pictures of a style will be learnt, `limit` at most, and some for the preview."""
     if style in styles.PACKS:
-        pictures = styles.parts(style, folder)[0].pictures
+        pictures = rendering.split_pack(style, folder)[0].pictures
         return min(limit, len(pictures)), pictures[:PREVIEW_COLUMNS]
-    return limit, styles.draw(style, range(PREVIEW_COLUMNS)).pictures
+    return limit, rendering.draw(style, range(PREVIEW_COLUMNS)).pictures
 
 
 def _make_stage(config: configs.Config, data: str | None, accelerator: Accelerator) -> tuple[Stage, float]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..avatars import attributes as avatars
-from ..avatars import styles
+from ..avatars import rendering, styles
 from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransfer, TransferTraining
 from ..core import augment, images
 from ..core.errors import UserError
@@ -62,14 +62,14 @@ class FacesBuilder:
         config = self.config
         files = _hashes(self.data, [*_photo_files(config), *styles.STYLES[config.style].pack_files])
         return [
-            config.views, config.limit, config.avatars, config.seed, repr(avatars.RICH), config.style, config.utkface,
+            config.views, config.limit, config.avatars, config.seed, repr(avatars.ENRICHED_RATES), config.style, config.utkface,
             files,
         ]  # fmt: skip
 
     def build(self, f: nn.Module, device: str) -> FeatureCache:
         data = portraits.data_folder(self.data)
         seeds = range(self.config.avatars + min(MAX_VAL_T, self.config.avatars))
-        targets = styles.draw(self.config.style, seeds, data, avatars.RICH).pictures
+        targets = rendering.draw(self.config.style, seeds, data, avatars.ENRICHED_RATES).pictures
         return _build_from_photos(self.config, f, data, device, targets, self.config.style)
 
 

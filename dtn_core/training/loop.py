@@ -163,7 +163,7 @@ def _requests(run: Run | None, signals: StopSignals, step: int, accelerator: Acc
     distributed = accelerator.num_processes > 1
     if distributed and step % SYNC_EVERY:
         return set()
-    requests = run.asked() if run else set()
+    requests = run.requests() if run else set()
     for name in requests - {"stop"}:
         run.clear_request(name)
     if signals.stop:

@@ -20,7 +20,7 @@ from ..core.errors import UserError
 from ..pipeline import model
 from ..pipeline.digits import DigitTransferrer
 from ..pipeline.photo import Transferrer
-from ..training.runs.listing import recently_died, unwritable
+from ..training.runs.listing import recent_crash_lines, unwritable_folder_lines
 from .access import guest_policy
 from .access import policy as access
 from .access.middleware import TOOLS, AccessMiddleware, caller, malformed
@@ -40,7 +40,7 @@ from .gradio_internals import (
     set_queue_poll_interval,
     set_visibility_on_select,
 )
-from .scratch import scratch
+from .scratch import temporary_files
 from .tabs import digits, emojify
 from .tabs.evidence import tab as evidence
 from .tabs.evidence.checkpoints import Checkpoints
@@ -109,9 +109,9 @@ def serve(flags: argparse.Namespace) -> None:
     except UserError as error:
         numbers = error
     runs = Path(flags.runs)
-    with scratch():
+    with temporary_files():
         page = build_app(faces, numbers, runs, policy, flags.mcp)
-        warnings = [*unwritable(runs), *recently_died(runs)]
+        warnings = [*unwritable_folder_lines(runs), *recent_crash_lines(runs)]
         launch(page, flags.host, flags.port, share=flags.share, policy=policy, warnings=warnings)
 
 
@@ -136,13 +136,13 @@ def build_app(
     Raises:
         UserError: if the tools can't be served.
     """
-    service = TrainService(runs, policy.at_most, caller, RateLimiter())
-    visible_runs = runs if policy.at_most == "all" else None
+    service = TrainService(runs, policy.max_training, caller, RateLimiter())
+    visible_runs = runs if policy.max_training == "all" else None
     load_faces = partial(Transferrer.from_checkpoint, device=str(faces.device))
-    people = Translations(faces, ("heads", "pictures"), load_faces, visible_runs, service.sees)
+    people = Translations(faces, ("heads", "pictures"), load_faces, visible_runs, service.may_see)
     street = None
     if not isinstance(numbers, UserError):
-        street = Translations(numbers, ("digits",), partial(_with_judge, numbers), visible_runs, service.sees)
+        street = Translations(numbers, ("digits",), partial(_with_judge, numbers), visible_runs, service.may_see)
     with gr.Blocks(
         title=TITLE,
         analytics_enabled=False,
@@ -168,9 +168,9 @@ def build_app(
                     _keep_fresh(tab, *dropdowns["digits"])
             with gr.Tab("Evidence", id="evidence") as tab:
                 set_visibility_on_select(tab, camera, False)
-                data = evidence.data_folder(policy.at_most)
-                checkpoints = Checkpoints(people, street, visible_runs, data, caller, service.sees)
-                evidence.fill(tab, checkpoints, SuiteRunner(runs, policy.at_most, data, caller), style)
+                data = evidence.data_folder(policy.max_training)
+                checkpoints = Checkpoints(people, street, visible_runs, data, caller, service.may_see)
+                evidence.fill(tab, checkpoints, SuiteRunner(runs, policy.max_training, data, caller), style)
             with gr.Tab("Train", id="train") as tab:
                 set_visibility_on_select(tab, camera, False)
                 train.fill(service, demo, remembered, tabs, dropdowns)
@@ -235,9 +235,9 @@ def launch(
     demo = page.demo
     host = host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
     max_guest_upload = guest_policy.MAX_UPLOAD if policy.training == "all" else 0
-    middleware = Middleware(AccessMiddleware, policy=policy, rates=RateLimiter(), largest=max_guest_upload)
+    middleware = Middleware(AccessMiddleware, policy=policy, rates=RateLimiter(), max_upload_bytes=max_guest_upload)
     max_upload = 1  # pictures are sent in memory: gradio must not store them in its folder
-    if policy.at_most == "all":
+    if policy.max_training == "all":
         max_upload = max_guest_upload if policy.public else MAX_BYTES
     # a small compressed message may expand to hundreds of times its size
     configure_server(ws_per_message_deflate=False, ws_max_size=MAX_MESSAGE)

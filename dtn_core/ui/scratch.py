@@ -15,7 +15,7 @@ PLACE = "GRADIO_TEMP_DIR"
 
 
 @contextmanager
-def scratch() -> Iterator[None]:
+def temporary_files() -> Iterator[None]:
     """Give gradio a folder that is deleted when the app ends, or at its next start if it was killed.
 
     gradio's own is used if none can be created, or if the environment names one.

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import gradio as gr
 
-from ..avatars.styles import SCREEN_PRINT, SHOWN
+from ..avatars.styles import LISTED_STYLES, SCREEN_PRINT
 from ..config import upgrade
 from ..core.errors import UserError
 from ..networks import checkpoint
@@ -36,26 +36,26 @@ class Translations(Generic[T]):
 
     Attributes:
         first: the one that the app was started with; its key is "".
-        sees: kinds of input pictures of the tab ("sees" in config.json).
+        input_domains: kinds of input pictures of the tab ("sees" in config.json).
         load: loads a translation from its directory; raises UserError if it can't.
         runs: folder of training runs; None if they aren't offered.
-        shown: whether the current viewer may see a run, by its name.
+        may_see_run: whether the current viewer may see a run, by its name.
         loaded: (key, time of its config.json) → translation, least recently used first.
     """
 
     def __init__(
         self,
         first: T,
-        sees: Sequence[str],
+        input_domains: Sequence[str],
         load: Callable[[str], T],
         runs: Path | None,
-        shown: Callable[[str], bool] = lambda run: True,
+        may_see_run: Callable[[str], bool] = lambda run: True,
     ) -> None:
         self.first = first
-        self.sees = sees
+        self.input_domains = input_domains
         self.load = load
         self.runs = runs
-        self.shown = shown
+        self.may_see_run = may_see_run
         self.loaded: OrderedDict[tuple[str, int], T] = OrderedDict()
         self.lock = Lock()
         self._infos: dict[Path, tuple[int, dict[str, Any] | None]] = {}
@@ -74,7 +74,7 @@ class Translations(Generic[T]):
         for run in sorted(self.runs.glob("[0-9]*"), reverse=True) if self.runs else ():
             directories = (run / "export", *sorted(run.glob("exports/[0-9]*"), reverse=True))
             keys = [f"{run.name}/{directory.name}" for directory in directories if self._info(directory)]
-            if keys and self.shown(run.name):
+            if keys and self.may_see_run(run.name):
                 newest = keys[0]
                 choices += [(self._label(key), key) for key in keys if key in (newest, chosen)]
         return choices
@@ -101,7 +101,7 @@ class Translations(Generic[T]):
                 try:
                     self.loaded[version] = self.load(str(directory))
                 except UserError as error:
-                    raise error.about(key) from None
+                    raise error.with_subject(key) from None
                 while len(self.loaded) > IN_MEMORY:
                     self.loaded.popitem(last=False)
             self.loaded.move_to_end(version)
@@ -112,7 +112,7 @@ class Translations(Generic[T]):
             return None
         if self.runs and (parts := _KEY.fullmatch(key)):
             run = self.runs / parts["run"]
-            if not self.shown(run.name):
+            if not self.may_see_run(run.name):
                 return None
             return run / "export" if parts["step"] == "export" else run / "exports" / parts["step"]
         return SHIPPED / key if re.fullmatch(r"[\w-]+", key) else None
@@ -129,7 +129,9 @@ class Translations(Generic[T]):
         if self._infos.get(directory, (None,))[0] != modified:
             try:
                 info = checkpoint.read_config(directory)
-                fits = info.get("kind") in checkpoint.TRANSLATIONS and checkpoint.input_domain(info) in self.sees
+                fits = (
+                    info.get("kind") in checkpoint.TRANSLATIONS and checkpoint.input_domain(info) in self.input_domains
+                )
             except UserError:
                 fits = False
             self._infos[directory] = modified, info if fits else None
@@ -156,10 +158,10 @@ def style_of(info: dict) -> str | None:
 def _title(info: dict, name: str, more: str = "") -> str:
     """Return the label of a shipped translation. more: appended to the name if it has no style."""
     style = style_of(info)
-    if style not in SHOWN:
+    if style not in LISTED_STYLES:
         return f"{name}{more}"
     suffix = " (experimental)" if style in EXPERIMENTAL else ""
-    return f"{SHOWN[style].title}{suffix} · {name}"
+    return f"{LISTED_STYLES[style].title}{suffix} · {name}"
 
 
 def dropdown(

@@ -1,4 +1,4 @@
-"""From beliefs to choices: questions, calibration, operating points, skin and expressions."""
+"""From log_probabilities to choices: questions, calibration, operating points, skin and expressions."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 from dtn_core.avatars import calibrate
 from dtn_core.avatars import choose as choosing
-from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, RESERVED, Decisions, choose
+from dtn_core.avatars.choose import HAIR_ATTRIBUTES, QUESTIONS, RESERVED, Decisions, choose
 from dtn_core.avatars.choose_shape import face_shapes, shape_statistics
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.shape import SHAPES
@@ -18,12 +18,12 @@ STYLES = tuple(SPECS)
 ATTRIBUTES = (
     "Wearing_Hat", "Bald", "Male", "No_Beard", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open",
     "age_60", "Bangs", "Wavy_Hair", "Chubby", "Arched_Eyebrows", "Bushy_Eyebrows", "Big_Lips", "Big_Nose",
-    "Pointy_Nose", *HAIR_READS.values(), *SKIN_LIGHTNESS,
+    "Pointy_Nose", *HAIR_ATTRIBUTES.values(), *SKIN_LIGHTNESS,
 )  # fmt: skip
 
 
-def beliefs_of(style, n=1, **likely):
-    """Uniform beliefs, but for the variants given (slot=variant), which are a thousand times as likely."""
+def log_probabilities_of(style, n=1, **likely):
+    """Uniform log_probabilities, but for the variants given (slot=variant), which are a thousand times as likely."""
     made = {}
     spec = SPECS[style]
     heads = {**spec.slots, **{f"colour:{name}": codes for name, codes in spec.colours.items()}}
@@ -44,17 +44,17 @@ def attributes_of(n=1, **likely):
 def plain(style, **changes):
     lines = dict.fromkeys(QUESTIONS[style], (1.0, 0.0))
     rates = dict.fromkeys(QUESTIONS[style], 0.1)
-    hair = dict.fromkeys(HAIR_READS, (1.0, 0.0))
-    bias = {head: [0.0] * said.shape[1] for head, said in beliefs_of(style).items()}
+    hair = dict.fromkeys(HAIR_ATTRIBUTES, (1.0, 0.0))
+    bias = {head: [0.0] * said.shape[1] for head, said in log_probabilities_of(style).items()}
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
-    return Decisions(lines, rates, hair, dict.fromkeys(HAIR_READS, 0.25), means, bias)._replace(**changes)
+    return Decisions(lines, rates, hair, dict.fromkeys(HAIR_ATTRIBUTES, 0.25), means, bias)._replace(**changes)
 
 
 def chosen(style="avataaars", attributes=None, decisions=None, lightness=60.0, rates=None, **likely):
-    beliefs = beliefs_of(style, **likely)
+    log_probabilities = log_probabilities_of(style, **likely)
     attributes = attributes or attributes_of()
     decisions, skin = decisions or plain(style), np.array([lightness])
-    ((parameters, sure),) = choose(style, beliefs, decisions, attributes, skin, rates or {})
+    ((parameters, sure),) = choose(style, log_probabilities, decisions, attributes, skin, rates or {})
     return parameters, sure
 
 
@@ -74,7 +74,7 @@ def test_a_line_moves_the_odds_and_rates_move_the_threshold():
     attributes = attributes_of(Eyeglasses=0.5)
     assert chosen(accessories="round", attributes=attributes)[0].kind_of("accessories") == "clear"
     assert chosen(accessories="round", attributes=attributes, decisions=sly)[0].kind_of("accessories") == "none"
-    # odds of 2 to 5 for glasses by uniform beliefs: a seventh of them says none
+    # odds of 2 to 5 for glasses by uniform log_probabilities: a seventh of them says none
     doubtful = plain("avataaars", lines={**plain("avataaars").lines, "glasses": (1.0, -3.2)})
     assert chosen(attributes=attributes, decisions=doubtful)[0].kind_of("accessories") == "none"
     assert chosen(attributes=attributes, decisions=doubtful, rates=doubtful.rates)[0].kind_of("accessories") != "none"
@@ -87,11 +87,18 @@ def test_nobody_is_given_what_f_does_not_see(style):
         ((slot, kinds),) = question.yes.items()
         variant = SPECS[style].kinds[slot][kinds[0]][0]
         for read, p in seen[name].items():
-            attributes = attributes_of(**{r.removeprefix("-"): 1 - p if r[0] == "-" else p for r in question.reads})
-            beliefs = beliefs_of(style, **{slot: variant})
-            likely = choosing.chances(style, beliefs, plain(style), attributes)[name]
+            attributes = attributes_of(
+                **{r.removeprefix("-"): 1 - p if r[0] == "-" else p for r in question.f_attributes}
+            )
+            log_probabilities = log_probabilities_of(style, **{slot: variant})
+            likely = choosing.calibrated_probabilities(style, log_probabilities, plain(style), attributes)[name]
             assert (likely > 0.5) == (read == "yes"), (name, read)
-            assert choosing.chances(style, beliefs, plain(style, f_weight=0.0), attributes)[name] > 0.5
+            assert (
+                choosing.calibrated_probabilities(style, log_probabilities, plain(style, f_weight=0.0), attributes)[
+                    name
+                ]
+                > 0.5
+            )
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -212,11 +219,11 @@ def test_decisions_go_through_json(style):
     import json
 
     attributes = attributes_of(50)
-    beliefs = beliefs_of(style, 50)
-    artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in beliefs.items()}
+    log_probabilities = log_probabilities_of(style, 50)
+    artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in log_probabilities.items()}
     learnt = calibrate.learn(
         style,
-        beliefs,
+        log_probabilities,
         attributes,
         skin_means(attributes, np.full(50, 55.0)),
         shape_statistics(style, attributes),
@@ -235,7 +242,7 @@ def test_decisions_go_through_json(style):
 
 def test_hair_that_cannot_be_seen_is_grey_on_old_people():
     def read(**likely):
-        return dict(zip(HAIR_READS, choosing.hair_reading(attributes_of(**likely))[0]))
+        return dict(zip(HAIR_ATTRIBUTES, choosing.hair_probabilities(attributes_of(**likely))[0]))
 
     assert max(read(Brown_Hair=0.3), key=read(Brown_Hair=0.3).get) == "brown"
     old = read(Brown_Hair=0.3, age_60=0.9)

@@ -42,7 +42,7 @@ EVERYTHING = {
 
 
 def sampled(style, count=25):
-    return [rendering.sample(seed, avatars.BALANCED, style) for seed in range(count)]
+    return [rendering.sample(seed, avatars.BALANCED_RATES, style) for seed in range(count)]
 
 
 @pytest.mark.parametrize("style", STYLES)

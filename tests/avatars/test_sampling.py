@@ -1,18 +1,20 @@
 """The probabilities of all that could be chosen, and further avatars drawn from them."""
 
 import pytest
-from test_choose import attributes_of, beliefs_of, plain
+from test_choose import attributes_of, log_probabilities_of, plain
 
 from dtn_core.avatars.choose import RESERVED
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.avatars.sampling import another, check, is_consistent, likely
+from dtn_core.avatars.sampling import check_probabilities, choice_probabilities, is_consistent, sample_similar
 from dtn_core.core.errors import UserError
 
 STYLES = tuple(SPECS)
 
 
-def of(style, attributes=None, **beliefs):
-    (made,) = likely(style, beliefs_of(style, **beliefs), plain(style), attributes or attributes_of())
+def of(style, attributes=None, **log_probabilities):
+    (made,) = choice_probabilities(
+        style, log_probabilities_of(style, **log_probabilities), plain(style), attributes or attributes_of()
+    )
     return made
 
 
@@ -41,17 +43,17 @@ def test_haircuts_follow_the_waves():
 @pytest.mark.parametrize("style", STYLES)
 def test_further_avatars_differ_and_hold_together(style):
     parameters = Parameters(style)
-    made = another(parameters, of(style), seed=1)
+    made = sample_similar(parameters, of(style), seed=1)
     assert len(made) == 6
     assert len({str(one.variants) for one in made} | {str(parameters.variants)}) == 7
     assert all(is_consistent(one) for one in made)
-    assert made == another(parameters, of(style), seed=1)
-    assert made != another(parameters, of(style), seed=2)
+    assert made == sample_similar(parameters, of(style), seed=1)
+    assert made != sample_similar(parameters, of(style), seed=2)
 
 
 def test_what_is_kept_stays():
     parameters = Parameters("avataaars", {"top": "bob"}, {"skin": "#123456", "clothes": "#ff0000"})
-    for one in another(parameters, of("avataaars"), keep=("top", "colour:skin", "colour:clothes")):
+    for one in sample_similar(parameters, of("avataaars"), keep=("top", "colour:skin", "colour:clothes")):
         assert one.variants["top"] == "bob"
         assert one.colours["skin"] == "#123456"
         assert one.colours["clothes"] == "#ff0000"
@@ -79,9 +81,9 @@ def test_nobody_with_long_hair_has_a_beard():
 )
 def test_other_probabilities_are_refused(values):
     with pytest.raises(UserError, match="aren't those of an avatar of avataaars"):
-        check("avataaars", values)
+        check_probabilities("avataaars", values)
 
 
 def test_a_sure_network_has_no_other():
     sure = {"top": {"bob": 1.0}}
-    assert another(Parameters("avataaars", {"top": "bob"}), sure) == []
+    assert sample_similar(Parameters("avataaars", {"top": "bob"}), sure) == []

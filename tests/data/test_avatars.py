@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from dtn_core.avatars import attributes as avatars
-from dtn_core.avatars.attributes import BALANCED, PEOPLE, Rates
+from dtn_core.avatars.attributes import BALANCED_RATES, PORTRAIT_RATES, Rates
 from dtn_core.avatars.parameters import HAIR_COLOURS
 from dtn_core.avatars.rendering import render, render_many, sample
 from dtn_core.core.errors import UserError
-from dtn_core.core.images import over
+from dtn_core.core.images import composite_over
 from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 
 
-def first(condition, rates=BALANCED):
+def first(condition, rates=BALANCED_RATES):
     return next(a for a in (sample(seed, rates) for seed in range(3000)) if condition(a))
 
 
@@ -26,7 +26,9 @@ def test_a_seed_is_an_avatar():
     assert sample(7) == sample(7)
     assert (render(sample(7)) == render(sample(7))).all()
     assert sample(7) != sample(8)
-    assert sample(7, PEOPLE).options != sample(7, BALANCED).options or sample(9, PEOPLE) != sample(9, BALANCED)
+    assert sample(7, PORTRAIT_RATES).options != sample(7, BALANCED_RATES).options or sample(
+        9, PORTRAIT_RATES
+    ) != sample(9, BALANCED_RATES)
 
 
 @pytest.mark.parametrize("size", [64, 256])
@@ -44,7 +46,7 @@ def test_eyes_stand_where_faces_have_theirs():
         lambda a: not a.attributes.glasses and not a.attributes.hat and a.attributes.skin == "pale"
         and a.attributes.bald and not a.attributes.beard and a.options["eyesVariant"] == ["default"]
     )  # fmt: skip
-    dark = over(render(plain, size), (255, 255, 255)).max(2) < 120
+    dark = composite_over(render(plain, size), (255, 255, 255)).max(2) < 120
     row, column = round(HEAD_EYE_HEIGHT * size), size // 2
     window = np.zeros_like(dark)
     window[row - size // 20 : row + size // 20, column - size // 5 : column + size // 5] = True
@@ -63,18 +65,18 @@ def test_rates_are_met():
     def share(values):
         return np.mean([bool(v) for v in values])
 
-    assert share(p.glasses for p in people) == pytest.approx(PEOPLE.glasses, abs=0.025)
-    assert share(p.hat for p in people) == pytest.approx(PEOPLE.hat, abs=0.02)
-    assert share(p.smiling for p in people) == pytest.approx(PEOPLE.smile, abs=0.035)
-    assert share(p.bald for p in men) == pytest.approx(PEOPLE.bald, abs=0.035)
-    assert share(p.beard for p in people) == pytest.approx((1 - PEOPLE.women) * PEOPLE.beard, abs=0.03)
-    for skin, rate in zip(avatars.SKINS, PEOPLE.skin):
+    assert share(p.glasses for p in people) == pytest.approx(PORTRAIT_RATES.glasses, abs=0.025)
+    assert share(p.hat for p in people) == pytest.approx(PORTRAIT_RATES.hat, abs=0.02)
+    assert share(p.smiling for p in people) == pytest.approx(PORTRAIT_RATES.smile, abs=0.035)
+    assert share(p.bald for p in men) == pytest.approx(PORTRAIT_RATES.bald, abs=0.035)
+    assert share(p.beard for p in people) == pytest.approx((1 - PORTRAIT_RATES.women) * PORTRAIT_RATES.beard, abs=0.03)
+    for skin, rate in zip(avatars.SKINS, PORTRAIT_RATES.skin):
         assert share(p.skin == skin for p in people) == pytest.approx(rate, abs=0.03)
 
 
 def test_labels_say_none_where_the_drawing_does_not_say():
     for seed in range(500):
-        a = sample(seed, BALANCED).attributes
+        a = sample(seed, BALANCED_RATES).attributes
         if a.hat:
             assert a.bald is None
             assert a.hair is None

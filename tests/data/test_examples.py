@@ -6,7 +6,7 @@ from dtn_core.data import examples
 from dtn_core.networks.checkpoint import SHIPPED
 from dtn_core.pipeline.photo import Transferrer
 
-SHOWN = {
+EXPECTED = {
     "beard and glasses": {"beard", "glasses", "not bald", "no hat", "short hair"},
     "bob": {"no beard", "no glasses", "long hair", "no hat"},
     "hat": {"hat", "beard", "no glasses"},
@@ -21,15 +21,15 @@ def shipped():
     return Transferrer.from_checkpoint(SHIPPED / "emoji", "cpu")
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", EXPECTED)
 def test_a_drawn_face_is_found_and_read_right(name, shipped):
     result = shipped(examples.drawn()[name].picture, kind="drawn", compose=False)
-    assert (len(result.faces), result.refused, result.turned) == (1, (), 0)
+    assert (len(result.faces), result.refused, result.rotation) == (1, (), 0)
     assert result.faces[0].note is None
-    assert SHOWN[name] <= set(result.faces[0].avatar.sure)
+    assert EXPECTED[name] <= set(result.faces[0].avatar.confidences)
 
 
 def test_their_artists_are_credited():
     drawn = examples.drawn()
-    assert drawn.keys() == SHOWN.keys()
+    assert drawn.keys() == EXPECTED.keys()
     assert all("CC" in example.credit and example.picture.shape == (512, 512, 3) for example in drawn.values())

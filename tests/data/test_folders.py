@@ -513,7 +513,7 @@ def test_one_opaque_picture_lays_all_over_white(tmp_path, other):
     rgba = with_alpha()
     folder = write(tmp_path / "own", numbered(17), [*rgba, other])
     got = folders.read(folder, SIDE, alpha=True)
-    np.testing.assert_array_equal(got.x[:16], [images.over(x, (255, 255, 255)) for x in rgba])
+    np.testing.assert_array_equal(got.x[:16], [images.composite_over(x, (255, 255, 255)) for x in rgba])
     np.testing.assert_array_equal(got.x[16], X[20])
 
 
@@ -791,7 +791,7 @@ def test_mostly_the_same_pictures_are_reported():
 
 def test_the_same_pictures_with_alpha_are_seen_over_white():
     rgba = with_alpha(20)
-    white = np.stack([images.over(x, (255, 255, 255)) for x in rgba])
+    white = np.stack([images.composite_over(x, (255, 255, 255)) for x in rgba])
     assert "20 of 20 pictures" in told(folders.check_pair, pictures(rgba), pictures(white), "s", "t")
 
 

@@ -11,21 +11,21 @@ from made_cartoons import cartoon, write_cartoons
 
 from dtn_core.avatars import attributes as avatars
 from dtn_core.avatars import engine, rendering, styles
-from dtn_core.avatars.attributes import BALANCED, PEOPLE
+from dtn_core.avatars.attributes import BALANCED_RATES, PORTRAIT_RATES
 from dtn_core.avatars.parameters import HAIR_COLOURS
 from dtn_core.avatars.rendering import render, render_many, sample
 from dtn_core.avatars.styles.cartoon_set import cut_out
 from dtn_core.config import Style
 from dtn_core.core.errors import UserError
-from dtn_core.core.images import over
+from dtn_core.core.images import composite_over
 from dtn_core.core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT
 from dtn_core.evaluation.drawn.depicted_attributes import of_parameters
-from dtn_core.networks.judge import JUDGED
+from dtn_core.networks.judge import JUDGE_ATTRIBUTES
 from dtn_core.training.stages.judge import labels_of
 
 
 def toon(condition):
-    return next(a for a in (sample(seed, BALANCED, "toon-head") for seed in range(3000)) if condition(a))
+    return next(a for a in (sample(seed, BALANCED_RATES, "toon-head") for seed in range(3000)) if condition(a))
 
 
 # --- toon-head ----------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def test_eyes_of_toons_stand_where_faces_have_theirs():
         lambda a: a.attributes.bald and not a.attributes.beard and a.options["eyesVariant"] == ["wide"]
         and a.attributes.skin == "pale"
     )  # fmt: skip
-    picture = over(render(plain, size), (255, 255, 255)).astype(int)
+    picture = composite_over(render(plain, size), (255, 255, 255)).astype(int)
     row, column = round(HEAD_EYE_HEIGHT * size), size // 2
     forehead = picture[row - size // 6, column]
     eyes = np.abs(picture - forehead).max(2) > 30
@@ -69,17 +69,17 @@ def test_rates_of_toons_are_met():
         return np.mean([bool(v) for v in values])
 
     # A woman with a haircut that says nothing isn't told to be one.
-    women = PEOPLE.women * (1 - PEOPLE.neutral_hair)
+    women = PORTRAIT_RATES.women * (1 - PORTRAIT_RATES.neutral_hair)
     assert share(p.male is False for p in people) == pytest.approx(women, abs=0.03)
-    assert share(p.smiling for p in people) == pytest.approx(PEOPLE.smile, abs=0.03)
-    assert share(p.beard for p in people) == pytest.approx((1 - PEOPLE.women) * PEOPLE.beard, abs=0.03)
-    assert share(p.bald for p in people) == pytest.approx((1 - PEOPLE.women) * PEOPLE.bald, abs=0.02)
-    for skin, rate in zip(avatars.SKINS, PEOPLE.skin):
+    assert share(p.smiling for p in people) == pytest.approx(PORTRAIT_RATES.smile, abs=0.03)
+    assert share(p.beard for p in people) == pytest.approx((1 - PORTRAIT_RATES.women) * PORTRAIT_RATES.beard, abs=0.03)
+    assert share(p.bald for p in people) == pytest.approx((1 - PORTRAIT_RATES.women) * PORTRAIT_RATES.bald, abs=0.02)
+    for skin, rate in zip(avatars.SKINS, PORTRAIT_RATES.skin):
         assert share(p.skin == skin for p in people) == pytest.approx(rate, abs=0.03)
 
 
 def test_labels_of_toons_say_none_where_the_drawing_does_not_say():
-    people = [sample(seed, BALANCED, "toon-head").attributes for seed in range(500)]
+    people = [sample(seed, BALANCED_RATES, "toon-head").attributes for seed in range(500)]
     assert {(p.glasses, p.hat) for p in people} == {(None, None)}
     assert all((p.hair is None) == p.bald for p in people)
     assert all(p.male is True for p in people if p.beard or p.bald)
@@ -110,7 +110,7 @@ def test_layers_side_by_side_draw_what_the_artist_nested():
 
     nested = Style(json.loads(files("dicebear_styles").joinpath("lorelei.json").read_text("utf-8")))
     for seed in range(8):
-        options = sample(seed, BALANCED, "lorelei").options
+        options = sample(seed, BALANCED_RATES, "lorelei").options
         if not options["hairProbability"]:
             continue
         for beard in (0, 100):
@@ -123,7 +123,7 @@ def test_layers_side_by_side_draw_what_the_artist_nested():
 
 
 def test_heads_of_lorelei_stand_in_the_middle_of_their_crop():
-    bald = [a for a in (sample(seed, BALANCED, "lorelei") for seed in range(200)) if a.attributes.bald]
+    bald = [a for a in (sample(seed, BALANCED_RATES, "lorelei") for seed in range(200)) if a.attributes.bald]
     for avatar in bald[:20]:
         head = render(avatar, 128)[: round(128 * 0.7), :, 3] > 128
         x = np.nonzero(head.any(0))[0]
@@ -134,7 +134,7 @@ def test_heads_of_lorelei_stand_in_the_middle_of_their_crop():
 
 def test_labels_of_lorelei_are_what_is_drawn():
     for seed in range(200):
-        avatar = sample(seed, BALANCED, "lorelei")
+        avatar = sample(seed, BALANCED_RATES, "lorelei")
         told, drawn = avatar.attributes, of_parameters(engine.parameters_of("lorelei", avatar.options))
         for name in ("glasses", "bald", "beard", "smiling", "hair", "male"):
             assert getattr(drawn, name) == getattr(told, name) or (name, told.bald) == ("male", True), (seed, name)
@@ -145,10 +145,10 @@ def test_labels_of_lorelei_are_what_is_drawn():
 
 @pytest.mark.parametrize("style", styles.DRAWINGS)
 def test_drawn_styles_have_a_picture_for_every_seed(style):
-    drawn = rendering.draw(style, [5, 3], rates=BALANCED)
+    drawn = rendering.draw(style, [5, 3], rates=BALANCED_RATES)
     assert drawn.pictures.shape == (2, 64, 64, 4)
-    assert (drawn.pictures == render_many([5, 3], (64,), BALANCED, style=style)[0]).all()
-    assert drawn.attributes == [sample(seed, BALANCED, style).attributes for seed in (5, 3)]
+    assert (drawn.pictures == render_many([5, 3], (64,), BALANCED_RATES, style=style)[0]).all()
+    assert drawn.attributes == [sample(seed, BALANCED_RATES, style).attributes for seed in (5, 3)]
     assert drawn.attributes != rendering.draw(style, [5, 3]).attributes
 
 
@@ -163,10 +163,10 @@ def test_a_style_tells_all_but_what_is_said_to_be_untold(style, tmp_path):
     if style in styles.PACKS:
         told = rendering.draw(style, range(12), write_cartoons(tmp_path)).attributes
     else:
-        told = [sample(seed, BALANCED, style).attributes for seed in range(200)]
+        told = [sample(seed, BALANCED_RATES, style).attributes for seed in range(200)]
     labels = np.array([labels_of(attributes) for attributes in told])
-    both = [name for i, name in enumerate(JUDGED) if {0.0, 1.0} <= set(labels[:, i].tolist())]
-    assert both == [name for name in JUDGED if name not in styles.STYLES[style].untold]
+    both = [name for i, name in enumerate(JUDGE_ATTRIBUTES) if {0.0, 1.0} <= set(labels[:, i].tolist())]
+    assert both == [name for name in JUDGE_ATTRIBUTES if name not in styles.STYLES[style].unlabelled]
 
 
 # --- the pack -----------------------------------------------------------------------------------------------------
@@ -218,10 +218,10 @@ def test_seeds_of_a_pack_are_its_pictures(tmp_path):
 def test_the_last_of_a_pack_are_held_out(tmp_path, monkeypatch):
     data = write_cartoons(tmp_path)
     everything = rendering.draw("cartoon-set", range(12), data)
-    learnt, held_out = rendering.parts("cartoon-set", data)
+    learnt, held_out = rendering.split_pack("cartoon-set", data)
     assert (len(learnt.pictures), len(held_out.pictures)) == (6, 6)
     monkeypatch.setattr(rendering, "HELD_OUT", 2)
-    learnt, held_out = rendering.parts("cartoon-set", data)
+    learnt, held_out = rendering.split_pack("cartoon-set", data)
     assert (learnt.pictures == everything.pictures[:10]).all()
     assert held_out.attributes == everything.attributes[10:]
 
@@ -256,7 +256,7 @@ def test_a_pack_without_white_has_nothing(tmp_path):
 def test_eyes_of_the_real_cartoons_stand_where_faces_have_theirs(data_folder):
     if not (data_folder / "cartoonset.zip").exists():
         pytest.skip(f"no cartoonset.zip in {data_folder}")
-    learnt, held_out = rendering.parts("cartoon-set", data_folder)
+    learnt, held_out = rendering.split_pack("cartoon-set", data_folder)
     assert len(held_out.pictures) == rendering.HELD_OUT
     assert len(learnt.pictures) > 1500
     assert {a.glasses for a in held_out.attributes} == {True, False}

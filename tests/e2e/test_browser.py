@@ -130,7 +130,7 @@ def test_upload_shows_every_step_and_downloads(page, hopper_path, drawing, hoppe
     assert "detect" in page.inner_text("#steps .timing")
     assert page.evaluate(f'document.querySelector("{DRAWN}").naturalWidth') > 0, "the SVG isn't shown"
     (face,) = drawing(hopper).faces
-    assert page.locator("#editor .chosen li").count() == len(face.avatar.sure)
+    assert page.locator("#editor .chosen li").count() == len(face.avatar.confidences)
     assert "Pablo Stanley" in page.inner_text("#editor .credit")
     assert (emoji == face.avatar.image(512)).all()
     assert saved(page, "svg").read_text() == face.avatar.svg()

@@ -2,7 +2,7 @@
 
 import torch
 
-from dtn_core.avatars.choose import HAIR_READS, QUESTIONS, Decisions
+from dtn_core.avatars.choose import HAIR_ATTRIBUTES, QUESTIONS, Decisions
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.predict import AvatarPredictor
 from dtn_core.avatars.skin import SKIN_LIGHTNESS
@@ -21,8 +21,8 @@ def make_avatar_predictor(style="avataaars", seed=0):
     decisions = Decisions(
         dict.fromkeys(QUESTIONS[style], (1.0, 0.0)),
         dict.fromkeys(QUESTIONS[style], 0.1),
-        dict.fromkeys(HAIR_READS, (1.0, 0.0)),
-        dict.fromkeys(HAIR_READS, 0.25),
+        dict.fromkeys(HAIR_ATTRIBUTES, (1.0, 0.0)),
+        dict.fromkeys(HAIR_ATTRIBUTES, 0.25),
         dict.fromkeys(SKIN_LIGHTNESS, 60.0),
         {head: [0.0] * count for head, count in heads.items()},
     )
@@ -42,4 +42,4 @@ def write_drawing_checkpoint(translation, directory, style="avataaars"):
     }
     tensors = {"encoder": predictor.f.state_dict(), "avatar": predictor.tensors()}
     part = checkpoint.save(directory.parent / f"{directory.name}-c", info, tensors)
-    return joining.join(translation, part, directory)
+    return joining.merge(translation, part, directory)

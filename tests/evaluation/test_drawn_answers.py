@@ -6,9 +6,9 @@ import torch
 from made_predictors import make_avatar_predictor
 
 from dtn_core.avatars import attributes as avatars
-from dtn_core.avatars import styles
+from dtn_core.avatars import rendering
 from dtn_core.avatars.avatar import Avatar
-from dtn_core.avatars.choose import HAIR_READS
+from dtn_core.avatars.choose import HAIR_ATTRIBUTES
 from dtn_core.avatars.engine import parameters_of
 from dtn_core.avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from dtn_core.core.images import to_tensor
@@ -58,7 +58,7 @@ def test_a_style_does_not_say_what_it_can_not_show():
 @pytest.mark.parametrize("style", SPECS)
 def test_parameters_and_labels_of_the_same_avatar_agree(style):
     for seed in range(300):
-        avatar = styles.sample(seed, avatars.BALANCED, style)
+        avatar = rendering.sample(seed, avatars.BALANCED_RATES, style)
         p = parameters_of(style, avatar.options)
         read, told = depicted.of_parameters(p), depicted.of_attributes(avatar.attributes)
         hidden = read.male is None or told.male is None or p.variants.get("hair") == "bun"
@@ -86,7 +86,7 @@ def test_c_decides_for_those_whose_drawing_leaves_the_sex_open():
 def told_of(n, **likely):
     """f's probabilities: a tenth of everything but what is given."""
     names = ("Wearing_Hat", "Bald", "Male", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open")
-    names = (*names, *HAIR_READS.values(), "race_Black", "race_Indian", "age_60")
+    names = (*names, *HAIR_ATTRIBUTES.values(), "race_Black", "race_Indian", "age_60")
     told = {name: np.full(n, 0.1) for name in names}
     return told | {"No_Beard": np.full(n, 0.9)} | {name: np.array(v, float) for name, v in likely.items()}
 
@@ -141,7 +141,7 @@ def predictions(style="avataaars", skins=(), told=None, chances=None):
 def test_soft_scores_need_no_threshold(style):
     truth = truth_of(4, glasses=[0, 0, 1, 1], male=[0, 1, 0, 1], smiling=[0, 0, 1, 1], hair_grey=[0, 0, 0, 1])
     asked = depicted.supported_questions(style)
-    chances = {name: np.full(4, 0.01) for name in (*asked, *(f"hair:{name}" for name in HAIR_READS))}
+    chances = {name: np.full(4, 0.01) for name in (*asked, *(f"hair:{name}" for name in HAIR_ATTRIBUTES))}
     if "glasses" in asked:
         chances["glasses"] = np.array([0.01, 0.02, 0.03, 0.04])
     chances["male"] = np.array([0.4, 0.3, 0.2, 0.1])  # of four pairs, one is in order

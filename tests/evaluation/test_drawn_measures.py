@@ -8,7 +8,7 @@ import pytest
 import torch
 from made_predictors import make_avatar_predictor, write_drawing_checkpoint
 
-from dtn_core.avatars import engine, styles
+from dtn_core.avatars import engine, rendering
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.choose import RESERVED, is_choosable
 from dtn_core.avatars.parameters import SPECS, Parameters
@@ -54,7 +54,7 @@ def test_the_same_photos_are_told_from_others():
     assert turned["f"] < 0.9
     alone = predict_avatars(predictor, crops[:1])
     assert likeness.likeness(alone, alone)["f"] is None
-    assert likeness.beliefs(people).shape == (6, 5 + 4 + 1)
+    assert likeness.probability_vectors(people).shape == (6, 5 + 4 + 1)
 
 
 def test_those_who_differ_least_are_picked():
@@ -68,7 +68,7 @@ def test_those_who_differ_least_are_picked():
 
 @pytest.mark.parametrize("style", SPECS)
 def test_matched_avatars_have_the_attributes_wished(style):
-    there = [p for p in styles.sample_parameters(style, 0, 40) if is_choosable(p)]
+    there = [p for p in rendering.sample_parameters(style, 0, 40) if is_choosable(p)]
     wanted = [replace(p, shape={"face_width": 0.5}) for p in there[:6]]
     pictures, exact = attribute_matching.matching_drawings(wanted, count=3000)
     assert exact > 0.6
@@ -91,7 +91,7 @@ def test_expressions_and_skins_are_matched_too(style):
 
 @pytest.mark.parametrize("style", SPECS)
 def test_nothing_reserved_is_compared_with(style):
-    many = styles.sample_parameters(style, 0, 400)
+    many = rendering.sample_parameters(style, 0, 400)
     there = [p for p in many if is_choosable(p)]
     assert 50 < len(there) < len(many)
     for p in there:
@@ -100,7 +100,7 @@ def test_nothing_reserved_is_compared_with(style):
 
 def test_seeds_of_matched_avatars_are_their_own():
     clean, matching = baselines.CLEAN_SEEDS, baselines.MATCHING_SEEDS
-    assert baselines.SEEDS < clean < matching
+    assert baselines.FIRST_SEED < clean < matching
     assert attribute_matching.FIRST_SEED - matching >= 100_000
 
 

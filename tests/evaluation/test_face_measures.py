@@ -10,7 +10,7 @@ import torch
 from made_cartoons import write_cartoons
 
 from dtn_core.avatars import attributes as avatars
-from dtn_core.avatars import styles
+from dtn_core.avatars import rendering
 from dtn_core.cli import main
 from dtn_core.core import images
 from dtn_core.core.errors import UserError
@@ -18,7 +18,7 @@ from dtn_core.core.metrics import kid, polynomial_mmd, ranks
 from dtn_core.data.portraits import UNKNOWN
 from dtn_core.evaluation import baselines, cleanliness, faces, measures, nets, questions, retrieval, tables
 from dtn_core.networks import checkpoint
-from dtn_core.networks.judge import JUDGED, Judge
+from dtn_core.networks.judge import JUDGE_ATTRIBUTES, Judge
 from dtn_core.networks.resnet import ATTRIBUTES
 
 # --- ranks --------------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def test_who_looks_the_same_is_found_first_and_who_looks_opposite_last():
 
 
 def _people(split, n):
-    return [p for p in (f"Person_{i}" for i in range(100)) if retrieval.half_of(p) == split][:n]
+    return [p for p in (f"Person_{i}" for i in range(100)) if retrieval.split_of_person(p) == split][:n]
 
 
 def _pack(folder, pictures):
@@ -163,8 +163,8 @@ def test_a_beard_is_a_beard_or_a_moustache():
 
 
 def test_old_is_grey_or_bald():
-    logits = torch.full((3, len(JUDGED)), -1.0)
-    logits[0, JUDGED.index("bald")], logits[1, JUDGED.index("hair_grey")] = 2, 3
+    logits = torch.full((3, len(JUDGE_ATTRIBUTES)), -1.0)
+    logits[0, JUDGE_ATTRIBUTES.index("bald")], logits[1, JUDGE_ATTRIBUTES.index("hair_grey")] = 2, 3
     assert questions.judge_scores(logits)["old"].tolist() == [2, 3, -1]
 
 
@@ -259,13 +259,13 @@ def test_what_a_style_can_not_say_is_left_out_of_the_means():
 def test_scores_and_the_nine_attributes_leave_out_what_is_untold():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (50, len(questions.NINE))).astype(np.float32)
-    logits = torch.zeros(50, len(JUDGED))
+    logits = torch.zeros(50, len(JUDGE_ATTRIBUTES))
     for i, name in enumerate(questions.NINE):
-        logits[:, JUDGED.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
-    untold = ("hat", "beard", "dark_skin")
-    logits[:, JUDGED.index("hat")] *= -1  # were it asked, the means would fall
-    assert set(questions.judge_scores(logits, untold)) == {*JUDGED, "old"} - set(untold)
-    figures = measures.agreement(labels, logits, untold)
+        logits[:, JUDGE_ATTRIBUTES.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
+    unlabelled = ("hat", "beard", "dark_skin")
+    logits[:, JUDGE_ATTRIBUTES.index("hat")] *= -1  # were it asked, the means would fall
+    assert set(questions.judge_scores(logits, unlabelled)) == {*JUDGE_ATTRIBUTES, "old"} - set(unlabelled)
+    figures = measures.agreement(labels, logits, unlabelled)
     assert figures["attributes"]["hat"] == figures["attributes"]["beard"] == {"auc": None, "balanced_accuracy": None}
     assert figures["auc"] == figures["balanced_accuracy"] == 1
     assert measures.agreement(labels, logits)["auc"] == round(8 / 9, 4)
@@ -304,7 +304,7 @@ def test_what_a_style_leaves_open_is_neither_yes_nor_no():
 
 
 def test_matching_cartoons_are_picked_by_what_is_told(tmp_path):
-    everything = styles.draw("cartoon-set", range(12), write_cartoons(tmp_path))
+    everything = rendering.draw("cartoon-set", range(12), write_cartoons(tmp_path))
     wishes = [("bald", "beard", "male", "old"), ("glasses", "hair_blond"), ("hat", "hair_grey", "old", "glasses")]
     wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
     picked = baselines.matching_avatars(wanted, count=12, style="cartoon-set", among=everything)
@@ -322,8 +322,8 @@ def test_matching_toons_are_toons():
     wanted = np.array([[name in ("bald", "male", "old") for name in baselines.WANTED]])
     picked = baselines.matching_avatars(wanted, count=50, style="toon-head")
     seeds = range(baselines.MATCHING_SEEDS, baselines.MATCHING_SEEDS + 50)
-    bald = [s for s in seeds if styles.sample(s, avatars.BALANCED, "toon-head").attributes.bald]
-    drawn = images.to_tensor(styles.draw("toon-head", bald, rates=avatars.BALANCED).pictures)[:, :3]
+    bald = [s for s in seeds if rendering.sample(s, avatars.BALANCED_RATES, "toon-head").attributes.bald]
+    drawn = images.to_tensor(rendering.draw("toon-head", bald, rates=avatars.BALANCED_RATES).pictures)[:, :3]
     assert any(torch.equal(picked[0], one) for one in drawn)
 
 
@@ -384,7 +384,7 @@ def test_a_translation_to_toons_is_measured_by_their_judge(make_checkpoint, data
     assert _row(text, "| hat (CelebA, ").endswith(" of 8) | — / — | — / — | — / — | — / — |  |")
     assert _row(text, "| **mean of the six** | ")
     assert "pack doesn't tell: glasses, hat." in text
-    (drawn,) = styles.render_many(range(baselines.SEEDS, baselines.SEEDS + 30), style="toon-head")
+    (drawn,) = rendering.render_many(range(baselines.FIRST_SEED, baselines.FIRST_SEED + 30), style="toon-head")
     learnt, unseen = baselines.drawn_pool("toon-head", data_folder, 30, 4)
     assert (learnt.pictures == drawn).all()
     assert len(unseen.pictures) == 4

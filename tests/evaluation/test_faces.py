@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from dtn_core.avatars import styles
+from dtn_core.avatars import rendering
 from dtn_core.cli import main
 from dtn_core.core.errors import UserError
 from dtn_core.evaluation import baselines, faces, nets, questions, upscaling
 from dtn_core.evaluation.measures import agreement
 from dtn_core.evaluation.questions import NINE
 from dtn_core.networks import checkpoint
-from dtn_core.networks.judge import JUDGED, Judge
+from dtn_core.networks.judge import JUDGE_ATTRIBUTES, Judge
 
 
 def test_a_perfect_judge_scores_one_and_a_blind_one_a_half():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (200, len(NINE))).astype(np.float32)
-    logits = torch.zeros(200, len(JUDGED))
+    logits = torch.zeros(200, len(JUDGE_ATTRIBUTES))
     for i, name in enumerate(NINE):
-        logits[:, JUDGED.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
+        logits[:, JUDGE_ATTRIBUTES.index(name)] = torch.from_numpy(labels[:, i]) * 2 - 1
     perfect = agreement(labels, logits)
     assert perfect["auc"] == perfect["balanced_accuracy"] == 1
     blind = agreement(labels, torch.zeros_like(logits))
@@ -32,7 +32,15 @@ def test_a_perfect_judge_scores_one_and_a_blind_one_a_half():
 def test_evaluation_seeds_are_nobody_elses():
     from dtn_core.training.stages import judge, upscaler
 
-    starts = [0, judge.SEEDS, 2 * judge.SEEDS, upscaler.SEEDS, 2 * upscaler.SEEDS, baselines.SEEDS, upscaling.SEEDS]
+    starts = [
+        0,
+        judge.FIRST_SEED,
+        2 * judge.FIRST_SEED,
+        upscaler.FIRST_SEED,
+        2 * upscaler.FIRST_SEED,
+        baselines.FIRST_SEED,
+        upscaling.FIRST_SEED,
+    ]
     assert min(b - a for a, b in zip(sorted(starts), sorted(starts)[1:])) >= 1_000_000
 
 
@@ -42,7 +50,7 @@ def test_the_shipped_judge_tells_avatars_it_never_saw():
     judge = nets.load_judge()
     x, y = balanced_avatars(70_000_000, 300)
     said = nets.batched(judge, x) > 0
-    for i, name in enumerate(JUDGED):
+    for i, name in enumerate(JUDGE_ATTRIBUTES):
         known = y[:, i] >= 0
         right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
         assert sum(right) / 2 >= 0.97, name
@@ -59,22 +67,22 @@ def test_the_shipped_judges_of_other_styles_tell_what_they_never_saw(style):
     for name, promised in figures["balanced_accuracy_on_held_out_avatars"].items():
         if name == "mean":
             continue
-        i = JUDGED.index(name)
+        i = JUDGE_ATTRIBUTES.index(name)
         known = y[:, i] >= 0
         right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
         assert sum(right) / 2 >= promised - 0.05, name
 
 
 def test_the_shipped_judge_of_cartoons_tells_those_it_did_not_learn(data_folder):
-    from dtn_core.training.stages.judge import labelled
+    from dtn_core.training.stages.judge import labelled_tensors
 
     if not (data_folder / "cartoonset.zip").exists():
         pytest.skip(f"no cartoonset.zip in {data_folder}")
     judge = nets.load_judge("judge-cartoon-set")
-    x, y = labelled(styles.parts("cartoon-set", data_folder)[1])
+    x, y = labelled_tensors(rendering.split_pack("cartoon-set", data_folder)[1])
     said = nets.batched(judge, x) > 0
     for name in ("glasses", *questions.HAIR):
-        i = JUDGED.index(name)
+        i = JUDGE_ATTRIBUTES.index(name)
         known = y[:, i] >= 0
         right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
         assert sum(right) / 2 >= 0.97, name
@@ -123,5 +131,5 @@ def test_bad_requests_are_told_in_one_line(tmp_path, capsys, monkeypatch):
 
 
 def test_the_pool_of_avatars_depends_on_its_seeds_alone():
-    one, other = (styles.render_many(range(baselines.SEEDS, baselines.SEEDS + 3))[0] for _ in "ab")
+    one, other = (rendering.render_many(range(baselines.FIRST_SEED, baselines.FIRST_SEED + 3))[0] for _ in "ab")
     assert (one == other).all()

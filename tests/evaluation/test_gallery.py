@@ -11,20 +11,20 @@ from dtn_core.evaluation import gallery
 
 
 def test_free_faces_are_random_and_come_again():
-    heads = gallery.free(8, seed=0)
+    heads = gallery.public_domain_heads(8, seed=0)
     assert len(heads) == 8
     assert all(head.shape == (len(head), len(head), 3) for head in heads)
-    assert all((a == b).all() for a, b in zip(heads, gallery.free(8, seed=0)))
-    assert any((a != b).any() for a, b in zip(heads, gallery.free(8, seed=1)))
+    assert all((a == b).all() for a, b in zip(heads, gallery.public_domain_heads(8, seed=0)))
+    assert any((a != b).any() for a, b in zip(heads, gallery.public_domain_heads(8, seed=1)))
 
 
 def test_held_out_photos_are_of_the_test_part(data_folder):
-    heads = gallery.held_out(data_folder, 5, seed=3)
+    heads = gallery.held_out_heads(data_folder, 5, seed=3)
     assert np.stack(heads).shape == (5, 128, 128, 3)
 
 
 def test_a_sheet_has_every_pair_and_fills_its_last_row(tiny):
-    heads = gallery.free(5, seed=0)
+    heads = gallery.public_domain_heads(5, seed=0)
     sheet = gallery.sheet(tiny, heads, columns=2)
     height, width = sheet.shape[:2]
     assert (height, width) == (3 * gallery.CELL + 4 * 6, 2 * 2 * gallery.CELL + 3 * 6)
@@ -38,20 +38,22 @@ def parts(sheet):
 
 
 def test_a_sheet_shows_the_photo_and_the_bust_that_is_drawn(drawing):
-    (head,) = gallery.free(1, seed=0)
+    (head,) = gallery.public_domain_heads(1, seed=0)
     photo, emoji = parts(gallery.sheet(drawing, [head], columns=1))
     assert (photo == cv2.resize(head, (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)).all()
     x = images.to_tensor([head])
     (avatar,) = drawing.checkpoint.predictor(x)
-    assert (emoji == images.over(avatar.image(gallery.CELL, "bust"), (gallery.BACKGROUND,) * 3)).all()
+    assert (emoji == images.composite_over(avatar.image(gallery.CELL, "bust"), (gallery.BACKGROUND,) * 3)).all()
 
 
 def test_painted_ones_are_asked_for_or_all_there_is(drawing, tiny):
-    (head,) = gallery.free(1, seed=0)
+    (head,) = gallery.public_domain_heads(1, seed=0)
     drawn, painted = (parts(gallery.sheet(drawing, [head], 1, asked))[1] for asked in (False, True))
     assert (drawn != painted).any()
     large = images.to_images(drawing.upscale(drawing.transfer(images.to_tensor([head]))))[0]
-    small = cv2.resize(images.over(large, (gallery.BACKGROUND,) * 3), (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        images.composite_over(large, (gallery.BACKGROUND,) * 3), (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA
+    )
     assert (painted == small).all()
     assert not tiny.draws
     assert (gallery.sheet(tiny, [head], 1) == gallery.sheet(tiny, [head], 1, painted=True)).all()
@@ -79,4 +81,4 @@ def test_a_missing_checkpoint_is_one_line(tmp_path, capsys):
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_few_faces_are_all_drawn(n):
-    assert len(gallery.free(n, seed=0)) == n
+    assert len(gallery.public_domain_heads(n, seed=0)) == n

@@ -36,6 +36,6 @@ def test_neighbours_and_a_map(tmp_path):
     assert {name: len(spots) for name, spots in found["map"]["points"].items()} == {"s": 2, "t": 2, "g": 2}
     shown = read(run / "export", "00001-own")
     assert shown.computed == found
-    assert shown.sees == "pictures"
+    assert shown.input_domain == "pictures"
     assert shown.tables[0].title == "Last figures of the training"
     assert shown.tables[0].source.hash == checkpoint.weights_hash(run / "export")

@@ -261,7 +261,7 @@ def ends(run):
 
 def test_a_run_that_is_stopped_is_not_measured_and_goes_on(suite, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "asked", lambda self: {"stop"})
+        patch.setattr(Run, "requests", lambda self: {"stop"})
         with pytest.raises(KeyboardInterrupt):
             suite("table2")
     (run,) = suite.setup.runs.glob("*-digits-dtn")

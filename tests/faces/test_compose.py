@@ -10,7 +10,7 @@ from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.core.types import Box, Face, RefusedFace, TransferredFace
 from dtn_core.faces import compose
 from dtn_core.faces.align import align
-from dtn_core.faces.compose import ACCENT, GREY, MAX_CACHED_SIZE, MAX_SIZE, PAPER, draw_boxes, paste, side_by_side
+from dtn_core.faces.compose import ACCENT, BACKGROUND, GREY, MAX_CACHED_SIZE, MAX_SIZE, draw_boxes, paste, side_by_side
 
 
 def transferred(frame, left, right, colour=(0, 200, 0, 255), size=256):
@@ -125,13 +125,13 @@ def test_its_eyes_lie_about_those_of_the_face_and_it_turns_with_it(frame, style)
     assert out[145, 260].tolist() == [0, 200, 0]
     assert out[155, 260].tolist() == [0, 0, 200]
     right = np.flatnonzero((out[150] != 50).any(1)).max()
-    assert right == pytest.approx(200 + 30 * spec.larger * (spec.eyes[1] - spec.bust[1]) / spec.eyes[2], abs=2)
+    assert right == pytest.approx(200 + 30 * spec.bust_scale * (spec.eyes[1] - spec.bust[1]) / spec.eyes[2], abs=2)
 
 
 def test_it_is_rasterised_at_the_size_at_which_it_is_pasted(frame):
     spec, sheet = SPECS["avataaars"], Sheet()
     paste(frame, [drawn(frame, (180, 150), (220, 150), sheet), drawn(frame, (20, 30), (22, 30), sheet)])
-    assert sheet.sizes == [int(40 * spec.larger * spec.bust[2] / spec.eyes[2]), 16]
+    assert sheet.sizes == [int(40 * spec.bust_scale * spec.bust[2] / spec.eyes[2]), 16]
     paste(frame, [drawn(frame, (-2000, 150), (2000, 150), sheet)])
     assert sheet.sizes[-1] == MAX_SIZE
 
@@ -210,7 +210,7 @@ def test_beside_lays_the_emoji_in_a_grid(frame, count, rows, columns):
     for i in range(count):
         x, y = 400 + i % columns * cell + cell // 2, i // columns * cell + round(cell * 0.54)
         assert out[y, x].tolist() == [0, 200, 0]
-    assert out[2, -3].tolist() == list(PAPER)
+    assert out[2, -3].tolist() == list(BACKGROUND)
 
 
 def test_beside_draws_at_the_size_of_the_cell(frame):
@@ -230,8 +230,8 @@ def test_beside_keeps_a_height_one_can_look_at(height, expected):
 
 
 def test_only_small_masks_of_shoulders_stay_in_memory():
-    assert compose.shoulders(MAX_CACHED_SIZE, 0.5, 0.4) is compose.shoulders(MAX_CACHED_SIZE, 0.5, 0.4)
-    large = compose.shoulders(MAX_CACHED_SIZE + 1, 0.5, 0.4)
-    again = compose.shoulders(MAX_CACHED_SIZE + 1, 0.5, 0.4)
+    assert compose.shoulder_mask(MAX_CACHED_SIZE, 0.5, 0.4) is compose.shoulder_mask(MAX_CACHED_SIZE, 0.5, 0.4)
+    large = compose.shoulder_mask(MAX_CACHED_SIZE + 1, 0.5, 0.4)
+    again = compose.shoulder_mask(MAX_CACHED_SIZE + 1, 0.5, 0.4)
     assert large is not again
     assert (large == again).all()

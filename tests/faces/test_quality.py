@@ -13,8 +13,8 @@ from benchmarks.confidence import SPOILT
 from dtn_core.core.types import Box, Face
 from dtn_core.faces import quality
 from dtn_core.faces.align import align
-from dtn_core.faces.detect import UNLIKE, detect, likeness
-from dtn_core.faces.quality import CHECKS, REFUSED, UNSURE, judge, measure, verdict
+from dtn_core.faces.detect import MIN_FRONTAL_SCORE, detect, frontal_score
+from dtn_core.faces.quality import CHECKS, MIN_CONFIDENCE, NOTE_CONFIDENCE, assess, judge, measure
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def spoilt(portraits):
 @pytest.fixture
 def made(monkeypatch):
     """Measures of a face in a plain (200, 200, 3) frame, from its points and box; HOG isn't asked."""
-    monkeypatch.setattr(quality.detect, "likeness", lambda frame, face: 1.0)
+    monkeypatch.setattr(quality.detect, "frontal_score", lambda frame, face: 1.0)
 
     def of(left, right, nose, box=(50, 50, 150, 150)):
         points = np.array([(right[0] + 5, right[1]), (right[0] - 5, right[1]), (left[0] - 5, left[1]),
@@ -64,22 +64,22 @@ def at_best(**changed):
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_measure_lowers_the_confidence_and_is_named(name):
     check = CHECKS[name]
-    assert verdict(at_best()) == (1.0, None)
+    assert assess(at_best()) == (1.0, None)
     for value, expected in ((check.lost, 0.0), (check.poor, 0.5), (2 * check.lost - check.poor, 0.0)):
-        assert verdict(at_best(**{name: value})).confidence == pytest.approx(expected)
-    assert verdict(at_best(**{name: check.poor})).note is None
-    doubtful = verdict(at_best(**{name: check.poor + 0.2 * (check.lost - check.poor)}))
-    assert REFUSED < doubtful.confidence < UNSURE
+        assert assess(at_best(**{name: value})).confidence == pytest.approx(expected)
+    assert assess(at_best(**{name: check.poor})).note is None
+    doubtful = assess(at_best(**{name: check.poor + 0.2 * (check.lost - check.poor)}))
+    assert MIN_CONFIDENCE < doubtful.confidence < NOTE_CONFIDENCE
     assert not doubtful.refused
     assert doubtful.note == f"Can't see the face well: {check.reason}; {check.remedy}."
-    refused = verdict(at_best(**{name: check.lost}))
+    refused = assess(at_best(**{name: check.lost}))
     assert refused.refused
     assert refused.note == f"Can't see enough of the face: {check.reason}; {check.remedy}."
 
 
 def test_the_worst_counts_and_the_plainest_reason_is_given():
     light, likeness_ = CHECKS["light"], CHECKS["likeness"]
-    refused = verdict(at_best(light=light.poor - 1, likeness=likeness_.lost))
+    refused = assess(at_best(light=light.poor - 1, likeness=likeness_.lost))
     assert refused.confidence == 0
     assert light.reason in refused.note  # the likeness is low since it is dark
 
@@ -94,10 +94,10 @@ def test_where_the_nose_is_tells_how_far_a_face_is_turned(made):
     assert straight["breadth"] == pytest.approx(40 / 30)
     aside = made((80, 90), (120, 90), (120, 120))
     assert aside["nose"] == pytest.approx(0.5)
-    assert CHECKS["nose"].confidence(aside["nose"]) < REFUSED
+    assert CHECKS["nose"].confidence(aside["nose"]) < MIN_CONFIDENCE
     narrow = made((90, 90), (110, 90), (100, 120))
     assert narrow["breadth"] == pytest.approx(20 / 30)
-    assert CHECKS["breadth"].confidence(narrow["breadth"]) < REFUSED
+    assert CHECKS["breadth"].confidence(narrow["breadth"]) < MIN_CONFIDENCE
 
 
 def test_a_tilted_head_isnt_turned_aside(made):
@@ -110,7 +110,7 @@ def test_a_tilted_head_isnt_turned_aside(made):
 
 
 def test_points_on_top_of_each_other_are_refused_without_an_error(made):
-    assert verdict(made((100, 100), (100, 100), (100, 100))).refused
+    assert assess(made((100, 100), (100, 100), (100, 100))).refused
 
 
 @pytest.mark.parametrize(
@@ -176,18 +176,18 @@ def test_less_light_means_less_confidence(portraits):
     ]
     assert light == sorted(light, reverse=True)
     assert light[0] == 1
-    assert light[-1] < REFUSED < light[1] < 1
+    assert light[-1] < MIN_CONFIDENCE < light[1] < 1
 
 
 def test_likeness_doesnt_depend_on_size_or_tilt(portraits):
     picture, face = portraits["hopper"]
-    whole = likeness(picture, face)
+    whole = frontal_score(picture, face)
     small = cv2.resize(picture, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
-    assert likeness(small, detect(small)[0]) == pytest.approx(whole, abs=0.5)
+    assert frontal_score(small, detect(small)[0]) == pytest.approx(whole, abs=0.5)
     matrix = cv2.getRotationMatrix2D((270, 245), 25, 1)
     tilted = cv2.warpAffine(picture, matrix, picture.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
-    assert likeness(tilted, detect(tilted)[0]) == pytest.approx(whole, abs=0.5)
-    assert likeness(np.full_like(picture, 90), face) == UNLIKE
+    assert frontal_score(tilted, detect(tilted)[0]) == pytest.approx(whole, abs=0.5)
+    assert frontal_score(np.full_like(picture, 90), face) == MIN_FRONTAL_SCORE
 
 
 # ── real photos ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,7 +205,7 @@ def test_ordinary_photos_are_nearly_all_fine(data_folder):
 def test_the_figures_are_of_these_thresholds():
     report = json.loads((ROOT / "results" / "confidence.json").read_text())
     assert report["split"] == "test"
-    assert report["thresholds"] == {"refused": REFUSED, "unsure": UNSURE}
+    assert report["thresholds"] == {"refused": MIN_CONFIDENCE, "unsure": NOTE_CONFIDENCE}
     people = report["people"]
     assert people["as they are"]["fine"] >= 0.95
     for way in set(SPOILT) - {"dark glasses", "squeezed to 0.6 of the width"}:

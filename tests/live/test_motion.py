@@ -8,7 +8,7 @@ import pytest
 
 from dtn_core.faces.detect import detect
 from dtn_core.faces.landmarks import FIVE, face_of, landmarks, square_around, square_of
-from dtn_core.pipeline.live.motion import Baseline, Expression, EyeAppearance, Mover, OneEuro, measure
+from dtn_core.pipeline.live.motion import Baseline, Expression, EyeAppearance, MotionTracker, OneEuro, measure
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_one_euro_is_steady_at_rest_and_quick_in_motion():
 
 
 def test_roll_is_continuous_over_a_half_turn(astronaut, points):
-    grey, mover = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY), Mover()
+    grey, mover = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY), MotionTracker()
     centre, rolls = points.mean(0), []
     for degrees in range(150, 211, 5):
         c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dtn_core.avatars.predict import Reading
+from dtn_core.avatars.predict import Predictions
 from dtn_core.pipeline.live.person import (
     CHANGE_EVIDENCE,
     EVIDENCE_DRIFT,
@@ -34,12 +34,12 @@ def reading(predictor, astronaut):
 def with_glasses(reading, log_odds):
     """The same face, with these log-odds of glasses in both f and c."""
     p = 1 / (1 + np.exp(-log_odds))
-    slots = reading.beliefs["accessories"].copy()
+    slots = reading.log_probabilities["accessories"].copy()
     slots[0] = np.log(1e-6)
     slots[0, 1:4] = np.log(p / 3)
     slots[0, 0] = np.log(1 - p)
     attributes = {**reading.attributes, "Eyeglasses": np.array([p])}
-    return Reading({**reading.beliefs, "accessories": slots}, attributes, reading.lightness)
+    return Predictions({**reading.log_probabilities, "accessories": slots}, attributes, reading.lightness)
 
 
 def has_glasses(person):
@@ -84,7 +84,7 @@ def test_an_avatar_has_a_neutral_expression(predictor, reading):
     smiling = {**reading.attributes, "Smiling": np.array([0.99]), "Mouth_Slightly_Open": np.array([0.99])}
     person.update(reading._replace(attributes=smiling), predictor)
     assert person.avatar.parameters.kind_of("mouth") == "neutral"
-    assert not any("smiling" in label for label in person.avatar.sure)
+    assert not any("smiling" in label for label in person.avatar.confidences)
 
 
 def test_the_skin_is_kept_where_it_was_not_read(predictor, reading):
@@ -95,8 +95,8 @@ def test_the_skin_is_kept_where_it_was_not_read(predictor, reading):
 
 
 def test_readings_are_selected_and_averaged(reading):
-    both = Reading(
-        {k: np.concatenate([v, v - 1]) for k, v in reading.beliefs.items()},
+    both = Predictions(
+        {k: np.concatenate([v, v - 1]) for k, v in reading.log_probabilities.items()},
         {k: np.concatenate([v, v * 0.5]) for k, v in reading.attributes.items()},
         np.array([50.0, 60.0]),
     )
@@ -104,7 +104,7 @@ def test_readings_are_selected_and_averaged(reading):
     assert second.lightness == 60
     half = average_readings([reading_of(both, 0), second], [0.5, 0.5])
     assert half.lightness == 55
-    assert half.beliefs["top"] == pytest.approx(reading.beliefs["top"] - 0.5)
+    assert half.log_probabilities["top"] == pytest.approx(reading.log_probabilities["top"] - 0.5)
 
 
 def test_only_descriptors_of_the_same_person_are_averaged():

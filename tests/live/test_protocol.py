@@ -47,7 +47,7 @@ def test_an_avatar_is_sent_once_and_motion_always(protocol, astronaut):
 
 def test_the_number_of_remembered_avatars_is_bounded(protocol, astronaut):
     protocol.answer(message(1, framed(astronaut)), 0.1)
-    (face,) = protocol.session.see(framed(astronaut), 0.2).faces
+    (face,) = protocol.session.process(framed(astronaut), 0.2).faces
     for id in range(2, 500):
         assert protocol._has_changed(face._replace(id=id))
         assert not protocol._has_changed(face._replace(id=id))

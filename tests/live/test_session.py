@@ -37,7 +37,7 @@ class Video:
     def play(self, frame, n=1):
         for _ in range(n):
             self.second += 1 / 30
-            seen = self.session.see(frame, self.second)
+            seen = self.session.process(frame, self.second)
         return seen
 
 
@@ -132,7 +132,7 @@ def test_anew_cancels_the_pending_request(drawing, astronaut):
     gate = threading.Event()
     background.submit(0, gate.wait)
     session = Session(drawing, background)
-    session.see(framed(astronaut), 0.1)
+    session.process(framed(astronaut), 0.1)
     _, future = session._pending
     session.options({"anew": True})
     assert future.cancelled()

@@ -6,7 +6,7 @@ from tiny_digits import write_digits
 from torch import nn
 
 from dtn_core.networks import checkpoint
-from dtn_core.networks.encoders import over_shifts
+from dtn_core.networks.encoders import average_over_shifts
 from dtn_core.networks.generator import Truncated
 from dtn_core.pipeline import model
 from dtn_core.training.stages.transfer import class_means
@@ -36,8 +36,8 @@ def test_f_is_averaged_over_shifts():
     x = torch.zeros(1, 3, 5, 5)
     x[..., 2, 2] = 1
     read = lambda x: x[:, 0].flatten(1)  # noqa: E731
-    assert torch.equal(over_shifts(read, x, 0), read(x))
-    mean = over_shifts(read, x, 1).view(5, 5)
+    assert torch.equal(average_over_shifts(read, x, 0), read(x))
+    mean = average_over_shifts(read, x, 1).view(5, 5)
     assert mean.sum() == pytest.approx(1)
     assert [float(mean[at]) for at in ((2, 2), (1, 2), (3, 2), (2, 1), (2, 3))] == pytest.approx([0.2] * 5)
 
@@ -52,4 +52,4 @@ def test_a_truncated_translation_comes_back(tmp_path):
         "statistics": checkpoint.read_tensors(directory, "statistics")}))  # fmt: skip
     x = torch.rand(8, 3, 32, 32) * 2 - 1
     assert len({tuple(row.flatten().tolist()) for row in again.transfer(x).round(decimals=3)}) <= 10
-    assert torch.allclose(again.plain().transfer(x), loaded.transfer(x), atol=2e-3)
+    assert torch.allclose(again.without_truncation().transfer(x), loaded.transfer(x), atol=2e-3)

@@ -84,7 +84,7 @@ def pictures(seconds: float) -> tuple[list[bytes], bytes]:
     from dtn_core.data import portraits
 
     photo = io.BytesIO()
-    Image.fromarray(portraits.free()["Grace Hopper"]).save(photo, "JPEG", quality=92)
+    Image.fromarray(portraits.public_domain()["Grace Hopper"]).save(photo, "JPEG", quality=92)
     return jpegs(1, seconds), photo.getvalue()
 
 

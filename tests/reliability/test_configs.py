@@ -51,7 +51,7 @@ def make(random: Random) -> Case:
         return Case(entry, disturbed(random, random.choice((good, older))(random)))
     if entry == "set":
         return Case(entry, (preset, [assignment(random, preset) for _ in range(random.randint(1, 3))]))
-    values = {name: value(random) for name in fields.shown(configs.PRESETS[preset]) if random.randrange(4) == 0}
+    values = {name: value(random) for name in fields.fields_of(configs.PRESETS[preset]) if random.randrange(4) == 0}
     box = random.choice(
         ("", ", ".join(assignment(random, preset) for _ in range(2)), json.dumps(disturbed(random, {"seed": 1})))
     )

@@ -118,7 +118,7 @@ def test_strangers_runs_are_neither_stopped_nor_deleted_by_a_jump(tmp_path, cloc
     with pytest.raises(SystemExit):
         guest_policy.start_cleanup(TrainService(tmp_path, "all"))
     assert ended.exists()
-    assert held.asked() == set()
+    assert held.requests() == set()
     held.release()
 
 
@@ -128,6 +128,6 @@ def test_rates_and_live_video_have_a_clock_of_their_own(clock, drawing, hopper):
     for n, jump in enumerate((0.0, DAY, -DAY, 0.0)):
         clock(jump)
         answers.append(rates.take("starts", "somebody", 2, 3600))
-        seen = session.see(hopper)
+        seen = session.process(hopper)
         assert n == 0 or len(seen.faces) == 1
     assert answers == [True, True, False, False]

@@ -79,7 +79,7 @@ def test_a_training_on_a_full_disk_says_so_and_goes_on_once_there_is_room(home, 
         assert processes.until(lambda: not trainers.alive(path))
         run = read_status(path)
         assert run.status in ("failed", "died")
-        assert run.status == "died" or "Free some space and resume." in run.why
+        assert run.status == "died" or "Free some space and resume." in run.reason
         training.check_states(path)
         large.free()
         training.finish(path, trainers)

@@ -70,8 +70,8 @@ def test_a_training_fails_in_a_line_keeps_its_checkpoint_and_goes_on(error, tmp_
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
     gc.collect()  # the failed run is held as long as its error
     run, saved = training.check_states(path)
-    assert (run.status, run.saved, saved) == ("failed", 3, 3)
-    assert "out of memory at a batch of 1. Use a smaller" in run.why or "use the device cpu" in run.why
+    assert (run.status, run.saved_step, saved) == ("failed", 3, 3)
+    assert "out of memory at a batch of 1. Use a smaller" in run.reason or "use the device cpu" in run.reason
     assert cli.main(["train", "--resume", str(path)]) == 0
     assert read_status(path).status == "done"
 

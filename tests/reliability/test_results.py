@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from dtn_core.evaluation.evidence import results
-from dtn_core.evaluation.evidence.schema import checked
+from dtn_core.evaluation.evidence.schema import validated
 from dtn_core.ui.tabs.evidence import charts, views
 
 from .doors import Door, Harm, at_random, by_hand
@@ -38,7 +38,7 @@ def enter(case: Case, place: Path) -> object:
     (folder / "evidence").mkdir(parents=True)
     (folder / case.name).write_bytes(case.data)
     shown = views.suites(results.suites(folder)) + views.table(results.overview(folder))
-    if case.name.startswith("evidence") and (found := checked(results.read_json(folder / case.name))):
+    if case.name.startswith("evidence") and (found := validated(results.read_json(folder / case.name))):
         shown += charts.reliability(found, found, ["a", "b"]) + charts.by_group(found) + charts.chart_of_f(found, "a")
         shown += str(charts.errors(found))
         if near := found.get("neighbours"):

@@ -13,7 +13,7 @@ from made_runs import make_run
 from dtn_core.config import PRESETS, to_dict
 from dtn_core.core.errors import UserError
 from dtn_core.evaluation.evidence import reading
-from dtn_core.training.card import card
+from dtn_core.training.card import model_card
 from dtn_core.training.runs import launcher, listing, status
 from dtn_core.training.runs.store import Run
 from dtn_core.ui.tabs.train import views
@@ -80,10 +80,10 @@ def enter(case: Case, place: Path) -> object:
     service = TrainService(place / "runs", "all")
     (run,) = service.list()
     check(run, path, brief=True)
-    run = service.look(run.name)
+    run = service.poll(run.name)
     check(run, path)
-    shown = [views.runs([run], run.name), views.status(run), views.drawn(run, run), json.dumps(views.samples(run))]
-    shown += [views.log(service.log(run.name)), card(run, path / "export")]
+    shown = [views.runs([run], run.name), views.status(run), views.curves_of(run, run), json.dumps(views.samples(run))]
+    shown += [views.log(service.log(run.name)), model_card(run, path / "export")]
     if SECRET in "".join(shown) or "dGhlIGNhbmFyeSBzaW5nc" in "".join(shown):
         raise Harm("shows a file outside of the run")
     wrong = [line for line in shown[:-1] if "<script" in line or "<svg onload" in line]

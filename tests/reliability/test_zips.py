@@ -73,7 +73,7 @@ def enter(case: Case, place: Path) -> object:
                 raise Harm(f"would be written to {job.target}")
             if job.error and "\n" in job.error:
                 raise Harm(f"two lines: {job.error}")
-    kept = uploads.keep(place / "upload.zip", place / "runs")
+    kept = uploads.store(place / "upload.zip", place / "runs")
     if kept.resolve().parent.parent != (place / "runs" / "uploads").resolve():
         raise Harm(f"kept as {kept}")
     return folders.read(kept, 16, 64, labelled=case.labelled, alpha=True).x.shape

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from made_photos import write_photos
 
 from dtn_core.avatars.parameters import SPECS
-from dtn_core.avatars.styles import sample_parameters
+from dtn_core.avatars.rendering import sample_parameters
 from dtn_core.config import PRESETS
 from dtn_core.core.errors import UserError
 from dtn_core.core.images import to_float, to_tensor
@@ -64,8 +64,8 @@ def test_c_trains_resumes_and_joins_a_translation(data, encoder, translation, tm
     predictor = model.load_avatar_predictor(made)
     (avatar,) = predictor(torch.rand(1, 3, 64, 64))
     assert avatar.parameters.style == "avataaars"
-    assert all(0 <= p <= 1 for p in avatar.sure.values())
-    joined = model.load(joining.join(translation, made, tmp_path / "joined"))
+    assert all(0 <= p <= 1 for p in avatar.confidences.values())
+    joined = model.load(joining.merge(translation, made, tmp_path / "joined"))
     assert joined.predictor is not None
     assert joined.predictor.f is joined.f  # the same f isn't stored or computed twice
     assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
@@ -79,11 +79,11 @@ def test_another_f_comes_along(data, encoder, translation, tmp_path):
         tmp_path / "f", {"kind": "encoder", "encoder": other.config}, {"encoder": other.state_dict()}
     )
     _, made = run_training(replace(TINY, encoder=str(path), steps=2), "avatar", tmp_path, str(data))
-    joined = model.load(joining.join(translation, made, tmp_path / "joined"))
+    joined = model.load(joining.merge(translation, made, tmp_path / "joined"))
     assert joined.predictor.f is not joined.f
     assert torch.allclose(next(joined.predictor.f.parameters()), next(other.parameters()), atol=1e-3)
     _, again = run_training(replace(TINY, encoder=encoder, steps=2), "avatar", tmp_path, str(data))
-    joining.join(tmp_path / "joined", again, tmp_path / "joined")
+    joining.merge(tmp_path / "joined", again, tmp_path / "joined")
     assert not (tmp_path / "joined" / "avatar-encoder.safetensors").exists()
 
 
@@ -117,9 +117,9 @@ def test_what_no_drawing_shows_stays_unsaid(data, encoder):
     stage = stage_of(data, encoder)
     for step in range(1, 9):
         stage.step(step)
-    beliefs = stage.predictor().beliefs(stage.f_s)
+    log_probabilities = stage.predictor().log_probabilities(stage.f_s)
     frida = SPECS["avataaars"].slots["top"].index("frida")
-    assert beliefs["top"][:, frida].max() < -10
+    assert log_probabilities["top"][:, frida].max() < -10
 
 
 @pytest.mark.parametrize("style", list(SPECS))

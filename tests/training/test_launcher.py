@@ -66,12 +66,12 @@ def test_a_run_lives_as_long_as_its_process_and_the_lock_tells(path):
     with (path / "events.jsonl").open("a") as file:
         file.write(STARTED)
     assert read_status(path, found).status == "running"
-    launcher.ask(path, "stop")
+    launcher.request(path, "stop")
     assert read_status(path, found).status == "stopping"
     os.kill(pid, signal.SIGKILL)
     until(lambda: not is_alive(path))
     found = read_status(path, found)
-    assert (found.status, found.why) == ("died", "a last word")
+    assert (found.status, found.reason) == ("died", "a last word")
     until(lambda: not Path(f"/proc/{pid}").exists())  # reaped
 
 
@@ -87,7 +87,7 @@ def test_the_child_gets_arguments_environment_and_empty_standard_input(runs, mon
     assert head.endswith(f"dtn_core {path}")
     assert said == f"['dtn_core', '{path}'] '' {tmp_path}"
     assert Run.data_of(path) == str(tmp_path / "data")
-    assert read_status(path).why == said
+    assert read_status(path).reason == said
 
 
 def test_what_is_started_is_the_command_line(tmp_path):
@@ -104,15 +104,15 @@ from dtn_core.training.runs.listing import resume_command
 from dtn_core.training.runs.store import Run
 run = Run.reopen(Path(sys.argv[-1]))
 run.write(Started(0, 8, "cpu"))
-run.write(Noted(0, f"{sorted(run.asked())} {os.environ.get('DTN_RUN_LOCK')}"))
-while "stop" not in run.asked():
+run.write(Noted(0, f"{sorted(run.requests())} {os.environ.get('DTN_RUN_LOCK')}"))
+while "stop" not in run.requests():
     time.sleep(0.01)
 run.write(Finished(1, "stopped"))
 """
     monkeypatch.setattr(launcher, "_trainer", shell(code))
     path = launcher.start(TINY, "x", runs)
     seen = set()
-    launcher.ask(path, "save")
+    launcher.request(path, "save")
     while not (found := read_status(path)).messages:
         seen.add(found.status)
         time.sleep(0.01)
@@ -120,7 +120,7 @@ run.write(Finished(1, "stopped"))
     assert found.messages == ((0, "['save'] None"),)
     with pytest.raises(UserError, match="being trained by process"):
         Run.reopen(path)
-    launcher.ask(path, "stop")
+    launcher.request(path, "stop")
     until(lambda: not is_alive(path))
     assert read_status(path).status == "stopped"
     with Path(os.devnull).open() as nothing:  # whatever happens to have the number that the lock had
@@ -134,7 +134,7 @@ def test_a_run_is_resumed_where_it_stands(path, runs):
     with (path / "events.jsonl").open("a") as file:
         file.write(encode(Stamped(Started(0, 8, "cpu"), 1.0)) + "\n" + '{"half')
     launcher.set_sample_every(path, 3)
-    launcher.ask(path, "sample")
+    launcher.request(path, "sample")
     launcher.force_stop(path)
     launcher.resume(path)
     assert read_status(path).status == "starting"
@@ -164,7 +164,7 @@ def test_one_device_trains_one_run_unless_asked_to(path, runs, how):
         go()
     assert [p.name for p in runs_in(runs)] == ["00002-other", "00001-x"]
     assert not is_alive(other.path)
-    made = go(beside=True) or other.path
+    made = go(share_device=True) or other.path
     assert is_alive(made)
     assert holder(made)[0] != holder(path)[0]
 
@@ -226,18 +226,18 @@ def test_what_cannot_be_started_leaves_nothing(runs, monkeypatch):
 
 def test_only_the_living_are_asked(path):
     for what in ("stop", "sample", "save"):
-        launcher.ask(path, what)
+        launcher.request(path, what)
     launcher.set_sample_every(path, 7)
     assert {p.name: p.read_text() for p in (path / "control").iterdir()} == {
         "stop": "", "sample": "", "save": "", "sample_every": "7\n"
     }  # fmt: skip
     with pytest.raises(UserError, match="not 'dance'"):
-        launcher.ask(path, "dance")
+        launcher.request(path, "dance")
     with pytest.raises(UserError, match="at least 1"):
         launcher.set_sample_every(path, 0)
     launcher.force_stop(path)
     for act in (
-        lambda: launcher.ask(path, "stop"),
+        lambda: launcher.request(path, "stop"),
         lambda: launcher.set_sample_every(path, 7),
         lambda: launcher.force_stop(path),
     ):
@@ -258,7 +258,7 @@ def test_force_ends_a_training_with_what_it_started(runs, monkeypatch):
     assert not is_alive(path)
     until(lambda: not _runs(worker))
     found = read_status(path)
-    assert (found.status, found.why) == ("died", "Stopped by force.")
+    assert (found.status, found.reason) == ("died", "Stopped by force.")
 
 
 def _runs(pid):
@@ -365,7 +365,7 @@ def test_notes_are_replaced_whole_and_have_an_end(path, tmp_path):
 )
 def test_the_command_makes_the_same_settings(preset, changes):
     config = replace(PRESETS[preset], **changes)
-    line = launcher.command(config, preset, Path("my runs"), "/data dir")
+    line = launcher.train_command(config, preset, Path("my runs"), "/data dir")
     python, m, package, train, name, *rest = shlex.split(line)
     assert (python, m, package, train, name) == ("python", "-m", "dtn_core", "train", preset)
     assert rest[-4:] == ["--data", "/data dir", "--runs", "my runs"]
@@ -377,7 +377,7 @@ def test_the_command_makes_the_same_settings(preset, changes):
 def test_the_command_of_a_run_of_ones_own_starts_from_the_nearest_preset():
     config = replace(PRESETS["digits-cpu"], steps=123)
     for name in ("mine", "upscaler"):
-        line = launcher.command(config, name, Path("runs"), None)
+        line = launcher.train_command(config, name, Path("runs"), None)
         assert line == "python -m dtn_core train digits-cpu --set steps=123 --runs runs"
 
 
@@ -399,9 +399,9 @@ def test_a_training_really_runs_and_stops(tmp_path):
 
     until(lambda: look(lambda found: found.step > 4), 240)
     assert seen[-1].status == "running", log_tail(path)
-    launcher.ask(path, "sample")
+    launcher.request(path, "sample")
     until(lambda: look(lambda found: found.samples))
-    launcher.ask(path, "stop")
+    launcher.request(path, "stop")
     until(lambda: look(lambda found: found.status == "stopped"))
     last = read_status(path, seen[-1])
     assert last == read_status(path)

@@ -242,7 +242,7 @@ def test_an_inherited_lock_is_adopted(run, monkeypatch):
     assert adopted.lock.fileno() == child
     assert "DTN_RUN_LOCK" not in os.environ
     assert not os.get_inheritable(child)
-    assert adopted.asked() == {"stop"}  # asked while the child was starting
+    assert adopted.requests() == {"stop"}  # asked while the child was starting
     adopted.lock = None
     gc.collect()
     assert is_alive(run.path)  # till the process ends, whatever becomes of the run
@@ -291,19 +291,19 @@ def test_a_descriptor_of_another_file_is_not_adopted(run, tmp_path, monkeypatch,
 
 
 def test_requests_are_files_and_cleared_on_reopening(run):
-    assert run.asked() == set()
+    assert run.requests() == set()
     control = run.path / "control"
     for name in ("stop", "sample", "save", "dance", ".save.1.tmp"):
         (control / name).touch()
-    assert run.asked() == {"stop", "sample", "save"}
-    assert "stop" in run.asked()
+    assert run.requests() == {"stop", "sample", "save"}
+    assert "stop" in run.requests()
     run.clear_request("sample")
     run.clear_request("sample")
-    assert run.asked() == {"stop", "save"}
+    assert run.requests() == {"stop", "save"}
     (control / "sample_every").write_text("50\n")
     run = again(run)
-    assert run.asked() == set()
-    assert "stop" not in run.asked()
+    assert run.requests() == set()
+    assert "stop" not in run.requests()
     assert run.sample_every() == 50
 
 

@@ -12,9 +12,9 @@ import torch
 from accelerate import Accelerator
 from made_cartoons import write_cartoons
 
-from dtn_core.avatars import styles
-from dtn_core.avatars.attributes import BALANCED
-from dtn_core.avatars.styles import render_many, sample
+from dtn_core.avatars import rendering, styles
+from dtn_core.avatars.attributes import BALANCED_RATES
+from dtn_core.avatars.rendering import render_many, sample
 from dtn_core.config import PRESETS
 from dtn_core.core import augment
 from dtn_core.core.errors import UserError
@@ -22,7 +22,7 @@ from dtn_core.core.images import to_tensor
 from dtn_core.data import illustrations
 from dtn_core.data.portraits import UNKNOWN
 from dtn_core.networks import checkpoint
-from dtn_core.networks.judge import JUDGED
+from dtn_core.networks.judge import JUDGE_ATTRIBUTES
 from dtn_core.networks.resnet import ATTRIBUTES, CELEBA, SKIN_MEAN, SKIN_SPREAD
 from dtn_core.pipeline import model
 from dtn_core.training import run_training
@@ -76,7 +76,7 @@ def test_f_learns_from_illustrations_and_goes_on_from_a_checkpoint(data, tmp_pat
     stage = EncoderStage(config, data, Accelerator(cpu=True))
     begun = checkpoint.load_encoder(first)
     assert torch.allclose(next(stage.net.parameters()), next(begun.parameters()), atol=1e-3)
-    assert len(stage.drawn[0]) == 12 * len(illustrations.HANDS)
+    assert len(stage.drawn[0]) == 12 * len(illustrations.ILLUSTRATION_STYLES)
     labels = stage._make_batch(1).labels
     blurry = labels[:, ATTRIBUTES.index("Blurry")]
     assert (blurry[4:] == -1).all()
@@ -187,14 +187,14 @@ def test_a_missing_set_is_named_in_a_line(data, tmp_path):
 
 
 def test_the_judges_labels_follow_the_drawing():
-    avatars = [sample(seed, BALANCED) for seed in range(200)]
+    avatars = [sample(seed, BALANCED_RATES) for seed in range(200)]
     labels = np.array([labels_of(a.attributes) for a in avatars])
-    assert labels.shape == (200, len(JUDGED))
-    for name in JUDGED:
-        column = labels[:, JUDGED.index(name)]
+    assert labels.shape == (200, len(JUDGE_ATTRIBUTES))
+    for name in JUDGE_ATTRIBUTES:
+        column = labels[:, JUDGE_ATTRIBUTES.index(name)]
         assert {0.0, 1.0} <= set(column.tolist()), name
-    hatted = labels[:, JUDGED.index("hat")] == 1
-    assert (labels[hatted][:, JUDGED.index("hair_black")] == -1).all()
+    hatted = labels[:, JUDGE_ATTRIBUTES.index("hat")] == 1
+    assert (labels[hatted][:, JUDGE_ATTRIBUTES.index("hair_black")] == -1).all()
 
 
 def test_the_judge_learns():
@@ -205,16 +205,18 @@ def test_the_judge_learns():
     for step in range(2, 61):
         last = stage.step(step)["loss"]
     assert last < 0.7 * first
-    assert set(stage.validate()) == {"mean", *JUDGED}
+    assert set(stage.validate()) == {"mean", *JUDGE_ATTRIBUTES}
 
 
 def test_the_judges_avatars_are_of_its_style():
     x, y = balanced_avatars(5, 3)
-    assert torch.equal(x, to_tensor(render_many(range(5, 8), (64,), BALANCED)[0])[:, :3])
+    assert torch.equal(x, to_tensor(render_many(range(5, 8), (64,), BALANCED_RATES)[0])[:, :3])
     toons, told = balanced_avatars(5, 3, "toon-head")
-    assert torch.equal(toons, to_tensor(render_many(range(5, 8), (64,), BALANCED, style="toon-head")[0])[:, :3])
+    assert torch.equal(toons, to_tensor(render_many(range(5, 8), (64,), BALANCED_RATES, style="toon-head")[0])[:, :3])
     unknown = (told == UNKNOWN).all(0)
-    assert [name for name, none in zip(JUDGED, unknown) if none] == list(styles.STYLES["toon-head"].untold)
+    assert [name for name, none in zip(JUDGE_ATTRIBUTES, unknown) if none] == list(
+        styles.STYLES["toon-head"].unlabelled
+    )
     assert (y != UNKNOWN).any(0).all()
 
 
@@ -232,7 +234,7 @@ def test_the_judge_of_another_style_learns_what_it_tells(style, tmp_path):
         last = stage.step(step)["loss"]
     assert last < 0.7 * first
     figures = stage.validate()
-    assert set(figures) <= {"mean", *JUDGED} - set(styles.STYLES[style].untold)
+    assert set(figures) <= {"mean", *JUDGE_ATTRIBUTES} - set(styles.STYLES[style].unlabelled)
     assert figures["mean"] > 0.6
     trained = json.loads((stage.export(tmp_path / "export", 60) / "config.json").read_text())["trained"]
     assert trained["style"] == style
@@ -242,7 +244,7 @@ def test_the_judge_of_another_style_learns_what_it_tells(style, tmp_path):
 def test_the_judge_of_a_pack_learns_all_but_what_is_held_out_and_mirrors_it(tmp_path):
     data = write_cartoons(tmp_path)
     stage = _judge("cartoon-set", data)
-    learnt, held_out = styles.parts("cartoon-set", data)
+    learnt, held_out = rendering.split_pack("cartoon-set", data)
     assert torch.equal(stage.x, to_tensor(learnt.pictures)[:, :3])
     assert torch.equal(stage.val[0], to_tensor(held_out.pictures)[:, :3])
     assert stage.y.tolist() == [labels_of(a) for a in learnt.attributes]

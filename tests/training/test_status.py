@@ -51,17 +51,17 @@ def test_the_status_follows_from_the_events(run):
     run = Run.reopen(run.path, sign=False)
     found = read_status(run.path)
     assert (found.path, found.name, found.config) == (run.path, "00001-x", TINY)
-    assert (found.status, found.why) == ("running", "")
+    assert (found.status, found.reason) == ("running", "")
     assert (found.step, found.steps, found.device) == (50, 100, "cpu")
     assert (found.started, found.updated, found.seconds) == (1000.0, 1026.0, 26.0)
-    assert (found.rate, found.memory) == (500.0, 5000)
+    assert (found.rate, found.memory_bytes) == (500.0, 5000)
     assert found.curves == {
         "d": ([10, 20, 30, 40, 50], [10.0, 20.0, 30.0, 40.0, 50.0]),
         "g": ([10, 20, 30, 40, 50], [-10.0, -20.0, -30.0, -40.0, -50.0]),
         "val/const": ([20, 40], [0.5, 0.25]),
     }
     assert found.samples == tuple((step, run.path / f"samples/{step:06d}.png") for step in (20, 40, 50))
-    assert found.best == 40
+    assert found.best_step == 40
     assert found.messages == ((12, "half the batch"),)
     assert found.notes == "A thought\n"
     # 40 steps from the figures of step 10, at 1002, to those of step 50, at 1024; 50 steps are left.
@@ -80,12 +80,12 @@ def test_resuming_after_a_kill_drops_repeated_steps(run):
         "val/const": ([20, 40], [0.5, 0.25]),
     }
     assert [step for step, _ in found.samples] == [20, 40]
-    assert found.best == 40
+    assert found.best_step == 40
     assert (found.started, found.updated, found.seconds) == (1000.0, 9006.0, 26.0 + 6.0)
     assert found.eta is None
     write(run, Started(30, 100, "cpu"), start=9100.0)
     found = read_status(run.path)
-    assert (found.best, found.step) == (20, 30)
+    assert (found.best_step, found.step) == (20, 30)
     assert found.seconds == 32.0
     write(run, Started(0, 100, "cpu"), start=9200.0)
     assert read_status(run.path).curves == {}
@@ -95,7 +95,7 @@ def test_pauses_do_not_count_as_training_time(run):
     write(run, Started(0, 8, "cpu"), figures(2), Finished(2, "stopped"))
     write(run, Failed("no such folder"), start=9000.0)
     found = read_status(run.path)
-    assert (found.status, found.why, found.seconds, found.updated) == ("failed", "no such folder", 4.0, 9000.0)
+    assert (found.status, found.reason, found.seconds, found.updated) == ("failed", "no such folder", 4.0, 9000.0)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_last_event_determines_the_final_status(run, event, status, why):
     assert read_status(run.path).status == "stopping"  # it has written its last event and will end soon
     held.release()
     found = read_status(run.path)
-    assert (found.status, found.why) == (status, why)
+    assert (found.status, found.reason) == (status, why)
 
 
 def test_earlier_events_belong_to_another_process(run):
@@ -134,9 +134,9 @@ def test_a_process_that_wrote_no_event_died(run):
     Run.reopen(run.path).release()
     (run.path / "log.txt").write_text("--- train\nold words\n--- train\nerror: /data: no such folder.\n\n 5%|# | 1/8\r")
     found = read_status(run.path)
-    assert (found.status, found.why) == ("died", "error: /data: no such folder.")
+    assert (found.status, found.reason) == ("died", "error: /data: no such folder.")
     (run.path / "log.txt").write_text("--- train\nold words\n--- train\n")
-    assert "without an error message" in read_status(run.path).why
+    assert "without an error message" in read_status(run.path).reason
 
 
 def test_a_crash_is_reported_with_its_error_message(run):
@@ -146,7 +146,7 @@ def test_a_crash_is_reported_with_its_error_message(run):
         'Current thread 0x00 (most recent call first):\n  File "a.py", line 1 in <module>\n\n'
         "Extension modules: numpy.core (total: 1)\n"
     )
-    assert read_status(run.path).why == "Fatal Python error: Segmentation fault"
+    assert read_status(run.path).reason == "Fatal Python error: Segmentation fault"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "null", '{"kind": "dreamer"}', '{"kind": "transfer", "warp": 9}'])
@@ -155,12 +155,12 @@ def test_a_run_of_another_version_or_damaged_is_unreadable_not_an_error(run, con
     (run.path / "config.json").write_text(content)
     found = read_status(run.path)
     assert (found.status, found.config, found.step) == ("unreadable", None, 50)
-    assert "config.json is damaged or of another version" in found.why
-    assert len(found.why.splitlines()) == 1
+    assert "config.json is damaged or of another version" in found.reason
+    assert len(found.reason.splitlines()) == 1
 
 
 def test_a_missing_run_is_unreadable(tmp_path):
-    assert read_status(tmp_path / "nowhere").why == "not a run directory: there is no config.json"
+    assert read_status(tmp_path / "nowhere").reason == "not a run directory: there is no config.json"
 
 
 def test_only_usable_checkpoints_are_listed(run):
@@ -235,7 +235,7 @@ def test_brief_reading_differs_only_in_curves(run, seed):
     good = [line for line in lines if line.startswith(b'{"time"') and (b'"Stepped"' not in line or b'"step"' in line)]
     (run.path / "events.jsonl").write_bytes(b"".join(good))
     brief, whole = read_status(run.path, brief=True), read_status(run.path)
-    curves = ("curves", "rate", "memory", "eta", "_history")
+    curves = ("curves", "rate", "memory_bytes", "eta", "_history")
     assert {k: v for k, v in vars(brief).items() if k not in curves} == {
         k: v for k, v in vars(whole).items() if k not in curves
     }

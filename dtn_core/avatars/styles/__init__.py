@@ -5,9 +5,6 @@ Everything else in `avatars` reads these records, so no file here may import it,
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 from . import avataaars, cartoon_set, lorelei, toon_head
 from .record import StyleRecord
 
@@ -35,14 +32,5 @@ SCREEN_PRINT = StyleRecord(
 )
 """The output of `StyleTransfer` with our style picture; not a domain of the task "faces"."""
 
-SHOWN = {**STYLES, SCREEN_PRINT.name: SCREEN_PRINT}
+LISTED_STYLES = {**STYLES, SCREEN_PRINT.name: SCREEN_PRINT}
 """Every style that the app may have to name."""
-
-_RENDERING = ("HELD_OUT", "Drawn", "draw", "draw_heads", "parts", "render_many", "sample", "sample_parameters")
-
-
-def __getattr__(name: str) -> Any:
-    """Forward the names that have moved to `avatars.rendering`, which imports this package."""
-    if name in _RENDERING:
-        return getattr(import_module("..rendering", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

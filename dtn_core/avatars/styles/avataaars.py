@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..attributes import HAT_COLOURS, SKINS, Attributes, Avatar, Rates, chances
+from ..attributes import HAT_COLOURS, SKINS, Attributes, Rates, SampledAvatar, make_samplers
 from .record import ALL_HAIR_COLOURS, HAIR_COLOURS, NONE, Change, Drawing, Question, Rig, Spec, StyleRecord
 
 TOPS = {
@@ -57,7 +57,7 @@ SPEC = Spec(
     },
     eyes=(139.9, 111.9, 52.0),
     canvas=280,
-    larger=1.35,
+    bust_scale=1.35,
     kinds={
         "top": TOPS,
         "facialHair": {
@@ -164,9 +164,9 @@ CLEAR_GLASSES = ("prescription01", "prescription02", "round")
 DARK_GLASSES = ("sunglasses", "wayfarers")
 
 
-def sample(seed: int, rates: Rates) -> Avatar:
+def sample(seed: int, rates: Rates) -> SampledAvatar:
     """The avatar of a seed."""
-    chance, pick = chances(np.random.default_rng([seed, 0xE0]))
+    chance, pick = make_samplers(np.random.default_rng([seed, 0xE0]))
     woman, hat = chance(rates.women), chance(rates.hat)
     skin = pick(SKINS, rates.skin)
     darker = skin in ("tan", "brown", "dark")
@@ -211,7 +211,7 @@ def sample(seed: int, rates: Rates) -> Avatar:
     }
     if top:
         options["topVariant"] = [top]
-    return Avatar(seed, attributes, options)
+    return SampledAvatar(seed, attributes, options)
 
 
 STYLE = StyleRecord(

@@ -95,7 +95,7 @@ STYLE = StyleRecord(
     title="Cartoon Set",
     credit="Cartoon Set by Google LLC, CC BY 4.0",
     judge="judge-cartoon-set",
-    untold=("hat", "beard", "male", "smiling", "dark_skin"),
+    unlabelled=("hat", "beard", "male", "smiling", "dark_skin"),
     pack=cartoons,
     pack_files=PACK_FILES,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..attributes import SKINS, Attributes, Avatar, Rates, chances
+from ..attributes import SKINS, Attributes, Rates, SampledAvatar, make_samplers
 from .record import ALL_HAIR_COLOURS, HAIR_COLOURS, NONE, Change, Drawing, Question, Rig, Spec, StyleRecord
 
 
@@ -58,7 +58,7 @@ SPEC = Spec(
     },
     eyes=(502, 464, 176),
     canvas=980,
-    larger=1.25,
+    bust_scale=1.25,
     kinds={
         "hair": HAIR,
         "beard": {"none": (NONE,), "beard": numbered(1, 2)},
@@ -146,9 +146,9 @@ EYES = numbered(6, 4, 8, 12, 20, 16)
 LASHES = numbered(2, 10, 11, 14, 21, 23, 24)
 
 
-def sample(seed: int, rates: Rates) -> Avatar:
+def sample(seed: int, rates: Rates) -> SampledAvatar:
     """The avatar of a seed; this style has no hats."""
-    chance, pick = chances(np.random.default_rng([seed, 0x10E]))
+    chance, pick = make_samplers(np.random.default_rng([seed, 0x10E]))
     woman, skin = chance(rates.women), pick(SKINS, rates.skin)
     darker = skin in ("tan", "brown", "dark")
     hair = pick(HAIR_COLOURS, rates.hair_of_darker if darker else rates.hair)
@@ -187,7 +187,7 @@ def sample(seed: int, rates: Rates) -> Avatar:
     options |= {"lipsProbability": options["beardProbability"], "lipsVariant": options["mouthVariant"]}
     if cut:
         options |= {"hairVariant": [cut], "rearHairVariant": [cut]}
-    return Avatar(seed, attributes, options, "lorelei")
+    return SampledAvatar(seed, attributes, options, "lorelei")
 
 
 def flatten(definition: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +244,7 @@ STYLE = StyleRecord(
     title="Lorelei",
     credit="Lorelei by Lisa Wischofsky, CC0 1.0, drawn by DiceBear",
     judge="judge-lorelei",
-    untold=("hat",),
+    unlabelled=("hat",),
     drawing=Drawing(
         sample=sample,
         spec=SPEC,

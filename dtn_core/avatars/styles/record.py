@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...core.types import Image
-from ..attributes import Attributes, Avatar, Rates
+from ..attributes import Attributes, Rates, SampledAvatar
 
 NONE = ""
 """The variant of an optional slot that draws nothing."""
@@ -39,7 +39,7 @@ class Spec(NamedTuple):
         eyes: x and y of the midpoint between the eyes, and their distance, measured on a render. For a turned head, as
             they would be from the front.
         canvas: Side of the canvas.
-        larger: Scale of the bust relative to the face that it covers.
+        bust_scale: Scale of the bust relative to the face that it covers.
         kinds: Slot → kind ("hat", "beard") → the variants of that kind.
         follows: Layer that is no slot → the slot that selects its variant, and further slots that must not be empty.
     """
@@ -50,7 +50,7 @@ class Spec(NamedTuple):
     options: dict[str, str]
     eyes: tuple[float, float, float]
     canvas: float
-    larger: float
+    bust_scale: float
     kinds: Kinds
     follows: dict[str, tuple[str, ...]] = {}
 
@@ -73,13 +73,13 @@ class Question(NamedTuple):
     Attributes:
         yes: The slot → the kinds that mean yes.
         no: The same slot → the kinds that mean no. c's log-odds compare the two.
-        reads: f's attributes that answer it, with "-" before an attribute of the opposite meaning. The largest
+        f_attributes: f's attributes that answer it, with "-" before an attribute of the opposite meaning. The largest
             probability counts.
     """
 
     yes: dict[str, tuple[str, ...]]
     no: dict[str, tuple[str, ...]]
-    reads: tuple[str, ...]
+    f_attributes: tuple[str, ...]
 
 
 class Change(NamedTuple):
@@ -142,7 +142,7 @@ class Drawing:
         prepare: Changes DiceBear's definition before use.
     """
 
-    sample: Callable[[int, Rates], Avatar]
+    sample: Callable[[int, Rates], SampledAvatar]
     spec: Spec
     questions: dict[str, Question]
     reserved: dict[str, Variants]
@@ -166,7 +166,7 @@ class StyleRecord:
         title: What the app and the model cards call it.
         credit: Artist and licence.
         judge: Checkpoint of the classifier of its attributes.
-        untold: Attributes of `networks.judge.JUDGED` that the style can't show or the pack has no labels for.
+        unlabelled: Attributes of `networks.judge.JUDGED` that the style can't show or the pack has no labels for.
         drawing: For styles that are drawn from parameters.
         pack: For styles with a fixed set of pictures: data folder → (N, 64, 64, 4) uint8 RGBA, and N labels.
         pack_files: Names of the files that `pack` reads.
@@ -176,7 +176,7 @@ class StyleRecord:
     title: str
     credit: str
     judge: str
-    untold: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
     drawing: Drawing | None = None
     pack: Callable[[Path], tuple[Image, list[Attributes]]] | None = None
     pack_files: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..attributes import SKINS, Attributes, Avatar, Rates, chances
+from ..attributes import SKINS, Attributes, Rates, SampledAvatar, make_samplers
 from .record import ALL_HAIR_COLOURS, HAIR_COLOURS, NONE, Change, Drawing, Question, Rig, Spec, StyleRecord
 
 SPEC = Spec(
@@ -28,7 +28,7 @@ SPEC = Spec(
     options={"skin": "skinColor", "hair": "hairColor", "clothes": "clothesColor"},
     eyes=(383.1, 407.0, 163.8),
     canvas=768,
-    larger=1.5,
+    bust_scale=1.5,
     kinds={
         "hair": {"bald": (NONE,), "hair": ("sideComed", "undercut", "spiky", "bun")},
         "rearHair": {"short": (NONE,), "long": ("longStraight", "longWavy", "neckHigh", "shoulderHigh")},
@@ -93,9 +93,9 @@ SKIN_COLOURS = {"pale": "#f1c3a5", "light": "#dba98c", "tan": "#c68e7a", "brown"
 BEARDS = ("fullBeard", "longBeard", "chinMoustache", "chin", "moustacheTwirl")
 
 
-def sample(seed: int, rates: Rates) -> Avatar:
+def sample(seed: int, rates: Rates) -> SampledAvatar:
     """The avatar of a seed; this style has neither glasses nor hats."""
-    chance, pick = chances(np.random.default_rng([seed, 0x700]))
+    chance, pick = make_samplers(np.random.default_rng([seed, 0x700]))
     woman, skin = chance(rates.women), pick(SKINS, rates.skin)
     darker = skin in ("tan", "brown", "dark")
     hair = pick(HAIR_COLOURS, rates.hair_of_darker if darker else rates.hair)
@@ -129,7 +129,7 @@ def sample(seed: int, rates: Rates) -> Avatar:
         options["hairVariant"] = [front]
     if rear:
         options["rearHairVariant"] = [rear]
-    return Avatar(seed, attributes, options, "toon-head")
+    return SampledAvatar(seed, attributes, options, "toon-head")
 
 
 STYLE = StyleRecord(
@@ -137,7 +137,7 @@ STYLE = StyleRecord(
     title="ToonHead",
     credit="ToonHead by Johan Melin, CC BY 4.0, drawn by DiceBear",
     judge="judge-toon-head",
-    untold=("glasses", "hat"),
+    unlabelled=("glasses", "hat"),
     drawing=Drawing(
         sample=sample,
         spec=SPEC,

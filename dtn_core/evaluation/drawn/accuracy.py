@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...avatars.choose import EXPRESSIONS, HAIR_READS, QUESTIONS, reading
+from ...avatars.choose import EXPRESSION_ATTRIBUTES, HAIR_ATTRIBUTES, QUESTIONS, question_probability
 from ...core.metrics import auc
 from ...data.portraits import UNKNOWN
 from ..measures import confusion, mean
@@ -25,7 +25,7 @@ def question_confusions(truth: Truth, answers: Answers) -> dict[str, Any]:
     labels = hair_label(truth)
     is_asked = labels != ""
     rows = {name: confusion(truth[name] == 1, yes == 1) for name, yes in answers.yes.items()}
-    for name in HAIR_READS:
+    for name in HAIR_ATTRIBUTES:
         rows[f"hair_{name}"] = confusion(labels[is_asked] == name, answers.hair[is_asked] == name)
     return rows
 
@@ -39,16 +39,16 @@ def probability_aucs(truth: dict[str, Truth], celeba: AvatarPredictions, utkface
     style, labels = celeba.predictor.style, truth["celeba"]
     rows = {}
     for name in supported_questions(style):
-        f = reading(celeba.attributes, QUESTIONS[style][name].reads)
+        f = question_probability(celeba.attributes, QUESTIONS[style][name].f_attributes)
         rows[name] = _aucs(labels[name], celeba.chances[name], f)
-    for name, attribute in HAIR_READS.items():
+    for name, attribute in HAIR_ATTRIBUTES.items():
         key = f"hair_{name}"
         rows[key] = _aucs(labels[key], celeba.chances[f"hair:{name}"], celeba.attributes[attribute])
     dark = utkface.attributes["race_Black"] + utkface.attributes["race_Indian"]
     rows["dark_skin"] = _aucs(truth["utkface"]["dark_skin"], -utkface.skin()[:, 0], dark)
     means = {reader: mean([row[reader] for row in rows.values()]) for reader in ("c", "f")}
     asked = len(rows)
-    for name, attribute in EXPRESSIONS.items():
+    for name, attribute in EXPRESSION_ATTRIBUTES.items():
         rows[name] = _aucs(labels[name], celeba.attributes[attribute], celeba.attributes[attribute])
     return {"mean": means, "asked": asked, "questions": rows}
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...avatars import engine, styles
+from ...avatars import engine, rendering
 from ...avatars.choose import is_choosable
 from ...avatars.parameters import HAIR_COLOURS, DrawnStyle, Parameters
-from ..baselines import SEEDS
+from ..baselines import FIRST_SEED
 from ..nets import over_grey
 from .depicted_attributes import DepictedAttributes, of_parameters
 
-FIRST_SEED = SEEDS + 600_000
+FIRST_SEED = FIRST_SEED + 600_000
 """Seeds of these avatars start here."""
 
 POOL_SIZE = 8000
@@ -46,7 +46,7 @@ def matching_drawings(
 @lru_cache(maxsize=4)
 def _pool(style: DrawnStyle, first: int, count: int, seed: int) -> tuple[list[Parameters], NDArray[np.int64]]:
     """Return avatars that a network may choose, and their `signatures`."""
-    pool = [p for p in styles.sample_parameters(style, first, count, seed) if is_choosable(p)]
+    pool = [p for p in rendering.sample_parameters(style, first, count, seed) if is_choosable(p)]
     return pool, signatures([of_parameters(p) for p in pool])
 
 

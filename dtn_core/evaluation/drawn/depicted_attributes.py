@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...avatars.attributes import SKINS, Attributes
-from ...avatars.choose import EXPRESSIONS, HAIR_READS, QUESTIONS, Question, hair_reading, reading
+from ...avatars.choose import (
+    EXPRESSION_ATTRIBUTES,
+    HAIR_ATTRIBUTES,
+    QUESTIONS,
+    Question,
+    hair_probabilities,
+    question_probability,
+)
 from ...avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from ...core.colors import to_lab, to_rgb
 from ..questions import YES_NO
@@ -120,7 +127,7 @@ def answers_of(style: str, depicted: Sequence[DepictedAttributes], male: NDArray
     """
     n = len(depicted)
     yes = {}
-    for name in (*supported_questions(style), *EXPRESSIONS):
+    for name in (*supported_questions(style), *EXPRESSION_ATTRIBUTES):
         default = np.zeros(n)
         if name == "male":
             default = np.full(n, np.nan) if male is None else male
@@ -136,7 +143,10 @@ def answers_of_f(style: str, attributes: Mapping[str, NDArray[np.float64]]) -> A
         style: Whose questions to answer.
         attributes: Attribute → (N,) probability.
     """
-    yes = {name: reading(attributes, QUESTIONS[style][name].reads) > 0.5 for name in supported_questions(style)}
-    yes |= {name: attributes[attribute] > 0.5 for name, attribute in EXPRESSIONS.items()}
-    hair = np.array(list(HAIR_READS))[hair_reading(attributes).argmax(1)]
+    yes = {
+        name: question_probability(attributes, QUESTIONS[style][name].f_attributes) > 0.5
+        for name in supported_questions(style)
+    }
+    yes |= {name: attributes[attribute] > 0.5 for name, attribute in EXPRESSION_ATTRIBUTES.items()}
+    hair = np.array(list(HAIR_ATTRIBUTES))[hair_probabilities(attributes).argmax(1)]
     return Answers({name: values.astype(np.float32) for name, values in yes.items()}, hair)

@@ -25,7 +25,7 @@ def likeness(queries: AvatarPredictions, targets: AvatarPredictions) -> dict[str
         numbers of same and different pairs.
     """
     return {
-        "probabilities": _auc(probability_similarity(beliefs(queries), beliefs(targets))),
+        "probabilities": _auc(probability_similarity(probability_vectors(queries), probability_vectors(targets))),
         "parameters": _auc(parameter_similarity(queries.avatars["sure"], targets.avatars["sure"])),
         "f": _auc(_cosines(queries, targets)),
         "same": len(queries),
@@ -44,7 +44,7 @@ def _cosines(a: AvatarPredictions, b: AvatarPredictions) -> NDArray[np.float32]:
     return (z_a @ z_b.T).numpy()
 
 
-def beliefs(predictions: AvatarPredictions) -> NDArray[np.float64]:
+def probability_vectors(predictions: AvatarPredictions) -> NDArray[np.float64]:
     """Return c's probabilities of every question and hair colour, and the skin's L* / 100: (N, choices)."""
     return np.stack([*predictions.chances.values(), predictions.skin()[:, 0] / 100], 1)
 

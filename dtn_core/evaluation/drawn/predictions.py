@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...avatars.avatar import Avatar
-from ...avatars.choose import Decisions, chances, choose
+from ...avatars.choose import Decisions, calibrated_probabilities, choose
 from ...avatars.predict import AvatarPredictor
 from ...core.colors import to_lab, to_rgb
 from ...core.types import Image
@@ -89,21 +89,21 @@ def make_predictions(
         points: Operating points to draw at.
         skin_features: `AvatarPredictor.skin_features` of the photos.
     """
-    beliefs, avatars = [], {point: [] for point in points}
+    log_probabilities, avatars = [], {point: [] for point in points}
     for part in torch.arange(len(features)).split(256):
         reading = predictor.read(features[part], None if skin_features is None else skin_features[part])
-        beliefs.append(reading.beliefs)
+        log_probabilities.append(reading.log_probabilities)
         for point in points:
             chosen = choose(
                 predictor.style,
-                reading.beliefs,
+                reading.log_probabilities,
                 predictor.decisions,
                 reading.attributes,
                 reading.lightness,
                 thresholds(predictor.decisions, point),
             )
             avatars[point] += [Avatar(*avatar) for avatar in chosen]
-    joined = {name: np.concatenate([log_p[name] for log_p in beliefs]) for name in beliefs[0]}
+    joined = {name: np.concatenate([log_p[name] for log_p in log_probabilities]) for name in log_probabilities[0]}
     attributes = predictor.attributes(features)
-    probabilities = chances(predictor.style, joined, predictor.decisions, attributes)
+    probabilities = calibrated_probabilities(predictor.style, joined, predictor.decisions, attributes)
     return AvatarPredictions(predictor, features, attributes, probabilities, avatars)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...core.files import replacing
+from ...core.files import atomic_output
 from ...data.portraits import Split
 from ...networks import checkpoint
 from .reading import computed_path
@@ -72,5 +72,5 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False)
     text = re.sub(r"\[[^\[\]{}]*\]", lambda row: f"[{' '.join(row[0][1:-1].split())}]", text)
     text = re.sub(r"\],\n\s+\[", "], [", text)
-    with replacing(path) as temporary:
+    with atomic_output(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -21,8 +21,8 @@ from ..experiments import report as digit_report
 from ..experiments.paper import PAPER
 from ..table import percent
 from .results import COMMANDS, FORMAT, RESULTS, about_of, read_json, source_of, suite_tables
-from .schema import checked
-from .tables import Source, Table, of_json, words
+from .schema import validated
+from .tables import Source, Table, key_to_words, of_json
 
 EVIDENCE_FILE = "evidence.json"
 """Name in the folder of a checkpoint that isn't shipped; shipped ones have results/evidence/NAME.json."""
@@ -49,7 +49,7 @@ class Evidence:
     Attributes:
         name: What the checkpoint is called.
         kind: Its kind, as in config.json.
-        sees: Input domain; "" if it is no translation.
+        input_domain: Input domain; "" if it is no translation.
         hash: Hash of its weights.
         facts: (name, value) pairs on how it was trained.
         tables: Figures, the main ones first.
@@ -59,7 +59,7 @@ class Evidence:
 
     name: str
     kind: str
-    sees: str
+    input_domain: str
     hash: str
     facts: tuple[tuple[str, str], ...]
     tables: tuple[Table, ...]
@@ -151,7 +151,7 @@ def _problem_of(content: dict[str, Any] | None, weights: str) -> str:
         return "damaged or written by hand"
     if content.get("format") != FORMAT:
         return f"of another version (format {content.get('format')})"
-    if checked(content) is None:
+    if validated(content) is None:
         return "damaged or written by hand"
     if content.get("hash") != weights:
         return f"of {content.get('hash')}, not of {weights}"
@@ -228,7 +228,7 @@ def _judge_figures(info: Mapping[str, Any], weights: str) -> Part:
     figures = trained.get("balanced_accuracy_on_held_out_avatars")
     if not isinstance(figures, Mapping):
         return [], []
-    rows = tuple((words(name), f"{value:.3f}") for name, value in figures.items())
+    rows = tuple((key_to_words(name), f"{value:.3f}") for name, value in figures.items())
     source = Source(seed=str(trained.get("seed", "")), data="rendered or held-out pictures", hash=weights)
     return [Table("Attributes read on pictures it never saw", ("balanced accuracy",), rows, source)], []
 
@@ -276,7 +276,7 @@ def _digit_translation_tables(figures: dict[str, Any], weights: str) -> Part:
     for row, records in figures["rows"].items():
         for seed, record in records.items():
             if record.get("hash") == weights:
-                return [*tables, _by_digit(record, f"{words(row)}, seed {seed}", replace(source, seed=seed))], []
+                return [*tables, _by_digit(record, f"{key_to_words(row)}, seed {seed}", replace(source, seed=seed))], []
     return tables, [f"results/digits.json has no row of {weights}: its tables are of other weights."]
 
 
@@ -364,7 +364,7 @@ def _attribute_rows(datasets: list[Mapping[str, Any]]) -> tuple[tuple[str, ...],
     ]
     for name in dict.fromkeys(name for dataset in datasets for name in dataset.get("attributes", {})):
         cells = (dataset.get("attributes", {}).get(name) for dataset in datasets)
-        rows.append((words(name), *("" if cell is None else f"{cell:.3f}" for cell in cells)))
+        rows.append((key_to_words(name), *("" if cell is None else f"{cell:.3f}" for cell in cells)))
     return tuple(rows)
 
 

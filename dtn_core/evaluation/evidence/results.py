@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...core.files import parse_json, shipped
+from ...core.files import distribution_folder, parse_json
 from .. import style_transfer
 from ..experiments import report as digit_report
-from .schema import checked
-from .tables import Source, Table, of_json, words
+from .schema import validated
+from .tables import Source, Table, key_to_words, of_json
 
-RESULTS = shipped("results")
+RESULTS = distribution_folder("results")
 
 FORMAT = 1
 """Format of the files that `compute` writes."""
@@ -80,7 +80,7 @@ def suite_tables(stem: str, report: Mapping[str, Any], source: Source | None = N
         return [table.without_emphasis(source) for table in digit_report.tables(report)]
     if stem == "style":
         return [style_transfer.figure_table(report).without_emphasis(source)]
-    title, _ = SUITES.get(stem, (words(stem), ""))
+    title, _ = SUITES.get(stem, (key_to_words(stem), ""))
     return of_json({key: value for key, value in report.items() if key not in ("checkpoint", "hash")}, title, source)
 
 
@@ -88,7 +88,7 @@ def suites(results: Path = RESULTS) -> dict[str, list[Table] | str]:
     """Return title → tables of every file in results/, or a line on what is wrong with the file."""
     suites: dict[str, list[Table] | str] = {}
     for path in sorted(results.glob("*.json")):
-        title, command = SUITES.get(path.stem, (words(path.stem), "the command of its docs"))
+        title, command = SUITES.get(path.stem, (key_to_words(path.stem), "the command of its docs"))
         report = read_json(path)
         try:
             if report is None:
@@ -105,7 +105,7 @@ def overview(results: Path = RESULTS) -> Table:
     """Return what `compute` wrote of the shipped checkpoints, a row each."""
     rows = []
     for path in sorted((results / "evidence").glob("*.json")):
-        computed = checked(read_json(path))
+        computed = validated(read_json(path))
         if computed and computed.get("format") == FORMAT:
             rows.append((path.stem, *_calibration_cells(computed), *_neighbour_cells(computed)))
     columns = (
@@ -123,7 +123,7 @@ def _calibration_cells(computed: dict[str, Any]) -> tuple[str, str]:
     if not errors:
         return "", ""
     worst = max(errors, key=lambda name: errors[name])
-    return f"{sum(errors.values()) / len(errors):.3f}", f"{errors[worst]:.3f} ({words(worst)})"
+    return f"{sum(errors.values()) / len(errors):.3f}", f"{errors[worst]:.3f} ({key_to_words(worst)})"
 
 
 def _neighbour_cells(computed: dict[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from ...pipeline.model import Checkpoint
 from ..nets import batched
 from .memorization import compare_distances, nearest, pca_map, pixels
 
-SHOWN = 300
+MAX_SAMPLES = 300
 """How many pictures of each domain are on the map, and how many G(x) neighbours are searched for."""
 
 LEARNT = 3000

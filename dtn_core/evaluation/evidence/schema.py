@@ -75,7 +75,7 @@ class _Computed(_Record):
     map: _Map | None = None
 
 
-def checked(content: dict[str, Any] | None) -> dict[str, Any] | None:
+def validated(content: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the content unchanged, or None if `compute` doesn't write such."""
     try:
         _Computed.model_validate(content)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...avatars import attributes as avatars
-from ...avatars import styles
-from ...avatars.choose import EXPRESSIONS, HAIR_READS, sigmoid
+from ...avatars import rendering, styles
+from ...avatars.choose import EXPRESSION_ATTRIBUTES, HAIR_ATTRIBUTES, sigmoid
 from ...config import FoldersTransfer, Style, StyleTransfer, from_dict, upgrade
 from ...core.errors import UserError
 from ...core.images import to_float, to_rgb, to_tensor
@@ -30,14 +30,14 @@ from ...pipeline.model import Checkpoint
 from ...training.feature_cache import read_folders
 from .. import gallery, style_transfer
 from .. import photos as held_out
-from ..baselines import SEEDS
+from ..baselines import FIRST_SEED
 from ..digits import logits_of, rgb, transfer
 from ..drawn.predictions import make_predictions, predict_avatars
 from ..nets import batched, load_judge, over_grey, paint, style_of
 from ..photos import Photos
 from ..questions import Truth, hair_label, judge_scores, members
 from .calibration import by_group
-from .samples import LEARNT, PAIRS, SHOWN, Samples
+from .samples import LEARNT, MAX_SAMPLES, PAIRS, Samples
 
 Parts = dict[str, Callable[[], dict[str, Any]]]
 
@@ -114,7 +114,7 @@ def _required(data: Path | None) -> Path:
 
 def _counts(limit: int | None) -> tuple[int, int]:
     """Return how many pictures to show, and among how many training pictures to search for neighbours."""
-    return min(SHOWN, limit or SHOWN), min(LEARNT, 4 * (limit or LEARNT))
+    return min(MAX_SAMPLES, limit or MAX_SAMPLES), min(LEARNT, 4 * (limit or LEARNT))
 
 
 # ── faces ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +137,9 @@ def _of_faces(loaded: Checkpoint, photos: Photos, data: Path, limit: int | None)
         return face_reliability(photos.truth, _predictor_probabilities(loaded, photos), "c")
 
     def neighbours() -> dict[str, Any]:
-        free = [cv2.resize(head, (128, 128), interpolation=cv2.INTER_AREA) for head in gallery.free(PAIRS, 0)]
+        free = [
+            cv2.resize(head, (128, 128), interpolation=cv2.INTER_AREA) for head in gallery.public_domain_heads(PAIRS, 0)
+        ]
         return {**samples().neighbours(), "pairs": samples().pairs(_translate(loaded, np.stack(free)))}
 
     n = {name: len(crops) for name, crops in photos.crops.items()}
@@ -212,7 +214,7 @@ def _predictor_probabilities(loaded: Checkpoint, photos: Photos) -> Probabilitie
         make_predictions(predictor, batched(predictor.f, photos.crops[name]), ()) for name in ("celeba", "utkface")
     )
     asked = {name.replace(":", "_"): p for name, p in celeba.chances.items()}
-    asked |= {name: celeba.attributes[attribute] for name, attribute in EXPRESSIONS.items()}
+    asked |= {name: celeba.attributes[attribute] for name, attribute in EXPRESSION_ATTRIBUTES.items()}
     return {"celeba": asked, "utkface": _utkface_questions(utkface.attributes)}
 
 
@@ -223,7 +225,7 @@ def _judge_probabilities(loaded: Checkpoint, photos: Photos, style: Style) -> Pr
     probabilities: Probabilities = {}
     for dataset, asked in (("celeba", None), ("utkface", ("dark_skin", "male"))):
         logits = batched(judge, paint(loaded, photos.crops[dataset]))
-        scores = judge_scores(logits, record.untold)
+        scores = judge_scores(logits, record.unlabelled)
         del scores["old"]
         names = [name for name in scores if asked is None or name in asked]
         probabilities[dataset] = {name: sigmoid(scores[name].astype(np.float64)) for name in names}
@@ -232,10 +234,10 @@ def _judge_probabilities(loaded: Checkpoint, photos: Photos, style: Style) -> Pr
 
 def _celeba_questions(attributes: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
     """Return f's attributes as the questions of CelebA."""
-    names = {"glasses": "Eyeglasses", "bald": "Bald", "hat": "Wearing_Hat", "male": "Male", **EXPRESSIONS}
+    names = {"glasses": "Eyeglasses", "bald": "Bald", "hat": "Wearing_Hat", "male": "Male", **EXPRESSION_ATTRIBUTES}
     questions = {name: attributes[attribute] for name, attribute in names.items()}
     questions["beard"] = np.maximum(1 - attributes["No_Beard"], attributes["Mustache"])
-    return questions | {f"hair_{name}": attributes[attribute] for name, attribute in HAIR_READS.items()}
+    return questions | {f"hair_{name}": attributes[attribute] for name, attribute in HAIR_ATTRIBUTES.items()}
 
 
 def _utkface_questions(attributes: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
@@ -254,10 +256,10 @@ def _translate(loaded: Checkpoint, heads: Image) -> Tensor:
 def _style_pictures(style: Style, data: Path, n_learnt: int, n_unseen: int) -> tuple[Tensor, Tensor]:
     """Return pictures of a style that g learnt from, and others that nothing learnt."""
     if style in styles.PACKS:
-        learnt, unseen = styles.parts(style, data)
+        learnt, unseen = rendering.split_pack(style, data)
         return over_grey(learnt.pictures[:n_learnt]), over_grey(unseen.pictures[:n_unseen])
-    seeds = [*range(n_learnt), *range(SEEDS, SEEDS + n_unseen)]
-    pictures = over_grey(styles.draw(style, seeds, rates=avatars.RICH).pictures)
+    seeds = [*range(n_learnt), *range(FIRST_SEED, FIRST_SEED + n_unseen)]
+    pictures = over_grey(rendering.draw(style, seeds, rates=avatars.ENRICHED_RATES).pictures)
     return pictures[:n_learnt], pictures[n_learnt:]
 
 
@@ -348,8 +350,8 @@ def _of_folders(loaded: Checkpoint, trained: dict[str, Any], limit: int | None) 
 
     @cache
     def samples() -> Samples:
-        x = s.x[held_s][:SHOWN]
-        learnt, unseen = (to_tensor(t.x[part])[:, :3] for part in (learnt_t[:LEARNT], held_t[:SHOWN]))
+        x = s.x[held_s][:MAX_SAMPLES]
+        learnt, unseen = (to_tensor(t.x[part])[:, :3] for part in (learnt_t[:LEARNT], held_t[:MAX_SAMPLES]))
         return Samples(loaded, x, paint(loaded, x), unseen, learnt)
 
     parts: Parts = {"neighbours": lambda: samples().neighbours(), "map": lambda: samples().map()}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..table import Source, Table, markdown_table
 
-__all__ = ["Source", "Table", "markdown", "of_json", "side_by_side", "text", "to_csv", "words"]
+__all__ = ["Source", "Table", "markdown", "of_json", "side_by_side", "text", "to_csv", "key_to_words"]
 
 MAX_COLUMNS = 14
 """A wider table made of JSON is transposed, if that makes it narrower."""
@@ -35,8 +35,8 @@ def of_json(report: Mapping[str, Any], title: str, source: Source = Source()) ->
             continue
         rows, columns, constant = records
         single |= {f"{key} · {column}": value for column, value in constant.items()}
-        tables.append(_matrix(rows, columns, f"{title}: {words(key)}", source))
-    rows = tuple((words(key), text(value)) for key, value in single.items() if key != "format")
+        tables.append(_matrix(rows, columns, f"{title}: {key_to_words(key)}", source))
+    rows = tuple((key_to_words(key), text(value)) for key, value in single.items() if key != "format")
     return [*tables, Table(title, ("",), rows, source)] if rows else tables
 
 
@@ -77,11 +77,11 @@ def _matrix(rows: Mapping[str, Mapping[str, Any]], columns: list[str], title: st
     if len(columns) > MAX_COLUMNS and len(names) < len(columns):
         names, columns = columns, names
         cells = [list(line) for line in zip(*cells)]
-    lines = tuple((words(name), *line) for name, line in zip(names, cells))
-    return Table(title, tuple(map(words, columns)), lines, source)
+    lines = tuple((key_to_words(name), *line) for name, line in zip(names, cells))
+    return Table(title, tuple(map(key_to_words, columns)), lines, source)
 
 
-def words(key: str) -> str:
+def key_to_words(key: str) -> str:
     """Return a JSON key as people read it."""
     return key.replace("_", " ").strip()
 

@@ -170,7 +170,7 @@ class Suite:
         directory, run = self.translation(row, config)
         loaded = model.load(directory)
         if row.of:
-            loaded = loaded.plain()
+            loaded = loaded.without_truncation()
         measured = self._measure_swap(loaded) if row.key == "swap" else measure(loaded, self.judge, self.test)
         record: dict[str, Any] = {
             **measured,
@@ -194,7 +194,7 @@ class Suite:
             return
         directory, _ = self.translation(row, self.config_of(row, seed))
         source = digits.svhn(self.setup.data, "train", self.setup.limit)
-        translated = transfer(model.load(directory).plain(), rgb(source))
+        translated = transfer(model.load(directory).without_truncation(), rgb(source))
         run = self.train(replace(self.setup.adapted, through=str(directory), seed=seed), "digits-adapted")
         classifier = checkpoint.load_encoder(run / "export")
         neighbours = Neighbours(translated, torch.from_numpy(source.y), seed)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core import locks
 from ...core.errors import UserError
-from ...core.files import replacing, write_error
+from ...core.files import atomic_output, write_error
 from .paper import ABSENT, ROWS, Row
 
 FORMAT = 1
@@ -139,7 +139,7 @@ def updating(path: Path) -> Iterator[Figures]:
         locks.acquire(lock, wait=None)
         figures = read_figures(path) if path.exists() else {}
         yield figures
-        with replacing(path) as temporary:
+        with atomic_output(path) as temporary:
             temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

@@ -22,10 +22,10 @@ Cells = tuple[str, str, str]
 
 CAPTIONS = {
     "chart": "Bars: means; dots: seeds.",
-    "pairs": "Drawn street numbers over G(x), not picked.",
+    "pairs": "LabelledPictures street numbers over G(x), not picked.",
     "unseen": f"The digit {ABSENT}, drawn, by translations that did or didn't see it in training.",
     "amounts": "How many pictures of s and of t the DTN needs, f being given; dots: seeds.",
-    "labels": "Drawn street numbers, and G(x) where f learnt s with labels and without.",
+    "labels": "LabelledPictures street numbers, and G(x) where f learnt s with labels and without.",
     "swap": "t → s: drawn handwritten digits over the street numbers made of them.",
 }
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...avatars.avatar import Avatar
 from ...avatars.parameters import Parameters
-from ...avatars.style_mapping import carry
+from ...avatars.style_mapping import transfer_edits
 from ...core.errors import UserError
 
 MAX_EDITED_FACES = 16
@@ -66,7 +66,7 @@ class AvatarEditor:
         self._cache = {id: cached for id, cached in self._cache.items() if id in ids}
 
 
-def parse_edits(values: Any) -> dict[int, Edit]:
+def read(values: Any) -> dict[int, Edit]:
     """Check edits as JSON gives them: id → {"parameters": …, "edited": […]}. Raises UserError."""
     try:
         by_id = {int(id): edit for id, edit in dict(values or {}).items()}
@@ -85,7 +85,7 @@ def _parse_edit(values: Any) -> Edit:
 def _apply(edit: Edit | None, avatar: Avatar) -> Avatar:
     if edit is None:
         return avatar
-    parameters, _ = carry(edit.edited, edit.parameters, avatar.parameters)
+    parameters, _ = transfer_edits(edit.edited, edit.parameters, avatar.parameters)
     if parameters == avatar.parameters:
         return avatar
-    return Avatar(parameters, avatar.sure, avatar.likely)
+    return Avatar(parameters, avatar.confidences, avatar.probabilities)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...core.types import Image
 from ...faces.track import overlap
-from .motion import Mover
+from .motion import MotionTracker
 from .person import SAME_PERSON_DISTANCE, Person
 from .tracks import Track
 
@@ -122,6 +122,6 @@ class Identifier:
         """Another person took the place of a face: remember the one before."""
         self._lost.append(LostTrack(-math.inf, replace(track)))
         track.person = Person()
-        track.motion_tracker = Mover()
+        track.motion_tracker = MotionTracker()
         track.mismatch_count = 0
         track.visibility = None

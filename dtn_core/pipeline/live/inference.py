@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...avatars.predict import Reading
+from ...avatars.predict import Predictions
 from ...core.images import to_tensor
 from ...core.types import Face, Image
 from ...faces.align import align, chip
 from ...faces.detect import detect_live
 from ...faces.landmarks import Square, landmarks
-from ...faces.quality import UNSURE, Quality, judge
+from ...faces.quality import NOTE_CONFIDENCE, Quality, judge
 from ...networks.encoders import DlibEncoder
 from ..photo import Transferrer
 from .motion import Measures
@@ -67,7 +67,7 @@ class InferenceResult(NamedTuple):
     detected: tuple[Face, ...]
     qualities: tuple[Quality, ...]
     readable: tuple[int, ...]
-    reading: Reading | None
+    reading: Predictions | None
     descriptors: tuple[NDArray[np.float32] | None, ...]
 
 
@@ -100,7 +100,7 @@ def warm_up() -> None:
 
 def _is_readable(quality: Quality, track: Track) -> bool:
     """Whether a face is clear enough to be read; less is asked for a first avatar."""
-    if quality.confidence >= UNSURE:
+    if quality.confidence >= NOTE_CONFIDENCE:
         return True
     return track.person.avatar is None and not quality.refused
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...avatars.predict import Reading
+from ...avatars.predict import Predictions
 from ...core.types import Image
 from ...faces.landmarks import Points
 
@@ -130,7 +130,7 @@ class Expression(NamedTuple):
     mouth_open: float
 
     @classmethod
-    def of(cls, reading: Reading) -> Expression:
+    def of(cls, reading: Predictions) -> Expression:
         """The expression in the reading of one face (N = 1)."""
         attributes = reading.attributes
         return cls(float(attributes["Smiling"][0]), float(attributes["Mouth_Slightly_Open"][0]))
@@ -322,7 +322,7 @@ _FILTER = np.array(
 at most 18 ms, that of a smile at most 40 ms."""
 
 
-class Mover:
+class MotionTracker:
     """Turns the landmarks of one face, frame by frame, into its `Motion`."""
 
     def __init__(self) -> None:

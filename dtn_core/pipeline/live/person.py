@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...avatars.avatar import Avatar
 from ...avatars.choose import logit, sigmoid
 from ...avatars.parameters import HAIR_COLOURS, Parameters
-from ...avatars.predict import AvatarPredictor, Reading
+from ...avatars.predict import AvatarPredictor, Predictions
 from ...avatars.sampling import is_consistent
 from ...core.colors import to_lab, to_rgb
 
@@ -45,24 +45,26 @@ SAME_PERSON_DISTANCE = 0.6
 _EXPRESSION_ATTRIBUTES = ("Smiling", "Mouth_Slightly_Open")
 
 
-def reading_of(reading: Reading, i: int) -> Reading:
+def reading_of(reading: Predictions, i: int) -> Predictions:
     """Select the reading of the i-th of several faces."""
-    return Reading(
-        beliefs={head: rows[i : i + 1] for head, rows in reading.beliefs.items()},
+    return Predictions(
+        log_probabilities={head: rows[i : i + 1] for head, rows in reading.log_probabilities.items()},
         attributes={name: rows[i : i + 1] for name, rows in reading.attributes.items()},
         lightness=reading.lightness[i : i + 1],
     )
 
 
-def average_readings(readings: Sequence[Reading], weights: Sequence[float]) -> Reading:
+def average_readings(readings: Sequence[Predictions], weights: Sequence[float]) -> Predictions:
     """Average the log-probabilities of c and the log-odds of f. weights: must sum to 1."""
 
     def average(values: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
         return sum(weight * value for weight, value in zip(weights, values))
 
     first = readings[0]
-    return Reading(
-        beliefs={head: average(reading.beliefs[head] for reading in readings) for head in first.beliefs},
+    return Predictions(
+        log_probabilities={
+            head: average(reading.log_probabilities[head] for reading in readings) for head in first.log_probabilities
+        },
         attributes={
             name: sigmoid(average(logit(reading.attributes[name], 1e-4) for reading in readings))
             for name in first.attributes
@@ -85,13 +87,13 @@ class Person:
     def __init__(self) -> None:
         self.avatar: Avatar | None = None
         self.locked = False
-        self.average: Reading | None = None
+        self.average: Predictions | None = None
         self.descriptor: NDArray[np.float32] | None = None
         self.reading_count = 0
-        self._recent: deque[Reading] = deque(maxlen=2)
+        self._recent: deque[Predictions] = deque(maxlen=2)
         self._evidence: dict[str, float] = {}
 
-    def update(self, reading: Reading, predictor: AvatarPredictor) -> bool:
+    def update(self, reading: Predictions, predictor: AvatarPredictor) -> bool:
         """Learn from one reading of this face (N = 1). Returns whether the avatar changed."""
         skin_was_read = not np.isnan(reading.lightness).any()
         if self.average and not skin_was_read:
@@ -144,7 +146,7 @@ class Person:
         parameters = self.avatar.parameters
         current_choices = _choices(parameters)
         latest_choices = _choices(latest.parameters)
-        for head, probabilities in latest.likely.items():
+        for head, probabilities in latest.probabilities.items():
             current = current_choices[head]
             value = latest_choices.get(head)
             if value is None or value == current or not probabilities:
@@ -157,12 +159,12 @@ class Person:
         return any(evidence >= CHANGE_EVIDENCE for evidence in self._evidence.values())
 
 
-def _neutral_avatar(predictor: AvatarPredictor, reading: Reading) -> Avatar:
+def _neutral_avatar(predictor: AvatarPredictor, reading: Predictions) -> Avatar:
     """The avatar of a reading, without its expression: that is the motion's."""
     no_expression = {name: np.zeros_like(reading.attributes[name]) for name in _EXPRESSION_ATTRIBUTES}
     reading = reading._replace(attributes={**reading.attributes, **no_expression})
     avatar = predictor.decide(reading)[0]
-    return replace(avatar, sure={label: p for label, p in avatar.sure.items() if label != "not smiling"})
+    return replace(avatar, confidences={label: p for label, p in avatar.confidences.items() if label != "not smiling"})
 
 
 def _choices(parameters: Parameters) -> dict[str, str]:
@@ -191,7 +193,7 @@ def _keep_probable_choices(old: Parameters, new: Avatar) -> Parameters:
     old_choices = _choices(old)
     new_choices = _choices(new.parameters)
     values = dict(new_choices)
-    for head, probabilities in new.likely.items():
+    for head, probabilities in new.probabilities.items():
         if _is_probable(old, head, probabilities, old_choices[head], new_choices[head]):
             values[head] = old_choices[head]
     if abs(_lightness(old_choices["colour:skin"]) - _lightness(new_choices["colour:skin"])) < SKIN_DIFFERENCE:

@@ -17,10 +17,10 @@ from ...core.errors import UserError
 from ...core.picture_files import open_picture
 from ...core.types import Image
 from .identification import MAX_LOST_TRACKS
-from .session import SeenFace, Session
+from .session import Session, TrackedFace
 from .tracks import MAX_TRACKS
 
-MAX_MESSAGE = 4 << 20
+MAX_MESSAGE_BYTES = 4 << 20
 """Bytes of a message."""
 
 MAX_OPTIONS = 1 << 18
@@ -73,7 +73,7 @@ class Protocol:
         try:
             frame = decode(message[_HEADER.size :])
             with self._lock:
-                result = self.session.see(frame, at)
+                result = self.session.process(frame, at)
         except UserError as error:
             return {"n": n, **error.to_dict()}
         answer = {
@@ -87,7 +87,7 @@ class Protocol:
         }
         return {**answer, "ms": round(1000 * (time.perf_counter() - start), 1)}
 
-    def _has_changed(self, face: SeenFace) -> bool:
+    def _has_changed(self, face: TrackedFace) -> bool:
         """Whether the page needs this avatar. It then counts as sent."""
         if face.avatar is None:
             return False
@@ -100,14 +100,14 @@ class Protocol:
             del self._sent[oldest]
         return has_changed
 
-    def _describe_avatar(self, face: SeenFace) -> dict[str, Any]:
+    def _describe_avatar(self, face: TrackedFace) -> dict[str, Any]:
         avatar = face.avatar
         predicted = self.session.predicted_parameters(face.id)
         return {
             "parameters": avatar.parameters.to_dict(),
             "chosen": predicted.to_dict() if predicted else None,
-            "sure": dict(avatar.sure),
-            "likely": avatar.likely,
+            "sure": dict(avatar.confidences),
+            "likely": avatar.probabilities,
             "svg": avatar.svg(),
             "rig": rig(avatar.parameters, self.session.edited_slots(face.id)),
         }
@@ -115,8 +115,8 @@ class Protocol:
 
 def decode(jpeg: bytes) -> Image:
     """Decode a frame to (H, W, 3) uint8 RGB. Raises UserError for anything but a JPEG of an allowed size."""
-    if len(jpeg) > MAX_MESSAGE:
-        raise UserError(f"a frame has at most {MAX_MESSAGE >> 20} MB.")
+    if len(jpeg) > MAX_MESSAGE_BYTES:
+        raise UserError(f"a frame has at most {MAX_MESSAGE_BYTES >> 20} MB.")
     try:
         with open_picture(jpeg, ("JPEG",)) as header:  # decodes nothing yet
             width, height = header.size
@@ -130,7 +130,7 @@ def decode(jpeg: bytes) -> Image:
     return frame
 
 
-def _describe_face(face: SeenFace) -> dict[str, Any]:
+def _describe_face(face: TrackedFace) -> dict[str, Any]:
     visibility = None if face.visibility is None else round(face.visibility, 2)
     return {"id": face.id, "seen": visibility, **{name: _rounded(v) for name, v in face.motion._asdict().items()}}
 

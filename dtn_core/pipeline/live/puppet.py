@@ -12,7 +12,7 @@ from ...avatars.engine import raster
 from ...avatars.parameters import Parameters
 from ...avatars.rig import rig
 from ...core.types import Image
-from ...faces.compose import Sticker, blend, premultiplied, shoulders
+from ...faces.compose import Sticker, blend, premultiply, shoulder_mask
 from .motion import Motion
 
 SIZES = (128, 181, 256, 362, 512, 724, 1024)
@@ -81,12 +81,12 @@ class Puppet:
     def sticker(self, motion: Motion) -> Sticker:
         """Draw the bust over a face of a frame, as `faces.compose.lay` takes it."""
         (left, top, span), (x, y, apart) = self._rig["view"], self._rig["eyes"]
-        wide = motion.apart / apart * self._rig["larger"] * span
+        wide = motion.apart / apart * self._rig["bust_scale"] * span
         size = next((size for size in SIZES if size * 1.08 >= wide), SIZES[-1])
         x, y = (x - left) / span, (y - top) / span
         picture = self._draw_unrotated(motion, size)
         faded = picture[int(y * size) :]
-        fade = cv2.convertScaleAbs(shoulders(size, x, y)[-len(faded) :], alpha=255)
+        fade = cv2.convertScaleAbs(shoulder_mask(size, x, y)[-len(faded) :], alpha=255)
         cv2.multiply(faded, cv2.merge([fade] * 4), dst=faded, scale=1 / 255)
         angle = np.deg2rad(motion.roll)
         turn = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
@@ -140,7 +140,7 @@ class Puppet:
                 texts["closed"] = part["closed"]
             variants = {}
             for name, text in texts.items():
-                picture = premultiplied(raster(text, size), np.ones((size, size), np.float32))
+                picture = premultiply(raster(text, size), np.ones((size, size), np.float32))
                 variants[name] = [_piece(picture[:, :cut], 0), _piece(picture[:, cut:], cut)]
             parts.append(_Part(part["moves"], part["depth"] * self._rig["eyes"][2] * scale, pivot, variants))
         return parts

@@ -22,7 +22,7 @@ from ...core.types import Face, Image
 from ...faces.landmarks import square_of
 from ..photo import Transferrer
 from .background import Background
-from .edits import AvatarEditor, parse_edits
+from .edits import AvatarEditor, read
 from .identification import Identifier
 from .inference import InferenceRequest, InferenceResult, run_inference
 from .inference import warm_up as warm_up
@@ -50,7 +50,7 @@ SEARCH_SIDES = (480, 800)
 pixels of a frame of 640."""
 
 
-class SeenFace(NamedTuple):
+class TrackedFace(NamedTuple):
     """A face in one frame.
 
     Attributes:
@@ -79,7 +79,7 @@ class FrameResult(NamedTuple):
         note: One line on why a face can't be seen well, or "".
     """
 
-    faces: tuple[SeenFace, ...]
+    faces: tuple[TrackedFace, ...]
     gone: tuple[int, ...] = ()
     note: str = ""
 
@@ -142,11 +142,11 @@ class Session:
         if "lock" in values:
             self.locked = bool(values["lock"])
         if "edits" in values:
-            self._editor.edits = parse_edits(values["edits"])
+            self._editor.edits = read(values["edits"])
         if "style" in values and self._pick is not None:
             self._change_style(_require_drawing(self._pick(str(values["style"]))))
 
-    def see(self, frame: Image, at: float | None = None) -> FrameResult:
+    def process(self, frame: Image, at: float | None = None) -> FrameResult:
         """Process the next frame.
 
         Args:
@@ -164,7 +164,7 @@ class Session:
             self._restart_search()
             self._cancel_request()
         self._follow(grey, now, elapsed)
-        self._look(frame, grey, now)
+        self._run_networks(frame, grey, now)
         visible = [track for track in self._tracks if track.id and track.motion is not None]
         faces = sorted((self._seen_face(track) for track in visible), key=lambda face: face.id)
         gone = sorted(ids_before - {face.id for face in faces})
@@ -227,7 +227,7 @@ class Session:
 
     # Inference
 
-    def _look(self, frame: Image, grey: Image, now: float) -> None:
+    def _run_networks(self, frame: Image, grey: Image, now: float) -> None:
         """Apply the result of the networks, and give them the next frame."""
         if self._pending and self._pending[1].done():
             request, future = self._pending
@@ -294,9 +294,9 @@ class Session:
             track.note = quality.note
         self._add_tracks(result.detected, request.frame, grey, now)
 
-    def _seen_face(self, track: Track) -> SeenFace:
+    def _seen_face(self, track: Track) -> TrackedFace:
         avatar, version = self._editor.edited_avatar(track.id, track.person.avatar)
-        return SeenFace(
+        return TrackedFace(
             id=track.id,
             motion=track.motion,
             avatar=avatar,
@@ -308,7 +308,7 @@ class Session:
 
 def _require_drawing(transferrer: Transferrer) -> Transferrer:
     """Raise UserError unless the translation draws avatars of faces."""
-    if not transferrer.draws or transferrer.sees_pictures:
+    if not transferrer.draws or transferrer.takes_whole_pictures:
         raise UserError(f"checkpoint '{transferrer.checkpoint.name}' doesn't draw avatars. Choose one that does.")
     return transferrer
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.types import Face, Image
-from ...faces.detect import likeness_of_patch
+from ...faces.detect import frontal_score_of_patch
 from ...faces.landmarks import PATCH, Points, Square, face_of, landmarks, patch_of, square_around
 from ...faces.track import overlap
-from .motion import Motion, Mover
+from .motion import Motion, MotionTracker
 from .person import Person
 
 MAX_TRACKS = 8
@@ -75,7 +75,7 @@ class Track:
     likeness: float
     patch: Image
     person: Person = field(default_factory=Person)
-    motion_tracker: Mover = field(default_factory=Mover)
+    motion_tracker: MotionTracker = field(default_factory=MotionTracker)
     motion: Motion | None = None
     id: int = 0
     last_checked: float = -math.inf
@@ -118,7 +118,7 @@ class Track:
         self.patch = patch
         if now - self.last_checked >= CHECK_SECONDS:
             self.last_checked = now
-            self.likeness = likeness_of_patch(patch)
+            self.likeness = frontal_score_of_patch(patch)
             self.low_scores = self.low_scores + 1 if self.likeness < MIN_LIKENESS else 0
             if self.low_scores > MAX_LOW_SCORES:
                 return False
@@ -143,7 +143,7 @@ def start_track(grey: Image, square: Square, score: float) -> Track | None:
             return None
         square = refined
     patch, _ = patch_of(grey, square)
-    likeness = likeness_of_patch(patch)
+    likeness = frontal_score_of_patch(patch)
     if likeness < MIN_LIKENESS:
         return None
     return Track(points, square, score, likeness, patch)

@@ -12,7 +12,7 @@ import av
 
 from ...avatars.parameters import Parameters
 from ...core.errors import UserError
-from ...core.files import FULL, check_file, replacing
+from ...core.files import DISK_FULL_ERRORS, atomic_output, check_file
 from ...core.types import Image, Kind
 from ..photo import Transferrer
 from .reading import Frame, Reader
@@ -107,11 +107,11 @@ def emojify_video(
         redraw = Redrawer(transferrer, kind, mode, size, background)
         reader = stack.enter_context(closing(Reader(file, name)))
         if isinstance(target, Path):
-            target = stack.enter_context(replacing(target))
+            target = stack.enter_context(atomic_output(target))
         try:
             return _convert(reader, target, redraw, progress, cancelled)
         except av.error.FFmpegError as error:
-            if error.errno in FULL:
+            if error.errno in DISK_FULL_ERRORS:
                 raise OSError(error.errno, error.strerror) from None
             raise UserError(f"{name}: can't be written as MP4 ({error.strerror}). Scale it down.") from None
 

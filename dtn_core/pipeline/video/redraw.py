@@ -12,9 +12,9 @@ import numpy as np
 
 from ...avatars.parameters import Parameters
 from ...core.types import Face, Image, Kind, TransferredFace
-from ...faces.compose import PAPER, Sticker, blend, lay, premultiplied, stickers
+from ...faces.compose import BACKGROUND, Sticker, blend, composite, premultiply, stickers
 from ..live.puppet import Puppet
-from ..live.session import SeenFace, Session
+from ..live.session import Session, TrackedFace
 from ..photo import Transferrer
 from .reading import Frame
 
@@ -58,10 +58,10 @@ class DrawnFaces:
         self.avatars: dict[int, Parameters] = {}
 
     def __call__(self, frame: Frame) -> list[RedrawnFace]:
-        result = self._session.see(frame.picture, float(frame.time))
+        result = self._session.process(frame.picture, float(frame.time))
         return [self._redraw(face, face.avatar.parameters) for face in result.faces if face.avatar]
 
-    def _redraw(self, face: SeenFace, parameters: Parameters) -> RedrawnFace:
+    def _redraw(self, face: TrackedFace, parameters: Parameters) -> RedrawnFace:
         puppet = self._puppets.pop(face.id, None)
         if puppet is None or puppet.parameters != parameters:
             puppet = Puppet(parameters)
@@ -95,7 +95,7 @@ class PaintedFaces:
     def _redraw(self, face: TransferredFace) -> RedrawnFace:
         def picture(side: int) -> Image:
             opaque = np.ones(face.image.shape[:2], np.float32)
-            return cv2.resize(premultiplied(face.image, opaque), (side, side), interpolation=cv2.INTER_LINEAR)
+            return cv2.resize(premultiply(face.image, opaque), (side, side), interpolation=cv2.INTER_LINEAR)
 
         return RedrawnFace(lambda: stickers([face])[0], picture, face.aligned.face.box.width)
 
@@ -104,9 +104,9 @@ class Redrawer:
     """Redraws the frames of a video, in the order of time. For the arguments see `emojify_video`."""
 
     def __init__(self, transferrer: Transferrer, kind: Kind, mode: Mode, size: int, background: Colour) -> None:
-        painted = kind == "painted" or not transferrer.draws or transferrer.sees_pictures
+        painted = kind == "painted" or not transferrer.draws or transferrer.takes_whole_pictures
         if painted:
-            transferrer.checkpoint.painter()
+            transferrer.checkpoint.require_generator()
         self._redraw_faces = PaintedFaces(transferrer) if painted else DrawnFaces(transferrer)
         self._mode = mode
         self._size = size
@@ -133,11 +133,11 @@ class Redrawer:
         picture = frame.picture
         if self._mode == "paste":
             largest_first = sorted(faces, key=lambda face: -face.width)
-            return lay(picture, [face.sticker() for face in largest_first]), len(faces)
+            return composite(picture, [face.sticker() for face in largest_first]), len(faces)
         if self._mode == "alone":
             return face_grid(faces, self._size, self._size, self._background), len(faces)
         height, width = picture.shape[:2]
-        return np.concatenate([picture, face_grid(faces, min(width, height), height, PAPER)], 1), len(faces)
+        return np.concatenate([picture, face_grid(faces, min(width, height), height, BACKGROUND)], 1), len(faces)
 
 
 def face_grid(faces: Sequence[RedrawnFace], width: int, height: int, background: Colour) -> Image:

@@ -35,7 +35,13 @@ MAX_NOTES_CHARACTERS = 20_000
 
 
 def start(
-    config: configs.Config, name: str, runs: Path, data: str | None = None, *, beside: bool = False, owner: str = ""
+    config: configs.Config,
+    name: str,
+    runs: Path,
+    data: str | None = None,
+    *,
+    share_device: bool = False,
+    owner: str = "",
 ) -> Path:
     """Start a training and return its run directory at once.
 
@@ -44,7 +50,7 @@ def start(
         name: What follows the number in the directory's name.
         runs: Folder of the runs.
         data: The data folder.
-        beside: Whether it may share its device with another training of this folder.
+        share_device: Whether it may share its device with another training of this folder.
         owner: See `RunStatus`.
 
     Raises:
@@ -52,8 +58,8 @@ def start(
     """
     runs = Path(runs).absolute()
     with _starting(runs):
-        sweep(runs)
-        if not beside:
+        remove_deleted_runs(runs)
+        if not share_device:
             _check_device(config, runs)
         run = Run.create(runs, name, config, data, sign=False, owner=owner)
         try:
@@ -66,7 +72,7 @@ def start(
     return run.path
 
 
-def resume(path: Path, *, beside: bool = False) -> None:
+def resume(path: Path, *, share_device: bool = False) -> None:
     """Resume a run that isn't running.
 
     Raises:
@@ -74,7 +80,7 @@ def resume(path: Path, *, beside: bool = False) -> None:
     """
     path = Path(path).absolute()
     with _starting(path.parent):
-        if not beside:
+        if not share_device:
             _check_device(Run.config_of(path), path.parent, path)
         run = Run.reopen(path, sign=False)
         try:
@@ -83,7 +89,7 @@ def resume(path: Path, *, beside: bool = False) -> None:
             run.release()
 
 
-def ask(path: Path, what: str) -> None:
+def request(path: Path, what: str) -> None:
     """Send a request to a training: save and end ("stop"), draw a sample grid ("sample"), save a checkpoint ("save").
 
     Raises:
@@ -141,7 +147,7 @@ def delete(path: Path) -> None:
                 path.rename(hidden)
         if not locks.POSIX:  # Windows can't rename a folder that contains an open file
             path.rename(hidden)
-        sweep(path.parent)
+        remove_deleted_runs(path.parent)
         if hidden.exists():
             shutil.rmtree(hidden)
     except BlockingIOError:
@@ -150,7 +156,7 @@ def delete(path: Path) -> None:
         raise UserError(f"{path}: cannot be deleted ({error.strerror}). Change its permissions.") from None
 
 
-def sweep(runs: Path) -> None:
+def remove_deleted_runs(runs: Path) -> None:
     """Finish deletions that were interrupted."""
     for hidden in Path(runs).glob(f".*{DELETED_SUFFIX}"):
         shutil.rmtree(hidden, ignore_errors=True)
@@ -165,7 +171,7 @@ def write_notes(path: Path, text: str) -> None:
     _write(path / "notes.txt", text.encode("utf-8", "replace").decode())  # lone surrogates can't be written
 
 
-def command(config: configs.Config, preset: str, runs: Path, data: str | None) -> str:
+def train_command(config: configs.Config, preset: str, runs: Path, data: str | None) -> str:
     """The shell command that trains with these settings.
 
     Args:

@@ -24,21 +24,25 @@ def resume_command(path: Path) -> str:
 def crash_summary(run: RunStatus) -> str:
     """One line: where a run stopped unexpectedly, its last message, and the step to resume from."""
     where = f"at step {run.step:,} of {run.steps:,}" if run.step else "before its first step"
-    resume = f"It can go on from step {run.saved:,}." if run.saved else "Nothing was saved yet; it can start again."
-    return f"Stopped unexpectedly {where}. {run.why} {resume}"
+    resume = (
+        f"It can go on from step {run.saved_step:,}."
+        if run.saved_step
+        else "Nothing was saved yet; it can start again."
+    )
+    return f"Stopped unexpectedly {where}. {run.reason} {resume}"
 
 
-def died(runs: Iterable[RunStatus]) -> list[str]:
+def crash_lines(runs: Iterable[RunStatus]) -> list[str]:
     """A line for each run that stopped unexpectedly, with the command that resumes it."""
     return [f"{run.name}: {crash_summary(run)} {resume_command(run.path)}" for run in runs if run.status == "died"]
 
 
-def recently_died(folder: Path) -> list[str]:
+def recent_crash_lines(folder: Path) -> list[str]:
     """`died` of the newest runs of a folder."""
-    return died(read_status(path, brief=True) for path in runs_in(folder)[:MAX_RECENT_RUNS])
+    return crash_lines(read_status(path, brief=True) for path in runs_in(folder)[:MAX_RECENT_RUNS])
 
 
-def unwritable(folder: Path) -> list[str]:
+def unwritable_folder_lines(folder: Path) -> list[str]:
     """A line if a folder of runs can't be written or created; otherwise none."""
     candidates = (folder.absolute(), *folder.absolute().parents)
     existing = next((path for path in candidates if path.exists()), folder)
@@ -71,7 +75,7 @@ def to_json(run: RunStatus) -> dict[str, Any]:
         "path": str(run.path),
         "name": run.name,
         "status": run.status,
-        "why": run.why,
+        "why": run.reason,
         "step": run.step,
         "steps": run.steps,
         "device": run.device,
@@ -80,9 +84,9 @@ def to_json(run: RunStatus) -> dict[str, Any]:
         "seconds": run.seconds,
         "rate": run.rate,
         "eta": run.eta,
-        "memory": run.memory,
+        "memory": run.memory_bytes,
         "losses": {name: value if math.isfinite(value) else None for name, value in last.items()},
-        "best": run.best,
+        "best": run.best_step,
         "samples": [{"step": step, "path": str(path)} for step, path in run.samples],
         "exports": [{"step": step, "path": str(path)} for step, path in run.exports],
         "messages": [{"step": step, "message": message} for step, message in run.messages],

@@ -38,7 +38,7 @@ class RunStatus:
         config: The settings; None if the status is "unreadable".
         status: A run is alive while its lock is held. Otherwise its last event tells how it ended, and "died" is the
             lack of one.
-        why: One line if the run failed, died or is unreadable; otherwise empty.
+        reason: One line if the run failed, died or is unreadable; otherwise empty.
         step: Last step.
         steps: Steps of the whole training.
         device: Where it trains; empty before the first `Started`.
@@ -48,12 +48,12 @@ class RunStatus:
         rate: Last number of pictures of s per second; 0 before it was measured.
         eta: Seconds until the last step, including samples and checkpoints; None if it isn't running, or before there
             are two figures.
-        memory: Last known peak memory in bytes.
+        memory_bytes: Last known peak memory in bytes.
         curves: Loss or figure → (steps, values). Figures on validation pictures are called val/const and so on.
         samples: (step, PNG), oldest first.
         exports: (step, directory) of the checkpoints that can be used now; the final one last.
-        saved: Step to resume from; None if nothing was saved yet.
-        best: Step of the best state so far.
+        saved_step: Step to resume from; None if nothing was saved yet.
+        best_step: Step of the best state so far.
         messages: (step, line) for the user.
         notes: Text of notes.txt.
         owner: Who started the run from another computer; empty for a user of this one.
@@ -63,7 +63,7 @@ class RunStatus:
     name: str
     config: configs.Config | None
     status: Status
-    why: str
+    reason: str
     step: int
     steps: int
     device: str
@@ -72,12 +72,12 @@ class RunStatus:
     seconds: float
     rate: float
     eta: float | None
-    memory: int
+    memory_bytes: int
     curves: Curves
     samples: tuple[tuple[int, Path], ...]
     exports: tuple[tuple[int, Path], ...]
-    saved: int | None
-    best: int | None
+    saved_step: int | None
+    best_step: int | None
     messages: tuple[tuple[int, str], ...]
     notes: str
     owner: str
@@ -101,17 +101,17 @@ def read_status(path: Path, before: RunStatus | None = None, brief: bool = False
     history = read_history(path / "events.jsonl", history, owner_offset)
     config, error = _read_config(path)
     if config is None:
-        status, why = "unreadable", error
+        status, reason = "unreadable", error
     else:
-        status, why = _derive_status(path, history, alive, owner_offset)
+        status, reason = _derive_status(path, history, alive, owner_offset)
         if status == "died" and is_alive(path):  # resumed in between
-            status, why = "starting", ""
+            status, reason = "starting", ""
     return RunStatus(
         path=path,
         name=path.name,
         config=config,
         status=status,
-        why=why,
+        reason=reason,
         step=history.step,
         steps=history.steps or (config.steps if config else 0),
         device=history.device,
@@ -120,12 +120,12 @@ def read_status(path: Path, before: RunStatus | None = None, brief: bool = False
         seconds=history.seconds,
         rate=history.rate,
         eta=history.eta() if status == "running" else None,
-        memory=history.memory,
+        memory_bytes=history.memory,
         curves=history.curves,
         samples=tuple((step, path / name) for step, name in history.samples),
         exports=_exports(path, history.step),
-        saved=history.saved,
-        best=history.best_steps[-1] if history.best_steps else None,
+        saved_step=history.saved,
+        best_step=history.best_steps[-1] if history.best_steps else None,
         messages=tuple(history.messages),
         notes=read_text(path / "notes.txt"),
         owner=owner_of(path),

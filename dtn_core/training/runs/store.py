@@ -37,7 +37,7 @@ from safetensors import SafetensorError
 from ... import config as configs
 from ...core import images, locks
 from ...core.errors import UserError, reason_of
-from ...core.files import FULL, atomic_write, parse_json, temporary_directory, write_error
+from ...core.files import DISK_FULL_ERRORS, atomic_write, parse_json, temporary_directory, write_error
 from ...core.types import Image
 from ..events import Event, Noted, Stamped, encode, is_known, parse
 from . import states
@@ -109,7 +109,7 @@ class Run:
                 if not locks.POSIX:  # Windows can't rename a folder that contains an open file
                     run._acquire(sign)
         except OSError as error:
-            remedy = "Free some space, or choose" if error.errno in FULL else "Choose"
+            remedy = "Free some space, or choose" if error.errno in DISK_FULL_ERRORS else "Choose"
             raise write_error(runs, error, f"{remedy} another with --runs.") from None
         return run
 
@@ -196,7 +196,7 @@ class Run:
         except OSError as error:
             _warn(f"{path}: cannot be written ({reason_of(error)}); training goes on. Free some space.")
 
-    def asked(self) -> set[str]:
+    def requests(self) -> set[str]:
         """The pending requests in control/, a subset of `REQUESTS`."""
         try:
             return REQUESTS & set(os.listdir(self.path / "control"))

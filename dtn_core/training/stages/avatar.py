@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ...avatars import choose, skin, styles
+from ...avatars import choose, rendering, skin
 from ...avatars.calibrate import learn
-from ...avatars.choose import HAIR_READS, QUESTIONS, Decisions, kind_index
+from ...avatars.choose import HAIR_ATTRIBUTES, QUESTIONS, Decisions, kind_index
 from ...avatars.choose_shape import Statistics, shape_statistics
 from ...avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from ...avatars.predict import AvatarPredictor
@@ -40,7 +40,7 @@ from ...networks.resnet import ATTRIBUTES, AttributeEncoder
 from ..feature_builders import batches
 from ..optim import adamw, flat_cosine, load_states, local_slice, optimizer_step, prepare, set_lr, states
 
-SEEDS = 30_000_000
+FIRST_SEED = 30_000_000
 """First seed of c's avatars, so that none of them is used by g, a judge or an evaluation."""
 
 HELD_OUT = 500
@@ -64,7 +64,7 @@ class AvatarStage:
         self.batch = config.batch
         self.figure = "miss"
         self.spec = SPECS[config.style]
-        drawings = styles.sample_parameters(config.style, SEEDS, config.avatars, config.seed)
+        drawings = rendering.sample_parameters(config.style, FIRST_SEED, config.avatars, config.seed)
         self.heads = {slot: len(v) for slot, v in self.spec.slots.items() if slot != "mouth"}
         self.heads |= {f"colour:{n}": len(v) for n, v in self.spec.colours.items() if n not in ("skin", "beard")}
         self.labels = {k: v.to(device) for k, v in encode(self.spec, drawings, self.heads).items()}
@@ -105,8 +105,11 @@ class AvatarStage:
         with torch.no_grad():
             chances = self.f.logits(self.f_s).sigmoid().cpu().numpy().astype(np.float64)
         self.attributes = dict(zip(ATTRIBUTES, chances.T))
-        made = {name: choose.reading(self.attributes, q.reads) for name, q in QUESTIONS[self.config.style].items()}
-        made["hair"] = choose.hair_reading(self.attributes)
+        made = {
+            name: choose.question_probability(self.attributes, q.f_attributes)
+            for name, q in QUESTIONS[self.config.style].items()
+        }
+        made["hair"] = choose.hair_probabilities(self.attributes)
         return {k: torch.from_numpy(v).float().to(self.f_s.device) for k, v in made.items()}
 
     def step(self, step: int) -> dict[str, Tensor]:
@@ -144,7 +147,7 @@ class AvatarStage:
             odds = sides[0] - sides[1]
             losses.append(F.binary_cross_entropy_with_logits(odds, self.targets[name][photo]))
         palette = self.spec.colours["hair"]
-        named = [[palette.index(code) for code in HAIR_COLOURS[name]] for name in HAIR_READS]
+        named = [[palette.index(code) for code in HAIR_COLOURS[name]] for name in HAIR_ATTRIBUTES]
         hair = torch.stack([log_p["colour:hair"][:, index].logsumexp(1) for index in named], 1)
         losses.append(F.cross_entropy(hair, self.targets["hair"][photo]))
         return torch.stack(losses).sum()
@@ -162,15 +165,17 @@ class AvatarStage:
         made = AvatarPredictor(
             self.config.style, self.f, self.standardise_s, self.nets.eval()["head"], Decisions({}, {}, {}, {}, {}, {})
         )
-        beliefs = made.beliefs(self.f_s[: self.n_celeba])
+        log_probabilities = made.log_probabilities(self.f_s[: self.n_celeba])
         attributes = {name: values[: self.n_celeba] for name, values in self.attributes.items()}
-        learnt = learn(made.style, beliefs, attributes, self.skin_means, self.shape_statistics, self._artist())
+        learnt = learn(
+            made.style, log_probabilities, attributes, self.skin_means, self.shape_statistics, self._artist()
+        )
         return replace(made, decisions=learnt)
 
     def samples(self) -> Image:
         """Photos and their avatars."""
         made = self.predictor()(images.to_tensor(self.preview).to(self.device))
-        drawn = [images.over(avatar.image(64, "head"), (128, 128, 128)) for avatar in made]
+        drawn = [images.composite_over(avatar.image(64, "head"), (128, 128, 128)) for avatar in made]
         return images.grid([[cv2.resize(head, (64, 64), interpolation=cv2.INTER_AREA) for head in self.preview], drawn])
 
     @torch.no_grad()
@@ -250,7 +255,7 @@ def drawn_features(many: list[Parameters], f: nn.Module, seed: int, device: torc
     """(N, dim) f of drawings over mid-grey, each moved a little."""
     random = torch.Generator().manual_seed(seed)
     features = []
-    for drawn in tqdm(batches(styles.draw_heads(many), 128), desc="f(R(u))", unit="batch"):
+    for drawn in tqdm(batches(rendering.draw_heads(many), 128), desc="f(R(u))", unit="batch"):
         x = images.to_tensor(drawn)[:, :3]
         move = (2 * torch.rand(len(x), 4, generator=random) - 1)[:, [0, 1, 1, 2, 3]]  # both sides scaled alike
         features.append(f(augment.affine_by(x, move, angle=4.01, scale=0.05, shift=0.03).to(device)).cpu())

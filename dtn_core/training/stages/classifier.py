@@ -118,7 +118,7 @@ class ClassifierStage:
         self.real = self.drawn = self._tensors(train)
         self.val = self._tensors(held)
         if config.through:
-            loaded = model.load(config.through, self.device).plain()
+            loaded = model.load(config.through, self.device).without_truncation()
             self.real = transferred(loaded, *self.real, VIEWS, torch.Generator().manual_seed(config.seed))
             self.val = transferred(loaded, *self.val)
         if config.drawn:

@@ -11,20 +11,20 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ...avatars import attributes as avatars
-from ...avatars import styles
+from ...avatars import rendering, styles
 from ...avatars.attributes import Attributes
-from ...avatars.styles import Drawn
+from ...avatars.rendering import LabelledPictures
 from ...config import JudgeTraining, Style, to_dict
 from ...core import augment, images
 from ...core.metrics import balanced_accuracy
 from ...core.types import Image
 from ...data.portraits import UNKNOWN
 from ...networks import checkpoint
-from ...networks.judge import JUDGED, Judge
+from ...networks.judge import JUDGE_ATTRIBUTES, Judge
 from ..optim import flat_cosine, load_states, local_slice, optimizer_step, prepare, prepare_optimizer, set_lr, states
 from .encoder import attribute_loss
 
-SEEDS = 10_000_000
+FIRST_SEED = 10_000_000
 """First seed of the judge's avatars, so that none of them is used by g or in an evaluation."""
 
 
@@ -33,15 +33,15 @@ def labels_of(attributes: Attributes) -> list[float]:
     a = attributes
     hair = {f"hair_{c}": None if a.hair is None else a.hair == c for c in ("black", "brown", "blond", "grey")}
     labels = {**a._asdict(), **hair, "dark_skin": None if a.skin is None else a.skin in ("brown", "dark")}
-    return [UNKNOWN if labels[name] is None else float(labels[name]) for name in JUDGED]
+    return [UNKNOWN if labels[name] is None else float(labels[name]) for name in JUDGE_ATTRIBUTES]
 
 
 def balanced_avatars(first: int, count: int, style: Style = "avataaars") -> tuple[Tensor, Tensor]:
     """Avatars of a drawn style in which rare attributes are frequent, and their labels; shapes as in `labelled`."""
-    return labelled(styles.draw(style, range(first, first + count), rates=avatars.BALANCED))
+    return labelled_tensors(rendering.draw(style, range(first, first + count), rates=avatars.BALANCED_RATES))
 
 
-def labelled(drawn: Drawn) -> tuple[Tensor, Tensor]:
+def labelled_tensors(drawn: LabelledPictures) -> tuple[Tensor, Tensor]:
     """Inputs of the judge, (N, 3, 64, 64) in [-1, 1] over mid-grey, and their (N, A) labels."""
     return images.to_tensor(drawn.pictures)[:, :3], torch.tensor([labels_of(a) for a in drawn.attributes])
 
@@ -49,7 +49,7 @@ def labelled(drawn: Drawn) -> tuple[Tensor, Tensor]:
 class JudgeStage:
     """Binary cross-entropy on exact labels of pictures with the blur, noise and shifts of a generator's output.
 
-    A style that comes as a pack of few pictures (`styles.parts`) is augmented by mirroring; only such styles need the
+    A style that comes as a pack of few pictures (`rendering.split_pack`) is augmented by mirroring; only such styles need the
     data folder.
     """
 
@@ -64,11 +64,11 @@ class JudgeStage:
         self.optimizer = prepare_optimizer(adam, accelerator)
         self.mirrors = config.style in styles.PACKS
         if self.mirrors:
-            learnt, held_out = (labelled(part) for part in styles.parts(config.style, data))
+            learnt, held_out = (labelled_tensors(part) for part in rendering.split_pack(config.style, data))
             learnt = tuple(v[: config.avatars] for v in learnt)
         else:
-            learnt = balanced_avatars(SEEDS, config.avatars, config.style)
-            held_out = balanced_avatars(2 * SEEDS, max(8, config.avatars // 8), config.style)
+            learnt = balanced_avatars(FIRST_SEED, config.avatars, config.style)
+            held_out = balanced_avatars(2 * FIRST_SEED, max(8, config.avatars // 8), config.style)
         self.x, self.y = (v.to(accelerator.device) for v in learnt)
         self.val = tuple(v.to(accelerator.device) for v in held_out)
 
@@ -105,7 +105,7 @@ class JudgeStage:
         truth = y.cpu().numpy()
         figures = {
             name: balanced_accuracy(truth[truth[:, i] != UNKNOWN, i], answers[truth[:, i] != UNKNOWN, i])
-            for i, name in enumerate(JUDGED)
+            for i, name in enumerate(JUDGE_ATTRIBUTES)
         }
         figures = {name: figure for name, figure in figures.items() if np.isfinite(figure)}
         return {"mean": float(np.mean(list(figures.values()))), **figures} if figures else {}

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...avatars.styles import draw_heads
+from ...avatars.rendering import draw_heads
 from ...config import DigitsTransfer, FacesTransfer, StyleTransfer, TransferTraining, to_dict
 from ...core import augment, images
 from ...core.errors import UserError
@@ -172,7 +172,7 @@ class TransferStage:
         loss = losses.generator(
             gang, const, losses.tid(t, g_t), losses.tv(g_s),
             alpha_at(self.config, step), self.config.beta, self.config.gamma, self.config.delta,
-            None if drawn is None else losses.tie(g_s, drawn), self.config.tie,
+            None if drawn is None else losses.avatar_loss(g_s, drawn), self.config.tie,
         )  # fmt: skip
         optimizer_step(loss.total, self.adam_g, self.accelerator, self.config.clip)
         self.d.requires_grad_(True)
@@ -267,7 +267,7 @@ def tail_of(f: nn.Module) -> int:
 
 def _start_weights(name: str, g: nn.Module) -> dict[str, Tensor]:
     """Weights of a translation's g to start from. Raises UserError if it has another architecture."""
-    other = model.load(name).painter()
+    other = model.load(name).require_generator()
     if other.config != g.config:
         raise UserError(f"start={name}: its g is {other.config}, these settings want {g.config}.")
     return other.state_dict()

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...avatars import styles
+from ...avatars import rendering
 from ...config import UpscalerTraining, to_dict
 from ...core import augment, images
 from ...core.images import to_float
@@ -20,13 +20,13 @@ from ...networks.upscaler import Upscaler
 from ..feature_builders import batches
 from ..optim import flat_cosine, load_states, local_slice, optimizer_step, prepare, prepare_optimizer, set_lr, states
 
-SEEDS = 30_000_000
+FIRST_SEED = 30_000_000
 """First seed of SR's avatars, so that none of them is used in an evaluation."""
 
 
 def pairs(first: int, count: int) -> tuple[Tensor, Tensor]:
     """Render avatars at two sizes: (N, 4, 64, 64) and (N, 4, 256, 256) uint8, premultiplied as in `images`."""
-    small, large = styles.render_many(range(first, first + count), (64, 256))
+    small, large = rendering.render_many(range(first, first + count), (64, 256))
     packed = [torch.cat([images.to_uint8(images.to_tensor(part)) for part in batches(v, 64)]) for v in (small, large)]
     return packed[0], packed[1]
 
@@ -42,8 +42,8 @@ class UpscalerStage:
         torch.manual_seed(config.seed)
         self.net = prepare(Upscaler(4, config.width, config.depth), accelerator, config.compile)
         self.optimizer = prepare_optimizer(torch.optim.Adam(self.net.parameters(), lr=config.lr), accelerator)
-        self.small, self.large = pairs(SEEDS, config.avatars)
-        self.val = pairs(2 * SEEDS, max(4, config.avatars // 50))
+        self.small, self.large = pairs(FIRST_SEED, config.avatars)
+        self.val = pairs(2 * FIRST_SEED, max(4, config.avatars // 50))
 
     def step(self, step: int) -> dict[str, Tensor]:
         low, high = self._batch(step)

@@ -213,8 +213,8 @@ def redact(run: RunStatus, own: bool, runs: Path) -> RunStatus:
     if config is not None:
         values = {name: getattr(config, name) for name in paths(config)}
         config = replace(config, **{name: remove_folders(value, runs) for name, value in values.items() if value})
-    messages, why = redact_values((run.messages, run.why), runs)
-    return replace(run, config=config, messages=messages, why=why, notes=run.notes if own else "")
+    messages, reason = redact_values((run.messages, run.reason), runs)
+    return replace(run, config=config, messages=messages, reason=reason, notes=run.notes if own else "")
 
 
 # ── cleanup ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,7 +250,7 @@ def _stop_if_too_long(run: RunStatus, now: float, first_seen: dict[Any, float] |
     if now - since > MAX_SECONDS + GRACE_SECONDS:
         launcher.force_stop(run.path)
     elif now - since > MAX_SECONDS and run.status != "stopping":
-        launcher.ask(run.path, "stop")
+        launcher.request(run.path, "stop")
 
 
 def start_cleanup(service: RunStore) -> None:

@@ -75,11 +75,11 @@ class AccessMiddleware:
         app: The app behind it.
         policy: Who may do what.
         rates: Counts the requests of each address.
-        largest: Bytes of an upload of a remote user, 0 for none.
+        max_upload_bytes: Bytes of an upload of a remote user, 0 for none.
     """
 
-    def __init__(self, app: ASGIApp, policy: AccessPolicy, rates: RateLimiter, largest: int = 0) -> None:
-        self._app, self._policy, self._rates, self._largest = app, policy, rates, largest
+    def __init__(self, app: ASGIApp, policy: AccessPolicy, rates: RateLimiter, max_upload_bytes: int = 0) -> None:
+        self._app, self._policy, self._rates, self._max_upload_bytes = app, policy, rates, max_upload_bytes
         self._sockets: Counter[str] = Counter()
         self._bodies = BodiesInFlight()
         self._frame_headers = frame_headers()
@@ -189,10 +189,10 @@ class AccessMiddleware:
             raise RefusedError(403, "Uploads are not allowed here.")
         if viewer.is_local:
             return
-        if int(length) > self._largest + 65536:  # what is around the file
-            raise RefusedError(413, f"An upload holds at most {self._largest >> 20} MB.")
+        if int(length) > self._max_upload_bytes + 65536:  # what is around the file
+            raise RefusedError(413, f"An upload holds at most {self._max_upload_bytes >> 20} MB.")
         for who, share in ((viewer.address, 4), ("everybody", 16)):
-            if not self._rates.take("bytes", who, share * self._largest, 86400, int(length)):
+            if not self._rates.take("bytes", who, share * self._max_upload_bytes, 86400, int(length)):
                 raise RefusedError(429, BUSY)
 
     async def _request(

@@ -72,7 +72,7 @@ class AccessPolicy:
     accounts: tuple[tuple[str, str], ...] = ()
 
     @property
-    def at_most(self) -> Policy:
+    def max_training(self) -> Policy:
         """The most that any viewer may train, which the page is built for."""
         return self.training or ("off" if self.public else "all")
 
@@ -85,7 +85,7 @@ class AccessPolicy:
             address: as `Viewer.address`.
         """
         if local and not self.public:
-            return Viewer("", self.at_most, True, address)
+            return Viewer("", self.max_training, True, address)
         training = self.training or "off"
         return Viewer(who, training, self.paths and training == "all", address)
 

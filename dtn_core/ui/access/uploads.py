@@ -49,7 +49,7 @@ def _is_unsafe(entry: zipfile.ZipInfo) -> bool:
     return path.is_absolute() or ".." in path.parts or stat.S_ISLNK(entry.external_attr >> 16)
 
 
-def keep(file: Path, runs: Path, before: str = "") -> Path:
+def store(file: Path, runs: Path, before: str = "") -> Path:
     """Check an uploaded zip and move it to the folder of uploads. A rejected file is deleted.
 
     Args:

@@ -209,7 +209,7 @@ def emojified(result: Result, transferrer: Transferrer, size: int = 512) -> Emoj
     return {
         "width": result.frame.shape[1],
         "height": result.frame.shape[0],
-        "turned": result.turned,
+        "turned": result.rotation,
         "faces": [_made(face, size) for face in result.faces],
         "refused": [seen(face) for face in result.refused],
         "pasted": pictures.encode(result.composed, max_side=None),
@@ -236,10 +236,10 @@ def seen(face: TransferredFace | RefusedFace) -> SeenFace:
 
 def written(result: DigitResult, transferrer: DigitTransferrer) -> Written:
     return {
-        "read": _reading(result.read),
-        "judged": _reading(result.judged),
+        "read": _reading(result.encoder_probabilities),
+        "judged": _reading(result.judge_probabilities),
         "picture": pictures.encode(result.picture, exact=True),
-        "made": pictures.encode(result.made, exact=True),
+        "made": pictures.encode(result.generated, exact=True),
         "ms": _rounded(result.ms),
         "checkpoint": _version(transferrer.checkpoint),
     }

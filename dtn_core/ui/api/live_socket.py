@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ...core.errors import UserError
 from ...pipeline.live.background import Background
-from ...pipeline.live.protocol import MAX_MESSAGE, Protocol
+from ...pipeline.live.protocol import MAX_MESSAGE_BYTES, Protocol
 from ...pipeline.live.session import Session
 from ...pipeline.photo import Transferrer
 from ..access.admission import Places
@@ -93,7 +93,7 @@ class Live:
 
     def _new_protocol(self) -> Protocol:
         first = self._translations.first
-        first = first if first.draws and not first.sees_pictures else self._pick("emoji")
+        first = first if first.draws and not first.takes_whole_pictures else self._pick("emoji")
         return Protocol(Session(first, self._slow_nets, self._pick))
 
     def _pick(self, style: str) -> Transferrer:
@@ -145,8 +145,8 @@ class Live:
         body = b""
         async for chunk in request.stream():
             body += chunk
-            if len(body) > MAX_MESSAGE:
-                return JSONResponse({"error": f"a frame has at most {MAX_MESSAGE >> 20} MB."}, 413)
+            if len(body) > MAX_MESSAGE_BYTES:
+                return JSONResponse({"error": f"a frame has at most {MAX_MESSAGE_BYTES >> 20} MB."}, 413)
         self._expire_sessions()
         session = self._http_sessions.get(name)
         is_json = request.headers.get("content-type", "").startswith("application/json")

@@ -10,7 +10,7 @@ from typing import TypedDict
 import numpy as np
 
 from ...avatars import engine
-from ...avatars.expressions import expressions, mannequin
+from ...avatars.expressions import expressions, preview_figure
 from ...avatars.parameters import SPECS, Parameters
 from ...avatars.shape import SHAPES
 from ...avatars.styles import STYLES
@@ -131,6 +131,6 @@ def previews(style: str, slot: str) -> Image:
     if slot not in changes:
         raise UserError(f"{style} has no slot {slot!r:.40}; known: {', '.join(changes)}.")
     view = "face" if slot in (*_FACE_SLOTS, "expression") else "bust"
-    plain = mannequin(style)
+    plain = preview_figure(style)
     avatars = [Parameters(style, {**plain.variants, **change}, plain.colours) for change in changes[slot]]
     return np.concatenate([engine.image(avatar, PREVIEW, view) for avatar in avatars], axis=1)

@@ -32,7 +32,7 @@ def message(text: str | UserError, kind: str = "error") -> str:
 def sentence(text: str | UserError) -> str:
     """Capitalise a message. The error of an unnamed picture, which is shown beside it, loses its subject."""
     if isinstance(text, UserError) and text.subject == PICTURE:
-        text = text.about("")
+        text = text.with_subject("")
     line = str(text)
     return line[:1].upper() + line[1:]
 
@@ -59,7 +59,7 @@ def steps(result: Result, credit: str = "") -> str:
         announcement = "The result is ready."
     faces = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
-    turned = message("The photo was sideways and has been turned upright.", "hint") if result.turned else ""
+    turned = message("The photo was sideways and has been turned upright.", "hint") if result.rotation else ""
     letters = LETTERS if any(face.raw is not None for face in result.faces) else ""
     say = f'data-say="{announcement}"' if result.faces else ""
     steps = f'<div class="steps" {say}>{detected}{faces}</div>{gallery}'
@@ -81,7 +81,7 @@ def notes(faces: Iterable[TransferredFace | RefusedFace]) -> str:
     return "".join(message(note, "hint") for note in dict.fromkeys(face.note for face in faces) if note)
 
 
-def seen(faces: Iterable[TransferredFace]) -> str:
+def visibility(faces: Iterable[TransferredFace]) -> str:
     """Render the confidence of faces, "… 87%" or "… 87%, 64%"; "" if none was searched for."""
     shares = [f"{face.confidence:.0%}" for face in faces if face.confidence is not None]
     return f"Face visibility: {', '.join(shares)}" if shares else ""
@@ -94,7 +94,7 @@ def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
     if face.raw is not None:
         before.append((encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels"))
         before.append((encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth"))
-    about = f'<p class="sure">{seen([face])}</p>{notes([face])}'
+    about = f'<p class="sure">{visibility([face])}</p>{notes([face])}'
     if face.avatar:
         result = f'<div class="about">{about}</div>'
     else:

@@ -20,11 +20,11 @@ from PIL import Image as PILImage
 
 from ...core import images
 from ...core.errors import UserError
-from ...core.files import shipped
+from ...core.files import distribution_folder
 from ...core.types import Image
 from ...data.examples import Example
 
-ASSETS = shipped("assets")
+ASSETS = distribution_folder("assets")
 
 MAX_BYTES = 40_000_000
 """Maximum size of a picture file, since pictures are held in memory; phone photos are far smaller."""

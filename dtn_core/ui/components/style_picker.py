@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...avatars import engine
 from ...avatars.parameters import Parameters
-from ...avatars.styles import SHOWN
+from ...avatars.styles import LISTED_STYLES
 from ...core import images
 from ...core.errors import UserError
 from ...core.types import Image
@@ -94,7 +94,7 @@ def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str
     """Return key → (title, credit, sample picture) of every style on offer."""
     first = translations.first.checkpoint
     infos = {name: translations.info(name) for name in translations.shipped() if name != first.name}
-    order = list(SHOWN)
+    order = list(LISTED_STYLES)
     names = sorted(infos, key=lambda name: order.index(style_of(infos[name])) if style_of(infos[name]) else len(order))
     shipped = first.name in translations.shipped()
     default = {"": _entry(style_of(first.info), first.name, shipped)}
@@ -103,9 +103,9 @@ def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str
 
 def _entry(style: str | None, name: str, shipped: bool = True) -> tuple[str, str, str]:
     """Return an entry of `offered`; a checkpoint that isn't shipped is called by its own name."""
-    if style not in SHOWN:
+    if style not in LISTED_STYLES:
         return name, "", ""
-    record = SHOWN[style]
+    record = LISTED_STYLES[style]
     title = record.title if shipped else name
     credit = f"{record.credit}. Experimental." if style in EXPERIMENTAL else f"{record.credit}."
     if style in SAMPLES:
@@ -150,7 +150,7 @@ def own_thumbnails(translations: Translations[Transferrer], url: str, mirror: bo
             transferrer = translations.get(key)
         except UserError:  # shown when that style is picked
             continue
-        if not transferrer.sees_pictures:
+        if not transferrer.takes_whole_pictures:
             thumbnails[key] = _thumbnail(transferrer, heads[0].image, features)
     return thumbnails
 

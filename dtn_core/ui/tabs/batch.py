@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from ...avatars.parameters import Parameters
-from ...avatars.styles import SHOWN
+from ...avatars.styles import LISTED_STYLES
 from ...core.errors import UserError
 from ...core.picture_files import open_picture
 from ...core.types import Image, TransferredFace
@@ -100,7 +100,7 @@ def make_pack_handler(translations: Translations[Transferrer]) -> Callable[[Any]
                 styles.append(style_of(translations.get(one.get("style")).checkpoint.info))
             else:
                 drawn.append((name, Parameters.from_dict(parameters)))
-        credits = [SHOWN[style].credit for style in dict.fromkeys(styles) if style in SHOWN]
+        credits = [LISTED_STYLES[style].credit for style in dict.fromkeys(styles) if style in LISTED_STYLES]
         data = exports.archive(drawn, painted=painted, credits=credits)
         return {"url": pictures.data_url(data, "application/zip")}
 

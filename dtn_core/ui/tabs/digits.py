@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import UserError
-from ...core.files import shipped
+from ...core.files import distribution_folder
 from ...core.images import load, to_images, to_tensor
 from ...data.drawn_digits import draw_many
 from ...pipeline.digits import DigitResult, DigitTransferrer
@@ -19,7 +19,7 @@ from ..components import html, pictures
 from ..gradio_internals import SECONDARY_LISTENER
 from ..translations import Translations, dropdown
 
-RESULTS = shipped("results")
+RESULTS = distribution_folder("results")
 
 MIN_CONFIDENCE = 0.8
 """Confidence below which a reading is unsure: that of five in six scribbles, and of one in seven street numbers."""
@@ -147,22 +147,22 @@ def _numbers() -> str:
 
 def card(result: DigitResult) -> str:
     """Render the input and what f reads, the output and what the judge reads, and whether they agree."""
-    url = pictures.encode(result.made, exact=True)
+    url = pictures.encode(result.generated, exact=True)
     save = f'<a class="download" download="digit.png" href="{url}">Download the digit</a>'
-    sides = _side("Input, x", "Encoder reads", result.picture, result.read)
-    sides += _side("Output, G(x)", "Judge reads", result.made, result.judged)
+    sides = _side("Input, x", "Encoder reads", result.picture, result.encoder_probabilities)
+    sides += _side("Output, G(x)", "Judge reads", result.generated, result.judge_probabilities)
     footer = f'<div class="under">{html.timing(result.ms)}{save}</div>{ROLES}'
     return f'{verdict(result)}<div class="sides">{sides}</div>{footer}'
 
 
 def verdict(result: DigitResult) -> str:
     """Render whether f and the judge agree, and which of them is unsure."""
-    read, judged = int(result.read.argmax()), int(result.judged.argmax())
+    read, judged = int(result.encoder_probabilities.argmax()), int(result.judge_probabilities.argmax())
     if read == judged:
         text = f"Both read {read}: the generator wrote what the encoder read."
     else:
         text = f"They disagree: the encoder reads {read}, but the judge reads {judged} in the result."
-    confidences = {"encoder": result.read.max(), "judge": result.judged.max()}
+    confidences = {"encoder": result.encoder_probabilities.max(), "judge": result.judge_probabilities.max()}
     guesses = [f" The {name} is not sure: {_percent(p)}." for name, p in confidences.items() if p < MIN_CONFIDENCE]
     if guesses and read == judged:
         text = f"Perhaps a {read}: both read it, but at least one is unsure."
@@ -185,7 +185,7 @@ def _side(name: str, reader: str, picture: NDArray[np.uint8], reading: NDArray[n
 def grid(transferrer: DigitTransferrer, x: NDArray[np.uint8], y: NDArray[np.int64]) -> str:
     """Render street numbers (n, 32, 32, 3) of the digits (n,) above their G(x), with those misread framed."""
     written = transferrer.transfer(to_tensor(x))
-    judged = transferrer.judged(written).argmax(1).tolist()
+    judged = transferrer.judge_output(written).argmax(1).tolist()
     parts = "".join(
         f'<figure{"" if digit == read else " class=missed"} title="{digit}, judged {read}">'
         f"{_pixels(number, f'Street number {digit}')}{_pixels(output.squeeze(), f'G(x), judged {read}')}</figure>"

@@ -19,10 +19,10 @@ from PIL import Image as PILImage
 from ...avatars import engine
 from ...avatars.export import MIME, export
 from ...avatars.parameters import Parameters
-from ...avatars.sampling import another
-from ...avatars.style_mapping import carry
+from ...avatars.sampling import sample_similar
+from ...avatars.style_mapping import transfer_edits
 from ...core.errors import UserError
-from ...core.types import Box, Drawing, Face, Result
+from ...core.types import Box, DrawnAvatar, Face, Result
 from ..access.admission import ServerFunctions, check_pixels
 from ..components import catalogue
 from ..components.exports import archive
@@ -67,14 +67,14 @@ def payload(result: Result | None = None, photo: str = "", mirrored: bool = Fals
     return json.dumps({"id": "photo", "key": photo, "mirror": mirrored, "faces": avatars})
 
 
-def avatar_payload(avatar: Drawing) -> dict[str, Any]:
+def avatar_payload(avatar: DrawnAvatar) -> dict[str, Any]:
     """Return an avatar as the editor's script expects it."""
     parameters = avatar.parameters.to_dict()
     return {
         "parameters": parameters,
         "chosen": parameters,
-        "sure": dict(avatar.sure),
-        "likely": getattr(avatar, "likely", {}),
+        "sure": dict(avatar.confidences),
+        "likely": getattr(avatar, "probabilities", {}),
         "svg": avatar.svg(),
     }
 
@@ -150,20 +150,20 @@ def draw(values: dict[str, Any]) -> dict[str, Any]:
 
 @errors_as_json
 def more(values: dict[str, Any]) -> dict[str, Any]:
-    """Draw other likely avatars: parameters, likely, keep, seed → avatars, see `sampling.another`."""
+    """Draw other likely avatars: parameters, likely, keep, seed → avatars, see `sampling.sample_similar`."""
     parameters = Parameters.from_dict(values.get("parameters"))
     keep = _names(values.get("keep"))
     seed = values.get("seed", 0)
     if not isinstance(seed, int) or not 0 <= seed < 2**31:
         raise UserError("seed must be a whole number of at least 0.")
-    return {"avatars": [svg_payload(one) for one in another(parameters, values.get("likely"), keep, seed=seed)]}
+    return {"avatars": [svg_payload(one) for one in sample_similar(parameters, values.get("likely"), keep, seed=seed)]}
 
 
 @errors_as_json
 def carry_over(values: dict[str, Any]) -> dict[str, Any]:
     """Apply edits to another style's avatar: edited, source, target → parameters, svg, edited (see `style_mapping`)."""
     source, target = (Parameters.from_dict(values.get(name)) for name in ("source", "target"))
-    parameters, carried = carry(_names(values.get("edited")), source, target)
+    parameters, carried = transfer_edits(_names(values.get("edited")), source, target)
     return {**svg_payload(parameters), "edited": carried}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...avatars import engine
 from ...avatars.avatar import Avatar
 from ...avatars.parameters import Parameters
-from ...avatars.styles import SHOWN
+from ...avatars.styles import LISTED_STYLES
 from ...core.errors import UserError
 from ...core.types import Kind, Result
 from ...data import examples, portraits
@@ -91,7 +91,7 @@ def kinds(transferrer: Transferrer) -> list[tuple[str, str]]:
 def credit(transferrer: Transferrer) -> str:
     """Return the credit of a translation's style; "" if it is unknown."""
     style = style_of(transferrer.checkpoint.info)
-    return SHOWN[style].credit if style in SHOWN else ""
+    return LISTED_STYLES[style].credit if style in LISTED_STYLES else ""
 
 
 def _photo(
@@ -100,7 +100,7 @@ def _photo(
     script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
-            photo = pictures.photo_input(portraits.free(), examples.drawn(), elem_id="photo")
+            photo = pictures.photo_input(portraits.public_domain(), examples.drawn(), elem_id="photo")
             mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
         with gr.Column(scale=7, min_width=320):
             steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")
@@ -131,7 +131,7 @@ def _photo(
         known = [(edit.face(), Avatar(edit.parameters, {})) for edit in editor.edits(edited)]
         try:
             frame = pictures.decode(url)
-            return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known=known))
+            return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known_avatars=known))
         except UserError as error:
             return html.message(error), "", ""
 

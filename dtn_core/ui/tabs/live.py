@@ -114,7 +114,7 @@ def hud(result: Result, fps: float) -> str:
     """Render the notes on the faces of a painted frame, their visibility, and the timings."""
     faces = (*result.faces, *result.refused)
     notes = html.notes(faces) if faces else html.message("No face in view.", "hint")
-    return notes + html.timing(result.ms, fps, html.seen(result.faces))
+    return notes + html.timing(result.ms, fps, html.visibility(result.faces))
 
 
 def compose(result: Result, view: str) -> Image:

@@ -43,12 +43,12 @@ def _app(folder: Path, seed: int, count: int) -> None:
         names = [run.name for run in service.list()]
         name = random.choice(names[:3]) if names else "none"
         acts = {
-            "start": lambda: launcher.start(config, "x", folder, beside=random.random() < 0.5),
-            "resume": lambda name=name: service.resume(name, beside=random.random() < 0.7),
-            "stop": lambda name=name: service.ask("stop", name),
+            "start": lambda: launcher.start(config, "x", folder, share_device=random.random() < 0.5),
+            "resume": lambda name=name: service.resume(name, share_device=random.random() < 0.7),
+            "stop": lambda name=name: service.request("stop", name),
             "note": lambda name=name: service.note(name, str(random.randrange(10)) * 5000),
             "delete": lambda name=name: service.delete(name),
-            "look": lambda name=name: service.look(name),
+            "look": lambda name=name: service.poll(name),
         }
         what = random.choices(list(acts), (3, 6, 2, 4, 1, 2))[0]
         try:
@@ -80,7 +80,7 @@ def tried(actions: int, folder: Path, apps: int = 2, seed: int = 0) -> dict[str,
         trainings += len(told) // 2
     for path in runs_in(folder):
         run = read_status(path)
-        must(run.config is not None, f"{path.name} is {run.status}: {run.why}")
+        must(run.config is not None, f"{path.name} is {run.status}: {run.reason}")
         must(run.notes == "" or (len(run.notes) == 5000 and len(set(run.notes)) == 1), "half a note")
     rest = [path for path in folder.rglob(".*") if path.name != ".lock"]
     must(not rest, f"{rest} stay")

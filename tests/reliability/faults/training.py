@@ -90,7 +90,7 @@ def check_killed(path: Path) -> tuple[RunStatus, int]:
     if run.status == "died":
         line = listing.crash_summary(run)
         must(line.startswith("Stopped unexpectedly ") and len(line.splitlines()) == 1, f"it says {line!r}")
-        must(f"--resume {path}" in listing.died([run])[0], "it doesn't say how to go on")
+        must(f"--resume {path}" in listing.crash_lines([run])[0], "it doesn't say how to go on")
     return run, step
 
 
@@ -105,9 +105,9 @@ def check_states(path: Path) -> tuple[RunStatus, int]:
     last = path / "checkpoints" / "last.safetensors"
     step = states.read(last)["step"] if last.exists() else 0
     must(step >= announced, f"step {announced} was told as saved, {step} is on the disk")
-    must((run.saved or 0) <= step, f"it says step {run.saved} is saved, {step} is on the disk")
+    must((run.saved_step or 0) <= step, f"it says step {run.saved_step} is saved, {step} is on the disk")
     best = path / "checkpoints" / "best.safetensors"
-    must(run.best is None or states.read(best)["step"] >= run.best, "the best state is gone")
+    must(run.best_step is None or states.read(best)["step"] >= run.best_step, "the best state is gone")
     for at, directory in run.exports:
         for part in directory.glob("*.safetensors"):
             checkpoint.read_tensors(directory, part.stem)
@@ -149,7 +149,7 @@ def finish(path: Path, trainers: Forked | Launched) -> None:
     trainers.start(path)
     until(lambda: not trainers.alive(path) and not is_alive(path))
     run = read_status(path)
-    must(run.status == "done", f"it ends as {run.status}: {run.why}")
+    must(run.status == "done", f"it ends as {run.status}: {run.reason}")
 
 
 def figures(path: Path) -> dict[str, tuple[list[int], list[float]]]:

@@ -103,7 +103,7 @@ def _deleted(folder: Path, n: int) -> None:
         return _run(folder, n)
     for path in runs_in(folder / "runs"):
         launcher.delete(path)
-    return launcher.sweep(folder / "runs")
+    return launcher.remove_deleted_runs(folder / "runs")
 
 
 def _seen_deleted(folder: Path) -> int:

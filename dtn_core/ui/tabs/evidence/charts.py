@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from ....evaluation.evidence.tables import words
+from ....evaluation.evidence.tables import key_to_words
 from ..train.curves import KEY
 
 SIDE, LEFT, TOP, RIGHT, BOTTOM = 150, 26, 6, 8, 20
@@ -41,7 +41,7 @@ def reliability(computed: Mapping[str, Any], other: Mapping[str, Any] | None, na
         if name in theirs:
             lines.append(Line(names[1], theirs[name]["bins"]))
             caption = f"error {_error(row)} and {_error(theirs[name])}"
-        plots.append(_plot(words(name), caption, lines, ("line-0", "line-b")))
+        plots.append(_plot(key_to_words(name), caption, lines, ("line-0", "line-b")))
     return "".join(plots)
 
 
@@ -54,7 +54,7 @@ def by_group(computed: Mapping[str, Any]) -> str:
                 continue  # ten lines of few points each: the table is clearer
             lines = [Line(group, [b for b in r["bins"] if b[0] >= MIN_PEOPLE]) for group, r in groups.items()]
             plots.append(
-                _plot(f"{words(name)}, by {axis}", _legend([line.label for line in lines]), lines, KINDS, True)
+                _plot(f"{key_to_words(name)}, by {axis}", _legend([line.label for line in lines]), lines, KINDS, True)
             )
     return "".join(plots)
 
@@ -68,7 +68,7 @@ def errors(computed: Mapping[str, Any]) -> list[tuple[str, str, dict[str, str]]]
             for groups in row.get("groups", {}).values()
             for group, r in groups.items()
         }
-        rows.append((words(name), f"{_error(row)} ({row['n']:,})", cells))
+        rows.append((key_to_words(name), f"{_error(row)} ({row['n']:,})", cells))
     return rows
 
 

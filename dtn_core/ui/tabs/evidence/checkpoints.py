@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from ....avatars import attributes as avatars
-from ....avatars import styles
+from ....avatars import rendering, styles
 from ....core.errors import UserError
-from ....core.images import over, to_images, to_tensor
+from ....core.images import composite_over, to_images, to_tensor
 from ....core.types import Image
 from ....data import digits
 from ....data.drawn_digits import draw_many
@@ -172,9 +172,9 @@ class Checkpoints:
         """
         page = max(0, min(LAST, int(page)))
         evidence = self.evidence(key)
-        if not evidence.sees:
+        if not evidence.input_domain:
             return _line("This checkpoint makes no pictures: it is a network that translations use.")
-        if evidence.sees == "pictures":
+        if evidence.input_domain == "pictures":
             return _line("It was trained on your own pictures: see its samples in the tab Train.")
         if photos and self.data:  # held-out photos are cached nowhere
             with self._redacted_errors():
@@ -196,14 +196,14 @@ class Checkpoints:
         return page
 
     def _page(self, key: str, evidence: Evidence, page: int, data: Path | None) -> str:
-        if evidence.sees == "digits":
+        if evidence.input_domain == "digits":
             x, y = draw_many("street", page, 2 * PAGE)
             results = to_images(self._digits(key).transfer(to_tensor(x)))
             rows = [((a, b.squeeze()), f"{d}") for a, b, d in zip(x, results, y.tolist())]
             return _figures(rows, ("A drawn street number", "G(x)"), "numbers")
         transferrer = self._faces(key)
-        heads = gallery.held_out(data, PAGE, page) if data else gallery.free(PAGE, page)
-        rows = [((_small(head), _small(gallery.made(transferrer, head))), "") for head in heads]
+        heads = gallery.held_out_heads(data, PAGE, page) if data else gallery.public_domain_heads(PAGE, page)
+        rows = [((_small(head), _small(gallery.make_emoji(transferrer, head))), "") for head in heads]
         return _figures(rows, ("A face", f"{evidence.name}"), "faces")
 
     def pairs(self, key: str) -> str:
@@ -220,7 +220,7 @@ class Checkpoints:
 
     def _pairs(self, key: str, evidence: Evidence, nearest: Sequence[int]) -> str:
         info = checkpoint.read_config(self.directory(key))
-        style = None if evidence.sees == "digits" else style_of(info, evidence.name)
+        style = None if evidence.input_domain == "digits" else style_of(info, evidence.name)
         if self.data is None and (style is None or style in styles.PACKS):
             return _line("The pictures of t come from a data pack: to see them, set DTN_DATA on your own computer.")
         if style is None:
@@ -230,16 +230,16 @@ class Checkpoints:
             return _figures(
                 [((a, b), "") for a, b in zip(results, training[list(nearest)])], ("G(x)", "nearest t"), "numbers"
             )
-        transferrer, heads = self._faces(key), gallery.free(24, 0)[: len(nearest)]
+        transferrer, heads = self._faces(key), gallery.public_domain_heads(24, 0)[: len(nearest)]
         results = [_small(_head(transferrer, head)) for head in heads]
-        t = styles.draw(style, nearest, self.data, avatars.RICH).pictures
+        t = rendering.draw(style, nearest, self.data, avatars.ENRICHED_RATES).pictures
         return _figures([((a, _small(b)), "") for a, b in zip(results, t)], ("G(x)", "nearest t"), "faces")
 
 
 def _head(transferrer: Transferrer, head: Image) -> Image:
     """Return G of a head, cropped as the pictures of t are."""
     if transferrer.paints:
-        return gallery.made(transferrer, head, painted=True)
+        return gallery.make_emoji(transferrer, head, painted=True)
     (avatar,) = transferrer.checkpoint.predictor(to_tensor([head]).to(transferrer.device))
     return avatar.image(CELL, "head")
 
@@ -249,7 +249,7 @@ def _line(text: str) -> str:
 
 
 def _small(picture: Image) -> Image:
-    opaque = over(picture, BACKGROUND) if picture.shape[2] == 4 else picture
+    opaque = composite_over(picture, BACKGROUND) if picture.shape[2] == 4 else picture
     return cv2.resize(np.ascontiguousarray(opaque), (CELL, CELL), interpolation=cv2.INTER_AREA)
 
 

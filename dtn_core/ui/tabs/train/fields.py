@@ -216,7 +216,7 @@ def about(name: str) -> str:
     return ABOUT.get(name, f"{config.steps:,} steps of {config.batch} pictures.")
 
 
-def shown(config: Config) -> dict[str, Field]:
+def fields_of(config: Config) -> dict[str, Field]:
     """Return the fields that a kind of configuration has: name → field, in the page's order."""
     names = {field.name for field in fields(config)}
     if isinstance(config, EncoderTraining):
@@ -264,7 +264,7 @@ def to_config(preset: str, values: Mapping[str, Any], extra: str = "", device: s
     if preset not in PRESETS:
         raise UserError(f"there is no preset '{preset}'. Choose one from the list.")
     base = PRESETS[preset]
-    changes = {name: _clean(field, values[name]) for name, field in shown(base).items() if name in values}
+    changes = {name: _clean(field, values[name]) for name, field in fields_of(base).items() if name in values}
     config = from_dict({**to_dict(base), **changes, "device": device})
     return _with_extra(config, extra)
 
@@ -308,9 +308,9 @@ def reads_data(config: Config) -> Literal["photos", "digits", "pack", ""]:
 
 def check_sources(config: Config, data: str | None) -> None:
     """Raise UserError, naming the field to fill in, if the pictures of a training are missing. data: as in `Form`."""
-    for name in NEEDS[type(config)].own:
+    for name in NEEDS[type(config)].own_folders:
         if not getattr(config, name):
-            label = shown(config)[name].label
+            label = fields_of(config)[name].label
             raise UserError(f"no pictures given. Enter a folder or zip in the field “{label}”.")
     wanted = reads_data(config)
     folder = data or os.environ.get("DTN_DATA")

@@ -61,7 +61,7 @@ class FormPanel:
             self.start = gr.Button("Start", variant="primary", elem_id="train-start")
         self.answer = gr.HTML(elem_id="train-answer", **PLAIN)
         self.fields = {field.name: self.fields[field.name] for field in settings.FIELDS}
-        general = [self.preset, self.extra, self.device, self.data, self.name, self.beside]
+        general = [self.preset, self.extra, self.device, self.data, self.name, self.share_device]
         self.inputs = [*general, *self.fields.values()]
         texts = [self.explained, self.about, self.letters, self.settings, self.command]
         self.outputs = [self.task, *self.inputs, *self.uploads.values(), *texts]
@@ -96,7 +96,9 @@ class FormPanel:
             self._group("more", first)
             with gr.Column(visible=not self.service.tiny):
                 self.name = gr.Textbox(label="Run name", info="If empty: the preset’s name", elem_id="train-name")
-                self.beside = gr.Checkbox(label="Start even if another training is running", elem_id="train-beside")
+                self.share_device = gr.Checkbox(
+                    label="Start even if another training is running", elem_id="train-beside"
+                )
         with gr.Accordion("All settings", open=False, visible=not self.service.tiny, elem_classes="quiet-fold"):
             self.extra = gr.Textbox(
                 lines=3, label="Other settings", placeholder="clip=1.0\nalpha_end=1", elem_id="train-extra",
@@ -147,7 +149,7 @@ class FormPanel:
     def remember(self, task: str, *values: Any) -> tuple[str, dict[str, Any]]:
         """Return the command of the form, and the values that `restore` takes."""
         saved = dict(zip(self._names(), values))
-        return self.service.command(as_form(*values)), {"task": task, **saved}
+        return self.service.train_command(as_form(*values)), {"task": task, **saved}
 
     def restore(self, saved: dict[str, Any]) -> Updates:
         """Show the remembered values, or the first preset if there are none or their preset no longer exists.
@@ -165,7 +167,7 @@ class FormPanel:
             if name in components and name != "preset" and isinstance(value, str | int | float | None):
                 component = components[name]
                 updates[component] = {**updates.get(component, gr.update()), "value": value}
-        updates[self.command] = self.service.command(as_form(*map(saved.get, components)))
+        updates[self.command] = self.service.train_command(as_form(*map(saved.get, components)))
         return updates
 
     def _defaults(self) -> Updates:
@@ -174,13 +176,13 @@ class FormPanel:
         data = os.environ.get("DTN_DATA", "") if self.service.names_paths else ""
         values = [options.get("value") for options in fill_in(self.service, preset)]
         return {
-            self.command: self.service.command(as_form(preset, "", "auto", data, "", False, *values)),
+            self.command: self.service.train_command(as_form(preset, "", "auto", data, "", False, *values)),
             self.data: gr.update(value=data, visible=self._reads_data(preset)),
             self.fields["encoder"]: gr.update(choices=self.service.encoders(task)),
         }
 
     def _names(self) -> list[str]:
-        return ["preset", "extra", "device", "data", "name", "beside", *self.fields]
+        return ["preset", "extra", "device", "data", "name", "share_device", *self.fields]
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -234,7 +236,7 @@ class FormPanel:
         return str(path), html.message(f"{path.name} was uploaded.", "agree")
 
 
-def as_form(preset: str, extra: str, device: str, data: str, name: str, beside: bool, *values: Any) -> Form:
+def as_form(preset: str, extra: str, device: str, data: str, name: str, share_device: bool, *values: Any) -> Form:
     """Make a `Form` of the values of `FormPanel.inputs`."""
     return Form(
         preset=preset or "",
@@ -243,13 +245,13 @@ def as_form(preset: str, extra: str, device: str, data: str, name: str, beside: 
         device=device or "auto",
         data=data or "",
         name=name or "",
-        beside=bool(beside),
+        share_device=bool(share_device),
     )
 
 
 def _letters(preset: str) -> str:
     """Return an explanation of the paper's weights, if a preset has them."""
-    return f'<p class="quiet">{settings.LETTERS}</p>' if "alpha" in settings.shown(PRESETS[preset]) else ""
+    return f'<p class="quiet">{settings.LETTERS}</p>' if "alpha" in settings.fields_of(PRESETS[preset]) else ""
 
 
 def _component(field: settings.Field, initial: dict[str, Any]) -> Any:
@@ -289,7 +291,7 @@ def fill_in(
         encoders: returns the encoders for a task; None for those that the current viewer may use.
     """
     config = PRESETS[preset]
-    used = settings.shown(config)
+    used = settings.fields_of(config)
     options = []
     for field in settings.FIELDS:
         is_used = field.name in used

@@ -125,7 +125,7 @@ class Status:
 
     def key(self, view: View) -> Any:
         run = view.run
-        return run.name, run.status, run.updated, run.step, run.why, len(run.messages), len(run.samples)
+        return run.name, run.status, run.updated, run.step, run.reason, len(run.messages), len(run.samples)
 
     def update(self, view: View) -> Updates:
         return {self.html: views.status(view.run)}
@@ -176,14 +176,14 @@ class Controls:
         }
 
     def connect_events(
-        self, service: TrainService, chosen: gr.BrowserState, beside: gr.Checkbox, refresh_after: RefreshAfter
+        self, service: TrainService, chosen: gr.BrowserState, share_device: gr.Checkbox, refresh_after: RefreshAfter
     ) -> None:
         """Attach the handlers.
 
         Args:
             service: performs the actions.
             chosen: name of the selected run.
-            beside: whether to resume a run even if another one is running.
+            share_device: whether to resume a run even if another one is running.
             refresh_after: updates the panels.
         """
 
@@ -191,8 +191,8 @@ class Controls:
             refresh_after(button.click(partial(answer_of, action), [chosen, *inputs], self.answer, **QUIET))
 
         for button, what in ((self.stop, "stop"), (self.sample, "sample"), (self.save, "save")):
-            on(button, partial(service.ask, what))
-        on(self.resume, service.resume, beside)
+            on(button, partial(service.request, what))
+        on(self.resume, service.resume, share_device)
         on(self.set_interval, service.sample_every, self.interval)
         self._connect_confirmation(service, chosen, refresh_after)
 
@@ -278,7 +278,7 @@ class Curves:
         return [(run.name, [(name, len(steps), steps[-1:]) for name, (steps, _) in run.curves.items()]) for run in runs]
 
     def update(self, view: View) -> Updates:
-        return {self.html: views.drawn(view.run, view.other)}
+        return {self.html: views.curves_of(view.run, view.other)}
 
 
 class Log:

@@ -14,10 +14,10 @@ from typing import Any, Literal, NamedTuple
 
 from ....config import Config
 from ....core.errors import UserError
-from ....core.files import replacing
+from ....core.files import atomic_output
 from ....networks import checkpoint
 from ....training import dry_run
-from ....training.card import card
+from ....training.card import model_card
 from ....training.dry_run import DryRun
 from ....training.runs import launcher, status
 from ....training.runs.status import RunStatus
@@ -48,7 +48,7 @@ class Form(NamedTuple):
         device: as in `config.Training`.
         data: folder of the data packs; "" for the environment's.
         name: of the run; "" for the preset's name.
-        beside: start even if another training is running.
+        share_device: start even if another training is running.
     """
 
     preset: str
@@ -57,7 +57,7 @@ class Form(NamedTuple):
     device: str = "auto"
     data: str = ""
     name: str = ""
-    beside: bool = False
+    share_device: bool = False
 
 
 @dataclass
@@ -121,11 +121,11 @@ class TrainService:
         """Return the folder of data packs; None for the environment's, or if the viewer may name no paths."""
         return form.data.strip() or None if self.names_paths else None
 
-    def command(self, form: Form) -> str:
+    def train_command(self, form: Form) -> str:
         """Return the shell command for the same training, or a comment with the error if the form is invalid."""
         try:
             runs = self.runs if self.names_paths else Path("runs")  # doesn't reveal the server's folder
-            return launcher.command(self.config(form), form.preset, runs, self.data(form))
+            return launcher.train_command(self.config(form), form.preset, runs, self.data(form))
         except UserError as error:
             return f"# {error}"
 
@@ -152,8 +152,8 @@ class TrainService:
             guest_policy.check_start(viewer, self.rates, self._all_runs())
         may_choose = viewer.is_local and not self.tiny
         name = (may_choose and form.name.strip()) or form.preset
-        beside = form.beside and may_choose
-        return launcher.start(config, name, self.runs, self.data(form), beside=beside, owner=viewer.id).name
+        share_device = form.share_device and may_choose
+        return launcher.start(config, name, self.runs, self.data(form), share_device=share_device, owner=viewer.id).name
 
     def keep_upload(self, file: str | None) -> Path:
         """Store an uploaded zip and return its path; for remote viewers, a relative path that only they can use.
@@ -165,13 +165,13 @@ class TrainService:
             raise UserError("uploads are not allowed here." if self.tiny else "no file arrived. Upload it again.")
         self.delete_unused_uploads()
         if viewer.is_local:
-            return uploads.keep(Path(file), self.runs)
+            return uploads.store(Path(file), self.runs)
         try:
             guest_policy.check_upload(Path(file).stat().st_size, self.runs)
         except UserError:
             Path(file).unlink(missing_ok=True)
             raise
-        path = uploads.keep(Path(file), self.runs, f"{guest_policy.upload_tag(viewer)}-")
+        path = uploads.store(Path(file), self.runs, f"{guest_policy.upload_tag(viewer)}-")
         return path.relative_to(self.runs.absolute())
 
     def delete_unused_uploads(self) -> None:
@@ -216,11 +216,11 @@ class TrainService:
             raise UserError(OTHERS)
         return path
 
-    def look(self, name: str) -> RunStatus:
+    def poll(self, name: str) -> RunStatus:
         """Return a run with its curves by its name. Raises UserError if there is none."""
-        return self.whole(self.path(name))
+        return self.full_status(self.path(name))
 
-    def whole(self, path: Path) -> RunStatus:
+    def full_status(self, path: Path) -> RunStatus:
         """Return a run with its curves, which the current viewer may see, by its directory."""
         return self._redacted(self.allow(), self._cache.full(path))
 
@@ -246,7 +246,7 @@ class TrainService:
         """Whether the current viewer may change a run."""
         return self.allow().owns(run.owner)
 
-    def sees(self, name: str) -> bool:
+    def may_see(self, name: str) -> bool:
         """Whether the current viewer may see a run of this name."""
         try:
             return self.path(name) is not None
@@ -271,9 +271,9 @@ class TrainService:
             return False
         return True
 
-    def ask(self, what: Literal["stop", "sample", "save"], name: str) -> str:
+    def request(self, what: Literal["stop", "sample", "save"], name: str) -> str:
         """Request an action of a run at its next step; returns a message. Raises UserError if it can't be requested."""
-        launcher.ask(self.path(name, change=True), what)
+        launcher.request(self.path(name, change=True), what)
         answers = {
             "stop": "It will save a checkpoint and stop.",
             "sample": "A sample was requested.",
@@ -291,13 +291,13 @@ class TrainService:
         launcher.set_sample_every(path, int(steps))
         return f"A sample every {int(steps)} steps."
 
-    def resume(self, name: str, beside: bool = False) -> str:
-        """Resume a run. beside: even if another training is running. Raises UserError if it can't be resumed."""
+    def resume(self, name: str, share_device: bool = False) -> str:
+        """Resume a run. share_device: even if another training is running. Raises UserError if it can't be resumed."""
         path = self.path(name, change=True)
         viewer = self.who()
         if not viewer.is_local:
             guest_policy.check_start(viewer, self.rates, self._all_runs(), new=False)
-        launcher.resume(path, beside=beside and viewer.is_local and not self.tiny)
+        launcher.resume(path, share_device=share_device and viewer.is_local and not self.tiny)
         return "It resumes from its last checkpoint."
 
     def force_stop(self, name: str) -> str:
@@ -335,7 +335,7 @@ class TrainService:
 
     def export(self, name: str, chosen: str | None) -> Path:
         """Return the directory of a run's checkpoint by its `export_name`. Raises UserError if there is none."""
-        run = self.look(name)
+        run = self.poll(name)
         directories = {export_name(run, path): path for _, path in run.exports}
         if chosen not in directories:
             raise UserError("choose one of the run's checkpoints first.")
@@ -360,11 +360,11 @@ class TrainService:
         The server's folders are removed from it unless the viewer may name paths. Raises UserError if it can't be read.
         """
         source = self.export(name, chosen)
-        run = self.look(name)
+        run = self.poll(name)
         redact_runs = None if self.who().paths else self.runs
         path = folder / f"{name}-{source.name}.zip"
-        with replacing(path) as temporary:
-            temporary.write_bytes(zip_checkpoint(source, card(run, source), redact_runs))
+        with atomic_output(path) as temporary:
+            temporary.write_bytes(zip_checkpoint(source, model_card(run, source), redact_runs))
         return path
 
 
@@ -378,7 +378,7 @@ def export_name(run: RunStatus, path: Path) -> str:
     """Return the label and key of a run's checkpoint. Unlike a path, it reveals nothing of the server's folders."""
     step = next((step for step, other in run.exports if other == path), run.step)
     is_last = path.name == "export"
-    is_best = run.best == step
+    is_best = run.best_step == step
     if is_last and is_best:
         is_best = run.config is not None and run.config.keep == "best"
     ended = {"done": "final", "early": "final", "stopped": "stopped"}.get(run.status) if is_last else None

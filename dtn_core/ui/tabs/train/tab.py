@@ -82,7 +82,7 @@ def fill(service: TrainService, page: gr.Blocks, remembered: Memory, tabs: gr.Ta
             with gr.Column(scale=8, min_width=320, elem_id="train-live"):
                 watch = Watch(service, remembered.run)
     form.connect_events(watch)
-    watch.connect_events(form.beside, tabs, demo)
+    watch.connect_events(form.share_device, tabs, demo)
 
     def open_page(saved: dict[str, Any], *viewer: Any) -> dict[Any, Any]:
         try:

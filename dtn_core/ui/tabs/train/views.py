@@ -131,7 +131,7 @@ def status(run: RunStatus) -> str:
         ("Pictures per second", f"{run.rate:,.{0 if run.rate >= 10 else 1}f}" if run.rate else ""),
         ("Time left", duration(run.eta) if run.status == "running" else ""),
         ("Trained for", duration(run.seconds) if run.seconds else ""),
-        ("Memory", size(run.memory) if run.memory else ""),
+        ("Memory", size(run.memory_bytes) if run.memory_bytes else ""),
     ]
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in metrics if value)
     on = f'<span class="on">on {html.escape(run.device)}</span>' if run.device else ""
@@ -149,7 +149,7 @@ def _messages(run: RunStatus) -> str:
     parts = []
     hint = STATUS_HINTS.get(run.status, "")
     if run.status in ("failed", "died", "unreadable"):
-        text = crash_summary(run) if run.status == "died" else run.why
+        text = crash_summary(run) if run.status == "died" else run.reason
         parts.append(f'<p class="message error">{html.escape(text)}</p>')
     elif hint:
         parts.append(quiet(hint))
@@ -166,7 +166,7 @@ def _messages(run: RunStatus) -> str:
     return "".join(parts)
 
 
-def drawn(run: RunStatus, other: RunStatus | None = None) -> str:
+def curves_of(run: RunStatus, other: RunStatus | None = None) -> str:
     """Render the curves of a run; with another run, both in one plot, a legend, and the settings that differ."""
     config = run.config if isinstance(run.config, TransferTraining) else None
     figures = curves.draw(run.curves, other.curves if other else None, bool(config and config.binary))

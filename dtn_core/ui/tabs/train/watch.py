@@ -113,8 +113,8 @@ class Watch:
         if run is None:
             return View(runs, None, None, pinned)
         compared = next((one for one in runs if one.name == other and one is not run), None)
-        full_run = self.service.whole(run.path)
-        full_compared = self.service.whole(compared.path) if compared else None
+        full_run = self.service.full_status(run.path)
+        full_compared = self.service.full_status(compared.path) if compared else None
         return View(runs, full_run, full_compared, pinned, self.service.owns(full_run))
 
     def refresh_all(self, *viewer: Any) -> Updates:
@@ -163,11 +163,11 @@ class Watch:
         """Update the panels after an event of gradio."""
         event.then(self.refresh_all, self.viewer, self.all_outputs(), **QUIET)
 
-    def connect_events(self, beside: gr.Checkbox, tabs: gr.Tabs, demo: Demo) -> None:
+    def connect_events(self, share_device: gr.Checkbox, tabs: gr.Tabs, demo: Demo) -> None:
         """Attach the handlers.
 
         Args:
-            beside: as in `panels.Controls.connect_events`.
+            share_device: as in `panels.Controls.connect_events`.
             tabs: as in `panels.Exports.connect_events`.
             demo: likewise.
         """
@@ -182,6 +182,6 @@ class Watch:
         self.refresh_after(self.runs.html.pick(pick_run, None, selection, **QUIET))
         self.comparison.other.input(self.refresh_all, self.viewer, self.all_outputs(), **QUIET)
         self.samples.connect_events(self.pinned, self.refresh_after)
-        self.controls.connect_events(self.service, self.chosen, beside, self.refresh_after)
+        self.controls.connect_events(self.service, self.chosen, share_device, self.refresh_after)
         self.exports.connect_events(self.service, self.chosen, tabs, demo)
         self.notes.connect_events(self.service, self.chosen, self.refresh_after)
