@@ -20,7 +20,7 @@ SCRIPTS_RUN = """() => {
     data.items.add(new File([], "empty"));
     return !window.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, cancelable: true }));
 }"""
-"""assets/tabs.js, which runs last, takes files that are dragged over the page."""
+"""assets/js/page.js, which runs last, takes files that are dragged over the page."""
 
 
 def jpeg(picture):

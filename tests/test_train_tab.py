@@ -25,6 +25,7 @@ from dtn_core.training.card import model_card as card_of
 from dtn_core.training.dry_run import DryRun
 from dtn_core.training.runs import status
 from dtn_core.ui.access import uploads
+from dtn_core.ui.components.scripts import MODULES
 from dtn_core.ui.tabs.train import (
     curves,
     exports,
@@ -122,7 +123,7 @@ def test_off_means_off_for_every_deed(made, monkeypatch, deed):
 
 def test_there_are_deeds():
     assert {"start", "check", "request", "resume", "force_stop", "delete", "note", "poll", "list", "log"} <= set(DEEDS)
-    assert OFF in TrainService("runs", "off").command(Form("digits-tiny", {}))
+    assert OFF in TrainService("runs", "off").train_command(Form("digits-tiny", {}))
 
 
 def test_off_leaves_no_handlers_and_shows_no_run(made):
@@ -387,7 +388,7 @@ def test_a_mistake_is_one_line(made, preset, values, extra, words):
         fields.to_config(preset, values, extra)
     assert len(str(error.value).splitlines()) == 1
     assert "--set" not in str(error.value)
-    assert TrainService(made, "all").command(Form(preset, values, extra)).startswith("# ")
+    assert TrainService(made, "all").train_command(Form(preset, values, extra)).startswith("# ")
 
 
 def test_own_pictures_are_asked_for(made):
@@ -450,7 +451,9 @@ def test_neutral_directions():
 
 
 def test_the_command_is_the_form(made):
-    line = TrainService(made, "all").command(Form("folders-tiny", {"s": "/a b", "t": "/c", "alpha": 9}, data="/d"))
+    line = TrainService(made, "all").train_command(
+        Form("folders-tiny", {"s": "/a b", "t": "/c", "alpha": 9}, data="/d")
+    )
     assert line.startswith("python -m dtn_core train folders-tiny ")
     assert "--set 's=/a b'" in line
     assert "--set alpha=9.0" in line
@@ -524,7 +527,7 @@ def test_lines_are_short_and_bold_ones_too():
 
 
 def test_values_can_be_read_back_from_a_drawing():
-    """As assets/curves.js does under the pointer."""
+    """As assets/js/curves.js does under the pointer."""
     text = drawn([4, 2, 1, 0.5])
     x1, y0, y1 = map(float, re.search(r'data-scale="([^"]*)"', text)[1].split())
     (spots,) = points(text)
@@ -536,7 +539,7 @@ def test_values_can_be_read_back_from_a_drawing():
     steps = [(x - curves.LEFT) / wide * x1 for x, _ in spots]
     assert values == pytest.approx([4, 2, 1, 0.5], abs=0.01 * (y1 - y0))
     assert steps == pytest.approx([1, 2, 3, 4], abs=0.01 * x1)
-    script = (train_tab.ASSETS / "curves.js").read_text()
+    script = (MODULES / "curves.js").read_text()
     axes = {name.lower(): getattr(curves, name) for name in ("LEFT", "RIGHT", "TOP", "BOTTOM")}
     assert "const AXES = {{ {} }}".format(", ".join(f"{k}: {v}" for k, v in axes.items())) in script
 
@@ -602,7 +605,8 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
     monkeypatch.setattr(views.diagnostics, "warnings", lambda run: (SimpleNamespace(what=NASTY, advice=NASTY),))
     run, second = status.read_status(path), status.read_status(other)
     texts = [
-        views.runs([run, second], name), views.status(run), views.curves_of(run, second), views.log(status.log_tail(path)),
+        views.runs([run, second], name), views.status(run), views.curves_of(run, second),
+        views.log(status.log_tail(path)),
         views.dry_run(DryRun({NASTY: 1}, ((NASTY, NASTY),), None, 0.1, 10, 1, 1, 1, 1, NASTY, (NASTY,))),
         panels.answer_of(lambda: NASTY), views.quiet(NASTY),
     ]  # fmt: skip

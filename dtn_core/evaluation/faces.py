@@ -58,8 +58,8 @@ def evaluate(
     """Measure a checkpoint; the figures are JSON-ready.
 
     The avatars of a drawn style are drawn for the measurement. For a style that comes as a pack, the baselines pick
-    from the pictures that g and the judge learnt, and cleanliness is compared with its last `rendering.HELD_OUT` pictures,
-    which neither learnt.
+    from the pictures that g and the judge learnt, and cleanliness is compared with its last `rendering.HELD_OUT`
+    pictures, which neither learnt.
 
     Args:
         name: Checkpoint.

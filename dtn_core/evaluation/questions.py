@@ -1,7 +1,7 @@
 """Questions about emoji of faces, the labels that answer them, and the judge's scores.
 
-A style is asked only what it can show and its pack tells (`StyleRecord.unlabelled`), so means of different styles can't be
-compared.
+A style is asked only about what it can show and its pack has labels for (`StyleRecord.unlabelled`), so means of
+different styles can't be compared.
 """
 
 from __future__ import annotations

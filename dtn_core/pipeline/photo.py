@@ -99,8 +99,8 @@ class Transferrer(Pretrained):
             max_faces: Only the largest so many faces.
             thorough: False in live video, see `faces.detect.detect`.
             previous: Faces of the frame before, by which these are smoothed (`faces.track.smooth`).
-            known_avatars: Faces and their avatars. If all faces are known, and kind is "drawn", the avatars are reused and
-                neither f nor c runs.
+            known_avatars: Faces and their avatars. If all faces are known, and kind is "drawn", the avatars are reused
+                and neither f nor c runs.
 
         Raises:
             UserError: If kind is "painted" and the checkpoint can't paint.

@@ -62,8 +62,8 @@ class FacesBuilder:
         config = self.config
         files = _hashes(self.data, [*_photo_files(config), *styles.STYLES[config.style].pack_files])
         return [
-            config.views, config.limit, config.avatars, config.seed, repr(avatars.ENRICHED_RATES), config.style, config.utkface,
-            files,
+            config.views, config.limit, config.avatars, config.seed, repr(avatars.ENRICHED_RATES), config.style,
+            config.utkface, files,
         ]  # fmt: skip
 
     def build(self, f: nn.Module, device: str) -> FeatureCache:

@@ -30,7 +30,8 @@ from .access.uploads import MAX_BYTES
 from .api import mcp_server
 from .api.live_socket import Live
 from .api.video_socket import Videos
-from .components import theme
+from .components import scripts, theme
+from .components.scripts import page_script
 from .gradio_internals import (
     configure_server,
     disable_page_snapshots,
@@ -40,6 +41,7 @@ from .gradio_internals import (
     set_queue_poll_interval,
     set_visibility_on_select,
 )
+from .index_page import IndexPage
 from .scratch import temporary_files
 from .tabs import digits, emojify
 from .tabs.evidence import tab as evidence
@@ -177,11 +179,11 @@ def build_app(
         gr.HTML(theme.PRIVACY, apply_default_css=False)
         warm_up_once = cache(lambda: emojify.warm_up(faces))
         demo.load(warm_up_once, api_visibility="private", show_progress="hidden")
-        demo.load(None, js=(theme.ASSETS / "tabs.js").read_text("utf-8"), api_visibility="private")
+        demo.load(None, js=page_script("page"), api_visibility="private")
     _limit_gradio(demo)
     guest_policy.start_cleanup(service)
     tools, lifespan = mcp_server.build(people, street) if mcp else ([], None)
-    return Page(demo, [*Live(people).routes(), *Videos(people).routes(), *tools], lifespan)
+    return Page(demo, [*scripts.ROUTES, *Live(people).routes(), *Videos(people).routes(), *tools], lifespan)
 
 
 def _limit_gradio(demo: gr.Blocks) -> None:
@@ -251,7 +253,7 @@ def launch(
             # one harmless file, because gradio replaces an empty list by a variable of the environment
             allowed_paths=[str(theme.ASSETS / "favicon.svg")],
             app_kwargs={
-                "routes": page.routes, "middleware": [middleware], "lifespan": page.lifespan,
+                "routes": page.routes, "middleware": [middleware, Middleware(IndexPage)], "lifespan": page.lifespan,
                 "exception_handlers": dict.fromkeys((RequestValidationError, ClientDisconnect), malformed),
             },
         )  # fmt: skip

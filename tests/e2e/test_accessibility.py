@@ -147,9 +147,9 @@ def reach(page, selector, key="Tab", most=90):
     raise AssertionError(f"{selector} can't be reached by {key}")
 
 
-def heard(page, words):
+def wait_for_announcement(page, words):
     """Wait until a screen reader has been told something."""
-    page.wait_for_function("words => document.querySelector('.heard').textContent.endsWith(words)", arg=words)
+    page.wait_for_function("words => document.querySelector('.live-region').textContent.endsWith(words)", arg=words)
 
 
 @pytest.mark.parametrize("name", ["Emojify", "Digits", "Evidence", "Train"])
@@ -177,7 +177,7 @@ def test_an_emoji_by_keys(page):
     reach(page, ".photo-example")
     page.keyboard.press("Enter")
     page.wait_for_selector(DRAWN)
-    heard(page, "1 face found: the emoji is ready.")
+    wait_for_announcement(page, "1 face found: the emoji is ready.")
     reach(page, ".editor-tabs [aria-selected=true]")
     page.keyboard.press("Home")
     page.wait_for_selector("[data-page=expression][aria-selected=true]")
@@ -236,10 +236,10 @@ def test_a_training_by_keys(page):
     reach(page, "#train-start")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('#train-status h3')?.textContent.endsWith('digits-tiny')")
-    heard(page, "digits-tiny: Running")
+    wait_for_announcement(page, "digits-tiny: Running")
     reach(page, "#train-stop")
     page.keyboard.press("Enter")
-    heard(page, "digits-tiny: Stopped")
+    wait_for_announcement(page, "digits-tiny: Stopped")
     reach(page, "[data-run='00101-two']")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('#train-status h3').textContent === '00101-two'")
@@ -271,13 +271,13 @@ def test_pages_of_evidence_by_keys(page):
     page.wait_for_selector("#evidence-gallery .quiet >> text=Page 1")
     reach(page, "#evidence-forth")
     page.keyboard.press("Enter")
-    heard(page, "Page 2")
+    wait_for_announcement(page, "Page 2")
     assert page.evaluate("document.activeElement.id") == "evidence-forth"
 
 
 CUT_OFF = """[...document.querySelectorAll("button, input, select, textarea, a, summary")].filter(
     (one) => one.offsetParent && one.getBoundingClientRect().right > innerWidth
-        && getComputedStyle(one).visibility !== "hidden" && !one.closest(".heard, [aria-hidden=true], .hide"))"""
+        && getComputedStyle(one).visibility !== "hidden" && !one.closest(".live-region, [aria-hidden=true], .hide"))"""
 
 
 def test_enlarged_two_and_four_times_nothing_leaves_the_page(page):

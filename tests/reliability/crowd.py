@@ -189,7 +189,7 @@ class Crowd:
         """Opens the page, and asks at every tick what is new, as the page does."""
         page = Caller(self.url)
         by_event = {fired: h for h in page.handlers for _, fired in h["targets"] if h["backend_fn"]}
-        tick, often, seldom = (by_event[name] for name in ("tick", "often", "seldom"))
+        tick, update_live, update_all = (by_event[name] for name in ("tick", "update_live", "update_all"))
         cookies = dict(page.http.cookies)
         page.http.close()
         async with httpx.AsyncClient(base_url=self.url, cookies=cookies, timeout=PATIENCE) as http:
@@ -201,7 +201,7 @@ class Crowd:
                     now = (await self._run(http, page, tick, [heard]))[0]
                     now = now["value"] if isinstance(now, dict) else now
                     if now != heard:
-                        await self._run(http, page, seldom if now[1] != heard[1] else often, [])
+                        await self._run(http, page, update_all if now[1] != heard[1] else update_live, [])
                     heard = now
                     told.waits.append(1000 * (time.monotonic() - start))
                     await asyncio.sleep(max(0.0, start + PACE - time.monotonic()))

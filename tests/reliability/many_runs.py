@@ -51,7 +51,7 @@ def measure(runs: int, steps: int = 20_000, times: int = 5) -> dict[str, float]:
             found["page"] = statistics.median(_seconds(lambda: _page(server.url, runs)) for _ in range(times))
             caller = Caller(server.url)
             *_, tick = (h for h in caller.handlers for _, fired in h["targets"] if fired == "tick")  # the last tab's
-            (look,) = (h for h in caller.handlers for _, fired in h["targets"] if fired == "seldom")
+            (look,) = (h for h in caller.handlers for _, fired in h["targets"] if fired == "update_all")
             names = [f"{number + 1:05d}-shapes" for number in range(times)]
             found["run"] = statistics.median(
                 _seconds(lambda name=name: caller.run(look, name, "", None, None)) for name in names

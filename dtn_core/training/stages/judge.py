@@ -49,8 +49,8 @@ def labelled_tensors(drawn: LabelledPictures) -> tuple[Tensor, Tensor]:
 class JudgeStage:
     """Binary cross-entropy on exact labels of pictures with the blur, noise and shifts of a generator's output.
 
-    A style that comes as a pack of few pictures (`rendering.split_pack`) is augmented by mirroring; only such styles need the
-    data folder.
+    A style that comes as a pack of few pictures (`rendering.split_pack`) is augmented by mirroring; only such styles
+    need the data folder.
     """
 
     def __init__(self, config: JudgeTraining, data: Path | None, accelerator: Accelerator) -> None:

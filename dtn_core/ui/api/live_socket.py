@@ -44,7 +44,7 @@ SEND_TIMEOUT = 10.0
 """Seconds for which a page may not read an answer before its socket is closed."""
 
 IDLE_CLOSE_CODE = 4000
-"""Close code of an idle socket: the page reconnects when it has a frame to send (assets/live-socket.js)."""
+"""Close code of an idle socket: the page reconnects when it has a frame to send (assets/js/live-connection.js)."""
 
 BUSY = "Too many people are live here just now. Try again in a minute."
 

@@ -38,7 +38,7 @@ def sentence(text: str | UserError) -> str:
 
 
 def steps(result: Result, credit: str = "") -> str:
-    """Render a result: the steps of each face, a gallery if there are several (assets/steps.js), and timings.
+    """Render a result: the steps of each face, a gallery if there are several (assets/js/steps.js), and timings.
 
     The steps are detected → aligned → painted → refined, or detected → aligned for avatars, which the editor shows. A
     painted result is shown large with a download link. Faces that weren't redrawn, or no faces, are explained.

@@ -23,6 +23,7 @@ from ...core.errors import UserError
 from ...core.files import distribution_folder
 from ...core.types import Image
 from ...data.examples import Example
+from .scripts import component_script
 
 ASSETS = distribution_folder("assets")
 
@@ -74,24 +75,18 @@ def decode(url: str, min_side: int | None = None, max_pixels: int = images.MAX_P
 
 
 def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:
-    """Create an input whose value is a picture's data URL, from assets/``name``.html and .js. It fires ``submit``.
+    """Create an input whose value is a picture's data URL. It fires ``submit``.
 
     gr.Image would upload the file to a folder on the server.
 
     Args:
-        name: of the assets.
+        name: of assets/``name``.html and assets/js/``name``.js.
         examples: HTML of example pictures.
         options: of gr.HTML.
     """
     template = (ASSETS / f"{name}.html").read_text("utf-8").replace("{{examples}}", examples)
-    script = scripts("files", name)
+    script = component_script(name, maxBytes=MAX_BYTES)
     return gr.HTML(None, html_template=template, js_on_load=script, apply_default_css=False, **options)
-
-
-def scripts(*names: str) -> str:
-    """Concatenate the scripts assets/``name``.js of a component."""
-    text = "".join((ASSETS / f"{name}.js").read_text("utf-8") for name in names)
-    return text.replace("MAX_BYTES", str(MAX_BYTES))
 
 
 def photo_input(photos: Mapping[str, Image], drawn: Mapping[str, Example], **options: Any) -> gr.HTML:

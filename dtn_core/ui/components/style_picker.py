@@ -25,6 +25,7 @@ from ..access.admission import ServerFunctions, check_cancelled
 from ..gradio_internals import SECONDARY_LISTENER
 from ..translations import EXPERIMENTAL, Translations, style_of
 from . import pictures
+from .scripts import component_script
 
 SIDE = 128
 """Side of a painted thumbnail in pixels; drawn thumbnails are vectors."""
@@ -69,10 +70,9 @@ def picker(translations: Translations[Transferrer], chosen: gr.Dropdown, functio
 
     buttons = "".join(_button(key, *entry, first=not key) for key, entry in offered(translations).items())
     template = f'<div class="styles" role="radiogroup" aria-label="Style">{buttons}</div>'
-    script = (pictures.ASSETS / "styles.js").read_text("utf-8")
     group = gr.HTML(
-        "", html_template=template, js_on_load=script, server_functions=[functions.pictures(thumbnails)],
-        apply_default_css=False, elem_id="styles",
+        "", html_template=template, js_on_load=component_script("style-picker"),
+        server_functions=[functions.pictures(thumbnails)], apply_default_css=False, elem_id="styles",
     )  # fmt: skip
     group.select(None, group, chosen, js="(key) => key", api_visibility="private", show_progress="hidden")
     chosen.change(None, chosen, None, js=_dispatch("styles:chosen", "key", "key"), **SECONDARY_LISTENER)

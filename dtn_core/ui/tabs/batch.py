@@ -18,6 +18,7 @@ from ...core.types import Image, TransferredFace
 from ...pipeline.photo import Transferrer
 from ..access.admission import ServerFunctions, check_cancelled
 from ..components import exports, html, pictures
+from ..components.scripts import component_script
 from ..gradio_internals import SECONDARY_LISTENER
 from ..translations import Translations, style_of
 from .editor import avatar_payload, errors_as_json
@@ -44,7 +45,7 @@ def fill(
         functions: the queues through which the page calls the server functions.
     """
     template = (pictures.ASSETS / "batch.html").read_text("utf-8").replace("{{max}}", str(MAX_PICTURES))
-    script = pictures.scripts("files", "zip", "batch").replace("MAX_PICTURES", str(MAX_PICTURES))
+    script = component_script("batch", maxBytes=pictures.MAX_BYTES, maxPictures=MAX_PICTURES)
     sheet = gr.HTML(
         ["", "drawn"], html_template=template, js_on_load=script, apply_default_css=False, elem_id="batch",
         server_functions=[

@@ -28,6 +28,7 @@ from ..components import catalogue
 from ..components.exports import archive
 from ..components.html import sentence
 from ..components.pictures import ASSETS, data_url
+from ..components.scripts import component_script
 
 MAX_AVATARS = 200
 """Maximum number of avatars in a zip."""
@@ -41,12 +42,12 @@ def editor(functions: ServerFunctions, **options: Any) -> gr.HTML:
     Args:
         functions: the queues through which the page calls the server functions.
     """
-    template, script = ((ASSETS / f"editor.{suffix}").read_text("utf-8") for suffix in ("html", "js"))
+    template = (ASSETS / "editor.html").read_text("utf-8")
     short = [functions.short(function) for function in (describe, preview, draw, more, carry_over, read)]
     return gr.HTML(
         None,
         html_template=template,
-        js_on_load=script,
+        js_on_load=component_script("editor"),
         server_functions=[*short, functions.pictures(write), functions.archives(pack)],
         apply_default_css=False,
         elem_id="editor",

@@ -22,6 +22,7 @@ from ..access.admission import ServerFunctions
 from ..api import endpoints
 from ..components import html, pictures
 from ..components import style_picker as styles
+from ..components.scripts import component_script
 from ..gradio_internals import SECONDARY_LISTENER, radio, set_visibility_on_select
 from ..translations import Translations, dropdown, style_of
 from . import batch, editor, live, video
@@ -97,13 +98,14 @@ def credit(transferrer: Transferrer) -> str:
 def _photo(
     translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio, functions: ServerFunctions
 ) -> None:
-    script = (pictures.ASSETS / "steps.js").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320):
             photo = pictures.photo_input(portraits.public_domain(), examples.drawn(), elem_id="photo")
             mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
         with gr.Column(scale=7, min_width=320):
-            steps = gr.HTML(html.WAITING, js_on_load=script, apply_default_css=False, elem_id="steps")
+            steps = gr.HTML(
+                html.WAITING, js_on_load=component_script("steps"), apply_default_css=False, elem_id="steps"
+            )
             avatars = editor.editor(functions)
             with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
                 with gr.Tab("Compare"):

@@ -1,7 +1,7 @@
 """The mode *Live webcam*.
 
 For drawn avatars the browser sends small frames, and the server returns identities and motion, from which the browser
-draws (assets/live*.js). Painted emoji are sent as pictures.
+draws (assets/js/live*.js). Painted emoji are sent as pictures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ...core.types import Face, Image, Result
 from ...faces.compose import side_by_side
 from ...pipeline.photo import Transferrer
 from ..components import html, pictures
+from ..components.scripts import component_script
 from ..gradio_internals import SECONDARY_LISTENER, image
 from ..translations import Translations
 
@@ -51,7 +52,7 @@ def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.
     draws = translations.first.draws
     stage = gr.HTML(
         ["", "drawn" if draws else "painted"], html_template=(pictures.ASSETS / "live.html").read_text("utf-8"),
-        js_on_load=pictures.scripts("live-draw", "live-socket", "live", "gif", "live-tab"), apply_default_css=False,
+        js_on_load=component_script("live-tab"), apply_default_css=False,
         elem_id="live-stage",
     )  # fmt: skip
     with gr.Column(visible=not draws, elem_id="live-painted") as column:
@@ -127,6 +128,5 @@ def compose(result: Result, view: str) -> Image:
 
 
 def page() -> str:
-    """Return the HTML of `/live`: only the avatar, for OBS. Its options are query parameters, see live-page.js."""
-    template = (pictures.ASSETS / "live-page.html").read_text("utf-8")
-    return template.replace("{{scripts}}", pictures.scripts("live-draw", "live-socket", "live", "live-page"))
+    """Return the HTML of `/live`: only the avatar, for OBS. Its query parameters: see assets/js/live-page.js."""
+    return (pictures.ASSETS / "live-page.html").read_text("utf-8")

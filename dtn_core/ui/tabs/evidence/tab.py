@@ -20,6 +20,7 @@ from ....evaluation.evidence.results import suites as measured
 from ...access.policy import Policy
 from ...components import html
 from ...components.pictures import ASSETS
+from ...components.scripts import component_script
 from . import charts, views
 from .checkpoints import LAST, Checkpoints
 from .suites import TINY, Progress, SuiteRunner
@@ -62,9 +63,7 @@ class EvidenceTab:
                 names, value=checkpoints.in_use(""), label="Checkpoint", elem_id="evidence-chosen"
             )
             self.beside = gr.Dropdown([NONE, *names], value="", label="Compare with", elem_id="evidence-beside")
-        self.links = gr.HTML(
-            "", js_on_load=(ASSETS / "evidence.js").read_text("utf-8"), elem_id="evidence-links", **PLAIN
-        )
+        self.links = gr.HTML("", js_on_load=component_script("evidence"), elem_id="evidence-links", **PLAIN)
         self.figures = gr.HTML("", elem_id="evidence-figures", **PLAIN)
         self.charts = gr.HTML("", elem_id="evidence-charts", **PLAIN)
         self.page = gr.State(0)

@@ -146,7 +146,7 @@ def own_tables(evidence: Evidence) -> list[Table]:
 
 
 def downloads(evidence: Evidence, other: Evidence | None) -> str:
-    """Render download links as JSON, CSV and Markdown; assets/evidence.js creates a PNG."""
+    """Render download links as JSON, CSV and Markdown; assets/js/evidence.js creates a PNG."""
     both = [evidence, *([other] if other else [])]
     name = "-".join(re.sub(r"[^\w.-]+", "-", one.name) for one in both)
     texts = {

@@ -1,6 +1,6 @@
 """Training curves as inline SVG, one panel for each quantity.
 
-The page needs no plotting library, and colours follow the light or dark theme (assets/train.css). assets/curves.js
+The page needs no plotting library, and colours follow the light or dark theme (assets/train.css). assets/js/curves.js
 shows values under the pointer. Ten panels of up to 800 values took a median of 0.28 s and 70 KB in headless Chromium,
 against 4.8 s and 190 KB with gr.LinePlot.
 """

@@ -18,6 +18,7 @@ from ....core.errors import UserError
 from ....training.runs.status import ALIVE, RunStatus
 from ...components import html
 from ...components.pictures import ASSETS
+from ...components.scripts import component_script
 from ...translations import Translations, refresh
 from . import exports, views
 from .service import TrainService, export_name
@@ -92,18 +93,13 @@ def answer_of(action: Callable[..., str], *arguments: Any) -> str:
         return html.message(error)
 
 
-def script(name: str) -> str:
-    """Return the JavaScript of a component from assets/."""
-    return (ASSETS / f"{name}.js").read_text("utf-8")
-
-
 class RunList:
     """The list of runs."""
 
     live = True
 
     def __init__(self) -> None:
-        self.html = gr.HTML("", js_on_load=script("runs"), elem_id="train-runs", **PLAIN)
+        self.html = gr.HTML("", js_on_load=component_script("runs", events=["pick"]), elem_id="train-runs", **PLAIN)
         self.outputs = [self.html]
 
     def key(self, view: View) -> Any:
@@ -223,7 +219,11 @@ class Samples:
     def __init__(self) -> None:
         template = (ASSETS / "samples.html").read_text("utf-8")
         self.grid = gr.HTML(
-            None, html_template=template, js_on_load=script("samples"), elem_id="train-samples", **PLAIN
+            None,
+            html_template=template,
+            js_on_load=component_script("samples", events=["scrub"]),
+            elem_id="train-samples",
+            **PLAIN,
         )
         self.outputs = [self.grid]
 
@@ -269,7 +269,7 @@ class Curves:
     def __init__(self) -> None:
         template = '<div class="curves-place"></div>'
         self.html = gr.HTML(
-            "", html_template=template, js_on_load=script("curves"), elem_id="train-curves", **PLAIN
+            "", html_template=template, js_on_load=component_script("curves"), elem_id="train-curves", **PLAIN
         )  # fmt: skip
         self.outputs = [self.html]
 

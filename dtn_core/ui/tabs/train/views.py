@@ -68,7 +68,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(when: float | None, now: float | None = None) -> str:
-    """Format how long ago a time (seconds since 1970) was; assets/runs.js keeps it up to date."""
+    """Format how long ago a time (seconds since 1970) was; assets/js/runs.js keeps it up to date."""
     if not when:
         return ""
     seconds = (time.time() if now is None else now) - when
@@ -95,7 +95,7 @@ def badge(status: str) -> str:
 
 
 def runs(statuses: Sequence[RunStatus], selected: str) -> str:
-    """Render the list of runs; assets/runs.js handles the selection and updates the ages."""
+    """Render the list of runs; assets/js/runs.js handles the selection and updates the ages."""
     if not statuses:
         return ""
     rows = "".join(_row(run, run.name == selected) for run in statuses)
@@ -214,7 +214,7 @@ def sample_step(run: RunStatus, pinned: int | None) -> int | None:
 
 
 def samples(run: RunStatus, pinned: int | None = None, other: RunStatus | None = None) -> dict[str, Any] | None:
-    """Return the value of assets/samples.js: all steps with a sample, and the sample of one of them.
+    """Return the value of assets/js/samples.js: all steps with a sample, and the sample of one of them.
 
     Args:
         run: the run.

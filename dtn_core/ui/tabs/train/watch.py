@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ....training.runs.status import ALIVE, RunStatus
+from ...components.scripts import component_script
 from . import panels, views
 from .panels import PLAIN, QUIET, Demo, Panel, Updates, View
 from .service import TrainService
@@ -48,7 +49,13 @@ class Watch:
         self.chosen = chosen
         self.pinned = gr.State(None)
         self.seen = gr.State({})
-        self.poller = gr.HTML([0, 0], html_template="", js_on_load=panels.script("poll"), visible="hidden", **PLAIN)
+        self.poller = gr.HTML(
+            [0, 0],
+            html_template="",
+            js_on_load=component_script("poll", events=["update_live", "update_all"]),
+            visible="hidden",
+            **PLAIN,
+        )
         self.timer = gr.Timer(FAST_SECONDS, active=False)  # starts when a permitted viewer opens the page
         self.runs = panels.RunList()
         self.empty = gr.HTML(views.NOTHING, elem_id="train-empty", **PLAIN)
@@ -129,7 +136,7 @@ class Watch:
         return self._updates(view, changed, hashes)
 
     def poll(self, counts: list[int] | None, *viewer: Any) -> list[int]:
-        """Count changes at each tick of the timer; assets/poll.js calls `refresh` or `refresh_all` when a count rises.
+        """Count changes at each tick of the timer; assets/js/poll.js fires an event when a count rises.
 
         A tick without changes sends the same numbers, which costs next to nothing.
 
@@ -172,8 +179,8 @@ class Watch:
             demo: likewise.
         """
         self.timer.tick(self.poll, [self.poller, *self.viewer], self.poller, **QUIET, trigger_mode="once")
-        self.poller.often(self.refresh, self.viewer, self.all_outputs(live_only=True), **QUIET)
-        self.poller.seldom(self.refresh_all, self.viewer, self.all_outputs(), **QUIET)
+        self.poller.update_live(self.refresh, self.viewer, self.all_outputs(live_only=True), **QUIET)
+        self.poller.update_all(self.refresh_all, self.viewer, self.all_outputs(), **QUIET)
 
         def pick_run(event: gr.EventData) -> tuple[str, None, str]:
             return str(event.run), None, ""

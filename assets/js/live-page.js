@@ -1,0 +1,49 @@
+/**
+ * The page /live, for OBS: the avatar and nothing else.
+ *
+ * Query parameters: style; background (green, transparent, paper or RRGGBB); mirror (0 or 1); view (alone or over);
+ * controls (0 hides the button and all messages).
+ */
+
+import { LiveAvatar } from "./live.js";
+import { PAPER } from "./scene.js";
+
+export const BACKGROUNDS = { paper: PAPER, green: "#00b140", transparent: "" };
+
+/** Parse the background of the address; green if it is not valid. */
+export function parseBackground(value) {
+  if (value in BACKGROUNDS) return BACKGROUNDS[value];
+  return /^[0-9a-f]{6}$/i.test(value) ? `#${value}` : BACKGROUNDS.green;
+}
+
+export function mount() {
+  const query = new URLSearchParams(location.search);
+  const canvas = document.querySelector("canvas");
+  const button = document.querySelector("button");
+  const message = document.querySelector("p");
+  const hideControls = query.get("controls") === "0";
+  const look = {
+    view: query.get("view") === "over" ? "over" : "alone",
+    background: parseBackground(query.get("background") || "green"),
+    mirror: query.get("mirror") !== "0",
+  };
+  document.body.style.background = (look.view === "alone" && look.background) || "transparent";
+
+  const show = () => {
+    button.hidden = hideControls || live.running;
+    const hideNote = hideControls || (live.running && !live.isWrong);
+    message.textContent = hideNote ? "" : live.note;
+  };
+
+  const live = new LiveAvatar({
+    canvas,
+    base: new URL(".", location.href).href,
+    look,
+    options: { style: query.get("style") || "" },
+    onchange: () => show(),
+  });
+  document.body.live = live;
+  button.addEventListener("click", () => live.start());
+  show();
+  live.start();
+}

@@ -1,0 +1,48 @@
+"""The page's head: what link previews show, and the modules that load early."""
+
+import re
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from dtn_core.ui.components.scripts import MODULES
+from dtn_core.ui.index_page import DESCRIPTION, TITLE, IndexPage
+
+GRADIO_PAGE = """<html><head><meta property="og:title" content="Gradio" />
+<meta name="twitter:description"
+    content="Click to try out the app!" />
+<meta name="viewport" content="width=device-width"><script>window.gradio_config = {"title": "x"}</script>
+</head></html>"""
+
+
+@pytest.fixture
+def client():
+    routes = [
+        Route("/", lambda request: HTMLResponse(GRADIO_PAGE)),
+        Route("/config", lambda request: JSONResponse({"html": GRADIO_PAGE})),
+    ]
+    return TestClient(Starlette(routes=routes, middleware=[Middleware(IndexPage)]))
+
+
+def test_link_previews_describe_the_app(client):
+    page = client.get("/").text
+    assert f'<meta property="og:title" content="{TITLE}">' in page
+    assert f'content="{DESCRIPTION}"' in page
+    assert "Gradio" not in page
+    assert "Click to try out" not in page
+    assert 'name="viewport"' in page
+    assert page.endswith("</html>")
+
+
+def test_all_modules_are_preloaded(client):
+    names = re.findall(r'modulepreload" href="modules/([\w-]+\.js)"', client.get("/").text)
+    assert names == sorted(path.name for path in MODULES.glob("*.js"))
+
+
+def test_other_answers_are_unchanged(client):
+    assert client.get("/config").json() == {"html": GRADIO_PAGE}
+    assert client.head("/").headers["content-length"] == str(len(GRADIO_PAGE))
