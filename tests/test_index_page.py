@@ -2,6 +2,7 @@
 
 import re
 
+import gradio as gr
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -9,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from dtn_core.ui import app as application
 from dtn_core.ui.components.scripts import MODULES
 from dtn_core.ui.index_page import DESCRIPTION, TITLE, IndexPage
 
@@ -46,3 +48,15 @@ def test_all_modules_are_preloaded(client):
 def test_other_answers_are_unchanged(client):
     assert client.get("/config").json() == {"html": GRADIO_PAGE}
     assert client.head("/").headers["content-length"] == str(len(GRADIO_PAGE))
+
+
+def test_the_app_starts_where_it_answers_itself_slowly(monkeypatch, capsys):
+    monkeypatch.setattr("gradio.networking.url_ok", lambda url: False)
+    monkeypatch.setattr(gr.Blocks, "block_thread", lambda self: None)
+    with gr.Blocks() as demo:
+        gr.Markdown("x")
+    try:
+        application.launch(application.Page(demo, [], None))
+    finally:
+        demo.close()
+    assert "listens on" in capsys.readouterr().out

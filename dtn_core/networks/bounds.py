@@ -10,8 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..core.errors import UserError, reason_of
+
+_FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
 
 MAX_VALUE = 4096
 """Largest number in a config.json."""
@@ -50,8 +53,30 @@ def check(settings: Any, depth: int = 0) -> None:
         raise ValueError(f"{settings!s:.20} is too large")
 
 
+class _AllocationLimit(TorchFunctionMode):
+    """Raises MemoryError once more numbers were allocated than a limit, before they are initialised.
+
+    Building on the meta device would import torch._dynamo, which takes a second.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.count = 0
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in _FACTORIES:
+            self.count += result.numel()
+            if self.count > self.limit:
+                raise MemoryError
+        return result
+
+
 def build(make: Callable[[dict[str, Any]], nn.Module], settings: dict[str, Any], path: Path) -> nn.Module:
-    """Build a network if a file is large enough to hold its weights, so that no more memory is allocated.
+    """Build a network if a file is large enough to hold its weights, so that no more memory is used.
 
     Args:
         make: Builds the network from its settings.
@@ -64,12 +89,13 @@ def build(make: Callable[[dict[str, Any]], nn.Module], settings: dict[str, Any],
         Exception: Whatever `make` raises.
     """
     check(settings)
-    with torch.device("meta"):
-        count = sum(value.numel() for value in make(settings).state_dict().values())
     file_bytes = path.stat().st_size if path.exists() else 0
-    if count > file_bytes:  # a number takes two bytes or more
-        raise damaged(path.parent, f"{path.name} doesn't fit config.json, which claims {count:,} numbers")
-    return make(settings)
+    try:
+        with _AllocationLimit(file_bytes):  # a number takes two bytes or more
+            return make(settings)
+    except MemoryError:
+        reason = f"{path.name} has {file_bytes:,} bytes, too few for the network that config.json describes"
+        raise damaged(path.parent, reason) from None
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:

@@ -250,6 +250,7 @@ def launch(
             footer_links=["api"], prevent_thread_lock=True, i18n=gr.I18n(en=WORDS), max_file_size=max_upload,
             auth=list(policy.accounts) or None, enable_monitoring=False, mcp_server=False, strict_cors=True,
             state_session_capacity=MAX_SESSIONS,
+            _frontend=False,  # on a busy machine, gradio's request to its own page may take longer than its 3 s
             # one harmless file, because gradio replaces an empty list by a variable of the environment
             allowed_paths=[str(theme.ASSETS / "favicon.svg")],
             app_kwargs={
