@@ -118,7 +118,7 @@ def deed(who, what, run):
 
 
 @pytest.mark.parametrize("what", DEEDS)
-def test_a_strangers_run_is_not_anothers_to_change(tiny, anns, what):
+def test_guests_cannot_change_each_others_runs(tiny, anns, what):
     _, name = anns
     bob, before = Caller(tiny.url), content(runs_of(tiny))
     for run in (name, OWN["n"]):
@@ -140,7 +140,7 @@ def test_what_others_see_of_a_run(tiny, anns):
     assert "Ann was here" in ann.page()
 
 
-def test_the_owner_comes_back_with_the_cookie_alone(tiny, anns):
+def test_the_cookie_identifies_the_owner(tiny, anns):
     ann, name = anns
     later = Caller(tiny.url, Cookie=f"{middleware.COOKIE}={ann.http.cookies[middleware.COOKIE]}")
     assert later.session != ann.session
@@ -239,7 +239,7 @@ def test_a_data_folder_is_not_named_either(everything):
         assert data not in answer
 
 
-def test_the_page_tells_strangers_nothing_of_the_disk(everything):
+def test_the_page_hides_the_disk_from_guests(everything):
     bob = Caller(everything.url)
     whole = json.dumps([bob.parts, bob.handlers], default=str) + bob.page()
     for secret in (str(everything.home), str(ROOT), OWN["private"]):
@@ -279,7 +279,7 @@ def upload(who, data, name="pictures.zip"):
     return who.run(handler, file)
 
 
-def test_an_upload_is_its_owners_alone(everything):
+def test_an_upload_belongs_to_its_owner(everything):
     ann, bob = Caller(everything.url), Caller(everything.url)
     s, t = (json.loads(upload(ann, picture_zip(seed)))["data"][0] for seed in (0, 1))
     assert s.startswith("uploads/")
@@ -366,7 +366,7 @@ def test_no_file_of_the_server_passes_for_an_upload(everything):
         ({"steps": 8000, "save_every": 1}, "too often"), ({"extra": "exports=10000"}, "too much"),
     ],
 )  # fmt: skip
-def test_a_strangers_training_is_of_usual_size(everything, values, words):
+def test_the_size_of_a_guests_training_is_limited(everything, values, words):
     assert words in Caller(everything.url).form("start", **{"preset": "digits-cpu", **values})
 
 
@@ -397,7 +397,7 @@ def test_suites_are_for_viewers_who_may_train(local):
     me.call("evidence-cancel", "click")
 
 
-def test_suites_of_the_servers_data_are_not_for_strangers(everything):
+def test_guests_cannot_run_suites_on_the_servers_data(everything):
     bob = Caller(everything.url)
     assert "not in the list of choices" in bob.call("evidence-run", "click", "digits", "digits")
     assert "hours" not in json.dumps(bob.parts)
@@ -406,7 +406,7 @@ def test_suites_of_the_servers_data_are_not_for_strangers(everything):
 # ── at home, and through a proxy ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_at_home_everything_is_ones_own(local):
+def test_local_viewers_own_everything(local):
     me = Caller(local.url)
     page = me.page()
     assert OWN["n"] in page
@@ -467,7 +467,7 @@ def test_a_proxy_without_headers_shows_by_its_version(local):
     Caller(local.url).press("note", OWN["n"], "Not for others.")
 
 
-def test_a_check_that_takes_too_long_is_given_up(tmp_path):
+def test_a_slow_check_is_cancelled(tmp_path):
     with pytest.raises(UserError, match="took longer than"):
         dry_run.run_isolated(PRESETS["digits-tiny"], None, tmp_path, 0.05)
 
@@ -660,13 +660,13 @@ def test_requests_have_a_size(local, everything):
     assert announced(everything.url, "/gradio_api/upload", guest_policy.MAX_UPLOAD + (1 << 20)) == 413
 
 
-def test_nothing_goes_past_the_queue(local):
+def test_nothing_bypasses_the_queue(local):
     handler = next(h for h in Caller(local.url).handlers if h["api_name"] == "emojify")
     body = {"fn_index": handler["id"], "data": [BLANK, False, "", "drawn", 64], "session_hash": "x"}
     assert httpx.post(f"{local.url}/gradio_api/run/predict", json=body).status_code == 404
 
 
-def test_too_much_is_told_to_come_back(tiny):
+def test_excess_requests_get_retry_later(tiny):
     """Last of its server's tests, since all of them come from one address."""
     with httpx.Client(base_url=tiny.url) as http:
         for _ in range(1500):
@@ -704,7 +704,7 @@ def test_rates_fill_again(monkeypatch):
 # ── what the start says ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_start_says_who_can_reach_it(local, tiny, everything, closed):
+def test_the_start_message_names_who_can_reach_the_app(local, tiny, everything, closed):
     assert "Only this computer can reach it" in local.log()
     assert "Others can reach it, without a password" in tiny.log()
     assert "may start tiny trainings" in tiny.log()
@@ -761,7 +761,7 @@ def test_another_word_is_refused(monkeypatch, capsys):
     assert policy.parse_training("tiny") == "tiny"
 
 
-def test_security_md_says_what_holds():
+def test_security_md_is_true():
     text = " ".join((ROOT / "SECURITY.md").read_text("utf-8").split())
     for words in (
         f"{guest_policy.MAX_RUNS_EACH} runs each and {guest_policy.MAX_RUNS} in all, {guest_policy.MAX_STEPS:,} steps",

@@ -32,7 +32,7 @@ def apart(points, first, second):
         {"yaw": -0.7, "roll": -10.0, "smile": 1.0, "open": 0.5},
     ],
 )
-def test_the_eyes_are_where_the_truth_says(collins, usual):
+def test_the_eyes_match_the_ground_truth(collins, usual):
     points, truth = pose(collins, **usual)
     eyes = points[36:42].mean(0), points[42:48].mean(0)
     assert np.hypot(*((eyes[0] + eyes[1]) / 2 - (truth.x, truth.y))) < 0.03 * truth.apart
@@ -43,12 +43,12 @@ def test_the_eyes_are_where_the_truth_says(collins, usual):
     assert truth.who == "Eileen Collins"
 
 
-def test_a_turn_to_the_right_takes_the_nose_right(collins):
+def test_turning_right_moves_the_nose_right(collins):
     ahead, turned = pose(collins)[0], pose(collins, yaw=0.7)[0]
     assert (turned[30] - turned[36:48].mean(0))[0] > (ahead[30] - ahead[36:48].mean(0))[0] + 5
 
 
-def test_features_do_as_they_are_told(collins):
+def test_features_follow_their_parameters(collins):
     plain = pose(collins)[0]
     opened, smiling = pose(collins, open=1.0)[0], pose(collins, smile=1.0)[0]
     assert apart(opened, [61, 62, 63], [67, 66, 65]) > apart(plain, [61, 62, 63], [67, 66, 65]) + 15
@@ -98,7 +98,7 @@ def test_blinks_take_as_long_as_blinks_do():
         assert script.at(start + 0.3)["lid left"] == pytest.approx(1)
 
 
-def test_several_people_keep_their_order(collins):
+def test_order_of_several_people(collins):
     cast = [(collins, script) for script in scripts.together(3, 2.0, cross=True)]
     frames = list(perform_together(cast, fps=5))
     assert len(frames) == 10
@@ -118,6 +118,6 @@ def test_sheets_are_written(tmp_path, monkeypatch, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"Eileen Collins.png", "four.png"}
 
 
-def test_portraits_of_the_data_are_other_people_in_each_part(data_folder):
+def test_parts_have_different_people(data_folder):
     parts = [{one.name for one in acting.lfw(data_folder, part, 2)} for part in acting.PARTS]
     assert len(parts[0] | parts[1]) == 4

@@ -90,7 +90,7 @@ def test_transparent_pictures_survive_the_trip_exactly():
     assert (read == rgba).all()
 
 
-def test_small_pictures_survive_it_too_where_asked():
+def test_small_pictures_can_be_allowed():
     grey = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
     for picture in (grey, np.stack([grey] * 3, 2)):
         url = pictures.encode(picture, exact=True)
@@ -165,13 +165,13 @@ def test_what_is_only_drawn_is_shown_without_painting(drawn_only, hopper):
     assert face["drawn"].startswith("data:image/png")
 
 
-def test_the_switch_says_what_only_paints_or_draws(tiny, drawing, drawn_only):
+def test_the_switch_names_painted_or_drawn_only_styles(tiny, drawing, drawn_only):
     assert emojify.kinds(drawing) == [("Drawn", "drawn"), ("Painted", "painted")]
     assert emojify.kinds(tiny) == [("Painted only", "drawn")]
     assert emojify.kinds(drawn_only) == [("Drawn only", "drawn")]
 
 
-def test_the_switch_takes_either_kind_whatever_it_shows(tiny, tiny_digits):
+def test_the_switch_accepts_both_kinds(tiny, tiny_digits):
     demo = app.build_app(tiny, tiny_digits)[0]
     (switch,) = (block for block in demo.blocks.values() if getattr(block, "elem_id", None) == "kind")
     assert [value for _, value in switch.choices] == ["drawn"]
@@ -185,13 +185,13 @@ def test_the_artist_is_named(drawing, tiny):
     assert emojify.credit(tiny) == ""
 
 
-def test_a_photo_that_was_turned_is_said(tiny, hopper):
+def test_a_rotated_photo_is_mentioned(tiny, hopper):
     words = "turned upright"
     assert words in html.steps(tiny(np.rot90(hopper)))
     assert words not in html.steps(tiny(hopper))
 
 
-def test_no_face_is_said(tiny, noise):
+def test_no_face_is_reported(tiny, noise):
     shown = html.steps(tiny(noise))
     assert html.NO_FACE in shown
     assert "Detected" not in shown
@@ -208,7 +208,7 @@ def test_the_confidence_of_every_face_is_shown(tiny, hopper, dim):
     assert good.note is None
 
 
-def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
+def test_a_refused_face_is_reported_and_not_painted(tiny, dark, astronaut):
     shown = html.steps(tiny(dark))
     assert escape("Can't see enough of the face: it is too dark; use more light.") in shown
     assert "Detected, 1 face" in shown
@@ -218,7 +218,7 @@ def test_a_refused_face_is_said_and_not_painted(tiny, dark, astronaut):
     assert both.count('class="face-steps"') == 1
 
 
-def test_live_says_how_well_faces_are_seen(tiny, hopper, dim, dark, noise):
+def test_live_reports_face_visibility(tiny, hopper, dim, dark, noise):
     said = live.hud(tiny(hopper, thorough=False), 9.0)
     assert "message" not in said
     assert said.index("Face visibility: ") < said.index("9.0 FPS")
@@ -251,7 +251,7 @@ def test_live_views(tiny, hopper, noise):
     assert all((live.compose(empty, view) == noise).all() for view in live.VIEWS)
 
 
-def test_live_shows_the_largest_emoji_alone(tiny, hopper, astronaut):
+def test_live_shows_only_the_largest_emoji(tiny, hopper, astronaut):
     for pair in ((astronaut, hopper[:512]), (hopper[:512], astronaut)):
         result = tiny(np.concatenate(pair, axis=1))
         _, larger = sorted(result.faces, key=lambda face: face.aligned.face.box.width)
@@ -372,13 +372,13 @@ def test_host(monkeypatch, space, flag, expected, capsys):
     assert demo.options["max_file_size"] == MAX_BYTES
 
 
-def test_the_terminal_says_at_once_that_it_loads(server):
+def test_the_terminal_shows_at_once_that_the_app_loads(server):
     loading, listens = server.log().splitlines()[:2]
     assert loading == "Loading DTN Studio ..."
     assert "listens on" in listens
 
 
-def test_a_bad_start_is_one_line_and_exit_code_2(tiny_checkpoint, numbers, tmp_path):
+def test_a_bad_start_is_reported_in_one_line_and_exit_code_2(tiny_checkpoint, numbers, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "config.json").write_text("{")
@@ -420,7 +420,7 @@ def words_of(demo):
 
 
 @pytest.mark.parametrize("damage", ["missing", "missing judge", "config", "weights", "faces"])
-def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numbers, monkeypatch, tmp_path):
+def test_the_app_starts_without_digits_and_warns(damage, tiny_checkpoint, numbers, monkeypatch, tmp_path):
     translation, judge = write_digits(tmp_path / "digits"), numbers[1]
     if damage == "missing":
         translation = tmp_path / "nowhere"
@@ -443,7 +443,7 @@ def test_without_digits_the_app_starts_and_says_so(damage, tiny_checkpoint, numb
 
 
 @pytest.mark.parametrize("training", ["off", "tiny", "all", None])
-def test_no_path_of_the_server_stands_in_its_config(tiny, tiny_digits, training, monkeypatch, tmp_path):
+def test_the_config_has_no_path_of_the_server(tiny, tiny_digits, training, monkeypatch, tmp_path):
     monkeypatch.setenv("DTN_DATA", str(tmp_path / "data"))
     demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", AccessPolicy(training=training, paths=True)).demo
     served = json.dumps([demo.get_config_file(), demo.get_api_info()], default=str)
@@ -460,7 +460,7 @@ def test_no_event_has_two_handlers_that_repeat_it(tiny, tiny_digits, tmp_path):
     assert max(repeating.values()) == 1
 
 
-def test_no_timer_asks_before_somebody_may_be_answered(tiny, tiny_digits, tmp_path):
+def test_no_timer_runs_before_a_permitted_viewer(tiny, tiny_digits, tmp_path):
     demo = app.build_app(tiny, tiny_digits, tmp_path / "runs", AccessPolicy(training="all", paths=True)).demo
     timers = [block for block in demo.blocks.values() if isinstance(block, gr.Timer)]
     assert [timer.active for timer in timers] == [False, False]
@@ -545,7 +545,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_endpoint_says_what_is_wrong_and_lives_on(client, case):
+def test_endpoint_survives_bad_input(client, case):
     from gradio_client.exceptions import AppError
 
     data, words = BAD[case]
@@ -626,7 +626,7 @@ BAD_NUMBERS = {
 
 
 @pytest.mark.parametrize("case", BAD_NUMBERS)
-def test_digits_endpoint_says_what_is_wrong_and_lives_on(client, case, number):
+def test_digits_endpoint_survives_bad_input(client, case, number):
     from gradio_client.exceptions import AppError
 
     url, words = BAD_NUMBERS[case]

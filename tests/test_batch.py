@@ -37,7 +37,7 @@ def opened(answer):
     return zipfile.ZipFile(io.BytesIO(base64.b64decode(answer["url"].partition(",")[2])))
 
 
-def test_a_face_comes_with_all_that_the_editor_needs(redraw, drawing, hopper):
+def test_a_face_has_what_the_editor_needs(redraw, drawing, hopper):
     answer = redraw(pictures.encode(hopper, exact=True))
     (here,) = drawing(hopper, kind="drawn").faces
     (face,) = answer["faces"]
@@ -55,7 +55,7 @@ def test_faces_go_from_left_to_right(redraw, drawing, hopper, astronaut):
     assert [face["svg"] for face in answer["faces"]] == [face.avatar.svg() for face in drawing(both).faces]
 
 
-def test_painted_where_that_is_chosen_or_nothing_else_is_there(redraw, tiny, drawing, hopper):
+def test_painted_is_chosen_or_the_only_kind(redraw, tiny, drawing, hopper):
     url = pictures.encode(hopper, exact=True)
     only_paints = batch.make_batch_handler(Translations(tiny, ("heads",), None, None))
     for answer, transferrer in (
@@ -93,7 +93,7 @@ def test_notes_say_why_there_is_no_emoji(redraw, noise, dark):
         ("x", "must be an object"),
     ],
 )
-def test_bad_photos_are_one_line(translations, request_, words):
+def test_bad_photos_are_reported_in_one_line(translations, request_, words):
     error = batch.make_batch_handler(translations)(request_)["error"]
     assert words in error
     assert len(error.splitlines()) == 1
@@ -141,7 +141,7 @@ LARGE = pictures.encode(np.zeros((300, 300, 4), np.uint8))
         ([{"name": "a", "png": pictures.encode(np.zeros((8, 8, 4), np.uint8)), "style": "?"}], "is gone"),
     ],
 )
-def test_bad_zips_are_one_line(pack, emoji, words):
+def test_bad_zips_are_reported_in_one_line(pack, emoji, words):
     error = pack({"emoji": emoji})["error"]
     assert words in error
     assert len(error.splitlines()) == 1

@@ -55,7 +55,7 @@ def test_statistics_keep_full_precision(own):
     assert (std.half().float() != std).any()
 
 
-def test_hash_follows_the_weights_alone(own, make_checkpoint, tmp_path):
+def test_hash_depends_only_on_the_weights(own, make_checkpoint, tmp_path):
     first = model.load(own).hash
     (own / "README.md").write_text("a card")
     assert model.load(own).hash == first
@@ -143,7 +143,7 @@ def test_what_f_names_is_stressed_in_full_and_the_rest_by_its_weight(tmp_path, m
     assert torch.equal(model.load(made).emphasise(z), z)
 
 
-def test_c_comes_back_as_it_was_saved(tmp_path, make_checkpoint):
+def test_c_is_saved_and_loaded(tmp_path, make_checkpoint):
     predictor = model.load(make_checkpoint(tmp_path / "own", draws=True)).predictor
     again = model.load(tmp_path / "own").predictor
     x = torch.rand(3, 3, 96, 96) * 2 - 1

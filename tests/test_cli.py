@@ -138,14 +138,14 @@ def test_no_face_writes_no_parameters(emojify, noise, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["wall.png"]
 
 
-def test_what_cannot_paint_says_so(emojify, hopper_path, make_checkpoint, tmp_path):
+def test_a_drawn_only_checkpoint_is_reported(emojify, hopper_path, make_checkpoint, tmp_path):
     choice = ("--checkpoint", make_checkpoint(tmp_path / "drawn", draws=True, paints=False))
     assert emojify(hopper_path, "-o", tmp_path / "o.svg", *choice)[0] == 0
     refusal(emojify(hopper_path, "-o", tmp_path / "x.png", "--painted", *choice), "'drawn' is drawn only")
     assert not (tmp_path / "x.png").exists()
 
 
-def test_what_cannot_draw_paints_and_says_so(emojify, hopper_path, tiny_checkpoint, tmp_path):
+def test_a_painted_only_checkpoint_is_reported(emojify, hopper_path, tiny_checkpoint, tmp_path):
     choice = ("--checkpoint", tiny_checkpoint)
     code, out, err = emojify(hopper_path, "-o", tmp_path / "o.png", "--json", *choice)
     assert code == 0
@@ -163,7 +163,7 @@ def test_what_cannot_draw_paints_and_says_so(emojify, hopper_path, tiny_checkpoi
     assert [p.name for p in tmp_path.iterdir()] == ["o.png"]
 
 
-def test_options_that_make_no_sense_are_one_line(emojify, hopper_path, tmp_path):
+def test_contradictory_options_are_reported_in_one_line(emojify, hopper_path, tmp_path):
     picture, vector, who = tmp_path / "x.png", tmp_path / "x.svg", tmp_path / "who.json"
     for words, options in {
         "between 16 and 4096": ("-o", picture, "--size", 0),
@@ -210,14 +210,14 @@ AVATAR = {"style": "avataaars", "variants": {"top": "bob"}, "colours": {"hair": 
         (b"[" * 100_000, "is not JSON"),
     ],
 )
-def test_parameters_that_are_none_are_one_line(draw, tmp_path, content, words):
+def test_invalid_parameters_are_reported_in_one_line(draw, tmp_path, content, words):
     path = tmp_path / "who.json"
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     refusal(draw(path, "-o", tmp_path / "x.png"), words)
     assert [p.name for p in tmp_path.iterdir()] == ["who.json"]
 
 
-def test_bad_drawings_are_one_line(draw, tmp_path):
+def test_bad_drawings_are_reported_in_one_line(draw, tmp_path):
     path = tmp_path / "who.json"
     path.write_text(json.dumps(AVATAR))
     (tmp_path / "file").write_text("")
@@ -260,7 +260,7 @@ def test_the_confidence_is_printed_of_every_face(emojify, two_faces, tmp_path):
     assert err[0].endswith(f"(how well the face can be seen: {', '.join(shares)})")
 
 
-def test_a_face_that_is_seen_badly_is_done_with_a_note(emojify, dim, tmp_path):
+def test_a_poorly_visible_face_has_a_note(emojify, dim, tmp_path):
     save(tmp_path / "dim.png", dim)
     code, out, err = emojify(tmp_path / "dim.png", "-o", tmp_path / "out.png", "--json")
     (face,) = json.loads(out)["inputs"][0]["faces"]
@@ -316,7 +316,7 @@ def test_a_photo_on_its_side_is_turned(emojify, hopper, tmp_path):
     assert json.loads(out)["inputs"][0]["turned"] == 90
 
 
-def test_only_the_biggest_face_unless_all_are_asked_for(emojify, two_faces, tmp_path):
+def test_only_the_largest_face_by_default(emojify, two_faces, tmp_path):
     code, out, _ = emojify(two_faces, "-o", tmp_path / "one.png", "--json")
     assert code == 0
     (face,) = json.loads(out)["inputs"][0]["faces"]
@@ -364,7 +364,7 @@ def refusal(answer, words):
     assert words in err[0]
 
 
-def test_bad_input_is_one_line(emojify, hopper_path, noise, tmp_path):
+def test_bad_input_is_reported_in_one_line(emojify, hopper_path, noise, tmp_path):
     video, empty, nothing, blank, dot = (
         tmp_path / n for n in ("film.mp4", "empty.jpg", "nothing", "blank.png", "dot.png")
     )
@@ -385,7 +385,7 @@ def test_bad_input_is_one_line(emojify, hopper_path, noise, tmp_path):
     assert not target.exists()
 
 
-def test_bad_checkpoints_are_one_line(emojify, hopper_path, make_checkpoint, tmp_path):
+def test_bad_checkpoints_are_reported_in_one_line(emojify, hopper_path, make_checkpoint, tmp_path):
     target = tmp_path / "out.png"
     refusal(emojify(hopper_path, "-o", target, "--checkpoint", tmp_path / "none"), "not found")
     damaged = make_checkpoint(tmp_path / "damaged")
@@ -393,7 +393,7 @@ def test_bad_checkpoints_are_one_line(emojify, hopper_path, make_checkpoint, tmp
     refusal(emojify(hopper_path, "-o", target, "--checkpoint", damaged), "damaged")
 
 
-def test_unwritable_outputs_are_one_line(emojify, hopper_path, tmp_path):
+def test_unwritable_outputs_are_reported_in_one_line(emojify, hopper_path, tmp_path):
     (tmp_path / "file").write_text("")
     refusal(emojify(hopper_path, "-o", tmp_path / "file" / "out.png"), "cannot be written")
     refusal(emojify(hopper_path, "-o", tmp_path / "file"), "cannot be written")

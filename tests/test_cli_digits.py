@@ -103,7 +103,7 @@ def test_folders_are_mirrored_and_bad_pictures_dont_stop_the_rest(digits, number
     assert "2 of 6 pictures done, 4 failed" in err[-1]
 
 
-def test_bad_checkpoints_are_one_line(digits, number, tiny_checkpoint, tmp_path):
+def test_bad_checkpoints_are_reported_in_one_line(digits, number, tiny_checkpoint, tmp_path):
     cases = [
         ("--checkpoint", tmp_path / "none", "not found"),
         ("--judge", tmp_path / "none", "not found"),

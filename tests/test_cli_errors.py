@@ -60,7 +60,7 @@ def test_an_unknown_type_of_output_makes_no_folder(capsys, tmp_path, hopper_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_is_too_long_is_one_line(capsys, tmp_path, hopper_path):
+def test_a_name_that_is_too_long_is_reported_in_one_line(capsys, tmp_path, hopper_path):
     name = "n" * 300 + ".png"
     assert "name too long" in refused(capsys, "emojify", hopper_path, "-o", tmp_path / name)
     assert "name too long" in refused(capsys, "emojify", tmp_path / name, "-o", tmp_path / "a.png")
@@ -77,7 +77,7 @@ def test_a_checkpoint_that_reads_something_else_is_refused_with_the_remedy(capsy
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:9"])
-def test_an_impossible_device_is_one_line(capsys, tmp_path, hopper_path, device):
+def test_an_impossible_device_is_reported_in_one_line(capsys, tmp_path, hopper_path, device):
     for arguments in (["emojify", hopper_path], ["digits", hopper_path], ["gallery"]):
         assert "Use " in refused(capsys, *arguments, "-o", tmp_path / "x.png", "--device", device)
 
@@ -102,7 +102,7 @@ def test_wrong_usage_is_json_too(capsys):
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "[" * 100_000])
-def test_a_configuration_on_standard_input_that_is_none(capsys, monkeypatch, text):
+def test_an_invalid_configuration_on_standard_input(capsys, monkeypatch, text):
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
     assert "no configuration" in refused(capsys, "train", "-", "--json")
 

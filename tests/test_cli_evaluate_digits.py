@@ -69,7 +69,7 @@ def test_without_an_output_the_figures_lie_with_the_runs(command, tmp_path):
         (["--data", "/nowhere"], "no such folder"),
     ],
 )
-def test_bad_requests_are_one_line_before_anything_is_trained(command, tmp_path, arguments, words):
+def test_bad_requests_are_reported_in_one_line_before_anything_is_trained(command, tmp_path, arguments, words):
     code, out, err = command("--suite", "table2", *arguments)
     assert (code, out, len(err)) == (2, "", 1)
     assert err[0].startswith("error: ")
@@ -78,14 +78,14 @@ def test_bad_requests_are_one_line_before_anything_is_trained(command, tmp_path,
 
 
 @pytest.mark.parametrize("preset", ["faces-tiny", "digits-f-tiny", "upscaler-tiny"])
-def test_presets_of_something_else_are_told(preset, capsys):
+def test_presets_of_another_kind_are_refused(preset, capsys):
     assert main(["evaluate", "digits", "--preset", preset]) == 2
     said = capsys.readouterr().err
     assert "no transfer of digits" in said
     assert said.count("\n") == 1
 
 
-def test_a_folder_without_digits_is_told_before_training(command, tmp_path):
+def test_a_folder_without_digits_is_refused_before_training(command, tmp_path):
     (tmp_path / "empty").mkdir()
     code, _, err = command("--suite", "table2", "--data", tmp_path / "empty")
     assert (code, len(err)) == (2, 1)

@@ -81,7 +81,7 @@ def encrypted(path):
     return path
 
 
-def test_bad_zips_are_one_line_each_and_the_others_are_done(emojify_json, portrait, tmp_path, monkeypatch):
+def test_bad_zips_are_reported_and_the_others_are_read(emojify_json, portrait, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "MAX_BYTES", 100_000)
     text = tmp_path / "text.zip"
     text.write_bytes(b"text")

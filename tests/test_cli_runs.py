@@ -50,7 +50,7 @@ def test_json_is_one_object_and_nothing_else(folder, capsys):
     assert err == ""
 
 
-def test_a_folder_without_runs_and_one_that_is_not_there(tmp_path, capsys):
+def test_an_empty_and_a_missing_folder_of_runs(tmp_path, capsys):
     assert main(["runs", "--runs", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "no runs\n"
     assert main(["runs", "--runs", str(tmp_path), "--json"]) == 0

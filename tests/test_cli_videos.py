@@ -33,7 +33,7 @@ def clip(data, tmp_path):
     return path
 
 
-def test_a_video_comes_out_pasted_with_its_sound(emojify_json, clip, tmp_path):
+def test_a_video_is_redrawn_with_its_sound(emojify_json, clip, tmp_path):
     code, report, lines = emojify_json(clip, "-o", tmp_path / "out.mp4")
     assert (code, report["mode"], report["kind"], report["failed"]) == (0, "paste", "drawn", 0)
     (one,) = report["inputs"]
@@ -48,7 +48,7 @@ def test_a_video_comes_out_pasted_with_its_sound(emojify_json, clip, tmp_path):
     assert codec == "aac"
 
 
-def test_alone_on_a_green_background(emojify_json, clip, tmp_path):
+def test_avatar_only_on_a_green_background(emojify_json, clip, tmp_path):
     code, report, _ = emojify_json(clip, "-o", tmp_path / "out.mp4", "--background", "00b140", "--size", 64)
     assert (code, report["mode"]) == (0, "alone")
     frames = watched((tmp_path / "out.mp4").read_bytes())[0]
@@ -99,7 +99,9 @@ def test_a_folder_of_pictures_and_videos(emojify_json, data, hopper_path, tmp_pa
         (["blank.mp4", "-o", "out.mp4"], "no face found"),
     ],
 )
-def test_refused_in_one_line(emojify_json, clip, hopper_path, tmp_path, monkeypatch, arguments, words):
+def test_refused_input_is_reported_in_one_line(
+    emojify_json, clip, hopper_path, tmp_path, monkeypatch, arguments, words
+):
     monkeypatch.chdir(tmp_path)
     Path("a.jpg").write_bytes(hopper_path.read_bytes())
     Path("sound.mp4").write_bytes(b"RIFF0000" * 99)

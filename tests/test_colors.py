@@ -48,7 +48,7 @@ def test_colours_beyond_srgb_are_clipped():
 
 
 @pytest.mark.parametrize("size", [64, 80, 256])
-def test_the_cheeks_are_looked_at_and_nothing_else(size):
+def test_only_the_cheeks_are_measured(size):
     rng = np.random.default_rng(0)
     crop = rng.integers(0, 256, (size, size, 3)).astype(np.uint8)
     for x, y in ((0.37, 0.69), (0.63, 0.69)):  # outwards of the nose, below the eyes

@@ -34,7 +34,7 @@ def test_every_preset_survives_a_dictionary(name):
     assert from_dict(to_dict(PRESETS[name])) == PRESETS[name]
 
 
-def test_papers_weights_are_a_preset():
+def test_the_weights_of_the_paper_are_a_preset():
     paper = PRESETS["faces-paper"]
     assert (paper.alpha, paper.beta, paper.gamma) == (100, 1, 0.05)
 
@@ -149,7 +149,7 @@ def test_negative_weights_of_any_term_are_refused():
 
 
 @pytest.mark.parametrize("change", [{"domain": "mnist"}, {"drawn": 0.3}])
-def test_a_classifier_through_a_translation_learns_its_pictures_alone(change):
+def test_a_classifier_of_a_translation_learns_only_its_pictures(change):
     assert ClassifierTraining(through="digits").through == "digits"
     ClassifierTraining(**change)
     with pytest.raises(ValueError, match="through goes with"):

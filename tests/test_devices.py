@@ -22,7 +22,7 @@ def test_devices_by_name(monkeypatch):
             devices.pick_device(name)
 
 
-def test_a_cpu_says_whether_it_has_bf16(monkeypatch):
+def test_bf16_support_of_a_cpu(monkeypatch):
     assert isinstance(devices.has_bf16("cpu"), bool)
     for said, has in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False), ({}, False)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda said=said: said, raising=False)
@@ -35,7 +35,7 @@ def test_a_cpu_says_whether_it_has_bf16(monkeypatch):
     ("wanted", "has", "taken"),
     [("bf16", False, "no"), ("bf16", True, "bf16"), ("fp32", True, "no"), ("fp16", False, "no")],
 )
-def test_a_training_takes_fp32_where_bf16_is_not_at_home(few_digits, monkeypatch, tmp_path, wanted, has, taken):
+def test_training_falls_back_to_fp32_without_bf16(few_digits, monkeypatch, tmp_path, wanted, has, taken):
     asked = []
 
     def accelerator(cpu, mixed_precision, **others):

@@ -25,7 +25,7 @@ def x():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_comes_back_and_transfers(kind, tmp_path, x):
+def test_each_kind_is_saved_loaded_and_transfers(kind, tmp_path, x):
     directory = write_digits(tmp_path / "made", **kind)
     loaded, again = model.load(directory), model.load(directory)
     y = loaded.transfer(x)
@@ -43,7 +43,7 @@ def test_each_kind_comes_back_and_transfers(kind, tmp_path, x):
         assert not any(p.requires_grad for p in module.parameters())
 
 
-def test_a_g_of_features_hears_f_standardised_and_emphasised(tmp_path, x):
+def test_input_of_a_g_of_features(tmp_path, x):
     directory = write_digits(tmp_path / "made")
     z = model.load(directory).generator_input(x)
     loaded = model.load(directory)
@@ -53,13 +53,13 @@ def test_a_g_of_features_hears_f_standardised_and_emphasised(tmp_path, x):
     assert torch.allclose(model.load(directory).generator_input(x), 1.5 * z)
 
 
-def test_a_g_of_pictures_hears_the_pictures(tmp_path, x):
+def test_input_of_a_g_of_pictures(tmp_path, x):
     loaded = model.load(write_digits(tmp_path / "made", contains_f=False))
     assert loaded.generator_input(x) is x
     assert loaded.transfer(x).std() > 0
 
 
-def test_the_weights_of_a_g_of_pictures_are_its_own(tmp_path):
+def test_weights_of_a_g_of_pictures(tmp_path):
     loaded = model.load(write_digits(tmp_path / "made", contains_f=False))
     assert not torch.equal(loaded.g.encoder.feature.weight, loaded.f.feature.weight)
 
@@ -73,7 +73,7 @@ def test_the_weights_of_a_g_of_pictures_are_its_own(tmp_path):
         ({"name": "deconv", "features": 26, "base": 16}, "doesn't fit"),
     ],
 )
-def test_wrong_configs_of_g_are_one_line(tmp_path, change, words):
+def test_wrong_configs_of_g_are_reported_in_one_line(tmp_path, change, words):
     directory = write_digits(tmp_path / "made", generator="deconv")
     info = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**info, "generator": change}))

@@ -142,7 +142,7 @@ def test_figures_of_load_and_long_life():
     assert crowd["queue"].keys() == crowd["batch"].keys() == {"taken", "busy"}
 
 
-def test_figures_of_random_hands():
+def test_figures_of_the_monkey_test():
     report = read("tests/reliability/results/monkey.json")
     assert f"| {monkey.sentence(report)} |" in DOCS["reliability.md"]
     assert monkey.wrong(report) == []

@@ -23,7 +23,7 @@ def data_of(url):
 
 
 @pytest.mark.parametrize("style", SPECS)
-def test_every_choice_has_a_preview_of_its_own_and_a_label(style):
+def test_every_choice_has_a_preview_and_a_label(style):
     info = editor.describe({"style": style})
     assert {slot["name"] for slot in info["slots"]} == set(SPECS[style].slots)
     for slot in info["slots"]:
@@ -101,7 +101,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("name", "values"), [(name, values) for name, given in BAD.items() for values in given])
-def test_bad_input_is_one_line(name, values):
+def test_bad_input_is_reported_in_one_line(name, values):
     answer = getattr(editor, name)(values)
     assert list(answer) == ["error", "code"]
     assert "\n" not in answer["error"]

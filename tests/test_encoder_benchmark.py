@@ -46,6 +46,6 @@ def test_encoders_stand_beside_each_other(data, tmp_path, monkeypatch, capsys):
     assert f"| **celeba, n = {plain['celeba']['n']}** |" in printed
 
 
-def test_bad_input_is_one_line(data, capsys):
+def test_bad_input_is_reported_in_one_line(data, capsys):
     assert encoders.main(["nowhere", "--data", str(data)]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

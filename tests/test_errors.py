@@ -16,7 +16,7 @@ from dtn_core.core.files import lies_inside, parse_json
     ("given", "line"),
     [("a\nb\r\n\x0bc", "a b  c"), ("half a \ud800", "half a \\ud800"), (OSError("x"), "x"), ("", "")],
 )
-def test_an_error_is_one_line(given, line):
+def test_an_error_is_reported_in_one_line(given, line):
     assert str(UserError(given)) == line
 
 
@@ -63,7 +63,7 @@ def test_the_line_is_composed_of_the_parts(parts, line):
     assert str(UserError(**parts)) == line
 
 
-def test_a_line_of_its_own_keeps_the_parts():
+def test_an_error_on_its_own_line_keeps_its_parts():
     error = UserError("busy, try again.", code="busy")
     assert (str(error), error.code, error.subject, error.reason) == ("busy, try again.", "busy", "", "busy, try again")
     assert error.to_dict() == {"error": "busy, try again.", "code": "busy"}
@@ -91,7 +91,7 @@ def test_copies_keep_the_parts(copied):
         (ValueError(), "ValueError"),
     ],
 )
-def test_the_reason_of_any_error_is_one_line_without_the_path(error, reason):
+def test_the_reason_of_any_error_is_reported_in_one_line_without_the_path(error, reason):
     assert reason_of(error) == reason
 
 

@@ -16,7 +16,7 @@ def test_what_is_encoded_is_decoded(event):
     assert decode(encode(Stamped(event, 1.5))) == Stamped(event, 1.5)
 
 
-def test_reading_goes_on_where_it_stopped_and_waits_for_half_a_line(tmp_path):
+def test_reading_continues_and_waits_for_complete_lines(tmp_path):
     path = tmp_path / "events.jsonl"
     assert read(path) == ([], 0)
     lines = [encode(Stamped(event, 1.0)) for event in EVENTS]

@@ -79,7 +79,7 @@ def test_digits_are_drawn_numbers(known):
     assert known.gallery("digits", 0).count("<img") == 4 * checkpoints.PAGE
 
 
-def test_what_is_not_at_hand_is_said(known):
+def test_missing_parts_are_reported(known):
     assert "set DTN_DATA" in known.pairs("digits")
     assert known.pairs("encoder") == ""
 
@@ -124,7 +124,7 @@ def test_the_tab_opens_on_the_style_chosen_in_emojify(tab):
     assert opened(tab, "cartoon-set", "00001-faces/000250", None)[0] == "00001-faces/export"
 
 
-def test_a_choice_in_the_tab_stays_until_emojify_changes(tab):
+def test_a_choice_in_the_tab_is_kept_until_emojify_changes(tab):
     assert opened(tab, "encoder", "toon-head", "toon-head") == ("encoder", "toon-head")
     assert opened(tab, "encoder", "lorelei", "toon-head") == ("lorelei", "lorelei")
 
@@ -135,7 +135,7 @@ def test_a_checkpoint_that_is_not_listed_is_replaced_by_the_first(known):
     assert known.in_use("00009-gone/export") == first
 
 
-def test_texts_stay_texts():
+def test_text_cells_are_unchanged():
     nasty = "<img src=x onerror=alert(1)>"
     table = Table(nasty, (nasty,), ((nasty, nasty),), Source(*[nasty] * 5), note=nasty)
     found = reading.Evidence(nasty, "", "", "", ((nasty, nasty),), (table,), (f"`{nasty}`",), None)
@@ -190,7 +190,7 @@ def test_progress_is_read_from_the_output(running):
         running.start(suites.TINY, SHIPPED / "digits")
 
 
-def test_cancel_asks_once_then_ends(running):
+def test_cancel_interrupts_then_terminates(running):
     running.cancel()
     assert running.progress().line == "It will stop after this step."
     running._process.code = 130
@@ -200,7 +200,7 @@ def test_cancel_asks_once_then_ends(running):
     assert running._process.signals == [signal.SIGINT]
 
 
-def test_a_suite_that_fails_says_why_without_paths(running):
+def test_a_failed_suite_gives_a_reason_without_paths(running):
     (running._temporary() / "log.txt").write_text(
         f"more\nerror: {running.runs}/digits.json: holds figures of other data.\n"
     )

@@ -22,7 +22,7 @@ def opened(data):
     return pack
 
 
-def test_every_avatar_is_there_in_every_format():
+def test_every_avatar_is_exported_in_every_format():
     pack = opened(exports.archive([("a.jpg", BALD), ("b", TOON)], size=64))
     assert pack.namelist() == ["a.svg", "a.png", "a.json", "b.svg", "b.png", "b.json", "CREDITS.txt"]
     assert pack.read("a.svg").decode() == engine.svg(BALD)
@@ -57,7 +57,7 @@ def test_painted_emoji_are_pngs():
         (["CREDITS.png"], ["CREDITS"]),
     ],
 )
-def test_names_are_safe_and_each_is_there_once(names, stems):
+def test_names_are_safe_and_unique(names, stems):
     pack = opened(exports.archive([(name, BALD) for name in names], ("json",)))
     assert pack.namelist() == [*(f"{stem}.json" for stem in stems), "CREDITS.txt"]
 

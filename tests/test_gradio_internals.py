@@ -297,7 +297,7 @@ def test_an_unread_answer_is_dropped(running, hopper_path, monkeypatch, sizes):
     assert UNREAD_DROPPED in late
 
 
-def test_a_late_page_is_told(running, hopper_path, monkeypatch):
+def test_a_late_page_gets_an_error(running, hopper_path, monkeypatch):
     url, queue = running
     caller = Caller(url)
     handler = next(h for h in caller.handlers if h["api_name"] == "emojify")

@@ -40,7 +40,7 @@ def program(server, tmp_path):
     return run
 
 
-def test_a_checkpoint_goes_to_the_hub_and_comes_back(program, server, tmp_path, hopper_path):
+def test_a_checkpoint_survives_the_hub(program, server, tmp_path, hopper_path):
     server.repos["somebody/heads"] = {"old.safetensors": b"of an earlier version", "pictures.zip": b"kept"}
     done = program("push", "toon-head", "somebody/heads")
     assert done.returncode == 0, done.stderr
@@ -96,7 +96,7 @@ NOWHERE = {"ENDPOINT": "http://127.0.0.1:9"}
         ("somebody/future", {}, "checkpoint format 99, this version reads 1. Update DTN Studio."),
     ],
 )
-def test_what_the_hub_has_not_is_said_in_a_line(client, server, monkeypatch, name, settings, line):
+def test_missing_hub_files_are_reported(client, server, monkeypatch, name, settings, line):
     server.repos |= {"somebody/gated": {}, "somebody/else": {"README.md": b"# Something else"}}
     server.repos["somebody/future"] = {"config.json": b'{"format": 99, "kind": "transfer"}'}
     server.gated.add("somebody/gated")
@@ -107,7 +107,7 @@ def test_what_the_hub_has_not_is_said_in_a_line(client, server, monkeypatch, nam
     assert "\n" not in str(refused.value)
 
 
-def test_another_revision_is_asked_for(client, server):
+def test_another_revision_is_requested(client, server):
     server.repos["somebody/heads"] = {"config.json": b"{}"}
     with pytest.raises(UserError, match="no such revision"):
         hub.find("somebody/heads", revision="v9")
@@ -123,7 +123,7 @@ def test_another_revision_is_asked_for(client, server):
         ("mine", "good", {}, "mine: is no name on the Hub. Write USER/NAME."),
     ],
 )
-def test_an_upload_that_fails_is_said_in_a_line(client, server, monkeypatch, name, token, settings, line):
+def test_a_failed_upload_is_reported(client, server, monkeypatch, name, token, settings, line):
     for setting, value in settings.items():
         monkeypatch.setattr(client, setting, value)
     with pytest.raises(UserError, match=re.escape(line)) as refused:
@@ -132,7 +132,7 @@ def test_an_upload_that_fails_is_said_in_a_line(client, server, monkeypatch, nam
     assert "somebody/mine" not in server.repos
 
 
-def test_a_run_goes_to_the_hub_with_its_card(program, server, tmp_path):
+def test_a_run_is_pushed_to_the_hub_with_its_card(program, server, tmp_path):
     run = make_run(tmp_path, "00001-heads")
     shutil.rmtree(run / "export")
     done = program("push", run, "somebody/trained")
@@ -148,7 +148,7 @@ def test_a_run_goes_to_the_hub_with_its_card(program, server, tmp_path):
     assert "not measured" in card
 
 
-def test_a_saved_checkpoint_is_whole_and_stands_alone(tmp_path):
+def test_a_saved_checkpoint_is_complete(tmp_path):
     first = Transferrer.from_pretrained("toon-head", device="cpu")
     for _ in range(2):  # the second takes the place of the first
         assert first.save_pretrained(tmp_path / "heads") == tmp_path / "heads"
@@ -168,7 +168,7 @@ def test_nothing_that_is_no_checkpoint_is_written_over(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["diary", "today.txt"]
 
 
-def test_a_folder_comes_before_the_hub(tmp_path, monkeypatch):
+def test_a_folder_takes_precedence_over_the_hub(tmp_path, monkeypatch):
     hub.write(checkpoint.find("lorelei"), tmp_path / "somebody" / "heads")
     monkeypatch.chdir(tmp_path)
     assert not hub.is_on_hub("somebody/heads")

@@ -176,7 +176,7 @@ def test_save_and_load_round_trip(tmp_path, corners):
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["out.png"]
 
 
-def test_save_lays_alpha_over_white_where_the_format_has_none(tmp_path):
+def test_save_composites_alpha_over_white_for_formats_without_it(tmp_path):
     images.save(tmp_path / "out.jpg", np.zeros((8, 8, 4), np.uint8))
     assert images.load(tmp_path / "out.jpg").min() > 250
 

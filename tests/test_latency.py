@@ -45,6 +45,6 @@ def test_what_only_paints_has_one_live_way(measured, capsys):
     assert "| draw |" not in printed
 
 
-def test_nonsense_is_told_in_one_line(capsys):
+def test_invalid_arguments_are_reported_in_one_line(capsys):
     assert latency.main(["-n", "0"]) == latency.main(["--checkpoint", "nowhere"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 2

@@ -45,7 +45,7 @@ def test_sentences_tell_of_the_page():
 
 
 @pytest.mark.parametrize("options", [["--runs", "0"], ["--frames", "0"], ["--checkpoint", "nowhere"]])
-def test_nonsense_is_one_line(options, capsys):
+def test_invalid_input_is_reported_in_one_line(options, capsys):
     assert live.main(options) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
@@ -56,7 +56,7 @@ def test_what_cannot_paint_has_no_naive_way(drawn_only, capsys, monkeypatch):
     assert "must both draw and paint" in capsys.readouterr().err
 
 
-def test_viewers_are_served_alike(tmp_path, capsys):
+def test_viewers_are_served_fairly(tmp_path, capsys):
     path = tmp_path / "serve.json"
     assert serve.main(["--quick", "--json", "-o", str(path)]) == 0
     report = json.loads(path.read_text())
@@ -78,7 +78,7 @@ def test_a_viewer_who_got_nothing_is_starved():
 
 
 @pytest.mark.parametrize("options", [["-n", "0"], ["--seconds", "0"]])
-def test_no_viewers_is_one_line(options, capsys):
+def test_no_viewers_is_an_error(options, capsys):
     assert serve.main(options) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 

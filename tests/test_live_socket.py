@@ -125,7 +125,7 @@ def test_full_is_full_and_idle_sessions_make_room(client, live, monkeypatch, ast
     assert client.post(f"/live/frame?session={other}", content=body).status_code == 200
 
 
-def test_idle_sessions_are_forgotten_though_nobody_comes(live, monkeypatch, astronaut):
+def test_idle_sessions_expire_without_requests(live, monkeypatch, astronaut):
     monkeypatch.setattr(live_socket, "HTTP_TIMEOUT", 0.2)
     body = struct.pack("<I", 1) + jpeg(framed(astronaut))
 
@@ -170,7 +170,7 @@ def test_one_address_has_few_sessions_over_http(client, live, viewer, astronaut)
     assert live._places.count() == SOCKETS + 1
 
 
-def test_sessions_are_kept_for_valid_frames_alone(client, live):
+def test_sessions_are_kept_only_for_valid_frames(client, live):
     for n in range(live_socket.MAX_SESSIONS + 1):
         answer = client.post(f"/live/frame?session={n:016d}", content=b"x")
         assert (answer.status_code, answer.json()["error"]) == (200, "a frame must be a JPEG.")

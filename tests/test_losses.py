@@ -55,7 +55,7 @@ def test_generator_loss_weighs_the_terms_as_the_paper_does():
     assert losses.generator(gang, const, tid, tv, 0, 0, 0, delta=3).total.item() == pytest.approx(3)
 
 
-def test_the_baselines_discriminator_knows_two_kinds():
+def test_the_binary_discriminator_has_two_classes():
     """Sec. 3: -log(1 - D(G(s))) - log D(t), and R_GAN = -log D(G(s)); the second class is the real one."""
     from_s, real = torch.log(torch.tensor([[0.7, 0.3]])), torch.log(torch.tensor([[0.6, 0.4]]))
     loss = losses.discriminator(from_s, None, real)
@@ -73,7 +73,7 @@ def test_the_two_kinds_pull_the_baselines_discriminator_apart():
     assert real.grad.tolist() == [[0.5, -0.5]]
 
 
-def test_the_tie_is_the_mean_square_to_what_is_drawn_and_has_a_weight_of_its_own():
+def test_the_avatar_loss_is_a_weighted_mean_square():
     painted, drawn = torch.zeros(2, 4, 8, 8), torch.full((2, 4, 8, 8), 0.5)
     tie = losses.avatar_loss(painted, drawn)
     assert tie.item() == pytest.approx(0.25)

@@ -79,7 +79,7 @@ def test_parameters_are_drawn(use):
         ("digits", {"picture": "?"}, "did not arrive whole"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(use, tool, arguments, line):
+def test_errors_are_one_line(use, tool, arguments, line):
     answer = use(tool, **arguments)
     assert answer.is_error
     (said,) = answer.content
@@ -97,7 +97,7 @@ def test_only_programs_here_name_files(monkeypatch, hopper_path, viewer, may):
             mcp_server._picture(str(hopper_path))
 
 
-def test_whoever_comes_by_a_proxy_names_no_files(server, hopper_path):
+def test_callers_through_a_proxy_cannot_name_files(server, hopper_path):
     import httpx
 
     call = {"name": "emojify", "arguments": {"photo": str(hopper_path)}}
@@ -109,7 +109,7 @@ def test_whoever_comes_by_a_proxy_names_no_files(server, hopper_path):
     assert answer.status_code == 403
 
 
-def test_without_mcp_the_app_says_so(monkeypatch):
+def test_missing_mcp_is_reported(monkeypatch):
     imported = builtins.__import__
 
     def without(name, *more):

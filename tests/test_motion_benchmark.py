@@ -94,6 +94,6 @@ def test_a_short_run_gives_all_figures(brief, drawing_checkpoint, data_folder, t
 
 
 @pytest.mark.parametrize("options", [["-n", "-1"], ["--checkpoint", "nowhere"], ["--data", "nowhere"]])
-def test_nonsense_is_one_line(options, capsys):
+def test_invalid_input_is_reported_in_one_line(options, capsys):
     assert motion.main(options) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -150,7 +150,7 @@ def test_frames_and_pictures_of_folders_have_the_same_bounds():
         folders._rgba(png(chunk(b"prIv") * 50_000))
 
 
-def test_a_file_may_be_read_so_often_only(monkeypatch):
+def test_reads_of_a_file_are_limited(monkeypatch):
     monkeypatch.setattr(picture_files, "OPEN_READS", 2)
     with pytest.raises(ValueError, match="too much metadata"), open_picture(saved("PNG")):
         pass

@@ -28,7 +28,7 @@ print(int(peak - before), int(rss() - before))
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps freed memory so")
 @pytest.mark.parametrize(("flags", "returns"), [((), False), (("return",), True)])
-def test_freed_memory_goes_back_to_the_system(flags, returns):
+def test_freed_memory_is_returned_to_the_system(flags, returns):
     done = subprocess.run([sys.executable, "-c", FREE, *flags], cwd=ROOT, capture_output=True, text=True, check=True)
     peak, left = map(int, done.stdout.split())
     assert peak >= 290

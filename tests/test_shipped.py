@@ -72,7 +72,7 @@ def test_it_beats_its_baselines_and_is_varied():
 
 
 @pytest.mark.parametrize("style", styles.STYLES)
-def test_every_style_has_a_judge_whose_card_says_how_good_it_is(style):
+def test_every_style_has_a_judge_with_a_measured_card(style):
     folder = SHIPPED / styles.STYLES[style].judge
     info, card = checkpoint.read_config(folder), (folder / "README.md").read_text(encoding="utf-8")
     faces.load_judge(styles.STYLES[style].judge)

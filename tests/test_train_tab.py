@@ -113,7 +113,7 @@ DEEDS = [
 
 
 @pytest.mark.parametrize("deed", DEEDS)
-def test_off_means_off_for_every_deed(made, monkeypatch, deed):
+def test_training_off_refuses_every_action(made, monkeypatch, deed):
     for name in ("read_status", "runs_in", "log_tail"):
         monkeypatch.setattr(status, name, lambda *_: pytest.fail("it read the runs"))
     method = getattr(TrainService(made, "off"), deed)
@@ -121,7 +121,7 @@ def test_off_means_off_for_every_deed(made, monkeypatch, deed):
         method(*dummies(method))
 
 
-def test_there_are_deeds():
+def test_the_list_of_actions_is_complete():
     assert {"start", "check", "request", "resume", "force_stop", "delete", "note", "poll", "list", "log"} <= set(DEEDS)
     assert OFF in TrainService("runs", "off").train_command(Form("digits-tiny", {}))
 
@@ -139,7 +139,7 @@ def everything(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_every_handler_asks_the_policy(runs):
+def test_every_handler_checks_the_policy(runs):
     """The page of a server that allows all, whose policy is then turned off: no handler does or tells anything."""
     a_service = TrainService(runs, "all")
     demo = tab(a_service)
@@ -260,7 +260,7 @@ def test_one_run_is_found_without_looking_at_all(made, monkeypatch):
     assert TrainService(made, "all").may_see("00001-folders-cpu")
 
 
-def test_runs_that_are_gone_are_forgotten(runs):
+def test_deleted_runs_leave_the_cache(runs):
     a_service = TrainService(runs, "all")
     assert len(a_service.list()) == len(a_service._cache._brief) == 4
     shutil.rmtree(runs / "00003-digits-f")
@@ -297,7 +297,7 @@ def test_what_a_run_made(made, tmp_path):
     assert "`alpha` = `5.0`" in card
 
 
-def test_a_card_that_is_there_is_kept(made, tmp_path):
+def test_an_existing_card_is_kept(made, tmp_path):
     source = tmp_path / "export"
     shutil.copytree(made / "00001-folders-cpu" / "export", source)
     (source / "README.md").write_text("My own.")
@@ -349,7 +349,7 @@ def test_every_preset_has_its_place_and_a_line():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_form_that_nobody_touched_is_its_preset(made, preset):
+def test_an_unchanged_form_is_its_preset(made, preset):
     values = {
         field.name: at.get("value") for field, at in zip(fields.FIELDS, form.fill_in(TrainService(made, "all"), preset))
     }
@@ -383,7 +383,7 @@ def test_the_form_wins_over_the_preset_and_the_box_over_the_form():
         ("folders-tiny", {}, '{"width": 3}', "unknown setting"), ("folders-tiny", {}, '{"steps": "a"}', "steps"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_line(made, preset, values, extra, words):
+def test_a_mistake_is_reported_in_one_line(made, preset, values, extra, words):
     with pytest.raises(UserError, match=re.escape(words)) as error:
         fields.to_config(preset, values, extra)
     assert len(str(error.value).splitlines()) == 1
@@ -391,7 +391,7 @@ def test_a_mistake_is_one_line(made, preset, values, extra, words):
     assert TrainService(made, "all").train_command(Form(preset, values, extra)).startswith("# ")
 
 
-def test_own_pictures_are_asked_for(made):
+def test_own_pictures_are_required(made):
     for deed in (TrainService(made, "all").check, TrainService(made, "all").start):
         with pytest.raises(UserError, match="Target pictures"):
             deed(Form("folders-tiny", {"s": "/a"}))
@@ -414,7 +414,7 @@ def test_the_first_preset_needs_no_data(monkeypatch, tiny):
         ("digits-f", "/nowhere", "folder does not exist"),
     ],
 )  # fmt: skip
-def test_missing_data_is_told_before_a_start_in_words_of_the_page(tmp_path, monkeypatch, preset, data, words):
+def test_missing_data_is_reported_before_a_start(tmp_path, monkeypatch, preset, data, words):
     monkeypatch.delenv("DTN_DATA", raising=False)
     data = str(tmp_path) if data == "empty" else data or ""
     a_service = TrainService(tmp_path / "runs", "all")
@@ -617,7 +617,7 @@ def test_nothing_from_files_is_markup(tmp_path, monkeypatch):
     assert NASTY in card_of(run, path)  # plain text, not HTML
 
 
-def test_samples_follow_or_stay(made):
+def test_samples_follow_unless_pinned(made):
     run = status.read_status(made / "00001-folders-cpu")
     steps = [step for step, _ in run.samples]
     newest = views.samples(run)
@@ -643,7 +643,7 @@ def test_rows_of_a_grid(made, tmp_path):
     assert views.row_names(status.read_status(made / "00003-digits-f"), (tmp_path / "f.png").read_bytes()) == []
 
 
-def test_a_sample_that_is_gone(runs):
+def test_a_deleted_sample(runs):
     run = status.read_status(runs / "00001-folders-cpu")
     run.samples[-1][1].unlink()
     assert views.samples(run)["sides"][0]["rows"] == []
@@ -662,7 +662,7 @@ def test_ages_and_sizes():
     assert [views.size(n) for n in (12, 5 << 10, 640 << 20, 3 << 29)] == ["12 bytes", "5 KB", "640 MB", "1.5 GB"]
 
 
-def test_a_check_in_words():
+def test_a_dry_run_is_described():
     found = DryRun(
         {"s": 512, "t": 300}, tuple((f"{i}.txt", "not a picture") for i in range(120)), np.zeros((8, 8, 3), np.uint8),
         0.05, 4000, 600 << 20, 8 << 30, 50 << 20, 20 << 30, "the CPU, 2 cores", ("The disk is nearly full.",),
@@ -734,7 +734,7 @@ def test_a_tick_only_counts(runs):
     assert page.refresh(path.name, "", None, seen) == gr.skip()
 
 
-def test_scrubbing_back_changes_the_samples_alone(made):
+def test_scrubbing_changes_only_the_samples(made):
     page = Watched(TrainService(made, "all"))
     _, seen = page.view("00001-folders-cpu")
     changed, seen = page.view("00001-folders-cpu", "", 140, seen)
@@ -839,7 +839,7 @@ def zip_of(path, *names, data=b"x"):
     return path
 
 
-def test_an_upload_lies_with_the_runs_until_they_go(runs, tmp_path):
+def test_an_upload_is_kept_with_its_runs(runs, tmp_path):
     a_service = TrainService(runs, "all")
     kept = a_service.keep_upload(str(zip_of(tmp_path / "my cats!.zip", "a.png")))
     assert kept.name == "my-cats.zip"
@@ -906,7 +906,7 @@ def test_only_translations_are_used_in_the_demo(runs):
         TrainService(runs, "tiny").in_demo("00005-digits-tiny", "step 8, final")
 
 
-def test_said():
+def test_announcements():
     assert "message agree" in panels.answer_of(lambda: "Good.")
 
     def bad():

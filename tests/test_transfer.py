@@ -220,7 +220,7 @@ def test_statistics_of_s_are_applied(tiny, hopper):
     assert not torch.allclose(tiny.transfer(x), Transferrer(shifted).transfer(x))
 
 
-def test_the_network_computes_only_what_is_asked_for(drawing, hopper):
+def test_the_network_computes_only_the_requested_outputs(drawing, hopper):
     x = to_tensor(drawing(hopper).faces[0].aligned.image)
     network = drawing.checkpoint.network
     stages = []

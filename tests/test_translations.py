@@ -84,7 +84,7 @@ def translations(tiny, runs):
     return Translations(tiny, ("heads", "pictures"), Transferrer.from_checkpoint, runs)
 
 
-def test_the_newest_checkpoint_of_every_run_that_fits_is_offered(translations, runs):
+def test_the_newest_checkpoint_of_every_matching_run_is_offered(translations, runs):
     labels = [label for label, _ in translations.choices()]
     assert labels[0].startswith("tiny · ")
     shipped = {"Avataaars · emoji", "ToonHead · toon-head", "Lorelei · lorelei"}
@@ -145,7 +145,7 @@ def test_whatever_is_damaged_the_browser_gets_no_path(translations, runs, name, 
     assert str(runs) not in str(error.value)
 
 
-def test_what_is_chosen_is_loaded_once_and_anew_when_it_changes(translations, runs, tiny):
+def test_a_translation_is_loaded_once_and_again_when_it_changes(translations, runs, tiny):
     path, key = runs / "00001-folders-cpu" / "export", "00001-folders-cpu/export"
     assert translations.get("") is translations.get(None) is tiny
     first = translations.get(key)
@@ -171,7 +171,7 @@ def test_what_is_not_in_the_list_is_refused(translations, runs, tmp_path):
             translations.get(key)
 
 
-def test_only_a_few_stay_in_memory(translations, runs):
+def test_few_checkpoints_are_kept_in_memory(translations, runs):
     for i in range(8):
         write(runs / f"{i + 10:05d}-x" / "export", "heads")
         translations.get(f"{i + 10:05d}-x/export")

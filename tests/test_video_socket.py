@@ -55,7 +55,7 @@ def talk(socket, data, wanted=WANTED, give=lambda data, offset, length: data[off
             said.append(values)
 
 
-def test_a_video_goes_through(client, clip, monkeypatch):
+def test_a_video_is_converted(client, clip, monkeypatch):
     monkeypatch.setattr(video_socket, "REPORT_INTERVAL", 0)
     monkeypatch.setattr(video_socket, "BLOCK", 4096)
     with client.websocket_connect("/live/video") as socket:
@@ -70,7 +70,7 @@ def test_a_video_goes_through(client, clip, monkeypatch):
     assert said[-1]["done"]["frames"] == said[-1]["done"]["with_faces"] == 8
 
 
-def test_painted_alone_on_a_background(client, clip):
+def test_painted_only_on_a_background(client, clip):
     with client.websocket_connect("/live/video") as socket:
         wanted = {"style": "", "kind": "painted", "mode": "alone", "background": "#00b140"}
         made, _ = talk(socket, clip, wanted)
@@ -86,7 +86,7 @@ def test_painted_alone_on_a_background(client, clip):
         ({"style": "../../etc"}, "this checkpoint is gone"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(client, clip, wanted, words):
+def test_impossible_settings_are_reported_in_one_line(client, clip, wanted, words):
     with client.websocket_connect("/live/video") as socket:
         made, said = talk(socket, clip, {**WANTED, **wanted})
     assert made == b""
@@ -186,7 +186,7 @@ def test_a_slow_video_ends_while_others_wait(client, clip, videos, viewers, monk
     until_count(videos, 0)
 
 
-def test_a_page_that_stalls_loses_its_place_though_nobody_waits(client, clip, videos, monkeypatch):
+def test_a_stalled_page_loses_its_place(client, clip, videos, monkeypatch):
     monkeypatch.setattr(video_socket, "STALL_TIMEOUT", 0.2)
     monkeypatch.setattr(video_socket, "STALL_CHECK", 0.02)
     with client.websocket_connect("/live/video") as socket:

@@ -81,7 +81,7 @@ def test_a_line_moves_the_odds_and_rates_move_the_threshold():
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_nobody_is_given_what_f_does_not_see(style):
+def test_attributes_that_f_denies_are_not_drawn(style):
     seen = {name: dict(zip(("yes", "no"), (0.9, 0.05))) for name in QUESTIONS[style]}
     for name, question in QUESTIONS[style].items():
         ((slot, kinds),) = question.yes.items()
@@ -102,7 +102,7 @@ def test_nobody_is_given_what_f_does_not_see(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_no_network_draws_what_is_reserved_for_people(style):
+def test_reserved_variants_are_never_drawn(style):
     spec = SPECS[style]
     heads = {**spec.slots, **{f"colour:{name}": codes for name, codes in spec.colours.items()}}
     for head, reserved in RESERVED[style].items():
@@ -114,7 +114,7 @@ def test_no_network_draws_what_is_reserved_for_people(style):
                 assert drawn[head] != variant
 
 
-def test_beards_and_long_hair_exclude_each_other_and_the_surer_one_stays():
+def test_the_more_probable_of_beard_and_long_hair_is_drawn():
     bearded, _ = chosen(top="straight01", facialHair="beardLight", attributes=attributes_of(No_Beard=0.1))
     assert (bearded.kind_of("top") == "long") != (bearded.kind_of("facialHair") != "none")
 
@@ -124,7 +124,7 @@ def test_beards_and_long_hair_exclude_each_other_and_the_surer_one_stays():
     [(0.9, 0.9, "laugh"), (0.9, 0.1, "smile"), (0.1, 0.95, "open"), (0.1, 0.1, "neutral")],
 )
 @pytest.mark.parametrize("style", STYLES)
-def test_expressions_are_what_f_says(style, smiling, parted, kind):
+def test_expressions_follow_f(style, smiling, parted, kind):
     parameters, sure = chosen(style, attributes=attributes_of(Smiling=smiling, Mouth_Slightly_Open=parted))
     assert parameters.kind_of("mouth") == (kind if kind in SPECS[style].kinds["mouth"] else "laugh")
     assert sure["smiling" if smiling > 0.5 else "not smiling"] == pytest.approx(0.9)
@@ -182,7 +182,7 @@ def test_the_skin_follows_the_group_and_hardly_the_light():
     assert 0 < drawn(75) - drawn(60) < 4
 
 
-def test_even_light_takes_the_light_out_of_a_crop():
+def test_even_light_removes_the_light_of_a_crop():
     random = torch.Generator().manual_seed(0)
     scene = 0.2 + 0.6 * torch.rand(2, 3, 16, 16, generator=random)
     lights = [0.4, 1.0, torch.tensor([0.9, 0.7, 0.5]).view(3, 1, 1)]

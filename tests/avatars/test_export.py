@@ -53,7 +53,7 @@ def test_a_background_of_an_svg():
     assert (engine.raster(text, 64)[0, 0] == (255, 200, 61, 255)).all()
 
 
-def test_json_comes_back():
+def test_json_round_trip():
     assert Parameters.from_json(export(ONE, "json").decode()) == ONE
 
 

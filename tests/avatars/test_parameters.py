@@ -31,7 +31,7 @@ def test_what_is_not_given_is_the_styles_first(style):
     assert made.spec is spec
 
 
-def test_what_is_given_stays_and_colours_are_written_small():
+def test_given_values_are_kept_and_colours_are_lower_case():
     made = Parameters("avataaars", {"mouth": "smile", "top": NONE}, {"hair": "#ABCDEF"})
     assert (made.variants["mouth"], made.variants["top"], made.variants["eyes"]) == ("smile", "", "default")
     assert made.colours["hair"] == "#abcdef"
@@ -141,7 +141,7 @@ def test_damaged_dictionaries_are_refused_in_a_line(values, told):
     assert "\n" not in str(caught.value)
 
 
-def test_what_a_slot_shows_is_told_by_kind():
+def test_probability_of_a_slot_is_summed_by_kind():
     plain = Parameters("avataaars", {"top": "bob", "accessories": "round", "facialHair": "moustacheFancy"})
     assert [plain.kind_of(slot) for slot in ("top", "accessories", "facialHair")] == ["long", "clear", "moustache"]
     hatted = Parameters("avataaars", {"top": "winterHat02"})

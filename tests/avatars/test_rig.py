@@ -63,7 +63,7 @@ def test_at_rest_the_parts_are_the_drawing(style, seed):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_the_face_itself_moves_what_nobody_edited(style):
+def test_unedited_parts_follow_the_face(style):
     neutral = expressions(style)["neutral"]
     shown = {"eyes": DRAWINGS[style].rig.closed_eyes[0], "mouth": SPECS[style].slots["mouth"][-1]}
     one = Parameters(style, shown)
@@ -96,7 +96,7 @@ def test_it_holds_what_it_refers_to_and_no_more(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_neighbours_that_move_alike_are_one(style):
+def test_neighbours_with_the_same_motion_are_one_track(style):
     parts = rig(anyone(style, 4))["parts"]
     for below, above in zip(parts, parts[1:]):
         still = below["moves"] == above["moves"] == "still"

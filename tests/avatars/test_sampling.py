@@ -51,7 +51,7 @@ def test_further_avatars_differ_and_hold_together(style):
     assert made != sample_similar(parameters, of(style), seed=2)
 
 
-def test_what_is_kept_stays():
+def test_kept_edits_survive():
     parameters = Parameters("avataaars", {"top": "bob"}, {"skin": "#123456", "clothes": "#ff0000"})
     for one in sample_similar(parameters, of("avataaars"), keep=("top", "colour:skin", "colour:clothes")):
         assert one.variants["top"] == "bob"
@@ -59,7 +59,7 @@ def test_what_is_kept_stays():
         assert one.colours["clothes"] == "#ff0000"
 
 
-def test_nobody_with_long_hair_has_a_beard():
+def test_long_hair_excludes_a_beard():
     assert not is_consistent(Parameters("avataaars", {"top": "bob", "facialHair": "beardLight"}))
     assert not is_consistent(Parameters("toon-head", {"rearHair": "longWavy", "hair": ""}))
     assert is_consistent(Parameters("avataaars", {"top": "shortFlat", "facialHair": "beardLight"}))

@@ -16,7 +16,7 @@ def test_a_slot_is_carried_by_what_it_means():
     assert carried == ["hair", "rearHair", "beard", "mouth"]
 
 
-def test_a_smile_laughs_where_there_is_none():
+def test_a_smile_uses_laugh_as_fallback():
     made, carried = transfer_edits(["mouth"], Parameters("lorelei", {"mouth": "happy02"}), Parameters("toon-head"))
     assert (made.variants["mouth"], carried) == ("laugh", ["mouth"])
 
@@ -34,7 +34,7 @@ def test_the_target_keeps_its_variant_of_the_same_kind():
     assert made == target
 
 
-def test_what_was_not_edited_stays():
+def test_unedited_settings_are_kept():
     source = Parameters("avataaars", {"top": "bob"}, {"hair": "#112233", "skin": "#445566"}, {"face_width": 0.5})
     target = Parameters("toon-head")
     made, carried = transfer_edits(["colour:hair", "shape:face_width", "colour:hat", "accessories"], source, target)

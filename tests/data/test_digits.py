@@ -148,7 +148,7 @@ def test_odd_packs_lose_no_picture_and_show_none_twice(tmp_path, count):
     assert sum(chosen, []) == list(range(count))
 
 
-def test_of_unlabelled_pictures_those_are_taken_that_cannot_neighbour_held_ones(tmp_path):
+def test_unlabelled_pictures_are_not_next_to_held_out_ones(tmp_path):
     write_svhn(tmp_path, x_unlabelled=STREET[:300])
     unlabelled = digits.svhn(tmp_path, "unlabelled")
     assert indices(unlabelled.x) == list(range(240))
@@ -236,7 +236,7 @@ def test_damaged_packs_are_reported(tmp_path, monkeypatch):
     assert "cannot be read ([Errno 13] Permission denied)" in told(digits.mnist, tmp_path, "train")
 
 
-def test_no_flipped_bit_of_a_pack_says_anything_but_one_line(tmp_path):
+def test_flipped_bits_of_a_pack_are_reported_in_one_line(tmp_path):
     path = tmp_path / "mnist.npz"
     write_mnist(tmp_path)
     whole = path.read_bytes()
@@ -400,7 +400,7 @@ def test_servers_that_send_damaged_files_leave_nothing_behind(server, published,
     assert not list((tmp_path / "data").iterdir())
 
 
-def test_no_network_is_one_line_and_keeps_what_is_there(server, fetched, monkeypatch):
+def test_without_a_network_existing_files_are_kept(server, fetched, monkeypatch):
     unreachable = Mock(side_effect=OSError("Network is\nunreachable"))
     monkeypatch.setattr(torchvision.datasets.utils, "_get_redirect_url", unreachable)
     path = fetched / "train_32x32.mat"
@@ -415,7 +415,7 @@ def test_no_network_is_one_line_and_keeps_what_is_there(server, fetched, monkeyp
     assert "couldn't be fetched" in told(digits.download, fetched)
 
 
-def test_folders_that_cannot_be_are_one_line(server, tmp_path):
+def test_impossible_folders_are_reported_in_one_line(server, tmp_path):
     (tmp_path / "file").write_text("")
     assert "train_32x32.mat: couldn't be fetched" in told(digits.download, tmp_path / "file")
 

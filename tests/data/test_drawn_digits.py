@@ -20,7 +20,7 @@ def test_shapes_and_types(kind):
 
 
 @pytest.mark.parametrize("kind", SHAPES)
-def test_an_item_depends_on_kind_seed_and_place_alone(kind):
+def test_an_item_depends_only_on_kind_seed_and_index(kind):
     few, some = draw_many(kind, 3, 4), draw_many(kind, 3, 9)
     assert (few[0] == some[0][:4]).all()
     assert (few[1] == some[1][:4]).all()

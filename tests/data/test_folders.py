@@ -77,7 +77,7 @@ def same(a, b):
 # What comes out
 
 
-def test_pictures_come_sorted_from_all_depths_and_hidden_files_are_left_out(tmp_path, place):
+def test_pictures_are_sorted_and_hidden_files_are_ignored(tmp_path, place):
     names = ["b/c/x.png", "b/a.png", "a.png", "Z.png", *numbered(14, "m/")]
     folder = write(tmp_path / ".own", names)  # the folder itself may be hidden
     hidden = [".DS_Store", ".git/x.png", "b/.hidden.png", "__MACOSX/b/a.png", "b/__MACOSX/x.png", "Thumbs.db"]
@@ -355,7 +355,7 @@ def test_damaged_entries_are_skipped(tmp_path, method, offset):
     np.testing.assert_array_equal(got.x, np.delete(X[:20], 4, 0))
 
 
-def test_no_flipped_bit_of_a_zip_says_anything_but_one_line(tmp_path):
+def test_flipped_bits_of_a_zip_are_reported_in_one_line(tmp_path):
     path = zipped(write(tmp_path / "own", numbered(18)))
     whole = path.read_bytes()
     known = {x.tobytes() for x in X[:18]}
@@ -449,7 +449,7 @@ def test_a_limit_is_spread_evenly_over_all(tmp_path, place):
         assert indices(folders.read(source, SIDE, limit)) == list(range(200))
 
 
-def test_a_limit_looks_at_no_more_than_it_must_and_others_stand_in_for_bad_ones(tmp_path, monkeypatch):
+def test_a_limit_reads_few_pictures_and_replaces_bad_ones(tmp_path, monkeypatch):
     folder = write(tmp_path / "own", numbered(200))
     load, looked = images.load, []
     monkeypatch.setattr(images, "load", lambda data: looked.append(data) or load(data))
@@ -509,7 +509,7 @@ def test_alpha_is_kept_where_every_picture_has_some(tmp_path, place):
 
 
 @pytest.mark.parametrize("other", [X[20], np.dstack([X[20], np.full((SIDE, SIDE), 255, np.uint8)])])
-def test_one_opaque_picture_lays_all_over_white(tmp_path, other):
+def test_one_opaque_picture_composites_all_over_white(tmp_path, other):
     rgba = with_alpha()
     folder = write(tmp_path / "own", numbered(17), [*rgba, other])
     got = folders.read(folder, SIDE, alpha=True)
@@ -650,7 +650,7 @@ def test_crops_are_rgb_whatever_alpha(tmp_path):
     same(got, folders.read(folder, SIDE))
 
 
-def test_without_any_face_the_message_says_so(tmp_path):
+def test_a_photo_without_a_face_is_reported(tmp_path):
     message = told(folders.read, write(tmp_path / "own", numbered(16)), SIDE, crop=lambda _: None)
     assert "of 16 files found 0 are usable" in message
     assert "(16 skipped, first '000.png': no face found)" in message

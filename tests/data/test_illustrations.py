@@ -55,7 +55,7 @@ def test_labels_are_yes_no_or_unknown(drawn):
 
 
 @pytest.mark.parametrize("hand", ILLUSTRATION_STYLES)
-def test_what_a_hand_can_draw_is_told_both_ways(hand):
+def test_labels_of_illustrations_match_their_parameters(hand):
     told = [sample(hand, seed)[1] for seed in range(300)]
     parts = {
         "No_Beard": ILLUSTRATION_STYLES[hand].beard,
@@ -84,7 +84,7 @@ def test_labels_of_a_drawing_agree(hand):
 
 
 @pytest.mark.parametrize("label", ["No_Beard", "Eyeglasses"])
-def test_beards_and_glasses_are_drawn_where_they_are_told(label):
+def test_beards_and_glasses_are_drawn_as_labelled(label):
     """The same drawing without its beard, or without its glasses, is another."""
     for hand, h in ILLUSTRATION_STYLES.items():
         part = h.beard if label == "No_Beard" else h.glasses

@@ -13,7 +13,7 @@ from dtn_core.data import portraits
 from dtn_core.faces.detect import detect
 
 
-def test_splits_depend_on_the_name_alone_and_have_their_shares():
+def test_splits_depend_only_on_the_name():
     names = [f"{i:06d}.jpg" for i in range(5000)]
     parts = [portraits.split_of(name) for name in names]
     assert parts == [portraits.split_of(name) for name in names]
@@ -74,7 +74,7 @@ def test_celebahq_is_read_as_celeba_is(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["celeba", "celebahq"])
-def test_eyes_stand_where_the_sets_are_said_to_have_them(data_folder, name):
+def test_eye_positions_match_the_documented_ones(data_folder, name):
     part = getattr(portraits, name)(data_folder, "val", (), 12)
     found = []
     for picture in part.pictures:

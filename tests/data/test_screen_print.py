@@ -11,7 +11,7 @@ def inks():
     return screen_print.read_inks()
 
 
-def test_the_inks_of_our_picture_go_from_dark_to_paper(inks):
+def test_our_inks_are_sorted_from_dark_to_light(inks):
     assert inks.colours[0].tolist() == [0x1E, 0x1A, 0x4D]
     assert inks.colours[-1].tolist() == [0xFE, 0xF0, 0xD6]
     assert (np.diff(inks.colours.sum(1, dtype=int)) > 0).all()
@@ -19,7 +19,7 @@ def test_the_inks_of_our_picture_go_from_dark_to_paper(inks):
     assert inks.shares.min() > 0.05
 
 
-def test_the_inks_of_ones_own_picture(tmp_path):
+def test_the_inks_of_a_custom_picture(tmp_path):
     stripes = np.repeat(np.array([[10, 10, 10], [0, 90, 160], [220, 60, 60], [250, 190, 60], [250, 250, 250]]), 40, 0)
     PILImage.fromarray(np.tile(stripes.astype(np.uint8)[None], (200, 1, 1))).save(tmp_path / "stripes.png")
     found = screen_print.read_inks(tmp_path / "stripes.png")
@@ -47,7 +47,7 @@ def test_a_bad_style_picture_is_reported_in_one_line(tmp_path, name, content, wo
     assert "\n" not in str(error.value)
 
 
-def test_a_portrait_is_printed_in_inks_alone_with_a_rim_of_paper(hopper, inks):
+def test_a_print_has_only_inks_and_a_rim(hopper, inks):
     from dtn_core.faces.align import align
     from dtn_core.faces.detect import detect
 

@@ -159,7 +159,7 @@ def test_every_style_has_a_credit_and_is_drawn_or_a_pack():
 
 
 @pytest.mark.parametrize("style", get_args(Style))
-def test_a_style_tells_all_but_what_is_said_to_be_untold(style, tmp_path):
+def test_a_style_labels_all_but_its_unlabelled_attributes(style, tmp_path):
     if style in styles.PACKS:
         told = rendering.draw(style, range(12), write_cartoons(tmp_path)).attributes
     else:
@@ -199,7 +199,7 @@ def test_cartoons_before_other_colours_are_left_out(tmp_path):
     assert cut_out(cartoon(background=(90, 140, 220))) is None
 
 
-def test_white_within_a_cartoon_stays():
+def test_white_inside_a_cartoon_is_kept():
     picture = cartoon()
     picture[70:76, 60:68] = 255  # teeth
     alpha = cut_out(picture)[..., 3]

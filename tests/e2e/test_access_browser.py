@@ -35,7 +35,7 @@ def at_train(page):
     page.get_by_role("tab", name="Train").click()
 
 
-def test_behind_a_proxy_the_tab_says_that_it_is_off(browser, local):
+def test_behind_a_proxy_the_tab_is_off(browser, local):
     with watched(browser, local, extra_http_headers={"X-Forwarded-For": "203.0.113.7"}) as page:
         at_train(page)
         page.wait_for_selector("#training-off >> text=--training tiny")

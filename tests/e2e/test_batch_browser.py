@@ -183,7 +183,7 @@ BAD_ENTRIES = {
 }
 
 
-def test_bad_zips_are_one_line(page, portrait):
+def test_bad_zips_are_reported_in_one_line(page, portrait):
     for case, (data, words) in BAD.items():
         choose(page, named(f"{case}.zip", data, "application/zip"))
         page.locator(NOTE, has_text=words).wait_for()

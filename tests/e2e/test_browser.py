@@ -272,7 +272,7 @@ def test_bad_avatars_get_a_message_and_nothing_is_lost(page, hopper_path, tmp_pa
     assert avatar_of(page) == before
 
 
-def test_an_avatar_of_someone_else_is_opened_and_its_changes_told(page):
+def test_an_avatar_of_another_mode_is_edited_and_announced(page):
     one = Parameters("toon-head").to_dict()
     detail = {"id": "batch-1", "name": "a.jpg", "faces": [{"parameters": one, "chosen": one, "sure": {}, "likely": {}}]}
     page.evaluate("window.addEventListener('avatar:edited', (e) => { window.told = e.detail; })")
@@ -302,7 +302,7 @@ def test_the_switch_between_drawn_and_painted(page, hopper_path):
     page.wait_for_selector(DRAWN)
 
 
-def test_a_style_that_only_paints_says_so(page, hopper_path):
+def test_a_painted_only_style_is_described(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     emoji_of(page)
     choose_style(page, "Cartoon Set")
@@ -319,7 +319,7 @@ def choose_style(page, words):
     page.get_by_role("radio", name=words, exact=True).click()
 
 
-def test_styles_are_picked_by_ones_own_face_and_by_keyboard(page, hopper_path):
+def test_styles_are_picked_by_thumbnail_and_keyboard(page, hopper_path):
     group = page.get_by_role("radiogroup", name="Style")
     samples = [image.get_attribute("src") for image in group.locator("img").all()]
     assert [radio.inner_text() for radio in group.get_by_role("radio").all()] == [
@@ -349,7 +349,7 @@ def test_styles_are_picked_by_ones_own_face_and_by_keyboard(page, hopper_path):
     assert page.evaluate("document.activeElement.innerText") == "drawing"
 
 
-def test_after_many_choices_at_once_the_last_one_stays(page, hopper_path):
+def test_the_last_of_many_quick_choices_wins(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     page.wait_for_selector(DRAWN)
 
@@ -447,7 +447,7 @@ def test_a_drawn_example_has_its_credit(page):
     assert emoji_of(page).shape == (512, 512, 4)
 
 
-def test_clear_takes_photo_and_result_away(page, hopper_path):
+def test_clear_removes_photo_and_result(page, hopper_path):
     clear, rotate = (page.locator(f"#photo .photo-{name}") for name in ("clear", "rotate"))
     assert clear.is_hidden()
     assert rotate.is_hidden()
@@ -485,7 +485,7 @@ def click_at_once(page, *selectors):
     page.evaluate("selectors => selectors.forEach((one) => document.querySelector(one)?.click())", selectors)
 
 
-def test_a_photo_that_is_cleared_while_it_turns_stays_away(page, hopper_path):
+def test_a_photo_cleared_during_rotation_does_not_return(page, hopper_path):
     page.set_input_files(".photo-file", hopper_path)
     page.wait_for_selector(DRAWN)
     comes_to_rest(page, lambda: click_at_once(page, ".photo-rotate", ".photo-clear"))
@@ -575,7 +575,7 @@ def test_the_camera_is_released_when_the_stream_is_left(page, tab):
     page.get_by_text("Click to Access Webcam").wait_for()
 
 
-def test_a_camera_that_is_asked_for_twice_is_on_once(browser, server):
+def test_a_camera_requested_twice_is_opened_once(browser, server):
     once = "streams.length === 2 && streams.filter((stream) => stream.active).length === 1"
     interrupted = ("The play() request was interrupted",)  # gradio's webcam says so of the first
     with open_page(browser, server, allowed=interrupted) as page:
@@ -626,7 +626,7 @@ def test_bad_files_get_a_message_and_the_next_photo_works(page, hopper_path):
     assert avatar_of(page).variants["mouth"] == "tongue", "edits of a photo outlive a bad file"
 
 
-def test_no_face_is_said(page, noise):
+def test_no_face_is_reported(page, noise):
     data = jpeg(noise)
     page.set_input_files(".photo-file", {"name": "noise.jpg", "mimeType": "image/jpeg", "buffer": data})
     page.locator("#steps .message", has_text=html.NO_FACE).wait_for()
@@ -659,7 +659,7 @@ def test_the_painted_stream(page):
     assert picture(page, "#shown img").shape == (256, 256, 4)
 
 
-def test_the_stream_goes_on_without_a_face(playwright, server, tmp_path):
+def test_the_stream_continues_without_a_face(playwright, server, tmp_path):
     grey = np.full((480, 640, 3), 90, np.uint8)
     with chromium(playwright, [jpeg(grey)] * 30, tmp_path) as browser, open_page(browser, server) as page:
         start_stream(page)
@@ -729,7 +729,7 @@ def test_draw_a_digit(digits):
     assert digits.is_visible("#digit .photo-prompt")
 
 
-def test_another_wall_is_read_anew(digits):
+def test_another_background_is_read_again(digits):
     stroke(digits, (50, 20), (50, 80))
     before = html_of(digits, SEEN)
     digits.get_by_title("Blue on plaster").click()
@@ -768,7 +768,7 @@ def test_upload_and_download_a_digit(digits):
     assert np.abs(picture(digits, SEEN)[16, 2].astype(int) - (0xA5, 0x48, 0x2F)).max() <= 2
 
 
-def test_paste_goes_to_the_tab_in_view(digits, hopper_path):
+def test_paste_affects_the_visible_tab(digits, hopper_path):
     hand_over(digits, hopper_path)
     digits.wait_for_selector(SEEN)
     digits.get_by_role("tab", name="Emojify").click()

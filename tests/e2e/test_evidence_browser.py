@@ -100,7 +100,7 @@ def test_two_side_by_side(page):
     page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
 
 
-def test_what_is_asked_last_stays(page):
+def test_the_last_request_wins(page):
     def ask():
         for name in ("digits", "encoder", "digits"):
             page.click("#evidence-chosen input")
@@ -116,7 +116,7 @@ def test_what_is_asked_last_stays(page):
     assert page.inner_text("#evidence-gallery .quiet") != turned
 
 
-def test_a_tiny_suite_is_cancelled_and_goes_on(page):
+def test_a_tiny_suite_is_cancelled_and_resumed(page):
     def reach(*states):
         """Wait for one of the states: a quick machine may be done before it is cancelled."""
         return page.wait_for_selector(", ".join(f"#evidence-progress [data-state={state}]" for state in states))

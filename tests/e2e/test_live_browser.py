@@ -290,7 +290,7 @@ def test_a_live_avatar_is_edited_while_it_moves(page):
     assert page.locator("#editor .editor").is_hidden(), "the photo has no avatar"
 
 
-def test_the_largest_face_wears_what_was_edited_of_a_photo(page):
+def test_the_largest_face_gets_the_edits_of_the_photo(page):
     page.get_by_role("button", name="Eileen Collins").click()
     page.wait_for_selector(DRAWN)
     page.click("#editor [data-page=colours]")
@@ -305,7 +305,7 @@ def test_the_largest_face_wears_what_was_edited_of_a_photo(page):
     assert page.locator("#editor [data-do=reset]").is_enabled(), "the photo's avatar is edited still"
 
 
-def test_lock_and_style_are_told(page):
+def test_lock_and_style_are_sent(page):
     told = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda text: told.append(text)))
     start(page)
@@ -392,7 +392,7 @@ def test_an_idle_connection_is_opened_again_for_the_next_picture(page):
     assert page.evaluate(f"{LIVE}.stats.way") == "socket"
 
 
-def test_a_server_that_falls_silent_is_asked_anew(page):
+def test_a_silent_server_is_reconnected(page):
     page.evaluate("""() => {
         let sockets = 0;
         window.WebSocket = class extends WebSocket {

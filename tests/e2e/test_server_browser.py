@@ -126,9 +126,7 @@ def test_visitors_do_not_choose_the_apps_name(server, tmp_path):
         assert config["root"] == address
 
 
-def test_without_websockets_live_video_works_and_the_tab_video_says_why_it_does_not(
-    browser, server, tmp_path, hopper_path
-):
+def test_without_websockets_live_works_and_video_explains(browser, server, tmp_path, hopper_path):
     told = "/live/ws", "/live/video"  # by the browser, of what nginx refused
     with nginx(WITHOUT_SOCKETS, server.url, tmp_path / "nginx") as address, opened(browser, address, *told) as page:
         photo(page, hopper_path)

@@ -280,7 +280,7 @@ def test_the_chosen_run_and_its_note_are_remembered(page):
     page.wait_for_function("() => document.querySelector('#train-notes textarea').value === 'Second try.'")
 
 
-def test_texts_stay_texts(page):
+def test_text_cells_are_unchanged(page):
     watch(page, "00102-<b>three")
     assert "onerror" in page.inner_text("#train-status")
     assert page.locator("#train-run img[src='x'], #train-runs img").count() == 0
@@ -306,7 +306,7 @@ def test_many_runs_are_searched(page, home):
     search.wait_for(state="hidden")
 
 
-def test_delete_asks_first(page, home):
+def test_delete_is_confirmed(page, home):
     make_run(home / "runs", "00103-gone", "digits-tiny", step=8, steps=8, every=2)
     page.wait_for_selector("[data-run='00103-gone']")
     watch(page, "00103-gone")
@@ -320,7 +320,7 @@ def test_delete_asks_first(page, home):
     assert not (home / "runs" / "00103-gone").exists()
 
 
-def test_force_stop_asks_first(browser, server, home, tiny_checkpoint):
+def test_force_stop_is_confirmed(browser, server, home, tiny_checkpoint):
     """A training that would go on for ever, ended by another app than that which started it."""
     s, t = draw_shapes(home / "more" / "discs", "discs"), draw_shapes(home / "more" / "squares", "squares")
     with open_page(browser, server) as page:

@@ -35,7 +35,7 @@ def test_a_drawing_shows_what_its_parameters_say():
     assert depicted.of_parameters(drawing(mouth=SPECS["avataaars"].kinds["mouth"]["open"][0])).mouth_open
 
 
-def test_hidden_is_not_said():
+def test_hidden_text_is_not_announced():
     hat = depicted.of_parameters(drawing(top="hat"))
     assert (hat.hat, hat.bald, hat.male, hat.hair) == (True, None, None, None)
     bald = depicted.of_parameters(drawing(top="sides"))
@@ -117,7 +117,7 @@ def truth_of(n, **labels):
     return {name: np.array(labels.get(name, [0] * n), np.float32) for name in names}
 
 
-def test_hair_is_asked_of_those_whose_label_names_one_colour():
+def test_hair_colour_is_asked_only_with_one_label():
     truth = truth_of(4, hair_black=[1, 1, 0, 1], hair_grey=[0, 0, 1, 1])
     black, hat = drawing(colours={"hair": "#2c1b18"}, top="bob"), drawing(top="hat")
     said = depicted.answers_of("avataaars", [depicted.of_parameters(p) for p in (black, hat, black, black)])

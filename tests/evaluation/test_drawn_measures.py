@@ -41,7 +41,7 @@ def test_likeness_of_probabilities_is_less_the_differences():
     np.testing.assert_allclose(likeness.probability_similarity(a, b), [[-0.5], [-0.5]])
 
 
-def test_the_same_photos_are_told_from_others():
+def test_photos_are_matched_by_content():
     crops = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
     crops = (crops * np.linspace(0.1, 1, 6)[:, None, None, None]).astype(np.uint8)
     predictor = make_avatar_predictor()
@@ -67,7 +67,7 @@ def test_those_who_differ_least_are_picked():
 
 
 @pytest.mark.parametrize("style", SPECS)
-def test_matched_avatars_have_the_attributes_wished(style):
+def test_matched_avatars_have_the_wanted_attributes(style):
     there = [p for p in rendering.sample_parameters(style, 0, 40) if is_choosable(p)]
     wanted = [replace(p, shape={"face_width": 0.5}) for p in there[:6]]
     pictures, exact = attribute_matching.matching_drawings(wanted, count=3000)
@@ -104,7 +104,7 @@ def test_seeds_of_matched_avatars_are_their_own():
     assert attribute_matching.FIRST_SEED - matching >= 100_000
 
 
-def test_speed_is_told_and_threads_are_as_they_were():
+def test_speed_is_measured_and_threads_are_restored():
     predictor = make_avatar_predictor()
     before = torch.get_num_threads()
     told = measure.speed(predictor, np.zeros((2, 64, 64, 3), np.uint8), runs=3)
@@ -198,7 +198,7 @@ def test_what_is_drawn_only_is_measured_without_a_painting(make_checkpoint, data
     assert "| nan" not in faces.table(figures)
 
 
-def test_a_style_is_asked_what_it_can_show(make_checkpoint, data_folder, tmp_path):
+def test_a_style_is_asked_only_what_it_can_show(make_checkpoint, data_folder, tmp_path):
     made = make_checkpoint(tmp_path / "toons")
     info = checkpoint.read_config(made)
     (made / "config.json").write_text(json.dumps({**info, "trained": {"style": "toon-head"}}))

@@ -23,7 +23,7 @@ def test_groups_are_sex_and_group_and_both():
     assert list(people.axes_of({"male": truth["male"]})) == ["sex"]
 
 
-def test_shares_are_of_those_meant_and_small_groups_do_not_count():
+def test_shares_exclude_small_groups():
     drawn = np.zeros(170, bool)
     drawn[[0, 1, 2, 3, 60, 100, 101, 169]] = True
     among = np.ones(170, bool)
@@ -46,7 +46,7 @@ def answers(**yes):
     return Answers({name: np.array(v, np.float32) for name, v in yes.items()}, np.array([""] * len(yes["beard"])))
 
 
-def test_invented_is_what_f_does_not_see_and_what_no_label_says():
+def test_invented_attributes_contradict_f_and_labels():
     truth = {"male": np.array([0, 0, 1, 1]), "glasses": np.array([0, 1, 0, 0.0])}
     said, read = answers(glasses=[1, 1, 1, 0], beard=[0, 1, 0, 1]), answers(glasses=[0, 1, 0, 1], beard=[0, 0, 0, 1])
     told = people.drawn_by_group(truth, said, read)
@@ -70,7 +70,7 @@ def test_a_style_that_draws_no_glasses_invents_none():
     assert list(people.drawn_by_group({"male": np.array([0, 1])}, said, said)) == ["beard"]
 
 
-def test_skin_is_held_against_the_cheek_by_group():
+def test_skin_is_compared_with_the_cheek_by_group():
     cheek = np.array([[50, 0, 0], [60, 0, 0], [70, 0, 0]], np.float32)
     drawn = np.array([[53, 4, 0], [50, 0, 0], [70, 0, 5]], np.float32)
     told = people.skin_errors(drawn, cheek, {"a": np.array([True, True, False]), "b": np.zeros(3, bool)})
@@ -121,7 +121,7 @@ def test_brown_skin_is_counted_in_the_dark_and_in_the_bright():
     assert lighting.luminances(grey).tolist() == [10, 200]
 
 
-def test_a_painter_who_copies_moves_as_the_light_does_and_in_the_dark_nobody_does():
+def test_light_range_of_copied_and_dark_pictures():
     copier = SimpleNamespace(g=True, transfer=lambda x: x[:, :, ::2, ::2], predictor=make_avatar_predictor())
     grey = np.full((1, 128, 128, 3), 100, np.uint8)
     black = lighting.light_ranges(copier, 0 * grey)

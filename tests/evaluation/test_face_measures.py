@@ -69,7 +69,7 @@ def test_pairs_are_found_aligned_and_split_by_person(tmp_path, hopper, astronaut
     assert retrieval.pairs(tmp_path, "val", limit=0) is None
 
 
-def test_a_folder_without_pairs_has_none_and_a_damaged_pack_is_told(tmp_path):
+def test_a_folder_without_pairs_and_a_damaged_pack(tmp_path):
     assert retrieval.pairs(tmp_path, "test") is None
     (tmp_path / "lfw_pairs.zip").write_bytes(b"no zip")
     with pytest.raises(UserError, match=r"^[^\n]*lfw_pairs.zip: damaged[^\n]*$"):
@@ -97,7 +97,7 @@ def test_kid_of_the_same_kind_is_nothing_and_grows_with_a_shift():
     assert np.isnan(kid(a[:1], b)).all()
 
 
-def test_what_differs_is_told_apart_and_what_does_not_is_not():
+def test_different_inputs_are_distinguished():
     rng = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 100, 6, generator=rng)
     assert cleanliness.c2st(a, b + 20) == (0, 1)
@@ -187,7 +187,7 @@ def test_answers_are_means_over_eight_questions():
     assert unknown["balanced_accuracy"] == round((5 + 0 + 0.75) / 7, 4)
 
 
-def test_a_colour_of_hair_is_asked_where_one_is_labelled_and_hair_must_be_seen():
+def test_hair_colour_needs_one_label_and_visible_hair():
     truth = _pattern(_made_truth(8)["celeba"])
     assert questions.hair_label(truth).tolist() == ["black", "brown", "blond", "grey"] * 2
     truth["hair_brown"][0], truth["hair_grey"][3], truth["bald"][5], truth["hat"][6] = 1, 0, 1, 1
@@ -221,7 +221,7 @@ def test_the_judge_is_right_of_all_in_the_same_way():
     assert measures.judge_all_right(truth, said)["without_hair"] == 1
 
 
-def test_people_of_a_group_that_is_shown_worse_are_seen():
+def test_groups_with_worse_results_are_visible():
     truth = _made_truth()
     said = _right(truth)
     women = truth["celeba"]["male"] == 0
@@ -256,7 +256,7 @@ def test_what_a_style_can_not_say_is_left_out_of_the_means():
     assert people["age"]["average"] == 1  # old
 
 
-def test_scores_and_the_nine_attributes_leave_out_what_is_untold():
+def test_unlabelled_attributes_are_excluded_from_scores():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (50, len(questions.NINE))).astype(np.float32)
     logits = torch.zeros(50, len(JUDGE_ATTRIBUTES))
@@ -274,7 +274,7 @@ def test_scores_and_the_nine_attributes_leave_out_what_is_untold():
 # --- the ceiling --------------------------------------------------------------------------------------------------
 
 
-def test_wishes_are_what_is_likelier_than_in_any_photo():
+def test_wanted_attributes_are_likelier_than_average():
     logits = torch.full((2, len(ATTRIBUTES)), -9.0)
     logits[:, ATTRIBUTES.index("No_Beard")] = torch.tensor([9.0, -9.0])
     logits[0, ATTRIBUTES.index("Eyeglasses")] = -2  # .12, against a base rate of .06
@@ -303,7 +303,7 @@ def test_what_a_style_leaves_open_is_neither_yes_nor_no():
     }  # fmt: skip
 
 
-def test_matching_cartoons_are_picked_by_what_is_told(tmp_path):
+def test_matching_cartoons_are_picked_by_their_labels(tmp_path):
     everything = rendering.draw("cartoon-set", range(12), write_cartoons(tmp_path))
     wishes = [("bald", "beard", "male", "old"), ("glasses", "hair_blond"), ("hat", "hair_grey", "old", "glasses")]
     wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
@@ -327,7 +327,7 @@ def test_matching_toons_are_toons():
     assert any(torch.equal(picked[0], one) for one in drawn)
 
 
-def test_matching_avatars_show_what_is_wished():
+def test_matching_avatars_show_the_wanted_attributes():
     wishes = [("male", "bald", "beard", "old"), ("glasses", "hair_blond"), ("male", "hair_black", "dark_skin")]
     wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
     pictures = baselines.matching_avatars(wanted, count=400)
@@ -408,7 +408,7 @@ def test_a_translation_to_cartoons_is_measured_against_their_pack(make_checkpoin
         faces.evaluate(str(made), data, split="val", limit=6)
 
 
-def test_what_is_of_another_style_is_refused_in_one_line(make_checkpoint, tiny_checkpoint, tmp_path):
+def test_values_of_another_style_are_refused(make_checkpoint, tiny_checkpoint, tmp_path):
     toons = _of_style(make_checkpoint(tmp_path / "toons"), "toon-head")
     other = _of_style(make_checkpoint(tmp_path / "other"), "crayons")
     for call, says in (
@@ -438,7 +438,7 @@ def test_old_figures_have_the_old_table_only():
 @pytest.mark.parametrize(
     ("compare", "says"), [("emoji", "name every checkpoint once"), ("digits", "doesn't make"), ("no-such", "not found")]
 )
-def test_a_comparison_that_makes_no_sense_is_told_in_one_line(compare, says, tmp_path, capsys):
+def test_an_invalid_comparison_is_reported(compare, says, tmp_path, capsys):
     assert main(["evaluate", "faces", "--data", str(tmp_path), "--compare", compare]) == 2
     error = capsys.readouterr().err
     assert says in error

@@ -29,7 +29,7 @@ def test_a_perfect_judge_scores_one_and_a_blind_one_a_half():
     assert set(blind["attributes"]) == set(NINE)
 
 
-def test_evaluation_seeds_are_nobody_elses():
+def test_evaluation_seeds_are_not_used_elsewhere():
     from dtn_core.training.stages import judge, upscaler
 
     starts = [
@@ -44,7 +44,7 @@ def test_evaluation_seeds_are_nobody_elses():
     assert min(b - a for a, b in zip(sorted(starts), sorted(starts)[1:])) >= 1_000_000
 
 
-def test_the_shipped_judge_tells_avatars_it_never_saw():
+def test_the_shipped_judge_reads_held_out_avatars():
     from dtn_core.training.stages.judge import balanced_avatars
 
     judge = nets.load_judge()
@@ -73,7 +73,7 @@ def test_the_shipped_judges_of_other_styles_tell_what_they_never_saw(style):
         assert sum(right) / 2 >= promised - 0.05, name
 
 
-def test_the_shipped_judge_of_cartoons_tells_those_it_did_not_learn(data_folder):
+def test_the_shipped_judge_of_cartoons_reads_held_out_ones(data_folder):
     from dtn_core.training.stages.judge import labelled_tensors
 
     if not (data_folder / "cartoonset.zip").exists():
@@ -116,7 +116,7 @@ def test_upscaling_is_measured_beside_bicubic(tiny_checkpoint, make_checkpoint, 
         upscaling.evaluate(str(without), 4)
 
 
-def test_bad_requests_are_told_in_one_line(tmp_path, capsys, monkeypatch):
+def test_bad_requests_is_reported_in_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
     assert main(["evaluate", "faces"]) == 2
     assert main(["evaluate", "faces", "--data", str(tmp_path / "no")]) == 2
@@ -130,6 +130,6 @@ def test_bad_requests_are_told_in_one_line(tmp_path, capsys, monkeypatch):
         nets.load_judge(str(tmp_path / "j"))
 
 
-def test_the_pool_of_avatars_depends_on_its_seeds_alone():
+def test_the_pool_of_avatars_depends_only_on_its_seeds():
     one, other = (rendering.render_many(range(baselines.FIRST_SEED, baselines.FIRST_SEED + 3))[0] for _ in "ab")
     assert (one == other).all()

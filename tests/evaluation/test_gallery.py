@@ -46,7 +46,7 @@ def test_a_sheet_shows_the_photo_and_the_bust_that_is_drawn(drawing):
     assert (emoji == images.composite_over(avatar.image(gallery.CELL, "bust"), (gallery.BACKGROUND,) * 3)).all()
 
 
-def test_painted_ones_are_asked_for_or_all_there_is(drawing, tiny):
+def test_painted_emoji_are_chosen_or_the_only_kind(drawing, tiny):
     (head,) = gallery.public_domain_heads(1, seed=0)
     drawn, painted = (parts(gallery.sheet(drawing, [head], 1, asked))[1] for asked in (False, True))
     assert (drawn != painted).any()
@@ -73,7 +73,7 @@ def test_the_command_writes_a_sheet_for_every_checkpoint(tiny_checkpoint, drawin
     assert main(["gallery", both[0], "-n", "0", "-o", str(tmp_path)]) == 2
 
 
-def test_a_missing_checkpoint_is_one_line(tmp_path, capsys):
+def test_a_missing_checkpoint_is_reported_in_one_line(tmp_path, capsys):
     assert main(["gallery", "nowhere", "-o", str(tmp_path)]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())

@@ -41,7 +41,7 @@ def test_the_figures_stand_beside_ceiling_and_floor(trained, tmp_path):
     assert 1 <= own["median_rank"] <= figures["data"]["n"]
 
 
-def test_other_checkpoints_are_told_apart(trained, tmp_path, capsys):
+def test_other_checkpoints_are_distinguished(trained, tmp_path, capsys):
     data = ["--data", str(trained[0])]
     assert main(["evaluate", "style", "--checkpoint", "toon-head", *data]) == 2
     assert "no style transfer" in capsys.readouterr().err
@@ -49,7 +49,7 @@ def test_other_checkpoints_are_told_apart(trained, tmp_path, capsys):
     assert "evaluate style" in capsys.readouterr().err
 
 
-def test_the_presets_differ_in_size_alone():
+def test_the_presets_differ_only_in_size():
     small, large = PRESETS["style-cpu"], PRESETS["style"]
     assert replace(large, **{k: getattr(small, k) for k in ("base", "photos")}).encoder == small.encoder
     assert large.base > small.base

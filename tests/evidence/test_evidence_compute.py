@@ -16,7 +16,7 @@ from dtn_core.evaluation.evidence.reading import computed_path, read
 from dtn_core.networks.checkpoint import SHIPPED
 
 
-def test_reliability_of_what_is_told_right_and_of_what_is_not():
+def test_reliability_of_right_and_wrong_answers():
     rng = np.random.default_rng(0)
     p = rng.uniform(0, 1, 20_000)
     y = (rng.uniform(0, 1, len(p)) < p).astype(float)
@@ -86,7 +86,7 @@ def test_faces(photos, tmp_path, make_checkpoint, draws):
     assert [line.partition(": ")[2] for line in said[:3]] == ["reliability", "neighbours", "map"]
 
 
-def test_it_goes_on_where_it_was_but_not_with_other_weights(photos, tmp_path, make_checkpoint):
+def test_a_suite_resumes_unless_the_weights_changed(photos, tmp_path, make_checkpoint):
     directory, said = make_checkpoint(tmp_path / "tiny"), []
     path = compute(str(directory), photos, limit=4, log=said.append)
     content = json.loads(path.read_text())
@@ -125,14 +125,14 @@ def test_readers(few_digits, tmp_path):
         ("emoji lorelei -o one.json", "holds the evidence of one checkpoint"),
     ],
 )
-def test_bad_input_is_one_line(line, said, monkeypatch, capsys):
+def test_bad_input_is_reported_in_one_line(line, said, monkeypatch, capsys):
     monkeypatch.delenv("DTN_DATA", raising=False)
     assert cli.main(["evaluate", "evidence", *line.split()]) == 2
     (error,) = capsys.readouterr().err.strip().splitlines()
     assert said in error
 
 
-def test_names_are_for_evidence_alone(capsys):
+def test_names_are_only_for_evidence(capsys):
     assert cli.main(["evaluate", "faces", "emoji"]) == 2
     assert "Name the checkpoint by --checkpoint" in capsys.readouterr().err
 

@@ -158,7 +158,7 @@ def change(path, **values):
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def test_figures_of_other_weights_are_said(shipped):
+def test_figures_of_other_weights_are_marked(shipped):
     change(shipped / "metrics.json", hash="0123456789ab")
     line, found = notes(shipped)
     assert f"metrics.json is of 0123456789ab, not of {found.hash}. Measure again: `python -m dtn_core" in line
@@ -217,7 +217,7 @@ def test_damaged_results_are_a_line(tmp_path):
     assert "digits.json is of another version, or written by hand" in " ".join(found.notes)
 
 
-def test_digits_of_other_weights_are_said(tmp_path):
+def test_results_of_other_digit_weights_are_marked(tmp_path):
     (tmp_path / "results").mkdir()
     figures = json.loads((RESULTS / "digits.json").read_text())
     figures["rows"] = {row: {k: v | {"hash": "0" * 12} for k, v in s.items()} for row, s in figures["rows"].items()}

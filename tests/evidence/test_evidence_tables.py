@@ -59,7 +59,7 @@ def test_two_checkpoints_side_by_side():
     assert both.rows == (("mean AUC of 9 probabilities", "9", "10"),)
 
 
-def test_json_becomes_tables_of_things_alike_and_one_of_the_rest():
+def test_json_becomes_tables_of_similar_records():
     report = {
         "format": 1, "n": 30, "machine": "x", "ms": {"photo": {"a": 1.23456, "n": 2}, "live": {"a": 3.0, "n": 2}},
         "page": {"start": {"app": 9.07}, "far": None},
@@ -75,7 +75,7 @@ def test_json_becomes_tables_of_things_alike_and_one_of_the_rest():
     }
 
 
-def test_a_wide_table_lies_on_its_side():
+def test_a_wide_table_is_transposed():
     wide = {name: {f"c{i}": i * k for i in range(20)} for k, name in enumerate("ab", 1)}
     (table,) = of_json({"rows": wide}, "t")[:1]
     assert table.columns == ("a", "b")

@@ -92,7 +92,7 @@ def test_a_constant_translation_is_right_for_one_digit():
     assert figures["const"] == pytest.approx(float(((LEVELS[test.y] - LEVELS[7]) ** 2).mean()), abs=1e-3)
 
 
-def test_a_digit_that_is_not_there_keeps_the_others_in_their_places():
+def test_an_absent_digit_keeps_the_positions_of_the_others():
     figures = digits.measure(translation(always=7), Reader(), street([1, 7]))
     assert figures["digits"] == [None, 0, None, None, None, None, None, 1, None, None]
     assert math.isnan(absent_digit_accuracy(figures))
@@ -151,7 +151,7 @@ def record(accuracy, three=0.5, **more):
     return {"accuracy": accuracy, "digits": [0.0, 0.0, 0.0, three, *[0.0] * 6], **more}
 
 
-def test_tables_hold_the_papers_figures_beside_ours():
+def test_tables_have_a_column_of_the_paper():
     neighbours = {"pixels": 0.811, "deskewed": 0.855}
     adapted = {"neighbours": neighbours, "agreement": neighbours, "chosen": "deskewed", "classifier": 0.922}
     text = report.markdown(
@@ -209,7 +209,7 @@ def test_the_best_row_is_the_preset_of_that_name():
 
 
 @pytest.mark.parametrize("rows", [{}, {"dtn": {"0": record(0.9)}}, {"swap": {"0": {"accuracy": 0.5}}}])
-def test_the_chart_stands_whatever_was_measured(rows):
+def test_the_chart_handles_missing_results(rows):
     chart = pictures.chart(figures(**rows))
     assert chart.ndim == 3
     assert chart.shape[2] == 3

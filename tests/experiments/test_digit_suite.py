@@ -187,7 +187,7 @@ def test_done_again_nothing_is_trained_and_no_figure_changes(whole):
     assert again == figures
 
 
-def test_finished_runs_are_measured_anew_for_another_output(whole, tmp_path):
+def test_finished_runs_are_measured_again_for_another_output(whole, tmp_path):
     suite, figures, _ = whole
     TRAINED.clear()
     anew = digits.run_suite(suite.setup, "all", [0], tmp_path / "anew.json")
@@ -247,7 +247,7 @@ def test_two_seeds_are_two_runs_and_stand_side_by_side(suite):
 
 
 @pytest.mark.parametrize("rows", ["[]", '{"dtn": 5}', '{"dtn": {"0": 5}}', '{"dtn": {"0": {"accuracy": 1}}}'])
-def test_results_by_hand_are_refused_and_stay(suite, rows):
+def test_edited_results_are_refused_and_kept(suite, rows):
     suite.output.parent.mkdir()
     suite.output.write_text(f'{{"format": 1, "rows": {rows}}}')
     assert "no digit figures of this version" in suite.refusal()
@@ -259,7 +259,7 @@ def ends(run):
             [event.why for event in told if isinstance(event, Finished)])  # fmt: skip
 
 
-def test_a_run_that_is_stopped_is_not_measured_and_goes_on(suite, monkeypatch):
+def test_a_stopped_run_is_not_measured_and_resumes(suite, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Run, "requests", lambda self: {"stop"})
         with pytest.raises(KeyboardInterrupt):
@@ -274,7 +274,7 @@ def test_a_run_that_is_stopped_is_not_measured_and_goes_on(suite, monkeypatch):
     assert "adaptation" in figures["rows"]["dtn"]["0"]
 
 
-def test_a_run_that_died_goes_on_from_its_last_checkpoint(suite, monkeypatch):
+def test_a_crashed_run_resumes_from_its_last_checkpoint(suite, monkeypatch):
     step = TransferStage.step
 
     def dying(self, at):
@@ -292,7 +292,7 @@ def test_a_run_that_died_goes_on_from_its_last_checkpoint(suite, monkeypatch):
     assert ends(run) == ([0, 1], ["done"])
 
 
-def test_other_settings_data_and_judges_are_one_line(suite):
+def test_results_of_other_settings_are_refused(suite):
     suite("table2")
     wanted = suite.setup
     suite.setup = replace(wanted, config=replace(wanted.config, alpha=9.0))
@@ -309,13 +309,13 @@ def test_other_settings_data_and_judges_are_one_line(suite):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 99}', "{}"])
-def test_damaged_figures_are_one_line(suite, text):
+def test_damaged_figures_are_reported_in_one_line(suite, text):
     suite.output.parent.mkdir()
     suite.output.write_text(text)
     assert "Choose another output with -o" in suite.refusal() or "choose another output with -o" in suite.refusal()
 
 
-def test_an_output_that_cannot_be_written_is_one_line(suite):
+def test_an_output_that_cannot_be_written_is_reported_in_one_line(suite):
     (suite.folder / "figures").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         digits.run_suite(suite.setup, "table2", [0], suite.output)
@@ -334,7 +334,7 @@ def test_another_f_is_measured_and_its_rows_are_trained_again(suite):
     assert figures["rows"]["dtn"]["0"]["f_hash"] == figures["f"]["hash"]
 
 
-def test_a_shipped_translation_stands_for_the_dtn_of_its_seed(whole, few_digits, tmp_path):
+def test_a_shipped_translation_is_the_dtn_of_its_seed(whole, few_digits, tmp_path):
     trainer, figures, _ = whole
     (run,) = trainer.setup.runs.glob("*-digits-dtn")
     shipped = shutil.copytree(run / "export", tmp_path / "shipped")
@@ -383,7 +383,7 @@ def test_what_was_made_of_other_data_is_neither_shipped_nor_done(suite, tmp_path
     assert ("digits-dtn", False) in trained
 
 
-def test_an_f_that_learnt_the_test_part_is_refused(suite, monkeypatch):
+def test_an_f_trained_on_the_test_part_is_refused(suite, monkeypatch):
     f = suite.folder / "f"
     info = {k: v for k, v in checkpoint.read_config(f).items() if k != "format"}
     info["trained"] = {"data": "SVHN (pack)"}

@@ -28,7 +28,7 @@ def test_eyes_land_where_promised(left, right, size):
     )
 
 
-def test_a_dot_on_the_frame_lands_where_the_matrix_says():
+def test_a_dot_on_the_frame_is_moved_by_the_matrix():
     frame = np.zeros((400, 400, 3), np.uint8)
     cv2.circle(frame, (230, 170), 6, (255, 255, 255), cv2.FILLED)
     for face in (face_at((150, 200), (250, 160)), face_at((190, 200), (215, 205))):  # shrunk, enlarged

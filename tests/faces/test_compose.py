@@ -71,7 +71,7 @@ def test_paste_at_and_beyond_the_edge(frame):
     assert (out[200:] == 50).all()
 
 
-def test_the_bigger_face_lies_on_top(frame):
+def test_the_larger_face_is_on_top(frame):
     big = transferred(frame, (150, 150), (230, 150), (200, 0, 0, 255))
     small = transferred(frame, (180, 150), (200, 150), (0, 0, 200, 255))
     for faces in ([big, small], [small, big]):
@@ -190,7 +190,7 @@ def test_bold_boxes_are_thicker(frame):
     assert inked[1] > 2.5 * inked[0]
 
 
-def test_faces_that_are_left_alone_have_a_grey_box_without_a_number(frame):
+def test_refused_faces_have_a_grey_box_without_a_number(frame):
     one = transferred(frame, (150, 150), (200, 150))
     other = RefusedFace(transferred(frame, (300, 100), (320, 100)).aligned, 0.1, "Can't see it.")
     both = draw_boxes(frame, [one], [other])
@@ -202,7 +202,7 @@ def test_faces_that_are_left_alone_have_a_grey_box_without_a_number(frame):
 
 
 @pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (2, 2, 1), (3, 2, 2), (5, 3, 2)])
-def test_beside_lays_the_emoji_in_a_grid(frame, count, rows, columns):
+def test_side_by_side_arranges_emoji_in_a_grid(frame, count, rows, columns):
     faces = [transferred(frame, (150, 150), (200, 150)) for _ in range(count)]
     out = side_by_side(frame, faces)
     cell = 300 // rows
@@ -229,7 +229,7 @@ def test_beside_keeps_a_height_one_can_look_at(height, expected):
     assert side_by_side(frame, []).shape == (expected, expected, 3)
 
 
-def test_only_small_masks_of_shoulders_stay_in_memory():
+def test_only_small_shoulder_masks_are_cached():
     assert compose.shoulder_mask(MAX_CACHED_SIZE, 0.5, 0.4) is compose.shoulder_mask(MAX_CACHED_SIZE, 0.5, 0.4)
     large = compose.shoulder_mask(MAX_CACHED_SIZE + 1, 0.5, 0.4)
     again = compose.shoulder_mask(MAX_CACHED_SIZE + 1, 0.5, 0.4)

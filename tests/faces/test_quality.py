@@ -87,7 +87,7 @@ def test_the_worst_counts_and_the_plainest_reason_is_given():
 # ── geometry ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_where_the_nose_is_tells_how_far_a_face_is_turned(made):
+def test_the_nose_measures_the_turn_of_a_face(made):
     straight = made((80, 90), (120, 90), (100, 120))
     assert straight["size"] == pytest.approx(40)
     assert straight["nose"] == pytest.approx(0, abs=1e-6)
@@ -136,7 +136,7 @@ def test_portraits_are_fine(portraits, name):
 @pytest.mark.parametrize("way", ["gain 0.08", "gain 3", "blur of 0.12 eye distances", "20 pixels between the eyes",
                                  "grey box over nose and mouth", "grey box over the eyes",
                                  "cut through the middle"])  # fmt: skip
-def test_spoilt_portraits_are_not(spoilt, name, way):
+def test_degraded_portraits_have_low_confidence(spoilt, name, way):
     seen = spoilt(name, way)
     assert seen is None or seen.note
 
@@ -151,7 +151,7 @@ def test_spoilt_portraits_are_not(spoilt, name, way):
         ("grey box over nose and mouth", "mouth"),
     ],
 )
-def test_the_reason_fits(spoilt, way, check):
+def test_the_reason_is_shortened(spoilt, way, check):
     notes = [seen.note for seen in (spoilt(name, way) for name in ("hopper", "astronaut")) if seen]
     assert notes
     assert all(CHECKS[check].reason in note for note in notes)

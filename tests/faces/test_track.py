@@ -12,7 +12,7 @@ def face(x, y=100.0, side=100.0, score=1.0):
     return Face(Box(x, y, x + side, y + side), points.astype(np.float32), score)
 
 
-def test_the_first_frame_comes_through_as_it_is():
+def test_the_first_frame_is_not_smoothed():
     (only,) = smooth([face(10)], ())
     assert only.box == face(10).box
 
@@ -36,7 +36,7 @@ def test_a_movement_does_not_lag():
         assert previous[0].points == pytest.approx(face(x).points)
 
 
-def test_points_and_box_move_together_and_inputs_stay():
+def test_points_and_box_move_together():
     old, new = face(100), face(102)
     (blend,) = smooth([new], [old])
     assert 100 < blend.box.left < 102

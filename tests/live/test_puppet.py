@@ -50,7 +50,7 @@ def test_each_eye_has_its_lid(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_what_is_drawn_stays_until_its_number_is_well_beyond_the_threshold(style):
+def test_drawn_states_have_hysteresis(style):
     near = REST._replace(lids=(0.47, 0.47))
     puppet = Puppet(preview_figure(style), size=SIZE)
     opened = puppet.draw(near)
@@ -81,7 +81,7 @@ def test_a_turned_head_shows_its_features_on_that_side(style):
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("roll", [0, 25])
-def test_it_lies_where_a_still_one_would(style, roll):
+def test_a_puppet_at_rest_matches_the_still_avatar(style, roll):
     """As `compose` pastes a still avatar on a face with these eyes."""
     frame = np.full((300, 400, 3), (0, 200, 0), np.uint8)
     across = 20 * np.array((np.cos(np.deg2rad(roll)), np.sin(np.deg2rad(roll))))

@@ -89,7 +89,7 @@ def test_another_person_at_the_same_place_without_a_cut(video, astronaut, hopper
     assert left == [2]
 
 
-def test_two_people_keep_their_ids(video, astronaut, hopper):
+def test_ids_of_two_people(video, astronaut, hopper):
     assert len(video.play(framed(astronaut, hopper), 3).faces) == 2
     ids = {tuple(face.id for face in video.play(framed(astronaut, hopper, left=s)).faces) for s in range(0, 20, 4)}
     assert ids == {(1, 2)}
@@ -126,7 +126,7 @@ def test_an_edit_changes_the_avatar_of_its_face_only(video, astronaut, hopper):
     assert video.play(frame).faces[1].avatar is plain[1].avatar
 
 
-def test_anew_cancels_the_pending_request(drawing, astronaut):
+def test_reset_cancels_the_pending_request(drawing, astronaut):
     """Or a page that starts over with every frame would fill the queue with frames."""
     background = Background()
     gate = threading.Event()
@@ -152,7 +152,7 @@ def test_changing_the_style_changes_the_avatar(drawing, drawn_only, tiny, astron
     assert video.session.transferrer is drawn_only
 
 
-def test_anew_forgets_all_people(video, astronaut, hopper):
+def test_reset_forgets_all_people(video, astronaut, hopper):
     video.play(framed(hopper), 3)
     video.session.options({"anew": True})
     assert [face.id for face in video.play(framed(astronaut), 2).faces] == [1]

@@ -15,7 +15,7 @@ def pictures(n=2, channels=3):
     return torch.rand(n, channels, 32, 32) * 2 - 1
 
 
-def test_the_papers_f_has_128_numbers_from_four_convolutions():
+def test_the_f_of_the_paper():
     f = PaperDigitEncoder()
     assert (f.dim, f(pictures()).shape) == (128, (2, 128))
     convolutions = [m for m in f.body if isinstance(m, torch.nn.Conv2d)]
@@ -56,7 +56,7 @@ def test_encoders_of_digits_refuse_unknown_settings():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_papers_g_paints_from_features_in_four_deconvolutions(channels):
+def test_the_g_of_the_paper(channels):
     g = DeconvGenerator(20, base=8, channels=channels)
     assert sum(isinstance(m, torch.nn.ConvTranspose2d) for m in g.body) == 4
     y = g.eval()(torch.randn(3, 20) * 10)
@@ -66,7 +66,7 @@ def test_the_papers_g_paints_from_features_in_four_deconvolutions(channels):
 
 
 @pytest.mark.parametrize(("channels", "classes"), [(1, 3), (1, 2), (3, 3)])
-def test_the_papers_d_tells_its_classes_and_reaches_its_input(channels, classes):
+def test_the_d_of_the_paper_has_three_classes(channels, classes):
     d = ConvDiscriminator(channels, base=8, classes=classes)
     assert sum(isinstance(m, torch.nn.Conv2d) for m in d.body) == 4
     x = pictures(4, channels).requires_grad_()
@@ -92,7 +92,7 @@ def test_generators_come_back_from_their_configs(kind):
 
 
 @pytest.mark.parametrize("kind", ["upsample", "deconv"])
-def test_g_from_pictures_learns_all_of_itself_and_comes_back(kind):
+def test_a_g_of_pictures_is_trained_saved_and_loaded(kind):
     made = build(FromPicture(encoders.build({"name": "digits", "width": 8, "hidden": 16}), inner(kind)).config)
     assert isinstance(made, FromPicture)
     assert made.encoder.training
@@ -104,7 +104,7 @@ def test_g_from_pictures_learns_all_of_itself_and_comes_back(kind):
     assert build(made.config).config == made.config
 
 
-def test_g_from_pictures_standardises_what_its_encoder_says():
+def test_a_g_of_pictures_standardises_its_encoder():
     made = FromPicture(ClassEncoder(8, 16), inner("upsample"))
     heard = []
     made.g.register_forward_pre_hook(lambda _, args: heard.append(args[0]))

@@ -77,7 +77,7 @@ def test_head_crops_give_dlibs_identity(dlib_encoder, name, request):
     assert np.linalg.norm(ours - theirs) < 0.18  # another person is 0.6 and more away
 
 
-def test_two_pictures_of_a_person_are_nearer_than_two_people(dlib_encoder, data_folder):
+def test_pictures_of_one_person_are_nearer_than_of_two(dlib_encoder, data_folder):
     archive = zipfile.ZipFile(data_folder / "lfw_pairs.zip")
     people = {}
     for name in sorted(archive.namelist()):
@@ -98,7 +98,7 @@ def test_two_pictures_of_a_person_are_nearer_than_two_people(dlib_encoder, data_
 
 
 @pytest.mark.parametrize("side", [64, 150, 256])
-def test_crop_from_head_puts_the_eyes_where_asked(side):
+def test_crop_from_head_places_the_eyes(side):
     heads = torch.full((1, 1, side, side), -1.0)
     for x in (0.5 - HEAD_EYE_DISTANCE / 2, 0.5 + HEAD_EYE_DISTANCE / 2):
         row, column = round(HEAD_EYE_HEIGHT * side), round(x * side)
@@ -200,7 +200,7 @@ def test_standardise():
     assert torch.isfinite(Standardise.of(torch.ones(4, 2))(torch.ones(1, 2))).all()  # a feature that never changes
 
 
-def test_bad_weights_are_one_line(tmp_path, monkeypatch):
+def test_bad_weights_are_reported_in_one_line(tmp_path, monkeypatch):
     whole = dlib_model_path("dlib_face_recognition_resnet_model_v1.dat").read_bytes()
     for name, data in (("cut", whole[:100_000]), ("long", whole + b"x"), ("other", b"hello"), ("empty", b"")):
         (tmp_path / name).write_bytes(data)

@@ -73,7 +73,7 @@ def test_a_checkpoint_never_downloads_weights(make_checkpoint, tmp_path, attempt
     assert not weights.facenet_path().exists()
 
 
-def test_a_user_who_asks_for_facenet_gets_its_weights(state, tmp_path, monkeypatch):
+def test_facenet_weights_are_loaded_on_request(state, tmp_path, monkeypatch):
     asked = []
 
     def download(url, path, **_):
@@ -120,13 +120,13 @@ def test_pickled_code_in_the_weights_is_not_run(tmp_path, save):
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights"])
-def test_damaged_weights_are_one_line(content):
+def test_damaged_weights_are_reported_in_one_line(content):
     store(content)
     with pytest.raises(UserError, match="Delete it and download them again"):
         encoders.build(FACENET)
 
 
-def test_weights_of_another_network_are_one_line(tmp_path):
+def test_weights_of_another_network_are_reported_in_one_line(tmp_path):
     torch.save({"a": torch.zeros(2)}, tmp_path / "weights")
     store((tmp_path / "weights").read_bytes())
     with pytest.raises(UserError, match="not facenet's weights"):

@@ -42,7 +42,7 @@ def test_f_is_averaged_over_shifts():
     assert [float(mean[at]) for at in ((2, 2), (1, 2), (3, 2), (2, 1), (2, 3))] == pytest.approx([0.2] * 5)
 
 
-def test_a_truncated_translation_comes_back(tmp_path):
+def test_a_truncated_translation_is_saved_and_loaded(tmp_path):
     directory = write_digits(tmp_path / "made")
     loaded = model.load(directory)
     g = Truncated(loaded.g, 0.0, torch.randn(10, loaded.f.dim), 10)

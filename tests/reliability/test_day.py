@@ -16,7 +16,7 @@ def test_many_frames_are_answered_and_leave_nothing(drawing):
     assert report["grows_mb"] < 100
 
 
-def test_what_grows_is_told():
+def test_growing_metrics_are_reported():
     good = {"errors": 0, "faces": 3, "avatars": 1, "left": 1, "grows_mb_an_hour": 0.0}
     assert day.wrong(good) == []
     for change in ({"errors": 1}, {"faces": 0}, {"left": 0}, {"grows_mb_an_hour": 50.0}):

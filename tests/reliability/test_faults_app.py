@@ -69,7 +69,7 @@ def busy(app, portrait, clip):
         threading.Thread(target=until_it_ends, args=(act,), daemon=True).start()
 
 
-def test_killed_in_use_it_leaves_no_picture_and_the_next_start_says_what_happened(tmp_path, hopper, portrait):
+def test_a_killed_app_leaves_no_picture_and_reports_the_crash(tmp_path, hopper, portrait):
     runs, clip = tmp_path / "runs", video(moved(hopper, 60))
     make_run(runs, "00001-before", step=40, steps=400, ended=None)
     trained = training.new_run(runs, steps=5)
@@ -98,7 +98,7 @@ def test_killed_in_use_it_leaves_no_picture_and_the_next_start_says_what_happene
     assert read_status(trained).status == "done", "the training outlives the app"
 
 
-def test_without_a_folder_to_write_the_app_serves_and_says_so(tmp_path):
+def test_without_a_writable_folder_the_app_serves_and_warns(tmp_path):
     with disks.small(tmp_path / "disk") as disk:
         make_run(disk.folder / "runs", "00001-a", step=40, steps=400, ended=None)
         (disk.folder / "tmp").mkdir()

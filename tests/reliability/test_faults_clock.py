@@ -39,7 +39,7 @@ def clock(monkeypatch):
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])
-def test_a_run_stands_where_it_stands_whatever_the_time(jump, clock, tmp_path):
+def test_the_status_of_a_run_does_not_depend_on_the_clock(jump, clock, tmp_path):
     path = training.new_run(tmp_path, steps=100)
     run = Run.reopen(path)
     run.write(Started(0, 100, "cpu"))
@@ -84,7 +84,7 @@ def _train_while_it_jumps(path):
     cli.main(["train", "--resume", str(path)])
 
 
-def test_a_training_goes_on_while_the_time_jumps(tmp_path, monkeypatch):
+def test_training_continues_when_the_clock_jumps(tmp_path, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
     path = training.new_run(tmp_path, steps=6)
     start = time.monotonic()
@@ -96,7 +96,7 @@ def test_a_training_goes_on_while_the_time_jumps(tmp_path, monkeypatch):
     training.check_states(path)
 
 
-def test_strangers_runs_are_neither_stopped_nor_deleted_by_a_jump(tmp_path, clock, monkeypatch):
+def test_a_clock_jump_does_not_delete_guests_runs(tmp_path, clock, monkeypatch):
     ended, held = make_run(tmp_path, "00001-a"), Run.reopen(make_run(tmp_path, "00002-b"))
     held.write(Started(0, 8, "cpu"))
     for path in (ended, held.path):

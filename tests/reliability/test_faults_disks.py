@@ -52,7 +52,7 @@ def disk(tmp_path):
 
 @pytest.mark.parametrize("state", ["full", "read-only"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_without_a_disk_is_one_line_and_the_file_before_stays(name, state, home, disk, capfd):
+def test_a_command_on_a_full_disk_keeps_the_previous_file(name, state, home, disk, capfd):
     line = COMMANDS[name].format(portrait=home / "portrait.jpg", clip=home / "clip.mp4", home=home, disk=disk.folder)
     for suffix in (".png", ".svg", ".mp4", ".json", ".safetensors"):
         (disk.folder / f"out{suffix}").write_bytes(b"before")
@@ -68,7 +68,7 @@ def test_a_command_without_a_disk_is_one_line_and_the_file_before_stays(name, st
     assert [path for path in sorted(disk.folder.rglob("*")) if path not in before and path.is_file()] == []
 
 
-def test_a_training_on_a_full_disk_says_so_and_goes_on_once_there_is_room(home, disk):
+def test_training_on_a_full_disk_warns_and_recovers(home, disk):
     trainers = training.Forked()
     unbroken = training.new_run(home / "runs", steps=10)
     training.finish(unbroken, trainers)
@@ -87,7 +87,7 @@ def test_a_training_on_a_full_disk_says_so_and_goes_on_once_there_is_room(home, 
 
 
 @pytest.mark.parametrize("state", ["full", "read-only"])
-def test_the_tab_says_in_a_line_that_it_cannot_write(home, disk, state, monkeypatch):
+def test_an_unwritable_folder_is_reported_in_the_tab(home, disk, state, monkeypatch):
     path = make_run(disk.folder, "00001-a", exports=(100,), notes="before")
     (path / "run.json").write_text("{}")
     service = TrainService(disk.folder, "all")

@@ -55,7 +55,7 @@ def test_other_errors_keep_their_traceback():
         raise RuntimeError("shapes do not fit")
 
 
-def test_a_training_fails_in_a_line_keeps_its_checkpoint_and_goes_on(error, tmp_path, monkeypatch, capsys):
+def test_a_failed_training_keeps_its_checkpoint_and_resumes(error, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("DTN_DATA", raising=False)
     path, step = training.new_run(tmp_path, steps=6, sample_every=9), TransferStage.step
 
@@ -89,7 +89,7 @@ def test_pictures_digits_and_videos_say_it_in_a_line(error, drawing, hopper, mon
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-def test_live_video_says_it_and_goes_on_once_it_is_over(error, drawing, hopper, monkeypatch):
+def test_live_video_reports_an_error_and_recovers(error, drawing, hopper, monkeypatch):
     protocol, buffer = Protocol(Session(drawing)), io.BytesIO()
     Image.fromarray(hopper).save(buffer, "JPEG")
     message = struct.pack("<I", 1) + buffer.getvalue()

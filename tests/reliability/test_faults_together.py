@@ -19,7 +19,7 @@ def test_two_apps_never_train_a_run_twice_nor_break_one(tmp_path):
     assert found["refused"] >= 5
 
 
-def test_whoever_comes_second_hears_who_has_it(tmp_path):
+def test_the_second_process_learns_who_holds_the_lock(tmp_path):
     path = training.new_run(tmp_path)
     held = Run.reopen(path)
     with pytest.raises(UserError, match=rf"is being trained by process {launcher.os.getpid()}\. Stop that first\.$"):

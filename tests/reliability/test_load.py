@@ -38,13 +38,13 @@ def test_callers_are_not_remembered_with_the_whole_page(server):
     assert rss(server.pid) < before + 20
 
 
-def test_a_full_queue_says_so(server):
+def test_a_full_queue_is_reported(server):
     answers = load.fill_queue(server, 130)
     assert answers.keys() == {"taken", "busy"}
     assert answers["taken"] >= 100
 
 
-def test_too_many_batches_are_told_so_and_hold_up_nobody(server):
+def test_too_many_batches_are_refused_without_blocking_others(server):
     answers = load.fill_batch(server, 40)
     assert answers.keys() == {"taken", "busy"}
 
@@ -55,7 +55,7 @@ def test_fairness_is_jains():
     assert fairness([]) == 0
 
 
-def test_what_is_kept_is_told():
+def test_retention_is_documented():
     held = load.Held(500, 6, 0, 6, 5)._asdict()
     good = {"errors": {}, "before": held, "after": held, "rss_mb": [[60 * i, 500 + i] for i in range(9)]}
     assert load.wrong(good) == []

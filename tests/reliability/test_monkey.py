@@ -52,7 +52,7 @@ def test_of_gradios_errors_only_that_of_a_page_that_was_left_is_let_through():
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_what_was_done(harm, words, browser, server, files, monkeypatch):
+def test_errors_name_the_action(harm, words, browser, server, files, monkeypatch):
     monkeypatch.setattr(monkey, "REST", 3)
     with monkey.opened(browser, server, 0, files) as hands:
         hands.done.append("click it")

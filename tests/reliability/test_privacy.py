@@ -104,7 +104,7 @@ def downloaded(page, button):
     return download.value.path().read_bytes()
 
 
-def test_no_picture_stays_and_nothing_leaves(browser, hopper, tmp_path_factory):
+def test_no_picture_is_written_and_nothing_is_sent(browser, hopper, tmp_path_factory):
     with serve("emoji", tmp_path_factory.mktemp("home"), ALONE="1") as app:
         before, wrote, elsewhere = app.files(), len(app.writes()), []
         context = browser.new_context(permissions=["camera"], accept_downloads=True)

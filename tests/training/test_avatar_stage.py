@@ -72,7 +72,7 @@ def test_c_trains_resumes_and_joins_a_translation(data, encoder, translation, tm
     assert joined.predictor(torch.zeros(1, 3, 64, 64)) == predictor(torch.zeros(1, 3, 64, 64))
 
 
-def test_another_f_comes_along(data, encoder, translation, tmp_path):
+def test_another_f_is_pushed_too(data, encoder, translation, tmp_path):
     torch.manual_seed(1)
     other = AttributeEncoder(8, 16, squash=True, skin=True)
     path = checkpoint.save(
@@ -113,7 +113,7 @@ def test_agreement_brings_the_answers_of_c_to_those_of_f(data, encoder):
     assert stage.validate()["agree"] < before
 
 
-def test_what_no_drawing_shows_stays_unsaid(data, encoder):
+def test_attributes_that_no_drawing_shows_are_omitted(data, encoder):
     stage = stage_of(data, encoder)
     for step in range(1, 9):
         stage.step(step)
@@ -147,13 +147,13 @@ def test_nonsense_is_refused(settings):
         replace(TINY, **settings)
 
 
-def test_a_translation_without_c_says_so(translation):
+def test_a_translation_without_c_is_reported(translation):
     with pytest.raises(UserError, match="has no c"):
         model.load_avatar_predictor(translation)
     assert model.load(translation).predictor is None
 
 
-def test_statistics_of_attributes_alone_silence_the_hidden_layer():
+def test_statistics_without_hidden_features_mask_the_hidden_layer():
     weights = torch.tensor([0.0, 1.0])
     standardise = Standardise.of(torch.randn(50, 2), weights)
     assert standardise(torch.randn(3, 2))[:, 0].abs().max() == 0

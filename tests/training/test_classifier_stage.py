@@ -50,7 +50,7 @@ def test_the_loss_falls_in_a_few_dozen_steps(domain):
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
 
 
-def test_without_labels_the_views_of_a_picture_meet_and_labels_reach_the_probe_alone():
+def test_contrastive_training_uses_labels_only_for_the_probe():
     stage = make_stage(contrastive=True)
     loss, scalars = stage._contrast(1)
     (loss - scalars["contrast"]).backward()  # what is left is the probe's
@@ -73,7 +73,7 @@ def test_contrast_is_least_where_views_meet_and_pictures_part():
     assert math.isclose(near, math.log(1 + 6 * math.exp(-2)), rel_tol=1e-5)
 
 
-def test_the_papers_net_learns_too():
+def test_the_network_of_the_paper_learns():
     stage = make_stage(net="paper", limit=8)
     assert isinstance(stage.net, PaperDigitEncoder)
     before = weights(stage.net)
@@ -81,7 +81,7 @@ def test_the_papers_net_learns_too():
     assert not any(torch.equal(before[name], value) for name, value in stage.net.named_parameters())
 
 
-def test_a_step_tells_loss_and_accuracy_and_the_average_follows():
+def test_a_step_reports_loss_and_accuracy_and_updates_the_average():
     stage = make_stage()
     net, ema = weights(stage.net), weights(stage.ema)
     told = stage.step(1)
@@ -92,7 +92,7 @@ def test_a_step_tells_loss_and_accuracy_and_the_average_follows():
     assert not stage.ema.training
 
 
-def test_an_absent_digit_is_in_nothing_that_is_learnt_or_chosen_by(few_digits):
+def test_an_absent_digit_is_not_used_for_training_or_selection(few_digits):
     whole, stage = make_stage(drawn=0.5, limit=None), make_stage(drawn=0.5, limit=None, absent=3)
     for name in ("real", "drawn", "val"):
         x, y = getattr(whole, name)
@@ -135,7 +135,7 @@ def test_handwritten_pictures_are_stylised_where_asked_for_and_stay_grey():
 
 
 @pytest.mark.parametrize("contains_f", [True, False])
-def test_through_a_translation_its_pictures_are_learnt_with_the_labels_of_street_numbers(tmp_path, contains_f):
+def test_a_classifier_of_a_translation_uses_the_labels_of_s(tmp_path, contains_f):
     directory = write_digits(tmp_path / "g", contains_f=contains_f)
     stage = make_stage(through=str(directory))
     loaded = model.load(directory)
@@ -164,7 +164,7 @@ def test_a_start_is_taken_over_whole(tmp_path):
     assert all(p.requires_grad for p in again.net.parameters())
 
 
-def test_starts_of_another_net_are_one_line(tmp_path):
+def test_a_start_from_another_network_is_refused(tmp_path):
     start = write_judge(tmp_path / "start")  # 16 hidden numbers
     for changes in ({}, {"net": "paper"}):
         with pytest.raises(UserError, match="start=") as error:
@@ -209,7 +209,7 @@ JITTERS = {
 
 
 @pytest.mark.parametrize("name", JITTERS)
-def test_jitters_keep_shape_and_range_and_follow_their_generator_alone(name):
+def test_jitters_keep_shape_and_range_and_are_reproducible(name):
     x = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     before = x.clone()
 
@@ -231,7 +231,7 @@ def test_turning_by_nothing_moves_nothing():
     assert torch.allclose(augment.random_affine(x, torch.Generator(), angle=0, scale=0, shift=0), x, atol=1e-5)
 
 
-def test_negatives_are_as_many_as_asked_for():
+def test_number_of_negatives():
     x = torch.full((200, 3, 4, 4), 0.5)  # stays above 0 under any gain and offset but a few
     for share in (0, 0.3, 1):
         dark = (
@@ -240,7 +240,7 @@ def test_negatives_are_as_many_as_asked_for():
         assert dark == pytest.approx(share, abs=0.1)
 
 
-def test_stylised_pictures_are_grey_and_as_many_as_asked_for():
+def test_stylised_pictures_are_grey_and_have_their_share():
     x = torch.rand(200, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     for share in (0, 0.4):
         made = augment.sketch(x, torch.Generator().manual_seed(1), share)

@@ -117,7 +117,7 @@ def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
         (["join", "nosuch", "nosuch", "-o", "x"], "not found"),
     ],
 )
-def test_bad_requests_are_one_line_and_exit_code_two(arguments, told, capsys, tmp_path, monkeypatch):
+def test_bad_requests_are_reported_in_one_line_and_exit_code_two(arguments, told, capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
@@ -127,7 +127,7 @@ def test_bad_requests_are_one_line_and_exit_code_two(arguments, told, capsys, tm
     assert not list(tmp_path.rglob("config.json"))
 
 
-def test_a_configuration_file_is_a_preset_of_ones_own(encoder, cache, tmp_path):
+def test_a_configuration_file_is_a_custom_preset(encoder, cache, tmp_path):
     import json
 
     from dtn_core.config import to_dict

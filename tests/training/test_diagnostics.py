@@ -60,7 +60,7 @@ def test_curves_of_other_stages_say_nothing(titles, curves):
     assert titles(curves, config=PRESETS["upscaler"]) == []
 
 
-def test_nothing_is_said_too_early(titles):
+def test_no_warning_before_enough_points(titles):
     bad = {"d": flat(0.0, 19), "d_accuracy": flat(1.0, 19), "gang": flat(9.0, 19), "const": flat(1.0, 19)}
     assert titles(bad) == []
     assert titles({name: values + values[-1:] for name, values in bad.items()}) == ["D has won", "CONST doesn't fall"]
@@ -155,7 +155,7 @@ def test_what_is_not_a_number_is_left_to_the_one_who_failed(titles):
     assert titles(d=[*flat(1.5), math.nan], g=[*flat(2.0), math.inf]) == []
 
 
-def test_all_that_is_wrong_is_said_at_once(titles):
+def test_all_problems_are_reported_together(titles):
     run_out_of_luck = {
         "d": flat(0.0), "d_accuracy": flat(1.0), "gang": line(1, 9), "const": flat(1.0), "g": flat(2.0, 39) + [99.0],
         "tid": flat(0.1), "val/tid": line(0.2, 0.9, 9), "val/diversity": flat(0.1, 5),

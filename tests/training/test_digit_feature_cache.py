@@ -87,7 +87,7 @@ def test_both_views_come_out_the_same_again(pack, f):
 
 
 @pytest.mark.parametrize("switches", [{"absent_s": 3}, {"absent_t": 3}, {"absent_s": 3, "absent_t": 3}])
-def test_an_absent_digit_is_gone_and_nothing_else(pack, f, switches):
+def test_only_the_absent_digit_is_removed(pack, f, switches):
     made = build_cache(replace(CONFIG, **switches), f, None, "cpu")
     s, t, val = (read(None, part).y for read, part in
                  ((digits.svhn, "train"), (digits.mnist, "train"), (digits.svhn, "val")))  # fmt: skip
@@ -100,7 +100,7 @@ def test_an_absent_digit_is_gone_and_nothing_else(pack, f, switches):
         assert torch.equal(getattr(made, name), getattr(pack, name)[here]), name
 
 
-def test_a_pack_of_few_pictures_keeps_those_held_out(pack, f):
+def test_a_small_pack_keeps_its_held_out_pictures(pack, f):
     made = build_cache(replace(CONFIG, limit_s=7, limit_t=5), f, None, "cpu")
     for name, few in (("f_s", 7), ("x_s", 7), ("t", 5), ("f_t", 5), ("f_val", None), ("val", None), ("t_val", None)):
         assert torch.equal(getattr(made, name), getattr(pack, name)[:few]), name

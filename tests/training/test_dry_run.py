@@ -46,14 +46,14 @@ def test_own_folders_are_counted_shown_and_timed_and_nothing_is_left_behind(own,
     assert not (tmp_path / "runs").exists()
 
 
-def test_it_goes_through_json_whole(own, tmp_path):
+def test_a_dry_run_survives_json(own, tmp_path):
     found = dry_run.run(own, None, tmp_path)
     again = dry_run.from_json(json.loads(json.dumps(dry_run.to_json(found))))
     assert (again.preview == found.preview).all()
     assert replace(again, preview=None) == replace(found, preview=None)
 
 
-def test_in_a_process_of_its_own(own, tmp_path):
+def test_in_a_separate_process(own, tmp_path):
     assert dry_run.run_isolated(own, None, tmp_path).counts["s"] == 22
     with pytest.raises(UserError, match=r"^.*no-such.*: no such folder"):
         dry_run.run_isolated(replace(own, s=str(tmp_path / "no-such")), None, tmp_path)

@@ -101,7 +101,7 @@ def test_the_same_pictures_elsewhere_are_the_same_pack(task, f, tmp_path):
     assert cache_path(config, f, None, tmp_path) != path
 
 
-def test_only_the_sets_that_are_read_are_looked_at(f, tmp_path):
+def test_only_the_sets_in_use_are_checked(f, tmp_path):
     data = portraits_in(tmp_path / "data")
     write_cartoons(data)
     plain, older, cartoons = FACES, replace(FACES, utkface=0.5), replace(FACES, style="cartoon-set")
@@ -193,7 +193,7 @@ def test_what_is_no_pack_is_refused_in_a_line(pack, f, tmp_path, damage):
 
 
 @pytest.mark.parametrize("fault", ["missing", "other f", "no such f"])
-def test_a_pack_that_cannot_be_used_is_told_before_a_run_is_made(pack, tmp_path, fault):
+def test_an_unusable_pack_creates_no_run(pack, tmp_path, fault):
     path = tmp_path / "pack.safetensors"
     if fault != "missing":
         pack.write(path)

@@ -172,7 +172,7 @@ def test_a_best_that_was_not_written_is_not_remembered_over_a_break(run, full):
     assert go(Scripted([9, 9, 9, 9, 1, 3, 2]), run) == (6, 6)
 
 
-def test_a_run_whose_best_is_gone_exports_its_last(run):
+def test_a_run_without_its_best_state_exports_its_last(run):
     figures = [9, 9, 9, 9, 4, 3, 7]
     go(Scripted(figures), run)
     (run.path / "checkpoints" / "best.safetensors").unlink()

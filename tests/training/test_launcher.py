@@ -56,7 +56,7 @@ def path(runs):
     return path
 
 
-def test_a_run_lives_as_long_as_its_process_and_the_lock_tells(path):
+def test_the_lock_of_a_run_is_held_while_its_process_lives(path):
     assert is_alive(path)
     pid = holder(path)[0]
     assert pid not in (None, os.getpid())
@@ -128,7 +128,7 @@ run.write(Finished(1, "stopped"))
         Run.reopen(path)
 
 
-def test_a_run_is_resumed_where_it_stands(path, runs):
+def test_a_run_is_resumed_in_its_folder(path, runs):
     with pytest.raises(UserError, match="being trained by process"):
         launcher.resume(path)
     with (path / "events.jsonl").open("a") as file:
@@ -153,7 +153,7 @@ def test_a_run_of_another_version_is_not_resumed(path):
 
 
 @pytest.mark.parametrize("how", ["resume", "start"])
-def test_one_device_trains_one_run_unless_asked_to(path, runs, how):
+def test_one_device_trains_one_run_by_default(path, runs, how):
     other = Run.create(runs, "other", TINY)
     other.release()
 
@@ -181,7 +181,7 @@ def test_two_gpus_are_two_devices_and_the_first_has_two_names(runs, monkeypatch)
     launcher.start(replace(TINY, device="cuda"), "x", runs)
 
 
-def test_a_device_that_is_not_there_makes_no_run(runs):
+def test_a_missing_device_creates_no_run(runs):
     with pytest.raises(UserError, match="device"):
         launcher.start(replace(TINY, device="cuda:9"), "x", runs)
     assert runs_in(runs) == []
@@ -224,7 +224,7 @@ def test_what_cannot_be_started_leaves_nothing(runs, monkeypatch):
     assert read_status(run.path).status == "stopped"
 
 
-def test_only_the_living_are_asked(path):
+def test_only_live_runs_take_requests(path):
     for what in ("stop", "sample", "save"):
         launcher.request(path, what)
     launcher.set_sample_every(path, 7)
@@ -268,7 +268,7 @@ def _runs(pid):
         return False
 
 
-def test_what_is_said_of_a_process_stands_on_its_own_line(runs, monkeypatch):
+def test_process_messages_are_separate_lines(runs, monkeypatch):
     code = "import time; print(' 5%|#  | 1/8', end='', flush=True); time.sleep(100)"
     monkeypatch.setattr(launcher, "_trainer", shell(code))
     path = launcher.start(TINY, "x", runs)
@@ -324,7 +324,7 @@ def test_only_runs_that_rest_are_deleted(path, tmp_path, make_checkpoint):
     assert sorted(p.name for p in path.parent.iterdir()) == [".lock", "00009-link"]
 
 
-def test_a_run_that_is_only_looked_at_can_be_deleted(path):
+def test_a_run_that_is_being_read_can_be_deleted(path):
     import fcntl
 
     launcher.force_stop(path)
@@ -374,14 +374,14 @@ def test_the_command_makes_the_same_settings(preset, changes):
     assert configs.parse_set(PRESETS[preset], rest[1:-4:2]) == config
 
 
-def test_the_command_of_a_run_of_ones_own_starts_from_the_nearest_preset():
+def test_the_command_of_a_run_starts_from_the_nearest_preset():
     config = replace(PRESETS["digits-cpu"], steps=123)
     for name in ("mine", "upscaler"):
         line = launcher.train_command(config, name, Path("runs"), None)
         assert line == "python -m dtn_core train digits-cpu --set steps=123 --runs runs"
 
 
-def test_the_command_that_goes_on():
+def test_the_resume_command():
     assert resume_command(Path("my runs/x")) == "python -m dtn_core train --resume 'my runs/x'"
 
 

@@ -76,7 +76,7 @@ class Hungry(Counting):
         return super().step(step)
 
 
-def test_without_memory_the_batch_is_halved_until_it_fits_and_stays_so(run):
+def test_out_of_memory_halves_the_batch(run):
     train_briefly(Hungry(), run, 4, 4)
     assert [note.message for note in events_of(run, Noted)] == [
         "out of memory: goes on with a batch of 4",
@@ -89,14 +89,14 @@ def test_without_memory_the_batch_is_halved_until_it_fits_and_stays_so(run):
     assert len(events_of(run, Noted)) == 2  # it began with what fits
 
 
-def test_no_memory_for_a_single_picture_is_one_line(run):
+def test_no_memory_for_a_single_picture_is_reported_in_one_line(run):
     stage = Counting()
     stage.step = lambda step: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory"))
     with pytest.raises(UserError, match="out of memory at a batch of 1. Use a smaller"):
         train_briefly(stage, run, 4, 4)
 
 
-def test_a_full_disk_on_the_way_is_noted_and_training_goes_on(run, monkeypatch):
+def test_training_continues_on_a_full_disk(run, monkeypatch):
     save, full = run.save_state, [True]
 
     def sometimes(state, name="last"):
@@ -113,7 +113,7 @@ def test_a_full_disk_on_the_way_is_noted_and_training_goes_on(run, monkeypatch):
     assert events_of(run, Finished) == [Finished(6, "done")]
 
 
-def test_a_full_disk_at_the_end_fails_and_what_was_saved_stays(run, monkeypatch):
+def test_a_full_disk_at_the_end_fails_and_keeps_what_was_saved(run, monkeypatch):
     save = run.save_state
 
     def until_four(state, name="last"):
@@ -201,7 +201,7 @@ def test_a_second_ctrl_c_ends_at_once(run):
     assert run.load_state()["step"] == 2  # as saved before
 
 
-def test_sampling_and_saving_when_asked(run):
+def test_sampling_and_saving_on_request(run):
     class Asking(Counting):
         def step(self, step):
             if step == 3:
@@ -236,7 +236,7 @@ def test_clipping_shortens_the_gradient_and_no_more():
         assert weight.item() == pytest.approx(moved, rel=1e-4)
 
 
-def test_a_batch_that_cannot_be_dealt_out_is_one_line():
+def test_a_batch_that_cannot_be_split_is_reported():
     class Three:
         num_processes, process_index = 3, 1
 
@@ -259,7 +259,7 @@ def test_a_tracker_gets_the_losses_too(few_digits, tmp_path):
     assert "val/accuracy" in log.Tags()["scalars"]
 
 
-def test_a_tracker_that_is_not_installed_is_one_line(monkeypatch):
+def test_a_tracker_that_is_not_installed_is_reported_in_one_line(monkeypatch):
     monkeypatch.setattr(optim.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="^--tracker trackio needs that package: pip install trackio.$"):
         optim.make_accelerator(PRESETS["digits-tiny"], "trackio")

@@ -46,7 +46,7 @@ def own(tmp_path):
     return replace(PRESETS["folders-tiny"], s=str(s), t=str(t), encoder="digits-f", **TINY)
 
 
-def test_two_folders_become_a_pack_with_a_tenth_held_out(own, tmp_path):
+def test_two_folders_become_a_cache_with_a_tenth_held_out(own, tmp_path):
     f = make_encoder(own.encoder)
     pack = get_cache(replace(own, views=2), f, None, "cpu", tmp_path / "feature-cache")
     assert pack.f_s.shape == (27, 2, f.dim)
@@ -59,7 +59,7 @@ def test_two_folders_become_a_pack_with_a_tenth_held_out(own, tmp_path):
     assert len(list((tmp_path / "feature-cache").iterdir())) == 1
 
 
-def test_a_folder_that_changed_is_read_anew(own, tmp_path):
+def test_a_changed_folder_is_read_again(own, tmp_path):
     f = make_encoder(own.encoder)
     before = cache_path(own, f, None, tmp_path)
     assert cache_path(own, f, None, tmp_path) == before
@@ -68,7 +68,7 @@ def test_a_folder_that_changed_is_read_anew(own, tmp_path):
     assert cache_path(replace(own, size=64), f, None, tmp_path) != cache_path(own, f, None, tmp_path)
 
 
-def test_what_it_exports_says_what_it_sees(own, tmp_path):
+def test_an_export_names_its_input_domain(own, tmp_path):
     path, made = run_training(own, "own", tmp_path / "runs", None)
     loaded = model.load(made)
     assert (loaded.info["sees"], loaded.info["trained"]["data"]) == ("pictures", "own folders")
@@ -91,7 +91,7 @@ def test_drawings_with_transparency_are_painted_with_it(own, tmp_path):
         ("few", "t", "at least 16"),
     ],
 )  # fmt: skip
-def test_bad_folders_are_one_line(own, tmp_path, s, t, words):
+def test_bad_folders_are_reported_in_one_line(own, tmp_path, s, t, words):
     drawn(tmp_path / "few", 3, "circle")
     s, t = (name and str(tmp_path / name) for name in (s, t))
     with pytest.raises(UserError, match=words) as error:

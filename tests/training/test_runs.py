@@ -76,7 +76,7 @@ def test_a_run_older_than_run_json_can_be_reopened(run):
     assert again(run).data is None
 
 
-def test_state_comes_back_with_its_types(run):
+def test_state_round_trip_keeps_types(run):
     assert run.load_state() is None
     tensor = torch.arange(6.0).view(2, 3)
     state = {"step": 3, "adam": {"state": {0: {"exp": tensor}}, "groups": [{"lr": 0.5, "betas": [0.5, 0.9]}]}}
@@ -102,7 +102,7 @@ def test_a_state_cut_short_is_refused_in_one_line(run, size):
     assert "\n" not in str(error.value)
 
 
-def test_the_best_state_stands_in_for_a_damaged_last_one(run, capsys):
+def test_the_best_state_replaces_a_damaged_last_one(run, capsys):
     run.save_state({"step": 4, "w": torch.ones(100)}, "best")
     run.save_state({"step": 8, "w": torch.zeros(100)})
     assert run.load_state()["step"] == 8
@@ -181,7 +181,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_on_a_disk_that_is_really_full_training_goes_on_and_the_old_state_stays(small_disk, capsys):
+def test_training_on_a_really_full_disk_keeps_the_old_state(small_disk, capsys):
     run = Run.create(small_disk / "runs", "x", TINY)
     run.write(Started(0, 8, "cpu"))
     run.save_state({"step": 1, "w": torch.ones(1000)})
@@ -251,7 +251,7 @@ def test_an_inherited_lock_is_adopted(run, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
-def test_a_process_whose_log_is_full_goes_on(run, monkeypatch):
+def test_a_process_survives_a_full_log(run, monkeypatch):
     full = io.TextIOWrapper(io.FileIO("/dev/full", "w"), "utf-8", write_through=True)  # as with PYTHONUNBUFFERED
     with pytest.raises(OSError):
         print("lost", file=full)

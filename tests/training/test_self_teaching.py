@@ -38,7 +38,7 @@ def _few(few_digits):
     pass
 
 
-def test_labels_of_t_are_not_looked_at(monkeypatch):
+def test_labels_of_t_are_not_used(monkeypatch):
     """Whatever labels t has, the same is learnt."""
     ends = []
     for shift in (0, 5):
@@ -54,7 +54,7 @@ def test_labels_of_t_are_not_looked_at(monkeypatch):
     assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
 
 
-def test_only_what_the_average_is_sure_of_is_learnt():
+def test_only_confident_pseudo_labels_are_learnt():
     stage = make_stage()
     unsure = torch.zeros(1, 10)
     stage.ema = sayer(unsure)
@@ -71,7 +71,7 @@ def test_only_what_the_average_is_sure_of_is_learnt():
     assert batch.x.abs().max() <= 1
 
 
-def test_a_class_that_is_said_too_often_is_said_less():
+def test_overpredicted_classes_are_reweighted():
     """Between two classes that are equally likely, the rarer one is taken."""
     stage = make_stage()
     said = torch.full((1, 10), -20.0)
@@ -87,7 +87,7 @@ def test_a_class_that_is_said_too_often_is_said_less():
     assert plain._pseudo_labelled(100).sure.sum() == 0  # undecided between the two
 
 
-def test_the_running_shares_follow_what_is_said():
+def test_the_running_class_shares_follow_predictions():
     stage = make_stage()
     said = torch.full((1, 10), -20.0)
     said[0, 8] = 20.0

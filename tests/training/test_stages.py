@@ -70,7 +70,7 @@ def test_every_kind_trains_from_its_tiny_preset_and_resumes(data, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_f_learns_from_illustrations_and_goes_on_from_a_checkpoint(data, tmp_path):
+def test_f_learns_from_illustrations_and_continues_from_a_checkpoint(data, tmp_path):
     _, first = run_training(PRESETS["encoder-tiny"], "encoder", tmp_path, str(data))
     config = replace(PRESETS["encoder-tiny"], limit=12, drawn=0.5, squash=True, start=str(first))
     stage = EncoderStage(config, data, Accelerator(cpu=True))
@@ -166,7 +166,7 @@ def test_what_an_avatar_shows_may_count_more(data):
 
 @pytest.mark.parametrize("before", [{}, {"skin": 0.0}, {"size": 64}, {"skin": 0.0, "size": 64, "squash": True}])
 @pytest.mark.parametrize("after", [{}, {"skin": 0.0}])
-def test_f_goes_on_from_another_size_and_without_a_skin_head(data, tmp_path, before, after):
+def test_f_continues_from_another_size_and_without_a_skin_head(data, tmp_path, before, after):
     short = replace(RICH, steps=1, drawn=0.0, limit=8)
     _, first = run_training(replace(short, **before), "encoder", tmp_path, str(data))
     stage = EncoderStage(replace(short, start=str(first), **after), data, Accelerator(cpu=True))
@@ -226,7 +226,7 @@ def _judge(style, data=None, **changes):
 
 
 @pytest.mark.parametrize("style", ["toon-head", "cartoon-set"])
-def test_the_judge_of_another_style_learns_what_it_tells(style, tmp_path):
+def test_the_judge_of_another_style_learns_its_labels(style, tmp_path):
     data = write_cartoons(tmp_path, 48) if style in styles.PACKS else None
     stage = _judge(style, data, avatars=96)
     first = stage.step(1)["loss"]
@@ -241,7 +241,7 @@ def test_the_judge_of_another_style_learns_what_it_tells(style, tmp_path):
     json.dumps(trained, allow_nan=False)
 
 
-def test_the_judge_of_a_pack_learns_all_but_what_is_held_out_and_mirrors_it(tmp_path):
+def test_the_judge_of_a_pack_excludes_held_out_pictures(tmp_path):
     data = write_cartoons(tmp_path)
     stage = _judge("cartoon-set", data)
     learnt, held_out = rendering.split_pack("cartoon-set", data)
@@ -262,7 +262,7 @@ def test_mirroring_turns_some_and_leaves_some():
     assert 10 < turned.sum() < 30
 
 
-def test_a_judge_without_its_pack_is_told_before_a_directory_is_made(tmp_path, monkeypatch):
+def test_a_judge_without_its_pack_creates_no_directory(tmp_path, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
     with pytest.raises(UserError, match=r"^no data folder[^\n]*DTN_DATA[^\n]*$"):
         run_training(PRESETS["judge-cartoon"], "judge", tmp_path / "runs", None)

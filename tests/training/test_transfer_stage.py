@@ -62,7 +62,7 @@ def test_features_reach_g_on_one_scale_for_both_domains():
         assert (z.std(0) - 1).abs().max() < 1e-2
 
 
-def test_a_step_moves_g_and_d_and_leaves_f_alone():
+def test_a_step_updates_g_and_d_but_not_f():
     stage = make_stage()
     f, g, d = (weights(m) for m in (stage.f, stage.g, stage.d))
     figures = {name: value.item() for name, value in stage.step(1).items()}
@@ -76,7 +76,7 @@ def test_a_step_moves_g_and_d_and_leaves_f_alone():
     assert 0 < figures["d"] < 20
 
 
-def test_const_reaches_g_alone_when_it_is_the_only_term():
+def test_const_alone_reaches_only_g():
     """The bug of open replications: L_CONST detached from g."""
     stage = make_stage(replace(CONFIG, alpha=50.0, beta=0.0, gamma=0.0))
     z_s, heard, t, _ = stage._batch(1)
@@ -157,7 +157,7 @@ def test_the_learning_rate_rises_holds_and_falls():
     assert flat_cosine(1000, 1000) == pytest.approx(0.02)
 
 
-def test_alpha_stays_then_falls_to_its_end():
+def test_alpha_is_constant_then_falls():
     config = replace(CONFIG, steps=100, alpha=8.0, alpha_end=2.0)
     assert [alpha_at(config, step) for step in (1, 45)] == [8, 8]
     assert alpha_at(config, 52) == pytest.approx(8 * 0.25 ** (7 / 15))

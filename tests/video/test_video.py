@@ -79,7 +79,7 @@ def test_silence(sway, drawing):
 
 
 @pytest.mark.parametrize("sound", ["aac", "pcm_s16le"])
-def test_pictures_and_sound_stay_together(sway, drawing, sound):
+def test_pictures_and_sound_are_synchronous(sway, drawing, sound):
     data = video(sway, "matroska", sound=sound, late=0.4)
     _, times, _, _, begin = watched(data)
     _, _, new_times, _, _, new_begin = convert(data, drawing)
@@ -148,7 +148,7 @@ def test_pixels_of_every_kind(sway, drawing, codec, pixels):
     assert off(frames[0][:, :40], wanted[:, :40]) < 8
 
 
-def test_beside_and_alone(clip, sway, drawing):
+def test_views_side_by_side_and_emoji_only(clip, sway, drawing):
     report, frames, *_ = convert(clip, drawing, mode="beside")
     assert frames.shape[1:3] == (240, 320 + 240)
     assert off(frames[0][:, :320], sway[0]) < 6
@@ -159,7 +159,7 @@ def test_beside_and_alone(clip, sway, drawing):
     assert off(frames[0][40:90, 40:90], np.full((50, 50, 3), (0, 177, 64))) > 20
 
 
-def test_two_people_stand_side_by_side(hopper, astronaut, drawing):
+def test_two_people_are_shown_side_by_side(hopper, astronaut, drawing):
     both = [np.concatenate(pair, 1) for pair in zip(moved(hopper, 4), astronauts(astronaut, 4))]
     _, frames, *_ = convert(video(both, sound=None), drawing, mode="alone", size=256, background=(0, 255, 0))
     away = np.abs(frames[0].astype(int) - (0, 255, 0)).sum(2) > 100
