@@ -110,8 +110,8 @@ def table(report):
     ms, threads = report["ms"], "one thread" if report["threads"] == 1 else f"{report['threads']} threads"
     lines = [f"| ms, median of {report['n']}, {threads} | {' | '.join(ms)} |", "|---" * (len(ms) + 1) + "|"]
     for stage in STAGES:
-        if any(stage in told for told in ms.values()):
-            cells = (f"{told[stage]:.1f}" if stage in told else "" for told in ms.values())
+        if any(stage in result for result in ms.values()):
+            cells = (f"{result[stage]:.1f}" if stage in result else "" for result in ms.values())
             lines.append(f"| {stage} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -119,7 +119,7 @@ def table(report):
 def ratios(report):
     """Way → how many times as long the naive way takes."""
     ms = report["ms"]
-    return {way: f"{ms['naive']['total'] / told['total']:.1f}×" for way, told in ms.items() if way != "naive"}
+    return {way: f"{ms['naive']['total'] / result['total']:.1f}×" for way, result in ms.items() if way != "naive"}
 
 
 def main(argv=None):

@@ -236,13 +236,13 @@ def page(seconds: float) -> dict[str, Any] | None:
                 opened.wait_for_timeout(500)
             memory_mb = app.rss()
         browser.close()
-    told = {
+    result = {
         name: round(statistics.median(one[name] for one in seen), 1)
         for name in ("tracked", "drawn", "latency", "server")
     }
-    told["tracked_p5"] = float(np.percentile([one["tracked"] for one in seen], 5))
+    result["tracked_p5"] = float(np.percentile([one["tracked"] for one in seen], 5))
     return {
-        "seconds": seconds, **told, "with_a_face": round(float(np.mean([one["faces"] > 0 for one in seen])), 4),
+        "seconds": seconds, **result, "with_a_face": round(float(np.mean([one["faces"] > 0 for one in seen])), 4),
         "start_s": {"app": round(app.seconds, 2), "avatar": round(first, 2)}, "rss_mb": memory_mb,
     }  # fmt: skip
 

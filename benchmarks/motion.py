@@ -96,11 +96,11 @@ def watch(transferrer: Transferrer, frames: Iterable[tuple[Image, Truth]], sessi
     """A session's view of a sequence with one face."""
     session = session or Session(transferrer)
     truth, seen, index, i = [], [], [], -1
-    for i, (frame, told) in enumerate(frames):
+    for i, (frame, result) in enumerate(frames):
         faces = session.process(frame, at=i / FPS).faces
         if faces:
-            truth.append(told)
-            seen.append(min(faces, key=lambda f: np.hypot(f.motion.x - told.x, f.motion.y - told.y)))
+            truth.append(result)
+            seen.append(min(faces, key=lambda f: np.hypot(f.motion.x - result.x, f.motion.y - result.y)))
             index.append(i)
     return Take(truth, seen, np.array(index, np.int64), i + 1)
 
@@ -116,16 +116,16 @@ def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def blinks(take: Take) -> dict[str, Any]:
     """Counts and delays of one take."""
-    truth, told = take.of("lids")
+    truth, result = take.of("lids")
     made: dict[str, Any] = {"blinks": 0, "found": 0, "false": 0, "delays": [], "seconds": len(truth) / FPS}
     for eye in range(2) if len(truth) else ():
-        acted, said = runs(truth[:, eye] < MOTION_PARAMS["shut"]), runs(told[:, eye] < MOTION_PARAMS["shut"])
+        acted, output = runs(truth[:, eye] < MOTION_PARAMS["shut"]), runs(result[:, eye] < MOTION_PARAMS["shut"])
         for start, end in acted:
-            hits = [s for s, e in said if e > start and s < end + NEAR]
+            hits = [s for s, e in output if e > start and s < end + NEAR]
             made["blinks"] += 1
             made["found"] += bool(hits)
             made["delays"] += [max(0, hits[0] - start)] if hits else []
-        made["false"] += sum(all(e <= start - 1 or s > end + NEAR for start, end in acted) for s, e in said)
+        made["false"] += sum(all(e <= start - 1 or s > end + NEAR for start, end in acted) for s, e in output)
     return made
 
 
@@ -134,34 +134,34 @@ def blinks(take: Take) -> dict[str, Any]:
 
 def expression(take: Take, name: str) -> dict[str, Any]:
     """Scores of frames at rest and well in an expression, whether they are told right, and the onsets' delays."""
-    truth, told = take.of(name)
+    truth, result = take.of(name)
     rest, well, line = truth == 0, truth > 0.55, MOTION_PARAMS[name]
     onsets, delays, missed = runs(truth > 0.3), [], 0
     for start, end in onsets:
-        above = np.flatnonzero(told[start : end + NEAR] > line)
+        above = np.flatnonzero(result[start : end + NEAR] > line)
         if len(above):
             delays.append(int(above[0]))
         else:
             missed += 1
     return {
-        "rest": told[rest].tolist(), "well": told[well].tolist(), "onsets": len(onsets), "missed": missed,
+        "rest": result[rest].tolist(), "well": result[well].tolist(), "onsets": len(onsets), "missed": missed,
         "delays": delays,
     }  # fmt: skip
 
 
 def correlation(take: Take, name: str) -> float | None:
-    truth, told = take.of(name)
+    truth, result = take.of(name)
     if truth.ndim == 2:
-        truth, told = truth.mean(1), told.mean(1)
-    return float(np.corrcoef(truth, told)[0, 1]) if len(truth) > 2 and truth.std() and told.std() else None
+        truth, result = truth.mean(1), result.mean(1)
+    return float(np.corrcoef(truth, result)[0, 1]) if len(truth) > 2 and truth.std() and result.std() else None
 
 
-def lag(truth: NDArray[np.float64], told: NDArray[np.float64]) -> float:
+def lag(truth: NDArray[np.float64], result: NDArray[np.float64]) -> float:
     """Milliseconds by which what is told follows the truth, from the delay at which they fit best."""
     times, best = np.arange(len(truth)), (np.inf, 0.0)
     for delay in np.arange(0, 6, 0.1):
         late = np.interp(times - delay, times, truth)
-        difference = (told - late)[6:]
+        difference = (result - late)[6:]
         best = min(best, (float(np.std(difference)), float(delay)))
     return 1000 * best[1] / FPS
 

@@ -75,7 +75,7 @@ def watch_console(page, wrong):
     page.add_init_script(f"addEventListener('beforeunload', () => console.info('{LEAVING}'))")
     leaving = False
 
-    def heard(message):
+    def received(message):
         nonlocal leaving
         leaving = leaving or message.text == LEAVING
         if message.type == "error" and not leaving:
@@ -85,7 +85,7 @@ def watch_console(page, wrong):
         nonlocal leaving
         leaving = False
 
-    page.on("console", heard)
+    page.on("console", received)
     page.on("domcontentloaded", arrived)
 
 

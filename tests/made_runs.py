@@ -28,23 +28,23 @@ def make_run(
         (path / part).mkdir(parents=True, exist_ok=True)
     (path / "lock").touch()
     (path / "config.json").write_text(json.dumps(configs.to_dict(config)))
-    told = [events.Started(0, steps, "cpu")]
+    result = [events.Started(0, steps, "cpu")]
     for now in range(every, step + 1, every):
-        told.append(events.Stepped(now, figures(now, steps, config.seed), 123.4, 700 << 20))
+        result.append(events.Stepped(now, figures(now, steps, config.seed), 123.4, 700 << 20))
     for now in np.linspace(step / max(1, samples), step, samples).astype(int).tolist():
         images.save(path / f"samples/{now:06d}.png", grid(now, steps))
-        told.append(events.Sampled(now, f"samples/{now:06d}.png"))
+        result.append(events.Sampled(now, f"samples/{now:06d}.png"))
     for now in exports:
         write_export(path / "exports" / f"{now:06d}", now)
-        told.append(events.Saved(now, f"exports/{now:06d}", now == exports[-1]))
+        result.append(events.Saved(now, f"exports/{now:06d}", now == exports[-1]))
     if message:
-        told.append(events.Noted(step, message))
+        result.append(events.Noted(step, message))
     if ended == "failed":
-        told.append(events.Failed("d is not a number at step 40; try a lower learning rate."))
+        result.append(events.Failed("d is not a number at step 40; try a lower learning rate."))
     elif ended:
         write_export(path / "export", step)
-        told.append(events.Finished(step, ended))
-    lines = [events.encode(events.Stamped(event, START + i)) for i, event in enumerate(told)]
+        result.append(events.Finished(step, ended))
+    lines = [events.encode(events.Stamped(event, START + i)) for i, event in enumerate(result)]
     (path / "events.jsonl").write_text("\n".join(lines) + "\n")
     (path / "log.txt").write_text(f"--- a training\nstep {step} of {steps}\n")
     (path / "notes.txt").write_text(notes)

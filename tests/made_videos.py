@@ -97,8 +97,8 @@ def watched(data):
             else:
                 begin = float(frame.time) if begin is None else begin
                 samples.append(frame.to_ndarray().astype(np.float32)[0])
-        heard = np.concatenate(samples) if samples else np.zeros(0)
-        return np.stack(shown), times, sound and sound.codec_context.name, heard, begin
+        received = np.concatenate(samples) if samples else np.zeros(0)
+        return np.stack(shown), times, sound and sound.codec_context.name, received, begin
 
 
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}

@@ -78,15 +78,15 @@ def serve(checkpoint, home, *more, auth=None, calm=True, **environ):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = environment(home, **environ)
-    said = home / "said.txt"
-    with said.open("w") as out:
+    output = home / "said.txt"
+    with output.open("w") as out:
         flags = ("--checkpoint", checkpoint, "--port", port, *more)
         process = subprocess.Popen(command(*flags), cwd=home, env=env, stdout=out, stderr=subprocess.STDOUT)
     try:
         for _ in range(1800):
-            if found := re.search(r"listens on (\S+)/", said.read_text()):
+            if found := re.search(r"listens on (\S+)/", output.read_text()):
                 break
-            assert process.poll() is None, said.read_text()
+            assert process.poll() is None, output.read_text()
             time.sleep(0.1)
         assert found, "the app did not start within three minutes"
         Client(found[1], verbose=False, auth=auth).predict(
@@ -96,4 +96,4 @@ def serve(checkpoint, home, *more, auth=None, calm=True, **environ):
     finally:
         process.terminate()
         process.wait(20)
-    assert not calm or "Traceback" not in said.read_text(), said.read_text()
+    assert not calm or "Traceback" not in output.read_text(), output.read_text()

@@ -60,28 +60,28 @@ async def use(url: str) -> dict[str, Any]:
     from reliability.load import pictures
 
     frames, photo = pictures(5)
-    told = await Crowd(url, frames, photo, time.monotonic() + SECONDS, habits=("stays",)).all(2, 2, 0)
-    live, photos = ([one for one in told if one.kind.startswith(kind)] for kind in ("live", "photos"))
+    result = await Crowd(url, frames, photo, time.monotonic() + SECONDS, habits=("stays",)).all(2, 2, 0)
+    live, photos = ([one for one in result if one.kind.startswith(kind)] for kind in ("live", "photos"))
     return {
         "live_per_second": [round(len(one.waits) / SECONDS, 1) for one in live],
         "live_ms": round(median(wait for one in live for wait in one.waits)),
         "photos": [len(one.waits) for one in photos],
         "photo_ms": round(median(wait for one in photos for wait in one.waits)),
-        "busy": sum(one.busy for one in told),
-        "errors": [error for one in told for error in one.errors],
+        "busy": sum(one.busy for one in result),
+        "errors": [error for one in result for error in one.errors],
     }
 
 
 def measure(python: Path, home: Path) -> dict[str, Any]:
     """Start the app in this environment, use it, stop it. Raises RuntimeError if it doesn't start."""
     env = environment(home, SPACE_ID="somebody/dtn-studio", SYSTEM="spaces")
-    said, start = home / "said.txt", time.monotonic()
-    with said.open("w") as out:
+    output, start = home / "said.txt", time.monotonic()
+    with output.open("w") as out:
         process = subprocess.Popen([python, ROOT / "app.py"], cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
     try:
-        while "listens on" not in said.read_text():
+        while "listens on" not in output.read_text():
             if process.poll() is not None or time.monotonic() > start + 300:
-                raise RuntimeError(f"The app did not start:\n{said.read_text()}")
+                raise RuntimeError(f"The app did not start:\n{output.read_text()}")
             time.sleep(0.1)
         ready = time.monotonic() - start
         used = asyncio.run(use("http://127.0.0.1:7860"))

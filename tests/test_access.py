@@ -107,24 +107,24 @@ def anns(tiny):
     return ann, name
 
 
-DEEDS = ("delete", "force", "stop", "resume", "sample", "save", "note", "set")
+ACTIONS = ("delete", "force", "stop", "resume", "sample", "save", "note", "set")
 
 
-def deed(who, what, run):
+def act(who, what, run):
     return who.press(what, run, *{"note": ["mine"], "set": [3], "resume": [True]}.get(what, []))
 
 
 # ── runs belong to whoever started them ──────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("what", DEEDS)
+@pytest.mark.parametrize("what", ACTIONS)
 def test_guests_cannot_change_each_others_runs(tiny, anns, what):
     _, name = anns
     bob, before = Caller(tiny.url), content(runs_of(tiny))
     for run in (name, OWN["n"]):
         with alive(runs_of(tiny) / run) if what != "delete" else memoryview(b""):
-            assert "somebody else" in deed(bob, what, run)
-    assert "no run" in deed(bob, what, OWN["private"])  # which bob can't even see
+            assert "somebody else" in act(bob, what, run)
+    assert "no run" in act(bob, what, OWN["private"])  # which bob can't even see
     after = content(runs_of(tiny))
     assert {p: c for p, c in after.items() if p.name != "lock"} == {p: c for p, c in before.items() if p.name != "lock"}
 
@@ -156,8 +156,8 @@ def test_a_program_without_cookies_owns_by_its_session(tiny, anns):
     ended(tiny, name)
     other = Caller(tiny.url)
     other.http = httpx.Client(base_url=tiny.url, headers={"Cookie": ""}, timeout=60)
-    assert "somebody else" in deed(other, "delete", name)
-    assert "was deleted" in deed(first, "delete", name)
+    assert "somebody else" in act(other, "delete", name)
+    assert "was deleted" in act(first, "delete", name)
     assert not (runs_of(tiny) / name).exists()
 
 
@@ -166,7 +166,7 @@ def test_no_session_starts_and_owns_nothing(tiny):
     nobody.http = httpx.Client(base_url=tiny.url, headers={"Cookie": ""}, timeout=60)
     nobody.session = None
     assert "Session hash not found" in nobody.form("start", preset="digits-tiny")
-    assert "somebody else" in deed(nobody, "note", OWN["n"])
+    assert "somebody else" in act(nobody, "note", OWN["n"])
 
 
 def test_one_training_at_a_time_and_so_many_in_all(tiny, anns):
@@ -197,8 +197,8 @@ def test_old_and_long_runs_go(tmp_path, monkeypatch):
     now = time.time()
     with alive(tmp_path / "00001-digits-tiny"), alive(tmp_path / "00002-digits-tiny"):
         for path in tmp_path.glob("0*"):
-            told = (path / "events.jsonl").stat().st_size
-            (path / "lock").write_text(f"1\n{now}\n{told}\n")  # since when it trains
+            result = (path / "events.jsonl").stat().st_size
+            (path / "lock").write_text(f"1\n{now}\n{result}\n")  # since when it trains
         guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS - 5)
         assert asked == []
         guest_policy.enforce_limits(service, now + guest_policy.MAX_SECONDS + 5)
@@ -291,8 +291,8 @@ def test_an_upload_belongs_to_its_owner(everything):
     assert name in ann.page()
     assert str(everything.home) not in ann.page()
     assert name not in bob.page()
-    assert "no run" in deed(bob, "delete", name)
-    assert "was deleted" in deed(ann, "delete", name)
+    assert "no run" in act(bob, "delete", name)
+    assert "was deleted" in act(ann, "delete", name)
     assert not (runs_of(everything) / s).exists()
     assert not list((runs_of(everything) / "feature-cache").glob("*"))
 
@@ -328,7 +328,7 @@ def told_of_a_run(server, who):
     values["trained"] |= {"encoder": f"{server.home}/my pictures/f", "data": f"pictures of {server.home}/s"}
     path.write_text(json.dumps(values))
     answers = downloaded(who, name, "step 8, final"), evidence_of(who, f"{name}/export")
-    deed(who, "delete", name)
+    act(who, "delete", name)
     return answers
 
 
@@ -432,8 +432,8 @@ def test_through_a_proxy_training_is_off(local, headers):
     whole = json.dumps([bob.parts, bob.handlers], default=str) + bob.page()
     for secret in (*OWN.values(), str(local.home), "Not for others"):
         assert secret not in whole
-    for what in DEEDS:
-        assert "turned off" in deed(bob, what, OWN["n"])
+    for what in ACTIONS:
+        assert "turned off" in act(bob, what, OWN["n"])
     for button in ("check", "start"):
         assert "turned off" in bob.form(button, preset="digits-tiny")
     sent = bob.http.post("/gradio_api/upload", files={"files": ("a.zip", b"x")})
@@ -451,7 +451,7 @@ def test_http_1_0_is_a_proxy():
 
 
 def test_a_proxy_without_headers_shows_by_its_version(local):
-    """What nginx does where it is told nothing: HTTP/1.0, and this computer's name."""
+    """What nginx does by default: HTTP/1.0, and this computer's name."""
     (handler,) = Caller(local.url).find("Save the note", "click")
     body = json.dumps({"fn_index": handler["id"], "data": [OWN["n"], "hacked"], "session_hash": "x"})
     answers = []
@@ -603,11 +603,11 @@ def test_accounts_own_runs_and_name_paths_where_that_is_switched_on(trusted):
     ann, bob = (Caller(trusted.url, account=account) for account in (("ann", "a"), ("bob", "b")))
     name = started(ann.form("start", preset="digits-tiny"))
     assert ended(trusted, name) == "done"
-    assert "somebody else" in deed(bob, "note", name)
-    assert "somebody else" in deed(ann, "note", OWN["n"])
+    assert "somebody else" in act(bob, "note", name)
+    assert "somebody else" in act(ann, "note", OWN["n"])
     assert OWN["private"] in bob.page()
     assert "/no/such/path" in bob.form("check", **folders(s="/no/such/path", t="/no"))
-    assert "was deleted" in deed(Caller(trusted.url, account=("ann", "a")), "delete", name)
+    assert "was deleted" in act(Caller(trusted.url, account=("ann", "a")), "delete", name)
     assert "--server-paths" in trusted.log()
 
 
@@ -736,16 +736,16 @@ def test_what_is_public(monkeypatch, host, share, space, public):
 
 
 @pytest.mark.parametrize(
-    ("said", "public", "home", "others"),
+    ("output", "public", "home", "others"),
     [
         (None, False, "all", "off"), (None, True, "off", "off"), ("all", True, "all", "all"), ("", False, "all", "off"),
         ("tiny", True, "tiny", "tiny"), ("tiny", False, "tiny", "tiny"), ("off", False, "off", "off"),
     ],
 )  # fmt: skip
-def test_policy(monkeypatch, said, public, home, others):
+def test_policy(monkeypatch, output, public, home, others):
     monkeypatch.delenv("DTN_TRAINING", raising=False)
-    if said is not None:
-        monkeypatch.setenv("DTN_TRAINING", said)
+    if output is not None:
+        monkeypatch.setenv("DTN_TRAINING", output)
     switched = AccessPolicy(public, policy.parse_training(None))
     assert switched.viewer(True, "session:x", "a").training == home
     assert switched.viewer(False, "session:x", "a").training == others

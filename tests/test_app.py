@@ -219,9 +219,9 @@ def test_a_refused_face_is_reported_and_not_painted(tiny, dark, astronaut):
 
 
 def test_live_reports_face_visibility(tiny, hopper, dim, dark, noise):
-    said = live.hud(tiny(hopper, thorough=False), 9.0)
-    assert "message" not in said
-    assert said.index("Face visibility: ") < said.index("9.0 FPS")
+    output = live.hud(tiny(hopper, thorough=False), 9.0)
+    assert "message" not in output
+    assert output.index("Face visibility: ") < output.index("9.0 FPS")
     doubtful = live.hud(tiny(dim, thorough=False), 9.0)
     assert escape("Can't see the face well: it is too dark") in doubtful
     assert "Face visibility: " in doubtful
@@ -290,10 +290,10 @@ def digit_result(read, judged):
     ],
 )
 def test_verdicts(read, judged, kind, words):
-    said = digits.verdict(digit_result(reading(*read), reading(*judged)))
-    assert f'class="message {kind}"' in said
-    assert all(word in said for word in words)
-    assert said.count("not sure:") == str(words).count("not sure:")
+    output = digits.verdict(digit_result(reading(*read), reading(*judged)))
+    assert f'class="message {kind}"' in output
+    assert all(word in output for word in words)
+    assert output.count("not sure:") == str(words).count("not sure:")
 
 
 def test_the_card_of_a_digit(tiny_digits, number):

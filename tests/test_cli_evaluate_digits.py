@@ -80,9 +80,9 @@ def test_bad_requests_are_reported_in_one_line_before_anything_is_trained(comman
 @pytest.mark.parametrize("preset", ["faces-tiny", "digits-f-tiny", "upscaler-tiny"])
 def test_presets_of_another_kind_are_refused(preset, capsys):
     assert main(["evaluate", "digits", "--preset", preset]) == 2
-    said = capsys.readouterr().err
-    assert "no transfer of digits" in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert "no transfer of digits" in output
+    assert output.count("\n") == 1
 
 
 def test_a_folder_without_digits_is_refused_before_training(command, tmp_path):

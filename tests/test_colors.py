@@ -54,9 +54,9 @@ def test_only_the_cheeks_are_measured(size):
     for x, y in ((0.37, 0.69), (0.63, 0.69)):  # outwards of the nose, below the eyes
         row, column, r = round(y * size), round(x * size), round(0.05 * size)
         crop[row - r : row + r + 1, column - r : column + r + 1] = (200, 150, 120)
-    told = cheek(crop)
-    assert told.shape == (3,)
-    assert told == pytest.approx(to_lab(np.array([200, 150, 120])), abs=0.1)
+    result = cheek(crop)
+    assert result.shape == (3,)
+    assert result == pytest.approx(to_lab(np.array([200, 150, 120])), abs=0.1)
     spots = rng.random((size, size)) < 0.3
     crop[spots] = 255  # freckles of light don't count
     assert cheek(crop) == pytest.approx(to_lab(np.array([200, 150, 120])), abs=0.1)

@@ -24,8 +24,13 @@ def test_devices_by_name(monkeypatch):
 
 def test_bf16_support_of_a_cpu(monkeypatch):
     assert isinstance(devices.has_bf16("cpu"), bool)
-    for said, has in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False), ({}, False)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda said=said: said, raising=False)
+    for output, has in (
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx2": True}, False),
+        ({}, False),
+    ):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda output=output: output, raising=False)
         assert devices.has_bf16("cpu") is has
     monkeypatch.delattr(torch.cpu, "get_capabilities")  # an older torch
     assert devices.has_bf16("cpu") is False

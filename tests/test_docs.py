@@ -123,10 +123,10 @@ def test_table_of_video_files():
 def test_table_of_hostile_input():
     report, text = read("tests/reliability/results/fuzz.json"), DOCS["reliability.md"]
     assert fuzz.table(report) in text
-    cases = sum(door["cases"] for door in report["doors"].values())
+    cases = sum(target["cases"] for target in report["targets"].values())
     assert cases >= 50_000
     assert f"{cases:,}; {fuzz.harms(report)} crashed" in text
-    assert report["doors"].keys() == fuzz.SHARES.keys()
+    assert report["targets"].keys() == fuzz.SHARES.keys()
     assert all((ROOT / "tests" / "reliability" / f"test_{name}.py").exists() for name in fuzz.SHARES)
 
 
@@ -182,8 +182,8 @@ def test_readmes_few_figures_are_those_of_the_tables():
 
 
 def test_there_are_commands_to_check():
-    told = {shlex.split(line)[3] for line in COMMANDS}
-    assert told >= {"emojify", "digits", "train", "evaluate", "join", "gallery", "runs"}
+    result = {shlex.split(line)[3] for line in COMMANDS}
+    assert result >= {"emojify", "digits", "train", "evaluate", "join", "gallery", "runs"}
 
 
 @pytest.mark.parametrize("line", COMMANDS)

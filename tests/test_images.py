@@ -1,4 +1,4 @@
-"""The picture door: every kind of file in, one kind of array out, and one clear line for what isn't a picture."""
+"""Reading pictures: every kind of file gives one kind of array, or one clear line."""
 
 import io
 import os

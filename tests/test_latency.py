@@ -32,8 +32,10 @@ def test_what_draws_is_measured_drawn_and_painted(measured, capsys):
     assert set(ms["photo"]) == set(latency.STAGES)
     assert set(latency.STAGES) - set(ms["live drawn"]) == {"generate", "upscale"}
     assert set(latency.STAGES) - set(ms["live painted"]) == set(latency.STAGES) - set(ms["naive"]) == {"draw"}
-    for told in ms.values():
-        assert sum(value for stage, value in told.items() if stage != "total") == pytest.approx(told["total"], rel=0.2)
+    for result in ms.values():
+        assert sum(value for stage, value in result.items() if stage != "total") == pytest.approx(
+            result["total"], rel=0.2
+        )
     assert latency.table(report) in printed
     assert "| generate | " in printed
     assert f"{ms['naive']['total'] / ms['live drawn']['total']:.1f}× live drawn" in printed

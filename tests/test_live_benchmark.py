@@ -26,9 +26,9 @@ def test_a_frame_is_measured_by_stage_and_against_the_naive_way(drawing_checkpoi
     for ms in report["ms"].values():
         assert list(ms["live"]) == [*live.STAGES, "total"]
         assert list(ms["naive"]) == ["decode", "detect", "align", "f, g, SR, c", "draw", "png", "total"]
-        for told in ms.values():
-            assert min(told.values()) > 0
-            assert sum(v for k, v in told.items() if k != "total") == pytest.approx(told["total"], rel=0.35)
+        for result in ms.values():
+            assert min(result.values()) > 0
+            assert sum(v for k, v in result.items() if k != "total") == pytest.approx(result["total"], rel=0.35)
     assert report["memory"]["frames"] == 200
     assert min(report["memory"]["rss_mb"]) > 0
     assert live.table(report) in printed
@@ -37,8 +37,8 @@ def test_a_frame_is_measured_by_stage_and_against_the_naive_way(drawing_checkpoi
 
 
 def test_sentences_tell_of_the_page():
-    told = {"tracked": 28.0, "drawn": 60.0, "latency": 81.0, "server": 4.0, "tracked_p5": 26.0, "with_a_face": 1.0}
-    seen = {"seconds": 60, **told, "start_s": {"app": 4.0, "avatar": 1.5}, "rss_mb": 800.0}
+    result = {"tracked": 28.0, "drawn": 60.0, "latency": 81.0, "server": 4.0, "tracked_p5": 26.0, "with_a_face": 1.0}
+    seen = {"seconds": 60, **result, "start_s": {"app": 4.0, "avatar": 1.5}, "rss_mb": 800.0}
     report = {"ms": {}, "memory": {"frames": 1000, "rss_mb": [1.0, 1.0]}, "page": seen}
     assert "28 trackings/s, 60 frames/s drawn, 81 ms" in live.sentences(report)[-1]
     assert "5.5 s after the app is started" in live.sentences(report)[-1]

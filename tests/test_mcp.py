@@ -47,8 +47,8 @@ def test_a_face_becomes_a_picture_and_its_parameters(use, hopper_path, server):
     for photo in (str(hopper_path), base64.b64encode(hopper_path.read_bytes()).decode()):
         answer = use("emojify", photo=photo, size=300)
         assert not answer.is_error
-        said, about, picture = answer.content
-        assert said.text.startswith("1 faces")
+        output, about, picture = answer.content
+        assert output.text.startswith("1 faces")
         assert json.loads(about.text)["parameters"]["style"] == "avataaars"
         with Image.open(io.BytesIO(base64.b64decode(picture.data))) as shown:
             assert (shown.size, shown.mode, picture.mime_type) == ((300, 300), "RGBA", "image/png")
@@ -82,9 +82,9 @@ def test_parameters_are_drawn(use):
 def test_errors_are_one_line(use, tool, arguments, line):
     answer = use(tool, **arguments)
     assert answer.is_error
-    (said,) = answer.content
-    assert line in said.text
-    assert "\n" not in said.text
+    (output,) = answer.content
+    assert line in output.text
+    assert "\n" not in output.text
 
 
 @pytest.mark.parametrize(("viewer", "may"), [(Viewer(), True), (ANONYMOUS, False), (Viewer("a", "all", False), False)])

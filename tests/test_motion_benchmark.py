@@ -27,7 +27,7 @@ def shut(*spans):
 
 
 @pytest.mark.parametrize(
-    ("told", "found", "false", "delays"),
+    ("result", "found", "false", "delays"),
     [
         ([(80, 84)], 1, 0, [0]),
         ([(82, 85)], 1, 0, [2]),
@@ -38,15 +38,15 @@ def shut(*spans):
         ([(40, 44)], 0, 0, []),  # while the neutral face is learnt
     ],
 )
-def test_blinks(told, found, false, delays):
-    made = motion.blinks(take(shut((80, 84)), shut(*told)))
+def test_blinks(result, found, false, delays):
+    made = motion.blinks(take(shut((80, 84)), shut(*result)))
     assert (made["blinks"], made["found"], made["false"], made["delays"]) == (1, found, false, delays)
 
 
 def test_onsets_of_an_expression():
     acted = [{"open": 1.0 if 70 <= i < 90 else 0.0} for i in range(N)]
-    told = [{"open": 0.8 if 73 <= i < 90 else 0.1} for i in range(N)]
-    made = motion.expression(take(acted, told), "open")
+    result = [{"open": 0.8 if 73 <= i < 90 else 0.1} for i in range(N)]
+    made = motion.expression(take(acted, result), "open")
     assert (made["onsets"], made["missed"], made["delays"]) == (1, 0, [3])
     figures = motion_report.expression_figures([made], 0.25)
     assert figures["right_at_rest"] == 1
@@ -57,8 +57,8 @@ def test_onsets_of_an_expression():
 def test_lag_and_error_of_place():
     x = 100 + 30 * np.sin(np.arange(N) / 9)
     acted = [{"x": v} for v in x]
-    told = [{"x": v + 1.0} for v in np.interp(np.arange(N) - 1.5, np.arange(N), x)]
-    assert motion.lag(np.array([a["x"] for a in acted]), np.array([t["x"] for t in told])) == pytest.approx(50, abs=5)
+    result = [{"x": v + 1.0} for v in np.interp(np.arange(N) - 1.5, np.arange(N), x)]
+    assert motion.lag(np.array([a["x"] for a in acted]), np.array([t["x"] for t in result])) == pytest.approx(50, abs=5)
     still = motion.place(take([{}] * N, [{"x": 103.0, "y": 104.0}] * N))
     assert still["error"] == pytest.approx(5.0)
 

@@ -78,8 +78,8 @@ def test_every_style_has_a_judge_with_a_measured_card(style):
     faces.load_judge(styles.STYLES[style].judge)
     assert faces.style_of(info, style) == style
     figures = info["trained"]["balanced_accuracy_on_held_out_avatars"]
-    told = set(JUDGE_ATTRIBUTES) - set(styles.STYLES[style].unlabelled)
-    assert set(figures) - {"mean"} == told
+    result = set(JUDGE_ATTRIBUTES) - set(styles.STYLES[style].unlabelled)
+    assert set(figures) - {"mean"} == result
     if style != "avataaars":  # all of whose are above the one figure that its card has
         assert figures["mean"] > 0.95
         assert {f"{v:.3f}".removeprefix("0") for k, v in figures.items() if k != "mean"} <= set(

@@ -73,7 +73,7 @@ def tab(a_service):
 
 
 class Watched(Watch):
-    """The panels on a page of their own, whose updates are told by names: "curves", "controls.stop"."""
+    """The panels on a page of their own, whose updates are looked up by name: "curves", "controls.stop"."""
 
     def __init__(self, a_service):
         with gr.Blocks():
@@ -92,8 +92,8 @@ class Watched(Watch):
         updates = self.refresh_all(chosen, other, pinned, seen or {})
         if updates == gr.skip():
             return {}, seen
-        told = {self.names[id(part)]: value for part, value in updates.items()}
-        return told, told.pop("seen")
+        result = {self.names[id(part)]: value for part, value in updates.items()}
+        return result, result.pop("seen")
 
 
 # ── who may what ────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,23 +106,25 @@ def dummies(method):
     return [known.get(p.name, "x") for p in parameters if p.default is p.empty]
 
 
-DEEDS = [
+ACTIONS = [
     name for name, method in inspect.getmembers(TrainService, inspect.isfunction)
     if not name.startswith("_") and name not in ("data", "train_command", "may_see", "who", "unrestricted")
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-def test_training_off_refuses_every_action(made, monkeypatch, deed):
+@pytest.mark.parametrize("action", ACTIONS)
+def test_training_off_refuses_every_action(made, monkeypatch, action):
     for name in ("read_status", "runs_in", "log_tail"):
         monkeypatch.setattr(status, name, lambda *_: pytest.fail("it read the runs"))
-    method = getattr(TrainService(made, "off"), deed)
+    method = getattr(TrainService(made, "off"), action)
     with pytest.raises(UserError, match="turned off on this server"):
         method(*dummies(method))
 
 
 def test_the_list_of_actions_is_complete():
-    assert {"start", "check", "request", "resume", "force_stop", "delete", "note", "poll", "list", "log"} <= set(DEEDS)
+    assert {"start", "check", "request", "resume", "force_stop", "delete", "note", "poll", "list", "log"} <= set(
+        ACTIONS
+    )
     assert OFF in TrainService("runs", "off").train_command(Form("digits-tiny", {}))
 
 
@@ -161,9 +163,9 @@ def test_every_handler_checks_the_policy(runs):
         if "event" in inspect.signature(fn.fn).parameters:
             given.append(event)
         with suppress(UserError):
-            told = str(fn.fn(*given))
-            assert "First try" not in told
-            assert "folders-cpu</h3>" not in told
+            result = str(fn.fn(*given))
+            assert "First try" not in result
+            assert "folders-cpu</h3>" not in result
     assert everything(runs) == before
 
 
@@ -187,9 +189,9 @@ TINY = Form("digits-tiny", {"alpha": 7.0, "seed": 3, "lr": 0.002})
 )  # fmt: skip
 def test_tiny_refuses_what_isnt(made, form):
     a_service = TrainService(made, "tiny")
-    for deed in (a_service.config, a_service.check, a_service.start):
+    for action in (a_service.config, a_service.check, a_service.start):
         with pytest.raises(UserError, match="only tiny trainings"):
-            deed(form)
+            action(form)
 
 
 def test_tiny_starts_tiny_ones_under_their_own_name(made, tmp_path, monkeypatch):
@@ -215,9 +217,9 @@ def test_tiny_sees_only_tiny_runs(made):
     a_service = TrainService(made, "tiny")
     assert [run.name for run in a_service.list()] == ["00004-digits-tiny"]
     assert a_service.poll("00004-digits-tiny").step == 8
-    for deed in (a_service.poll, a_service.delete, a_service.resume, a_service.log):
+    for action in (a_service.poll, a_service.delete, a_service.resume, a_service.log):
         with pytest.raises(UserError, match="no run"):
-            deed("00001-folders-cpu")
+            action("00001-folders-cpu")
     assert "--runs runs" in a_service.train_command(TINY)
 
 
@@ -229,7 +231,7 @@ def test_names_stay_in_the_folder_of_runs(made, name):
     assert (made / "00001-folders-cpu" / "config.json").exists()
 
 
-# ── a service's deeds ──────────────────────────────────────────────────────────────────────────────────────────
+# ── the service's actions ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_runs_that_ended_are_read_once(runs, monkeypatch):
@@ -392,9 +394,9 @@ def test_a_mistake_is_reported_in_one_line(made, preset, values, extra, words):
 
 
 def test_own_pictures_are_required(made):
-    for deed in (TrainService(made, "all").check, TrainService(made, "all").start):
+    for action in (TrainService(made, "all").check, TrainService(made, "all").start):
         with pytest.raises(UserError, match="Target pictures"):
-            deed(Form("folders-tiny", {"s": "/a"}))
+            action(Form("folders-tiny", {"s": "/a"}))
 
 
 @pytest.mark.parametrize("tiny", [False, True])
@@ -418,9 +420,9 @@ def test_missing_data_is_reported_before_a_start(tmp_path, monkeypatch, preset, 
     monkeypatch.delenv("DTN_DATA", raising=False)
     data = str(tmp_path) if data == "empty" else data or ""
     a_service = TrainService(tmp_path / "runs", "all")
-    for deed in (a_service.check, a_service.start):
+    for action in (a_service.check, a_service.start):
         with pytest.raises(UserError, match=words) as error:
-            deed(Form(preset, {}, data=data))
+            action(Form(preset, {}, data=data))
         assert "“Data folder”" in str(error.value)
         assert "--" not in str(error.value)
     assert not (tmp_path / "runs").exists()

@@ -40,11 +40,11 @@ def client(videos):
 def talk(socket, data, wanted=WANTED, give=lambda data, offset, length: data[offset : offset + length]):
     """The page's side: (what came as MP4, the text messages but requests to read)."""
     socket.send_text(json.dumps({**wanted, "size": len(data)}))
-    parts, said = [], []
+    parts, output = [], []
     while True:
         message = socket.receive()
         if message["type"] == "websocket.close":
-            return b"".join(parts), said
+            return b"".join(parts), output
         if message.get("bytes") is not None:
             parts.append(message["bytes"])
             continue
@@ -52,22 +52,22 @@ def talk(socket, data, wanted=WANTED, give=lambda data, offset, length: data[off
         if "read" in values:
             socket.send_bytes(give(data, *values["read"]))
         else:
-            said.append(values)
+            output.append(values)
 
 
 def test_a_video_is_converted(client, clip, monkeypatch):
     monkeypatch.setattr(video_socket, "REPORT_INTERVAL", 0)
     monkeypatch.setattr(video_socket, "BLOCK", 4096)
     with client.websocket_connect("/live/video") as socket:
-        made, said = talk(socket, clip)
+        made, output = talk(socket, clip)
     frames, _, codec, *_ = watched(made)
     assert frames.shape == (8, 240, 320, 3)
     assert codec == "aac"
-    progress = [one["progress"] for one in said[:-1]]
+    progress = [one["progress"] for one in output[:-1]]
     assert [one["frames"] for one in progress] == list(range(1, 9))
     assert progress[-1]["share"] == pytest.approx(1, abs=0.05)
     assert progress[0]["preview"].startswith("data:image/jpeg")
-    assert said[-1]["done"]["frames"] == said[-1]["done"]["with_faces"] == 8
+    assert output[-1]["done"]["frames"] == output[-1]["done"]["with_faces"] == 8
 
 
 def test_painted_only_on_a_background(client, clip):
@@ -88,29 +88,29 @@ def test_painted_only_on_a_background(client, clip):
 )
 def test_impossible_settings_are_reported_in_one_line(client, clip, wanted, words):
     with client.websocket_connect("/live/video") as socket:
-        made, said = talk(socket, clip, {**WANTED, **wanted})
+        made, output = talk(socket, clip, {**WANTED, **wanted})
     assert made == b""
-    assert words in said[-1]["error"]
+    assert words in output[-1]["error"]
 
 
 def test_garbage(client, clip):
     with client.websocket_connect("/live/video") as socket:
-        _, said = talk(socket, b"no video at all" * 99)
-        assert [list(answer) for answer in said] == [["error", "code"]]
-        assert "not a video that can be read" in said[0]["error"]
+        _, output = talk(socket, b"no video at all" * 99)
+        assert [list(answer) for answer in output] == [["error", "code"]]
+        assert "not a video that can be read" in output[0]["error"]
     with client.websocket_connect("/live/video") as socket:
-        _, said = talk(socket, b"")
-        assert "empty" in said[0]["error"]
+        _, output = talk(socket, b"")
+        assert "empty" in output[0]["error"]
     with client.websocket_connect("/live/video") as socket:
-        _, said = talk(socket, clip, give=lambda *_: b"short")
-        assert "could not read the file" in said[0]["error"]
+        _, output = talk(socket, clip, give=lambda *_: b"short")
+        assert "could not read the file" in output[0]["error"]
     for text in ("[", "3", "null"):
         with client.websocket_connect("/live/video") as socket:
             socket.send_text(text)
             assert "must be an object" in socket.receive_json()["error"]
     with client.websocket_connect("/live/video") as socket:
-        _, said = talk(socket, video([np.zeros((64, 64, 3), np.uint8)] * 3, sound=None))
-        assert "no face found" in said[-1]["error"]
+        _, output = talk(socket, video([np.zeros((64, 64, 3), np.uint8)] * 3, sound=None))
+        assert "no face found" in output[-1]["error"]
 
 
 def test_a_page_that_leaves_frees_its_place(client, clip, videos, hopper, monkeypatch):

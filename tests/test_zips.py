@@ -46,12 +46,12 @@ def through_the_command_line(path):
 
 @pytest.mark.parametrize("enter", [through_uploads, through_folders, through_the_command_line])
 @pytest.mark.parametrize("zip64", [False, True])
-@pytest.mark.parametrize("told", [None, 1, 0xFFFE])
-def test_directories_of_too_many_entries_are_refused_unparsed(tmp_path, monkeypatch, enter, zip64, told):
+@pytest.mark.parametrize("result", [None, 1, 0xFFFE])
+def test_directories_of_too_many_entries_are_refused_unparsed(tmp_path, monkeypatch, enter, zip64, result):
     """Whatever the end record says of their number."""
     monkeypatch.setattr(zips, "MAX_ENTRIES", 20_000)
     path = tmp_path / "a.zip"
-    path.write_bytes(made(30_000, ENTRY * 30_000, told_entries=told, zip64=zip64))
+    path.write_bytes(made(30_000, ENTRY * 30_000, told_entries=result, zip64=zip64))
     tracemalloc.start()
     try:
         with pytest.raises(UserError, match="more than 20,000 entries"):

@@ -94,7 +94,7 @@ def build(make: Callable[[dict[str, Any]], nn.Module], settings: dict[str, Any],
         with _AllocationLimit(file_bytes):  # a number takes two bytes or more
             return make(settings)
     except MemoryError:
-        reason = f"{path.name} has {file_bytes:,} bytes, too few for the network that config.json describes"
+        reason = f"{path.name} doesn't fit config.json: {file_bytes:,} bytes are too few for its network"
         raise damaged(path.parent, reason) from None
 
 

@@ -45,7 +45,7 @@ def plain(style, **changes):
     lines = dict.fromkeys(QUESTIONS[style], (1.0, 0.0))
     rates = dict.fromkeys(QUESTIONS[style], 0.1)
     hair = dict.fromkeys(HAIR_ATTRIBUTES, (1.0, 0.0))
-    bias = {head: [0.0] * said.shape[1] for head, said in log_probabilities_of(style).items()}
+    bias = {head: [0.0] * output.shape[1] for head, output in log_probabilities_of(style).items()}
     means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
     return Decisions(lines, rates, hair, dict.fromkeys(HAIR_ATTRIBUTES, 0.25), means, bias)._replace(**changes)
 
@@ -220,7 +220,7 @@ def test_decisions_go_through_json(style):
 
     attributes = attributes_of(50)
     log_probabilities = log_probabilities_of(style, 50)
-    artist = {head: np.full(said.shape[1], 1 / said.shape[1]) for head, said in log_probabilities.items()}
+    artist = {head: np.full(output.shape[1], 1 / output.shape[1]) for head, output in log_probabilities.items()}
     learnt = calibrate.learn(
         style,
         log_probabilities,

@@ -50,10 +50,10 @@ def sampled(style, count=25):
 def test_the_artists_credit_is_in_the_svg(style, view):
     root = ElementTree.fromstring(svg(Parameters(style), view))
     (metadata,) = [child for child in root if child.tag.endswith("metadata")]
-    told = {element.tag.rpartition("}")[2]: element.text for element in metadata.iter() if element.text}
-    assert told["creator"] == CREATORS[style]
-    assert told["license"].startswith("https://")
-    assert CREATORS[style] in told["rights"]
+    result = {element.tag.rpartition("}")[2]: element.text for element in metadata.iter() if element.text}
+    assert result["creator"] == CREATORS[style]
+    assert result["license"].startswith("https://")
+    assert CREATORS[style] in result["rights"]
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -52,7 +52,7 @@ def test_specs_agree_with_themselves(style):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "result"),
     [
         (("bottts",), "'bottts' can't be drawn; known: avataaars, toon-head, lorelei"),
         (("",), "known: avataaars, toon-head, lorelei"),
@@ -86,8 +86,8 @@ def test_specs_agree_with_themselves(style):
         (("avataaars", {}, {}, [0.5]), "shapes must be an object of names and values, not list"),
     ],
 )
-def test_all_else_is_refused_in_a_line_that_names_what_is_known(values, told):
-    assert told in refusal(*values)
+def test_all_else_is_refused_in_a_line_that_names_what_is_known(values, result):
+    assert result in refusal(*values)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -116,7 +116,7 @@ def test_parameters_survive_a_dictionary_and_json(style):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "result"),
     [
         (None, "an avatar is an object with style, variants, colours and shape"),
         ("avataaars", "an avatar is an object"),
@@ -134,10 +134,10 @@ def test_parameters_survive_a_dictionary_and_json(style):
         ({"style": "avataaars", "colours": {"skin": None}}, "#rrggbb"),
     ],
 )
-def test_damaged_dictionaries_are_refused_in_a_line(values, told):
+def test_damaged_dictionaries_are_refused_in_a_line(values, result):
     with pytest.raises(UserError) as caught:
         Parameters.from_dict(values)
-    assert told in str(caught.value)
+    assert result in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

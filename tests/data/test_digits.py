@@ -38,7 +38,7 @@ def md5(path):
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-def told(call, *args):
+def error_message(call, *args):
     """What a call says is wrong: one line that ends with the remedy."""
     with pytest.raises(UserError) as caught:
         call(*args)
@@ -50,7 +50,7 @@ def told(call, *args):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Small sets laid out as on the servers, with torchvision and the module told of their md5s. SVHN's labels
+    """Small sets laid out as on the servers, with torchvision and the module informed of their md5s. SVHN's labels
     are 1-10, as published."""
     folder = tmp_path / "published"
     folder.mkdir()
@@ -196,7 +196,7 @@ def test_a_limit_takes_the_first_of_the_part(tmp_path, fetched):
 )
 def test_wrong_contents_of_a_pack_are_reported(tmp_path, changes, what):
     write_svhn(tmp_path, **changes)
-    message = told(digits.svhn, tmp_path, "train")
+    message = error_message(digits.svhn, tmp_path, "train")
     assert "svhn.npz" in message
     assert what in message
     assert "--download" in message
@@ -204,7 +204,7 @@ def test_wrong_contents_of_a_pack_are_reported(tmp_path, changes, what):
 
 def test_wrong_labels_of_mnist_are_reported_whatever_the_part(tmp_path):
     write_mnist(tmp_path, y_test=LABELS[:3])
-    assert "20 pictures, but 3 labels in y_test" in told(digits.mnist, tmp_path, "train")
+    assert "20 pictures, but 3 labels in y_test" in error_message(digits.mnist, tmp_path, "train")
 
 
 def test_packs_under_wrong_names_and_lacking_keys_are_reported(tmp_path):
@@ -213,12 +213,12 @@ def test_packs_under_wrong_names_and_lacking_keys_are_reported(tmp_path):
     (tmp_path / "svhn.npz").rename(tmp_path / "other")
     (tmp_path / "mnist.npz").rename(tmp_path / "svhn.npz")
     (tmp_path / "other").rename(tmp_path / "mnist.npz")
-    assert "svhn.npz: this is mnist.npz under another name" in told(digits.svhn, tmp_path, "test")
-    assert "mnist.npz: this is svhn.npz under another name" in told(digits.mnist, tmp_path, "test")
+    assert "svhn.npz: this is mnist.npz under another name" in error_message(digits.svhn, tmp_path, "test")
+    assert "mnist.npz: this is svhn.npz under another name" in error_message(digits.mnist, tmp_path, "test")
     np.savez(tmp_path / "svhn.npz", x=STREET, **{"lab\nels": LABELS})
-    assert r"lacks x_unlabelled, y; it holds 'lab\nels', 'x'" in told(digits.svhn, tmp_path, "test")
+    assert r"lacks x_unlabelled, y; it holds 'lab\nels', 'x'" in error_message(digits.svhn, tmp_path, "test")
     np.savez(tmp_path / "svhn.npz")
-    assert "it holds nothing" in told(digits.svhn, tmp_path, "test")
+    assert "it holds nothing" in error_message(digits.svhn, tmp_path, "test")
 
 
 def test_damaged_packs_are_reported(tmp_path, monkeypatch):
@@ -229,11 +229,11 @@ def test_damaged_packs_are_reported(tmp_path, monkeypatch):
     one = (tmp_path / "one.npy").read_bytes()
     for content in (b"no zip", b"PK\x03\x04 nonsense", whole[:5000], one, gzip.compress(whole)):
         path.write_bytes(content)
-        assert "mnist.npz: damaged, or not a pack of arrays" in told(digits.mnist, tmp_path, "train")
+        assert "mnist.npz: damaged, or not a pack of arrays" in error_message(digits.mnist, tmp_path, "train")
     path.write_bytes(b"")
-    assert "mnist.npz" in told(digits.mnist, tmp_path, "train")
+    assert "mnist.npz" in error_message(digits.mnist, tmp_path, "train")
     monkeypatch.setattr(np, "load", Mock(side_effect=PermissionError(13, "Permission denied")))
-    assert "cannot be read ([Errno 13] Permission denied)" in told(digits.mnist, tmp_path, "train")
+    assert "cannot be read ([Errno 13] Permission denied)" in error_message(digits.mnist, tmp_path, "train")
 
 
 def test_flipped_bits_of_a_pack_are_reported_in_one_line(tmp_path):
@@ -251,23 +251,23 @@ def test_flipped_bits_of_a_pack_are_reported_in_one_line(tmp_path):
         try:
             got = digits.mnist(tmp_path, "train")
         except UserError:
-            assert "mnist.npz" in told(digits.mnist, tmp_path, "train")
+            assert "mnist.npz" in error_message(digits.mnist, tmp_path, "train")
         else:  # a date, say
             np.testing.assert_array_equal(got.x, expected.x)
 
 
 def test_folders_without_digits_name_both_files_and_the_remedies(tmp_path):
-    message = told(digits.svhn, tmp_path, "train")
+    message = error_message(digits.svhn, tmp_path, "train")
     assert all(part in message for part in ("svhn.npz", "train_32x32.mat", "--download", "drawn digits"))
-    message = told(digits.mnist, tmp_path, "train")
+    message = error_message(digits.mnist, tmp_path, "train")
     assert all(part in message for part in ("mnist.npz", "MNIST/raw", "--download", "drawn digits"))
-    assert "no such folder" in told(digits.svhn, tmp_path / "nowhere", "train")
+    assert "no such folder" in error_message(digits.svhn, tmp_path / "nowhere", "train")
 
 
 def test_unknown_parts_and_negative_limits_are_reported():
-    assert "train, test" in told(digits.mnist, None, "val")
-    assert "unlabelled" in told(digits.svhn, None, "all")
-    assert "0 or more" in told(digits.svhn, None, "train", -1)
+    assert "train, test" in error_message(digits.mnist, None, "val")
+    assert "unlabelled" in error_message(digits.svhn, None, "all")
+    assert "0 or more" in error_message(digits.svhn, None, "train", -1)
 
 
 # Drawn digits
@@ -327,7 +327,7 @@ def test_svhn_trains_on_its_extra_part_where_there_is_one(fetched, published):
 def test_half_a_torchvision_set_gives_way_to_the_pack(fetched):
     (fetched / "test_32x32.mat").unlink()
     (fetched / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").unlink()
-    assert "neither svhn.npz nor" in told(digits.svhn, fetched, "train")
+    assert "neither svhn.npz nor" in error_message(digits.svhn, fetched, "train")
     write_svhn(fetched)
     write_mnist(fetched)
     assert digits.svhn(fetched, "train").source == "SVHN (pack)"
@@ -343,7 +343,7 @@ def test_damaged_torchvision_files_are_reported(fetched):
         path = fetched / name
         content = path.read_bytes()
         path.write_bytes(content[:-7] + b"damaged")
-        message = told(load, fetched, "train")
+        message = error_message(load, fetched, "train")
         assert path.name in message
         assert "damaged" in message
         assert "--download again" in message
@@ -394,7 +394,7 @@ def test_a_whole_archive_is_unpacked_again_without_the_network(published, fetche
 
 def test_servers_that_send_damaged_files_leave_nothing_behind(server, published, tmp_path):
     (published / "train_32x32.mat").write_bytes(b"a login page")
-    message = told(digits.download, tmp_path / "data")
+    message = error_message(digits.download, tmp_path / "data")
     assert "train_32x32.mat" in message
     assert "corrupted" in message
     assert not list((tmp_path / "data").iterdir())
@@ -405,19 +405,19 @@ def test_without_a_network_existing_files_are_kept(server, fetched, monkeypatch)
     monkeypatch.setattr(torchvision.datasets.utils, "_get_redirect_url", unreachable)
     path = fetched / "train_32x32.mat"
     path.write_bytes(b"damaged")
-    message = told(digits.download, fetched)
+    message = error_message(digits.download, fetched)
     assert "Network is unreachable" in message
     assert "--download again" in message
     assert path.read_bytes() == b"damaged"
     assert sorted(p.name for p in fetched.iterdir()) == ["MNIST", "test_32x32.mat", "train_32x32.mat"]
     path.unlink()
     (fetched / "test_32x32.mat").unlink()
-    assert "couldn't be fetched" in told(digits.download, fetched)
+    assert "couldn't be fetched" in error_message(digits.download, fetched)
 
 
 def test_impossible_folders_are_reported_in_one_line(server, tmp_path):
     (tmp_path / "file").write_text("")
-    assert "train_32x32.mat: couldn't be fetched" in told(digits.download, tmp_path / "file")
+    assert "train_32x32.mat: couldn't be fetched" in error_message(digits.download, tmp_path / "file")
 
 
 # The real sets

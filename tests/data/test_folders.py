@@ -58,7 +58,7 @@ def place(request):
     return {"folder": lambda folder: folder, "zip": zipped}[request.param]
 
 
-def told(call, *args, **options):
+def error_message(call, *args, **options):
     """What a call says is wrong: one line that ends with the remedy."""
     with pytest.raises(UserError) as caught:
         call(*args, **options)
@@ -193,21 +193,21 @@ def test_more_bad_than_good_is_fine_but_too_few_good_are_reported(tmp_path, plac
     assert len(got.x) == 16
     assert len(got.skipped) == 30
     (folder / "007.png").unlink()
-    message = told(folders.read, place(folder), SIDE)
+    message = error_message(folders.read, place(folder), SIDE)
     assert "of 45 files found 15 are usable pictures, at least 16 are needed" in message
     assert "(30 skipped, first '000.txt': not a picture that can be read)" in message
     assert "Add pictures" in message
 
 
 def test_too_few_without_a_bad_one_are_reported(tmp_path, place):
-    message = told(folders.read, place(write(tmp_path / "own", numbered(3))), SIDE)
+    message = error_message(folders.read, place(write(tmp_path / "own", numbered(3))), SIDE)
     assert "of 3 files found 3 are usable pictures, at least 16 are needed (none skipped). Add" in message
 
 
 def test_names_with_line_breaks_stay_on_one_line(tmp_path, place):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a\nb.png").write_bytes(b"no picture")
-    assert r"first 'a\nb.png'" in told(folders.read, place(tmp_path / "own"), SIDE)
+    assert r"first 'a\nb.png'" in error_message(folders.read, place(tmp_path / "own"), SIDE)
 
 
 def test_large_files_are_skipped_unread(tmp_path, place, monkeypatch):
@@ -270,12 +270,12 @@ def test_places_that_hold_no_pictures_are_reported(tmp_path, monkeypatch):
         "empty": "no pictures in it. Put at least 16 there.",
         "hidden": "no pictures in it. Put at least 16 there.",
     }.items():
-        assert told(folders.read, tmp_path / name, SIDE) == f"{tmp_path / name}: {words}"
+        assert error_message(folders.read, tmp_path / name, SIDE) == f"{tmp_path / name}: {words}"
     for name in ("empty", "hidden"):
         path = zipped(tmp_path / name)
-        assert told(folders.read, path, SIDE) == f"{path}: no pictures in it. Put at least 16 there."
+        assert error_message(folders.read, path, SIDE) == f"{path}: no pictures in it. Put at least 16 there."
     monkeypatch.chdir(write(tmp_path / "own", numbered(16)))
-    assert told(folders.read, "", SIDE) == "no folder or zip is given. Choose one."
+    assert error_message(folders.read, "", SIDE) == "no folder or zip is given. Choose one."
     assert len(folders.read(".", SIDE).x) == 16
 
 
@@ -290,9 +290,9 @@ def test_places_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     monkeypatch.setattr(Path, "open", refuse)
     for path in (folder, other):
-        assert told(folders.read, path, SIDE) == f"{path}: may not be read. Change its permissions."
+        assert error_message(folders.read, path, SIDE) == f"{path}: may not be read. Change its permissions."
     monkeypatch.setattr(Path, "stat", refuse)
-    assert told(folders.read, folder, SIDE) == f"{folder}: may not be read. Change its permissions."
+    assert error_message(folders.read, folder, SIDE) == f"{folder}: may not be read. Change its permissions."
 
 
 def test_zips_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
@@ -302,12 +302,12 @@ def test_zips_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(zipfile, "ZipFile", refuse)
-    assert told(folders.read, path, SIDE) == f"{path}: may not be read. Change its permissions."
+    assert error_message(folders.read, path, SIDE) == f"{path}: may not be read. Change its permissions."
 
 
 @pytest.mark.parametrize(("size", "limit"), [(0, None), (-3, 5), (8, 0), (8, -1)])
 def test_sizes_and_limits_below_one_are_reported(tmp_path, size, limit):
-    assert "Choose 1 or more." in told(folders.read, tmp_path, size, limit)
+    assert "Choose 1 or more." in error_message(folders.read, tmp_path, size, limit)
 
 
 # Zips
@@ -341,7 +341,10 @@ def test_damaged_zips_are_reported(tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"no zip", whole[:3000], whole[:-30], b"PK\x03\x04 nonsense"):
         path.write_bytes(content)
-        assert told(folders.read, path, SIDE) == f"{path}: a damaged zip, or none at all. Get it or make it again."
+        assert (
+            error_message(folders.read, path, SIDE)
+            == f"{path}: a damaged zip, or none at all. Get it or make it again."
+        )
 
 
 @pytest.mark.parametrize(("method", "offset"), [(zipfile.ZIP_STORED, 200), (zipfile.ZIP_DEFLATED, 0)])
@@ -369,13 +372,13 @@ def test_flipped_bits_of_a_zip_are_reported_in_one_line(tmp_path):
         try:
             got = folders.read(path, SIDE)
         except UserError:
-            assert str(path) in told(folders.read, path, SIDE)
-            outcomes.add("told")
+            assert str(path) in error_message(folders.read, path, SIDE)
+            outcomes.add("refused")
         else:
             assert {x.tobytes() for x in got.x} <= known
             assert len(got.x) + len(got.skipped) in (17, 18)  # 17: its name is hidden now
             outcomes.add("skipped" if got.skipped else "whole")
-    assert outcomes == {"told", "skipped", "whole"}
+    assert outcomes == {"refused", "skipped", "whole"}
 
 
 def patched(path, entry, offset, value):
@@ -389,13 +392,15 @@ def patched(path, entry, offset, value):
 def test_zips_of_a_version_to_come_are_reported(tmp_path):
     path = zipped(write(tmp_path / "own", numbered(20)))
     patched(path, "007.png", 6, b"\xff")
-    assert "a damaged zip, or none at all" in told(folders.read, path, SIDE)
+    assert "a damaged zip, or none at all" in error_message(folders.read, path, SIDE)
 
 
 def test_locked_zips_are_reported(tmp_path):
     path = zipped(write(tmp_path / "own", numbered(20)))
     patched(path, "007.png", 8, b"\x01")
-    assert told(folders.read, path, SIDE) == (f"{path}: locked with a password. Zip the pictures again without one.")
+    assert error_message(folders.read, path, SIDE) == (
+        f"{path}: locked with a password. Zip the pictures again without one."
+    )
 
 
 def test_zips_with_too_many_entries_are_reported(tmp_path, monkeypatch):
@@ -403,7 +408,7 @@ def test_zips_with_too_many_entries_are_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(zips, "MAX_ENTRIES", 20)
     assert len(folders.read(path, SIDE).x) == 20
     monkeypatch.setattr(zips, "MAX_ENTRIES", 19)
-    assert "more than 19 entries. Zip fewer files." in told(folders.read, path, SIDE)
+    assert "more than 19 entries. Zip fewer files." in error_message(folders.read, path, SIDE)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -488,7 +493,7 @@ def test_a_limit_below_the_least_number_is_for_previews(tmp_path):
     folder = write(tmp_path / "own", numbered(10))
     assert indices(folders.read(folder, SIDE, 5)) == [0, 2, 4, 6, 8]
     assert indices(folders.read(folder, SIDE, 10)) == list(range(10))
-    assert "of 10 files found 10 are" in told(folders.read, folder, SIDE, 11)
+    assert "of 10 files found 10 are" in error_message(folders.read, folder, SIDE, 11)
 
 
 # Alpha
@@ -604,10 +609,12 @@ def test_labels_stay_with_their_pictures_under_a_limit(tmp_path):
 
 def test_too_few_classes_are_reported(tmp_path, place):
     folder = write(tmp_path / "own", numbered(20))
-    assert ": no classes. Put the pictures of each class" in told(folders.read, place(folder), SIDE, labelled=True)
+    assert ": no classes. Put the pictures of each class" in error_message(
+        folders.read, place(folder), SIDE, labelled=True
+    )
     folder = write(tmp_path / "other", numbered(20, "cats/"))
     for _ in range(2):  # the second time with stray ones beside the only class
-        message = told(folders.read, place(folder), SIDE, labelled=True)
+        message = error_message(folders.read, place(folder), SIDE, labelled=True)
         assert f"{place(folder)}: only one class, 'cats'. Put the pictures of each class" in message
         write(folder, numbered(20))
 
@@ -616,13 +623,13 @@ def test_classes_with_too_few_good_pictures_are_reported(tmp_path, place):
     folder = write(tmp_path / "own", [*numbered(20, "cats/"), *numbered(4, "dogs/")])
     assert len(folders.read(place(folder), SIDE, labelled=True).x) == 24
     (folder / "dogs" / "000.png").write_bytes(b"no picture")
-    message = told(folders.read, place(folder), SIDE, labelled=True)
+    message = error_message(folders.read, place(folder), SIDE, labelled=True)
     assert "good pictures of class 'dogs': 3, at least 4 are needed. Add pictures, or take the class out." in message
     (folder / "dogs" / "000.png").write_bytes(encoded(X[0]))
-    assert "Add pictures, raise the limit, or" in told(folders.read, place(folder), SIDE, 18, labelled=True)
+    assert "Add pictures, raise the limit, or" in error_message(folders.read, place(folder), SIDE, 18, labelled=True)
     (folder / "notes").mkdir()
     (folder / "notes" / "notes.txt").write_text("notes")
-    assert "class 'notes': 0, at least 4" in told(folders.read, place(folder), SIDE, labelled=True)
+    assert "class 'notes': 0, at least 4" in error_message(folders.read, place(folder), SIDE, labelled=True)
 
 
 # Crops
@@ -651,7 +658,7 @@ def test_crops_are_rgb_whatever_alpha(tmp_path):
 
 
 def test_a_photo_without_a_face_is_reported(tmp_path):
-    message = told(folders.read, write(tmp_path / "own", numbered(16)), SIDE, crop=lambda _: None)
+    message = error_message(folders.read, write(tmp_path / "own", numbered(16)), SIDE, crop=lambda _: None)
     assert "of 16 files found 0 are usable" in message
     assert "(16 skipped, first '000.png': no face found)" in message
 
@@ -767,7 +774,7 @@ def test_the_same_place_twice_is_reported(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     s, t = pictures(X[:20]), pictures(X[20:40])
     for s_path, t_path in (("s", tmp_path / "s"), ("link", "s"), ("s", "s/../s/"), ("s.zip", "./s.zip")):
-        message = told(folders.check_pair, s, t, s_path, t_path)
+        message = error_message(folders.check_pair, s, t, s_path, t_path)
         assert message == f"{s_path}: given for both sides. Choose other pictures for one of them."
 
 
@@ -775,16 +782,16 @@ def test_one_place_inside_the_other_is_reported(tmp_path):
     s, t = pictures(X[:20]), pictures(X[20:40])
     inner, outer = tmp_path / "own" / "cats", tmp_path / "own"
     for pair in ((inner, outer), (outer, inner)):
-        message = told(folders.check_pair, s, t, *pair)
+        message = error_message(folders.check_pair, s, t, *pair)
         assert message == f"{inner}: lies in {outer}, the other side. Choose two folders apart."
 
 
 def test_mostly_the_same_pictures_are_reported():
     s, t = X[:30], X[100:300].copy()
     t[50:66] = s[:16]
-    message = told(folders.check_pair, pictures(s), pictures(t), "s", "t")
+    message = error_message(folders.check_pair, pictures(s), pictures(t), "s", "t")
     assert message == "s and t: 16 of 30 pictures are on both sides. Choose other pictures for one of them."
-    assert "16 of 30 pictures" in told(folders.check_pair, pictures(t), pictures(s), "s", "t")
+    assert "16 of 30 pictures" in error_message(folders.check_pair, pictures(t), pictures(s), "s", "t")
     t[50] = 0
     folders.check_pair(pictures(s), pictures(t), "s", "t")
 
@@ -792,11 +799,13 @@ def test_mostly_the_same_pictures_are_reported():
 def test_the_same_pictures_with_alpha_are_seen_over_white():
     rgba = with_alpha(20)
     white = np.stack([images.composite_over(x, (255, 255, 255)) for x in rgba])
-    assert "20 of 20 pictures" in told(folders.check_pair, pictures(rgba), pictures(white), "s", "t")
+    assert "20 of 20 pictures" in error_message(folders.check_pair, pictures(rgba), pictures(white), "s", "t")
 
 
 def test_too_few_of_a_pair_are_reported():
     enough, few = pictures(X[:16]), pictures(X[20:35])
     folders.check_pair(enough, pictures(X[20:36]), "s", "t")
-    assert told(folders.check_pair, enough, few, "s", "t") == "t: pictures: 15, at least 16 are needed. Add some."
-    assert told(folders.check_pair, few, enough, "s", "t").startswith("s: pictures: 15")
+    assert (
+        error_message(folders.check_pair, enough, few, "s", "t") == "t: pictures: 15, at least 16 are needed. Add some."
+    )
+    assert error_message(folders.check_pair, few, enough, "s", "t").startswith("s: pictures: 15")

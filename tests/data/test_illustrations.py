@@ -50,13 +50,13 @@ def test_labels_are_yes_no_or_unknown(drawn):
     assert set(np.unique(labels).tolist()) == {0.0, 1.0, UNKNOWN}
     for row, hand in zip(labels, ILLUSTRATION_STYLES):
         for seed in range(3):
-            told = {name: value for name, value in zip(ATTRIBUTES, row[seed].tolist()) if value != UNKNOWN}
-            assert told == sample(hand, seed)[1]
+            result = {name: value for name, value in zip(ATTRIBUTES, row[seed].tolist()) if value != UNKNOWN}
+            assert result == sample(hand, seed)[1]
 
 
 @pytest.mark.parametrize("hand", ILLUSTRATION_STYLES)
 def test_labels_of_illustrations_match_their_parameters(hand):
-    told = [sample(hand, seed)[1] for seed in range(300)]
+    result = [sample(hand, seed)[1] for seed in range(300)]
     parts = {
         "No_Beard": ILLUSTRATION_STYLES[hand].beard,
         "Eyeglasses": ILLUSTRATION_STYLES[hand].glasses,
@@ -68,19 +68,19 @@ def test_labels_of_illustrations_match_their_parameters(hand):
         "Male": True,
     }
     for name, drawable in parts.items():
-        assert {t[name] for t in told if name in t} == ({0.0, 1.0} if drawable else set()), name
+        assert {t[name] for t in result if name in t} == ({0.0, 1.0} if drawable else set()), name
 
 
 @pytest.mark.parametrize("hand", ILLUSTRATION_STYLES)
 def test_labels_of_a_drawing_agree(hand):
     colours = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
     for seed in range(300):
-        told = sample(hand, seed)[1]
-        if told.get("No_Beard") == 0 or told.get("Bald") == 1:
-            assert told["Male"] == 1
-        if told.get("Bald") == 1 or told.get("Wearing_Hat") == 1:
-            assert not set(colours) & set(told)  # hair that isn't seen has no colour
-        assert sum(told.get(name, 0) for name in colours) <= 1
+        result = sample(hand, seed)[1]
+        if result.get("No_Beard") == 0 or result.get("Bald") == 1:
+            assert result["Male"] == 1
+        if result.get("Bald") == 1 or result.get("Wearing_Hat") == 1:
+            assert not set(colours) & set(result)  # hair that isn't seen has no colour
+        assert sum(result.get(name, 0) for name in colours) <= 1
 
 
 @pytest.mark.parametrize("label", ["No_Beard", "Eyeglasses"])
@@ -91,7 +91,7 @@ def test_beards_and_glasses_are_drawn_as_labelled(label):
         if part is None:
             continue
         worn = 0.0 if label == "No_Beard" else 1.0
-        options = next(o for o, told in (sample(hand, seed) for seed in range(300)) if told[label] == worn)
+        options = next(o for o, result in (sample(hand, seed) for seed in range(300)) if result[label] == worn)
         without = {**options, f"{part}Probability": 0}
         if label == "Eyeglasses" and h.bare:
             without = {**options, f"{part}Variant": [h.bare[0]]}

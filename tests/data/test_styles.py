@@ -135,9 +135,9 @@ def test_heads_of_lorelei_stand_in_the_middle_of_their_crop():
 def test_labels_of_lorelei_are_what_is_drawn():
     for seed in range(200):
         avatar = sample(seed, BALANCED_RATES, "lorelei")
-        told, drawn = avatar.attributes, of_parameters(engine.parameters_of("lorelei", avatar.options))
+        result, drawn = avatar.attributes, of_parameters(engine.parameters_of("lorelei", avatar.options))
         for name in ("glasses", "bald", "beard", "smiling", "hair", "male"):
-            assert getattr(drawn, name) == getattr(told, name) or (name, told.bald) == ("male", True), (seed, name)
+            assert getattr(drawn, name) == getattr(result, name) or (name, result.bald) == ("male", True), (seed, name)
 
 
 # --- draw ---------------------------------------------------------------------------------------------------------
@@ -161,10 +161,10 @@ def test_every_style_has_a_credit_and_is_drawn_or_a_pack():
 @pytest.mark.parametrize("style", get_args(Style))
 def test_a_style_labels_all_but_its_unlabelled_attributes(style, tmp_path):
     if style in styles.PACKS:
-        told = rendering.draw(style, range(12), write_cartoons(tmp_path)).attributes
+        result = rendering.draw(style, range(12), write_cartoons(tmp_path)).attributes
     else:
-        told = [sample(seed, BALANCED_RATES, style).attributes for seed in range(200)]
-    labels = np.array([labels_of(attributes) for attributes in told])
+        result = [sample(seed, BALANCED_RATES, style).attributes for seed in range(200)]
+    labels = np.array([labels_of(attributes) for attributes in result])
     both = [name for i, name in enumerate(JUDGE_ATTRIBUTES) if {0.0, 1.0} <= set(labels[:, i].tolist())]
     assert both == [name for name in JUDGE_ATTRIBUTES if name not in styles.STYLES[style].unlabelled]
 
@@ -173,7 +173,7 @@ def test_a_style_labels_all_but_its_unlabelled_attributes(style, tmp_path):
 
 
 def test_the_white_around_a_cartoon_becomes_transparent(tmp_path):
-    pictures, told = rendering.draw("cartoon-set", range(100), write_cartoons(tmp_path))
+    pictures, result = rendering.draw("cartoon-set", range(100), write_cartoons(tmp_path))
     assert pictures.shape == (12, 64, 64, 4)
     assert pictures.dtype == np.uint8
     row, columns = round(64 * HEAD_EYE_HEIGHT), [round(64 * (0.5 + s * HEAD_EYE_DISTANCE / 2)) for s in (-1, 1)]
@@ -185,9 +185,9 @@ def test_the_white_around_a_cartoon_becomes_transparent(tmp_path):
     edge = upper[(upper[..., 3] > 128) & (upper[..., 3] < 200)]
     assert len(edge) > 10
     assert edge[:, :3].max() < 140  # no white fringe
-    assert [a.glasses for a in told[:2]] == [False, True]
-    assert [a.hair for a in told[:6]] == [None, "blond", "red", "brown", "black", "grey"]
-    assert [a.bald for a in told[:2]] == [True, False]
+    assert [a.glasses for a in result[:2]] == [False, True]
+    assert [a.hair for a in result[:6]] == [None, "blond", "red", "brown", "black", "grey"]
+    assert [a.bald for a in result[:2]] == [True, False]
 
 
 def test_cartoons_before_other_colours_are_left_out(tmp_path):

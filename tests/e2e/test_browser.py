@@ -280,10 +280,10 @@ def test_an_avatar_of_another_mode_is_edited_and_announced(page):
     page.wait_for_selector(DRAWN)
     page.click("#editor [data-page=hair]")
     redrawn(page, lambda: pick(page, "input[name='slot:hair'][value=bun]"))
-    told = page.evaluate("window.told")
-    assert (told["id"], told["face"]) == ("batch-1", 0)
-    assert told["parameters"]["variants"]["hair"] == "bun"
-    assert told["svg"] == engine.svg(Parameters.from_dict(told["parameters"]))
+    result = page.evaluate("window.told")
+    assert (result["id"], result["face"]) == ("batch-1", 0)
+    assert result["parameters"]["variants"]["hair"] == "bun"
+    assert result["svg"] == engine.svg(Parameters.from_dict(result["parameters"]))
 
 
 def test_the_switch_between_drawn_and_painted(page, hopper_path):

@@ -306,14 +306,14 @@ def test_the_largest_face_gets_the_edits_of_the_photo(page):
 
 
 def test_lock_and_style_are_sent(page):
-    told = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda text: told.append(text)))
+    result = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda text: result.append(text)))
     start(page)
     page.check("input[name=lock]")
     page.uncheck("input[name=lock]")
     page.get_by_role("radio", name="Lorelei", exact=True).click()
     page.wait_for_function(f"{LIVE}.faces[0]?.avatar.parameters.style === 'lorelei'")
-    options = [json.loads(text) for text in told if isinstance(text, str)]
+    options = [json.loads(text) for text in result if isinstance(text, str)]
     assert options[0] == {"style": "", "lock": False, "edits": {}}
     assert options[1:] == [{"lock": True}, {"lock": False}, {"style": "lorelei"}]
     assert "style=lorelei" in page.get_attribute(".live-obs a", "href")
@@ -343,8 +343,8 @@ def test_the_camera_is_released(page, tab):
 
 def test_cameras_that_do_not_come(page):
     page.get_by_role("tab", name="Live webcam").click()
-    said = {"NotAllowedError": "denied", "NotFoundError": "No camera", "NotReadableError": "busy"}
-    for name, words in said.items():
+    output = {"NotAllowedError": "denied", "NotFoundError": "No camera", "NotReadableError": "busy"}
+    for name, words in output.items():
         page.evaluate(
             "name => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', name); }; }", name
         )

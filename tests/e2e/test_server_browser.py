@@ -127,8 +127,8 @@ def test_visitors_do_not_choose_the_apps_name(server, tmp_path):
 
 
 def test_without_websockets_live_works_and_video_explains(browser, server, tmp_path, hopper_path):
-    told = "/live/ws", "/live/video"  # by the browser, of what nginx refused
-    with nginx(WITHOUT_SOCKETS, server.url, tmp_path / "nginx") as address, opened(browser, address, *told) as page:
+    result = "/live/ws", "/live/video"  # by the browser, of what nginx refused
+    with nginx(WITHOUT_SOCKETS, server.url, tmp_path / "nginx") as address, opened(browser, address, *result) as page:
         photo(page, hopper_path)
         goes_live(page, "http")
         page.get_by_role("tab", name="Video", exact=True).click()

@@ -50,9 +50,9 @@ def test_a_style_does_not_say_what_it_can_not_show():
     assert depicted.of_parameters(drawing("toon-head", hair="spiky", rearHair="longWavy")).male is False
     assert depicted.supported_questions("toon-head") == ["bald", "beard", "male"]
     assert depicted.supported_questions("avataaars") == list(YES_NO)
-    told = depicted.answers_of("toon-head", [toon], np.array([False]))
-    assert set(told.yes) == {"bald", "beard", "male", "smiling", "mouth_open"}
-    assert told.hair.tolist() == [""]
+    result = depicted.answers_of("toon-head", [toon], np.array([False]))
+    assert set(result.yes) == {"bald", "beard", "male", "smiling", "mouth_open"}
+    assert result.hair.tolist() == [""]
 
 
 @pytest.mark.parametrize("style", SPECS)
@@ -60,11 +60,11 @@ def test_parameters_and_labels_of_the_same_avatar_agree(style):
     for seed in range(300):
         avatar = rendering.sample(seed, avatars.BALANCED_RATES, style)
         p = parameters_of(style, avatar.options)
-        read, told = depicted.of_parameters(p), depicted.of_attributes(avatar.attributes)
-        hidden = read.male is None or told.male is None or p.variants.get("hair") == "bun"
+        read, result = depicted.of_parameters(p), depicted.of_attributes(avatar.attributes)
+        hidden = read.male is None or result.male is None or p.variants.get("hair") == "bun"
         same = {"male": None} if hidden else {}
         same |= {"mouth_open": None, "smiling": read.smiling}
-        assert read._replace(**same) == told._replace(**same), seed
+        assert read._replace(**same) == result._replace(**same), seed
 
 
 def test_names_of_hair_are_those_of_the_nearest_colour():
@@ -78,27 +78,27 @@ def test_c_decides_for_those_whose_drawing_leaves_the_sex_open():
     many = [depicted.of_parameters(drawing(top=top)) for top in ("hat", "hat", "bob", "theCaesar")]
     male = np.array([True, False, True, False])
     assert depicted.answers_of("avataaars", many, male).yes["male"].tolist() == [1, 0, 0, 1]
-    told = depicted.answers_of("avataaars", many)
-    np.testing.assert_array_equal(told.yes["male"], [np.nan, np.nan, 0, 1])
-    assert told.yes["bald"].tolist() == [0, 0, 0, 0]  # what is hidden isn't there
+    result = depicted.answers_of("avataaars", many)
+    np.testing.assert_array_equal(result.yes["male"], [np.nan, np.nan, 0, 1])
+    assert result.yes["bald"].tolist() == [0, 0, 0, 0]  # what is hidden isn't there
 
 
 def told_of(n, **likely):
     """f's probabilities: a tenth of everything but what is given."""
     names = ("Wearing_Hat", "Bald", "Male", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open")
     names = (*names, *HAIR_ATTRIBUTES.values(), "race_Black", "race_Indian", "age_60")
-    told = {name: np.full(n, 0.1) for name in names}
-    return told | {"No_Beard": np.full(n, 0.9)} | {name: np.array(v, float) for name, v in likely.items()}
+    result = {name: np.full(n, 0.1) for name in names}
+    return result | {"No_Beard": np.full(n, 0.9)} | {name: np.array(v, float) for name, v in likely.items()}
 
 
 def test_fs_own_reading_is_cut_at_a_half():
-    told = told_of(2, No_Beard=[0.4, 0.6], Mustache=[0.1, 0.2], Smiling=[0.51, 0.49], Gray_Hair=[0.3, 0.05])
-    read = depicted.answers_of_f("avataaars", told)
+    result = told_of(2, No_Beard=[0.4, 0.6], Mustache=[0.1, 0.2], Smiling=[0.51, 0.49], Gray_Hair=[0.3, 0.05])
+    read = depicted.answers_of_f("avataaars", result)
     assert read.yes["beard"].tolist() == [1, 0]
     assert read.yes["smiling"].tolist() == [1, 0]
     assert read.yes["glasses"].tolist() == [0, 0]
     assert read.hair.tolist() == ["grey", "black"]
-    assert set(depicted.answers_of_f("toon-head", told).yes) == {"bald", "beard", "male", "smiling", "mouth_open"}
+    assert set(depicted.answers_of_f("toon-head", result).yes) == {"bald", "beard", "male", "smiling", "mouth_open"}
 
 
 def test_precision_recall_and_balanced_accuracy_by_hand():
@@ -120,8 +120,8 @@ def truth_of(n, **labels):
 def test_hair_colour_is_asked_only_with_one_label():
     truth = truth_of(4, hair_black=[1, 1, 0, 1], hair_grey=[0, 0, 1, 1])
     black, hat = drawing(colours={"hair": "#2c1b18"}, top="bob"), drawing(top="hat")
-    said = depicted.answers_of("avataaars", [depicted.of_parameters(p) for p in (black, hat, black, black)])
-    rows = accuracy.question_confusions(truth, said)
+    output = depicted.answers_of("avataaars", [depicted.of_parameters(p) for p in (black, hat, black, black)])
+    rows = accuracy.question_confusions(truth, output)
     assert (rows["hair_black"]["labelled"], rows["hair_black"]["drawn"], rows["hair_black"]["n"]) == (2, 2, 3)
     assert (rows["hair_black"]["precision"], rows["hair_black"]["recall"]) == (0.5, 0.5)  # one is under a hat
     assert rows["hair_grey"]["recall"] == 0
@@ -129,12 +129,12 @@ def test_hair_colour_is_asked_only_with_one_label():
     assert rows["male"]["drawn"] == 0
 
 
-def predictions(style="avataaars", skins=(), told=None, chances=None):
+def predictions(style="avataaars", skins=(), result=None, chances=None):
     """Photos as c would portray them, without c."""
     palette = SPECS[style].colours["skin"]
     drawn = [Avatar(Parameters(style, {}, {"skin": palette[i]}), {}) for i in skins]
     both = {"sure": drawn, "balanced": drawn}
-    return AvatarPredictions(make_avatar_predictor(style), torch.zeros(len(skins), 56), told, chances, both)
+    return AvatarPredictions(make_avatar_predictor(style), torch.zeros(len(skins), 56), result, chances, both)
 
 
 @pytest.mark.parametrize("style", SPECS)
@@ -146,11 +146,11 @@ def test_soft_scores_need_no_threshold(style):
         chances["glasses"] = np.array([0.01, 0.02, 0.03, 0.04])
     chances["male"] = np.array([0.4, 0.3, 0.2, 0.1])  # of four pairs, one is in order
     chances["hair:grey"] = np.array([0, 0, 0, 1.0])
-    told = told_of(4, Eyeglasses=[0.1, 0.8, 0.3, 0.9], Smiling=[0.6, 0.7, 0.8, 0.9])
+    result = told_of(4, Eyeglasses=[0.1, 0.8, 0.3, 0.9], Smiling=[0.6, 0.7, 0.8, 0.9])
     dark = {"dark_skin": np.array([0, 1, UNKNOWN, 0], np.float32)}
     people = predictions(style, (0, 4, 4, 1), told_of(4, race_Black=[0.2, 0.1, 0.9, 0.1]))
     figures = accuracy.probability_aucs(
-        {"celeba": truth, "utkface": dark}, predictions(style, (0,) * 4, told, chances), people
+        {"celeba": truth, "utkface": dark}, predictions(style, (0,) * 4, result, chances), people
     )
     rows = figures["questions"]
     assert ("glasses" in rows) == (style != "toon-head")

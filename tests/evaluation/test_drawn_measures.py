@@ -46,10 +46,10 @@ def test_photos_are_matched_by_content():
     crops = (crops * np.linspace(0.1, 1, 6)[:, None, None, None]).astype(np.uint8)
     predictor = make_avatar_predictor()
     people = predict_avatars(predictor, crops)
-    told = likeness.likeness(people, people)
-    assert (told["probabilities"], told["f"]) == (1, 1)
-    assert 0.5 < told["parameters"] <= 1
-    assert (told["same"], told["different"]) == (6, 30)
+    result = likeness.likeness(people, people)
+    assert (result["probabilities"], result["f"]) == (1, 1)
+    assert 0.5 < result["parameters"] <= 1
+    assert (result["same"], result["different"]) == (6, 30)
     turned = likeness.likeness(people, predict_avatars(predictor, np.roll(crops, 3, axis=0)))
     assert turned["f"] < 0.9
     alone = predict_avatars(predictor, crops[:1])
@@ -107,10 +107,10 @@ def test_seeds_of_matched_avatars_are_their_own():
 def test_speed_is_measured_and_threads_are_restored():
     predictor = make_avatar_predictor()
     before = torch.get_num_threads()
-    told = measure.speed(predictor, np.zeros((2, 64, 64, 3), np.uint8), runs=3)
-    assert (told["n"], told["threads"]) == (3, 1)
-    assert 0 < told["choice"] <= told["both"]
-    assert 0 < told["picture"] <= told["both"]
+    result = measure.speed(predictor, np.zeros((2, 64, 64, 3), np.uint8), runs=3)
+    assert (result["n"], result["threads"]) == (3, 1)
+    assert 0 < result["choice"] <= result["both"]
+    assert 0 < result["picture"] <= result["both"]
     assert torch.get_num_threads() == before
 
 
@@ -142,9 +142,9 @@ def test_the_short_table_puts_every_figure_into_its_column():
     means = "| 0.100 | 0.210 | 0.310 | 0.410 | 0.500 |  |"
     assert lines[3] == f"| mean balanced accuracy of the eight, all by the judge {means}"
     assert lines[4] == "| mean AUC of 10 probabilities, no threshold |  | 0.900 | 0.900 |  |  | 0.950 |"
-    for name, told in zip(questions.CONFUSION_QUESTIONS, lines[5:9]):
+    for name, result in zip(questions.CONFUSION_QUESTIONS, lines[5:9]):
         cells = " | ".join(f"0.{p}0 (—)" for p in range(1, 7))
-        assert told == f"| {name}: precision (recall) | {cells} |"
+        assert result == f"| {name}: precision (recall) | {cells} |"
     assert len(lines) == 11
 
 
@@ -169,14 +169,14 @@ def test_a_checkpoint_that_draws_is_measured_as_it_paints_and_as_it_draws(
     assert rows[drawn[0]]["drawer"] == figures["drawn"]["drawer"] == loaded.predictor.hash
     assert rows[name]["hash"] == rows[drawn[0]]["hash"] == loaded.hash
     assert "drawer" not in rows[name]
-    told = figures["drawn"]
-    assert list(told["all_right"]) == ["drawn", "drawn_balanced", "nearest_avatar", "f"]
-    assert told["all_right"]["drawn"]["n"] == told["questions"]["drawn"]["hat"]["n"] == 8
-    assert told["same_person"]["same"] == figures["measure"]["n"]["pairs"]
-    assert told["light"]["n"] == 16
-    assert told["cleanliness"]["drawn"]["n"] == 8
+    result = figures["drawn"]
+    assert list(result["all_right"]) == ["drawn", "drawn_balanced", "nearest_avatar", "f"]
+    assert result["all_right"]["drawn"]["n"] == result["questions"]["drawn"]["hat"]["n"] == 8
+    assert result["same_person"]["same"] == figures["measure"]["n"]["pairs"]
+    assert result["light"]["n"] == 16
+    assert result["cleanliness"]["drawn"]["n"] == 8
     assert list(rows[name]["judged"]) == ["glasses", "hat", "beard", "smiling"]
-    assert list(told["questions"]) == list(told["all_right"])
+    assert list(result["questions"]) == list(result["all_right"])
     text = faces.table(figures)
     assert text.startswith(tables.summary(figures) + "\n\n| AUC / balanced accuracy | ")
     assert f"| {name}, painted | {name}, drawn | {name}, drawn balanced | {other}, painted |" in text
@@ -204,13 +204,13 @@ def test_a_style_is_asked_only_what_it_can_show(make_checkpoint, data_folder, tm
     (made / "config.json").write_text(json.dumps({**info, "trained": {"style": "toon-head"}}))
     name = str(write_drawing_checkpoint(made, tmp_path / "drawing", "toon-head"))
     figures = faces.evaluate(name, data_folder, split="val", limit=6, avatars_n=30)
-    told = figures["drawn"]
-    assert told["asked"] == ["bald", "beard", "male"]
-    assert set(told["people"]["drawn"]["utkface"]) == {"beard"}
-    assert not {"glasses", "hat"} & (set(told["soft"]["questions"]) | set(told["questions"]["drawn"]))
+    result = figures["drawn"]
+    assert result["asked"] == ["bald", "beard", "male"]
+    assert set(result["people"]["drawn"]["utkface"]) == {"beard"}
+    assert not {"glasses", "hat"} & (set(result["soft"]["questions"]) | set(result["questions"]["drawn"]))
     assert "hat: precision" not in tables.summary(figures)
     assert "mean balanced accuracy of the six, all by the judge" in tables.summary(figures)
-    text = page.markdown(told)
+    text = page.markdown(result)
     assert "four right (three without hair), by the parameters" in text
     assert "**mean of the 8 that an avatar shows" in text
     assert "glasses" not in text

@@ -140,15 +140,15 @@ def _pattern(truth):
 
 
 def _right(truth):
-    return {which: {a: 2 * y - 1 for a, y in told.items()} for which, told in truth.items()}
+    return {which: {a: 2 * y - 1 for a, y in result.items()} for which, result in truth.items()}
 
 
 def test_labels_of_utkface_are_read_from_names():
-    told = questions.utkface_truth(["34_0_1_a.jpg", "61_1_4_b.jpg", "60_1_0_c.jpg"])
-    assert told["male"].tolist() == [1, 0, 0]
-    assert told["dark_skin"].tolist() == [1, UNKNOWN, 0]
-    assert told["old"].tolist() == [0, 1, 1]
-    assert told["age"].tolist() == [34, 61, 60]
+    result = questions.utkface_truth(["34_0_1_a.jpg", "61_1_4_b.jpg", "60_1_0_c.jpg"])
+    assert result["male"].tolist() == [1, 0, 0]
+    assert result["dark_skin"].tolist() == [1, UNKNOWN, 0]
+    assert result["old"].tolist() == [0, 1, 1]
+    assert result["age"].tolist() == [34, 61, 60]
 
 
 def test_a_beard_is_a_beard_or_a_moustache():
@@ -170,19 +170,19 @@ def test_old_is_grey_or_bald():
 
 def test_answers_are_means_over_eight_questions():
     truth = _made_truth()
-    said = _right(truth)
-    perfect = measures.question_accuracy(truth, said)
+    output = _right(truth)
+    perfect = measures.question_accuracy(truth, output)
     assert perfect["auc"] == perfect["balanced_accuracy"] == 1
     assert list(perfect["questions"]) == ["glasses", "bald", "hat", "beard", "male", "hair", "dark_skin", "old"]
     assert perfect["questions"]["dark_skin"]["n"] == 32  # others are left out
-    said["celeba"]["glasses"] *= -1
-    said["celeba"]["hair_grey"] *= -1
-    worse = measures.question_accuracy(truth, said)
+    output["celeba"]["glasses"] *= -1
+    output["celeba"]["hair_grey"] *= -1
+    worse = measures.question_accuracy(truth, output)
     assert worse["questions"]["glasses"]["balanced_accuracy"] == 0
     assert worse["questions"]["hair"]["balanced_accuracy"] == 0.75
     assert worse["balanced_accuracy"] == round((6 + 0 + 0.75) / 8, 4)
     truth["celeba"]["bald"][:] = 0
-    unknown = measures.question_accuracy(truth, said)
+    unknown = measures.question_accuracy(truth, output)
     assert unknown["questions"]["bald"]["auc"] is None
     assert unknown["balanced_accuracy"] == round((5 + 0 + 0.75) / 7, 4)
 
@@ -202,56 +202,61 @@ def test_all_is_right_only_if_every_answer_is():
     hair[0], hair[1] = "", "red"  # a hat that hides the hair, and another colour
     yes["glasses"][2] = 1 - yes["glasses"][2]
     yes["male"][3] = np.nan  # says nothing
-    told = measures.all_right(truth, yes, hair)
-    assert told == {"with_hair": 4 / 8, "without_hair": 6 / 8, "n": 8, "hair_asked": 8}
+    result = measures.all_right(truth, yes, hair)
+    assert result == {"with_hair": 4 / 8, "without_hair": 6 / 8, "n": 8, "hair_asked": 8}
     truth["hair_blond"][:2] = 1  # two colours are labelled, so none is asked
-    told = measures.all_right(truth, {name: yes[name] for name in ("bald", "beard")}, hair)
-    assert told == {"with_hair": 1, "without_hair": 1, "n": 8, "hair_asked": 6}
+    result = measures.all_right(truth, {name: yes[name] for name in ("bald", "beard")}, hair)
+    assert result == {"with_hair": 1, "without_hair": 1, "n": 8, "hair_asked": 6}
 
 
 def test_the_judge_is_right_of_all_in_the_same_way():
     truth = _pattern(_made_truth(8)["celeba"])
-    said = _right({"celeba": truth})["celeba"]
-    assert measures.judge_all_right(truth, said)["with_hair"] == 1
-    said["hair_grey"][:2] = 9
-    assert measures.judge_all_right(truth, said)["with_hair"] == 6 / 8
-    said["hat"][5] = 0.1
-    assert measures.judge_all_right(truth, said) == {"with_hair": 5 / 8, "without_hair": 7 / 8, "n": 8, "hair_asked": 8}
-    del said["hat"]
-    assert measures.judge_all_right(truth, said)["without_hair"] == 1
+    output = _right({"celeba": truth})["celeba"]
+    assert measures.judge_all_right(truth, output)["with_hair"] == 1
+    output["hair_grey"][:2] = 9
+    assert measures.judge_all_right(truth, output)["with_hair"] == 6 / 8
+    output["hat"][5] = 0.1
+    assert measures.judge_all_right(truth, output) == {
+        "with_hair": 5 / 8,
+        "without_hair": 7 / 8,
+        "n": 8,
+        "hair_asked": 8,
+    }
+    del output["hat"]
+    assert measures.judge_all_right(truth, output)["without_hair"] == 1
 
 
 def test_groups_with_worse_results_are_visible():
     truth = _made_truth()
-    said = _right(truth)
+    output = _right(truth)
     women = truth["celeba"]["male"] == 0
-    said["celeba"]["glasses"][women] *= -1
-    told = measures.by_people(truth, said)
-    female, male = told["sex"]["groups"]["female"], told["sex"]["groups"]["male"]
+    output["celeba"]["glasses"][women] *= -1
+    result = measures.by_people(truth, output)
+    female, male = result["sex"]["groups"]["female"], result["sex"]["groups"]["male"]
     assert female == {"n": 20, "agreement": 0.8333, "same_labels": 0.9167}  # one question of six; half of everybody
     assert male == {"n": 20, "agreement": 1, "same_labels": 0.9167}
-    assert told["sex"]["average"] == pytest.approx(11 / 12, abs=1e-4)
-    assert told["sex"]["largest_gap"] == {"group": "female", "gap": pytest.approx(1 / 12, abs=2e-4)}
-    assert [g["n"] for g in told["group"]["groups"].values()] == [8] * 5
-    assert told["age"]["largest_gap"]["gap"] == 0
+    assert result["sex"]["average"] == pytest.approx(11 / 12, abs=1e-4)
+    assert result["sex"]["largest_gap"] == {"group": "female", "gap": pytest.approx(1 / 12, abs=2e-4)}
+    assert [g["n"] for g in result["group"]["groups"].values()] == [8] * 5
+    assert result["age"]["largest_gap"]["gap"] == 0
     few = _made_truth(20)
-    told = measures.by_people(few, _right(few))
-    assert told["group"]["groups"]["others"] == {"n": 4, "agreement": None, "same_labels": None}
-    assert told["group"]["largest_gap"] is None
+    result = measures.by_people(few, _right(few))
+    assert result["group"]["groups"]["others"] == {"n": 4, "agreement": None, "same_labels": None}
+    assert result["group"]["largest_gap"] is None
 
 
 def test_what_a_style_can_not_say_is_left_out_of_the_means():
     truth = _made_truth()
-    said = _right(truth)
-    said["celeba"]["beard"] *= -1
-    whole = measures.question_accuracy(truth, said)
+    output = _right(truth)
+    output["celeba"]["beard"] *= -1
+    whole = measures.question_accuracy(truth, output)
     assert whole["balanced_accuracy"] == round(7 / 8, 4)
     for which, name in (("celeba", "glasses"), ("celeba", "male"), ("utkface", "male"), ("utkface", "dark_skin")):
-        del said[which][name]
-    figures = measures.question_accuracy(truth, said)
+        del output[which][name]
+    figures = measures.question_accuracy(truth, output)
     assert figures["questions"]["glasses"] == {**whole["questions"]["glasses"], "auc": None, "balanced_accuracy": None}
     assert figures["balanced_accuracy"] == figures["auc"] == 0.8  # glasses, male and dark_skin aren't asked
-    people = measures.by_people(truth, said)
+    people = measures.by_people(truth, output)
     assert people["sex"]["groups"]["female"]["agreement"] == 0.75  # of bald, hat, beard, hair
     assert people["age"]["average"] == 1  # old
 
@@ -305,13 +310,13 @@ def test_what_a_style_leaves_open_is_neither_yes_nor_no():
 
 def test_matching_cartoons_are_picked_by_their_labels(tmp_path):
     everything = rendering.draw("cartoon-set", range(12), write_cartoons(tmp_path))
-    wishes = [("bald", "beard", "male", "old"), ("glasses", "hair_blond"), ("hat", "hair_grey", "old", "glasses")]
-    wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
+    targets = [("bald", "beard", "male", "old"), ("glasses", "hair_blond"), ("hat", "hair_grey", "old", "glasses")]
+    wanted = np.array([[name in target for name in baselines.WANTED] for target in targets])
     picked = baselines.matching_avatars(wanted, count=12, style="cartoon-set", among=everything)
     pictures = images.to_tensor(everything.pictures)[:, :3]
     index = [next(i for i, p in enumerate(pictures) if torch.equal(p, one)) for one in picked]
-    told = [everything.attributes[i] for i in index]
-    assert [(a.glasses, a.bald, a.hair) for a in told] == [
+    result = [everything.attributes[i] for i in index]
+    assert [(a.glasses, a.bald, a.hair) for a in result] == [
         (False, True, None), (True, False, "blond"), (True, False, "grey"),
     ]  # fmt: skip
     few = baselines.matching_avatars(wanted, count=2, style="cartoon-set", among=everything)
@@ -328,13 +333,13 @@ def test_matching_toons_are_toons():
 
 
 def test_matching_avatars_show_the_wanted_attributes():
-    wishes = [("male", "bald", "beard", "old"), ("glasses", "hair_blond"), ("male", "hair_black", "dark_skin")]
-    wanted = np.array([[name in wish for name in baselines.WANTED] for wish in wishes])
+    targets = [("male", "bald", "beard", "old"), ("glasses", "hair_blond"), ("male", "hair_black", "dark_skin")]
+    wanted = np.array([[name in target for name in baselines.WANTED] for target in targets])
     pictures = baselines.matching_avatars(wanted, count=400)
-    said = questions.judge_scores(nets.load_judge()(pictures))
-    for i, wish in enumerate(wishes):  # of a bald man the judge reads the colour off his beard
-        asked = [name for name in baselines.WANTED if "bald" not in wish or name not in questions.HAIR]
-        assert {name for name in asked if said[name][i] > 0} == set(wish)
+    output = questions.judge_scores(nets.load_judge()(pictures))
+    for i, target in enumerate(targets):  # of a bald man the judge reads the colour off his beard
+        asked = [name for name in baselines.WANTED if "bald" not in target or name not in questions.HAIR]
+        assert {name for name in asked if output[name][i] > 0} == set(target)
     assert torch.equal(pictures, baselines.matching_avatars(wanted, count=400))
 
 

@@ -49,10 +49,10 @@ def test_the_shipped_judge_reads_held_out_avatars():
 
     judge = nets.load_judge()
     x, y = balanced_avatars(70_000_000, 300)
-    said = nets.batched(judge, x) > 0
+    output = nets.batched(judge, x) > 0
     for i, name in enumerate(JUDGE_ATTRIBUTES):
         known = y[:, i] >= 0
-        right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
+        right = [(output[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
         assert sum(right) / 2 >= 0.97, name
 
 
@@ -63,13 +63,13 @@ def test_the_shipped_judges_of_other_styles_tell_what_they_never_saw(style):
     figures = checkpoint.read_config(checkpoint.find(f"judge-{style}"))["trained"]
     judge = nets.load_judge(f"judge-{style}")
     x, y = balanced_avatars(70_000_000, 300, style)
-    said = nets.batched(judge, x) > 0
+    output = nets.batched(judge, x) > 0
     for name, promised in figures["balanced_accuracy_on_held_out_avatars"].items():
         if name == "mean":
             continue
         i = JUDGE_ATTRIBUTES.index(name)
         known = y[:, i] >= 0
-        right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
+        right = [(output[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
         assert sum(right) / 2 >= promised - 0.05, name
 
 
@@ -80,11 +80,11 @@ def test_the_shipped_judge_of_cartoons_reads_held_out_ones(data_folder):
         pytest.skip(f"no cartoonset.zip in {data_folder}")
     judge = nets.load_judge("judge-cartoon-set")
     x, y = labelled_tensors(rendering.split_pack("cartoon-set", data_folder)[1])
-    said = nets.batched(judge, x) > 0
+    output = nets.batched(judge, x) > 0
     for name in ("glasses", *questions.HAIR):
         i = JUDGE_ATTRIBUTES.index(name)
         known = y[:, i] >= 0
-        right = [(said[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
+        right = [(output[known, i][y[known, i] == v] == bool(v)).float().mean().item() for v in (0, 1)]
         assert sum(right) / 2 >= 0.97, name
 
 

@@ -64,9 +64,9 @@ def test_the_command_writes_a_sheet_for_every_checkpoint(tiny_checkpoint, drawin
     assert main(["gallery", *both, "-n", "3", "-o", str(tmp_path)]) == 0
     drawn = load(tmp_path / "drawing.png")
     assert drawn.shape == load(tmp_path / "tiny.png").shape
-    told = capsys.readouterr().err
-    assert "3 faces, painted, seed 0, checkpoint" in told
-    assert "3 faces, drawn, seed 0, checkpoint" in told
+    result = capsys.readouterr().err
+    assert "3 faces, painted, seed 0, checkpoint" in result
+    assert "3 faces, drawn, seed 0, checkpoint" in result
     assert main(["gallery", both[1], "--painted", "-n", "3", "-o", str(tmp_path)]) == 0
     assert (load(tmp_path / "drawing.png") != drawn).any()
     assert "3 faces, painted" in capsys.readouterr().err

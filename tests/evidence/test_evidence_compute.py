@@ -71,8 +71,8 @@ def photos(tmp_path_factory):
 @pytest.mark.parametrize("draws", [True, False])
 def test_faces(photos, tmp_path, make_checkpoint, draws):
     directory = make_checkpoint(tmp_path / "tiny", draws=draws)
-    said = []
-    path = compute(str(directory), photos, limit=10, log=said.append)
+    output = []
+    path = compute(str(directory), photos, limit=10, log=output.append)
     assert path == computed_path(directory) == directory / "evidence.json"
     found = read(directory).computed
     questions = found["reliability"]["questions"]
@@ -83,22 +83,22 @@ def test_faces(photos, tmp_path, make_checkpoint, draws):
     assert {name: len(spots) for name, spots in found["map"]["points"].items()} == dict.fromkeys(
         "stg", found["n"]["celeba"]
     )
-    assert [line.partition(": ")[2] for line in said[:3]] == ["reliability", "neighbours", "map"]
+    assert [line.partition(": ")[2] for line in output[:3]] == ["reliability", "neighbours", "map"]
 
 
 def test_a_suite_resumes_unless_the_weights_changed(photos, tmp_path, make_checkpoint):
-    directory, said = make_checkpoint(tmp_path / "tiny"), []
-    path = compute(str(directory), photos, limit=4, log=said.append)
+    directory, output = make_checkpoint(tmp_path / "tiny"), []
+    path = compute(str(directory), photos, limit=4, log=output.append)
     content = json.loads(path.read_text())
     del content["map"]
     path.write_text(json.dumps(content))
-    said.clear()
-    compute(str(directory), photos, limit=4, log=said.append)
-    assert said == ["tiny: map", f"{path}: written"]
+    output.clear()
+    compute(str(directory), photos, limit=4, log=output.append)
+    assert output == ["tiny: map", f"{path}: written"]
     path.write_text(json.dumps(content | {"hash": "0123456789ab"}))
-    said.clear()
-    compute(str(directory), photos, limit=4, log=said.append)
-    assert len(said) == 4
+    output.clear()
+    compute(str(directory), photos, limit=4, log=output.append)
+    assert len(output) == 4
 
 
 def test_digits(few_digits, tmp_path, capsys):
@@ -117,7 +117,7 @@ def test_readers(few_digits, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "output"),
     [
         ("judge", "holds 'judge', of which there is nothing to compute here. Give a translation"),
         ("no-such", "not found"),
@@ -125,11 +125,11 @@ def test_readers(few_digits, tmp_path):
         ("emoji lorelei -o one.json", "holds the evidence of one checkpoint"),
     ],
 )
-def test_bad_input_is_reported_in_one_line(line, said, monkeypatch, capsys):
+def test_bad_input_is_reported_in_one_line(line, output, monkeypatch, capsys):
     monkeypatch.delenv("DTN_DATA", raising=False)
     assert cli.main(["evaluate", "evidence", *line.split()]) == 2
     (error,) = capsys.readouterr().err.strip().splitlines()
-    assert said in error
+    assert output in error
 
 
 def test_names_are_only_for_evidence(capsys):

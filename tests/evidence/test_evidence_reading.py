@@ -46,16 +46,16 @@ def test_every_checkpoint_has_figures_of_its_weights(name):
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_tab_shows_the_rows_of_the_card(name):
-    told = rows(card(name))
+    result = rows(card(name))
     shown = [t for t in read(SHIPPED / name).tables if t.source.command.startswith("python -m dtn_core evaluate faces")]
     for table in shown:
         if table.title.startswith("Beside the paper"):
             (row,) = table.rows
             rank = row[1].partition(" of ")[0].replace(",", "")
-            ranks = next(cells for cells in told if cells[0].startswith("median rank"))
+            ranks = next(cells for cells in result if cells[0].startswith("median rank"))
             assert any(cell.startswith(f"{rank} (") for cell in ranks)
         else:
-            assert set(table.rows) <= told, table.title
+            assert set(table.rows) <= result, table.title
     if "dtn" in json.loads((SHIPPED / name / "metrics.json").read_text()):
         assert len(shown) >= 3
 
@@ -105,9 +105,9 @@ def test_the_suites_have_the_numbers_of_the_docs_tables(stem, made):
     assert text in FACES
     shown = [cell for table in results.suite_tables(stem, report) for row in table.rows for cell in row[1:]]
     cells = [float(cell.replace(",", "")) for cell in shown if re.fullmatch(r"-?[\d.,]+", cell)]
-    told = [cell for row in rows(text) for cell in row[1:] if re.fullmatch(r"\d+\.\d+", cell)]
-    assert len(told) > 3
-    assert [number for number in told if not close(number, cells)] == []
+    result = [cell for row in rows(text) for cell in row[1:] if re.fullmatch(r"\d+\.\d+", cell)]
+    assert len(result) > 3
+    assert [number for number in result if not close(number, cells)] == []
 
 
 def test_every_file_of_results_has_its_command_and_tables():
@@ -183,7 +183,7 @@ def test_figures_of_another_kind_are_shown_by_their_keys(shipped):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "output"),
     [
         (None, "aren't computed yet"),
         ("{", "damaged or written by hand"),
@@ -191,11 +191,11 @@ def test_figures_of_another_kind_are_shown_by_their_keys(shipped):
         ('{"format": 1, "hash": "0123456789ab"}', "is of 0123456789ab, not of"),
     ],
 )
-def test_what_is_computed_and_does_not_fit_is_a_line(shipped, content, said):
+def test_what_is_computed_and_does_not_fit_is_a_line(shipped, content, output):
     if content:
         (shipped / "evidence.json").write_text(content)
     line, found = notes(shipped)
-    assert said in line
+    assert output in line
     assert f"evaluate evidence {shipped} --data DATA`" in line
     assert found.computed is None
 

@@ -119,7 +119,7 @@ def test_mean_and_std_by_hand():
 
 
 def test_times_leave_pauses_out(tmp_path):
-    told = [
+    result = [
         (100, Started(0, 4, "cpu")),
         (110, Stepped(1, {}, 20.0)),
         (111, Finished(1, "stopped")),
@@ -129,7 +129,7 @@ def test_times_leave_pauses_out(tmp_path):
         (9020, Stepped(4, {}, 30.0)),
         (9021, Saved(4, "")),
     ]
-    lines = [encode(Stamped(event, time)) for time, event in told]
+    lines = [encode(Stamped(event, time)) for time, event in result]
     (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
     assert timing(tmp_path) == {"seconds": 32, "samples_per_s": 30.0}
 

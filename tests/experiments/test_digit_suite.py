@@ -254,9 +254,9 @@ def test_edited_results_are_refused_and_kept(suite, rows):
 
 
 def ends(run):
-    told = [s.event for s in read(run / "events.jsonl")[0]]
-    return ([event.step for event in told if isinstance(event, Started)],
-            [event.why for event in told if isinstance(event, Finished)])  # fmt: skip
+    result = [s.event for s in read(run / "events.jsonl")[0]]
+    return ([event.step for event in result if isinstance(event, Started)],
+            [event.why for event in result if isinstance(event, Finished)])  # fmt: skip
 
 
 def test_a_stopped_run_is_not_measured_and_resumes(suite, monkeypatch):

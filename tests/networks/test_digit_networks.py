@@ -106,11 +106,11 @@ def test_a_g_of_pictures_is_trained_saved_and_loaded(kind):
 
 def test_a_g_of_pictures_standardises_its_encoder():
     made = FromPicture(ClassEncoder(8, 16), inner("upsample"))
-    heard = []
-    made.g.register_forward_pre_hook(lambda _, args: heard.append(args[0]))
+    received = []
+    made.g.register_forward_pre_hook(lambda _, args: received.append(args[0]))
     made(pictures(16))
-    assert heard[0].mean(0).abs().max() < 1e-4
-    assert heard[0].var(0, correction=0).max() < 1.01
+    assert received[0].mean(0).abs().max() < 1e-4
+    assert received[0].var(0, correction=0).max() < 1.01
 
 
 def test_unknown_generators_and_settings_are_type_errors():

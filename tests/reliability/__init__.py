@@ -1,1 +1,1 @@
-"""Hard to break, tried: hostile input at every door (`doors`, `fuzz`; one `test_` file a door)."""
+"""Hard to break, tried: hostile input at every target (`targets`, `fuzz`; one `test_` file a target)."""

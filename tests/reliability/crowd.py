@@ -39,7 +39,7 @@ PACE = 1.5
 
 
 @dataclass
-class Told:
+class VisitReport:
     """What somebody saw. kind: what they do; seconds: that they were there; waits: for an answer, in milliseconds."""
 
     kind: str
@@ -55,12 +55,12 @@ def is_busy(text: str) -> bool:
     return "try again" in text.lower()
 
 
-def once(told: Told, error: str) -> None:
+def once(result: VisitReport, error: str) -> None:
     """Note an error, or that the app is busy."""
     if is_busy(error):
-        told.busy += 1
+        result.busy += 1
     else:
-        told.errors.append(error[:200])
+        result.errors.append(error[:200])
 
 
 class Crowd:
@@ -84,40 +84,42 @@ class Crowd:
     def over(self) -> bool:
         return time.monotonic() >= self.end
 
-    async def all(self, live: int, photos: int, watchers: int) -> list[Told]:
+    async def all(self, live: int, photos: int, watchers: int) -> list[VisitReport]:
         """So many of each; what they saw."""
-        people: list[tuple[Told, Callable[[Told, int], Awaitable[None]]]] = [
-            *((Told(f"live, {self.habits[i % len(self.habits)]}"), self.live) for i in range(live)),
-            *((Told("photos"), self.photos) for _ in range(photos)),
-            *((Told("watches"), self.watches) for _ in range(watchers)),
+        people: list[tuple[VisitReport, Callable[[VisitReport, int], Awaitable[None]]]] = [
+            *((VisitReport(f"live, {self.habits[i % len(self.habits)]}"), self.live) for i in range(live)),
+            *((VisitReport("photos"), self.photos) for _ in range(photos)),
+            *((VisitReport("watches"), self.watches) for _ in range(watchers)),
         ]
-        await asyncio.gather(*(self._tries(told, number, what) for number, (told, what) in enumerate(people)))
-        return [told for told, _ in people]
+        await asyncio.gather(*(self._tries(result, number, what) for number, (result, what) in enumerate(people)))
+        return [result for result, _ in people]
 
-    async def _tries(self, told: Told, number: int, what: Callable[[Told, int], Awaitable[None]]) -> None:
+    async def _tries(
+        self, result: VisitReport, number: int, what: Callable[[VisitReport, int], Awaitable[None]]
+    ) -> None:
         """Whatever goes wrong is told, and they come again."""
         await asyncio.sleep(0.1 * number)
         while not self.over():
-            told.visits += 1
+            result.visits += 1
             start = time.monotonic()
             try:
-                await what(told, number)
+                await what(result, number)
             except (OSError, TimeoutError, websockets.WebSocketException, httpx.HTTPError, ValueError) as error:
-                once(told, f"{type(error).__name__}: {error}")
+                once(result, f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1)
-            told.seconds += time.monotonic() - start
+            result.seconds += time.monotonic() - start
 
     # ── live ──
 
-    async def live(self, told: Told, number: int) -> None:
+    async def live(self, result: VisitReport, number: int) -> None:
         """One visit: a camera is on until this viewer goes, as its habit is."""
-        habit = told.kind.rpartition(", ")[2]
+        habit = result.kind.rpartition(", ")[2]
         end = self.end if habit == "stays" else min(self.end, time.monotonic() + self.stay * (0.7 + 0.1 * (number % 7)))
         address = self.url.replace("http", "ws", 1) + "/live/ws"
         socket = await websockets.connect(address, max_size=None, ping_interval=None)  # browsers send none
         try:
             await socket.send(json.dumps(OPTIONS))
-            await self._frames(socket, told, number, end)
+            await self._frames(socket, result, number, end)
             if habit == "vanishes":
                 socket.transport.abort()
             elif habit == "falls silent":
@@ -128,25 +130,25 @@ class Crowd:
             if socket not in self.silent:
                 await socket.close()
 
-    async def _frames(self, socket: Any, told: Told, number: int, end: float) -> None:
+    async def _frames(self, socket: Any, result: VisitReport, number: int, end: float) -> None:
         start, n = time.monotonic(), 0
         while (now := time.monotonic()) < end:
             frame = self.frames[(int((now - start) * FPS) + 17 * number) % len(self.frames)]
             await socket.send(struct.pack("<I", n) + frame)
             answer = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
             if answer.get("error"):
-                once(told, answer["error"])
+                once(result, answer["error"])
                 await asyncio.sleep(1)
                 return
             if answer["n"] != n:
-                told.errors.append(f"answer {answer['n']} to frame {n}")
-            told.waits.append(1000 * (time.monotonic() - now))
+                result.errors.append(f"answer {answer['n']} to frame {n}")
+            result.waits.append(1000 * (time.monotonic() - now))
             n += 1
             await asyncio.sleep(max(0.0, now + 1 / FPS - time.monotonic()))
 
     # ── photos ──
 
-    async def photos(self, told: Told, number: int) -> None:
+    async def photos(self, result: VisitReport, number: int) -> None:
         """A photo after the other by the endpoint for programs; every fourth as the page's batch."""
         async with httpx.AsyncClient(base_url=self.url, timeout=3 * PATIENCE) as http:
             sheet = self.sheet()
@@ -156,9 +158,9 @@ class Crowd:
                 start = time.monotonic()
                 error = await (self.batch(http, sheet) if turn % 4 == 3 else self._photo(http))
                 if error:
-                    once(told, error)
+                    once(result, error)
                 else:
-                    told.waits.append(1000 * (time.monotonic() - start))
+                    result.waits.append(1000 * (time.monotonic() - start))
                 await asyncio.sleep(1 + number % 3)
 
     async def _photo(self, http: httpx.AsyncClient) -> str:
@@ -185,7 +187,7 @@ class Crowd:
 
     # ── the tab Train ──
 
-    async def watches(self, told: Told, number: int) -> None:
+    async def watches(self, result: VisitReport, number: int) -> None:
         """Opens the page, and asks at every tick what is new, as the page does."""
         page = Caller(self.url)
         by_event = {fired: h for h in page.handlers for _, fired in h["targets"] if h["backend_fn"]}
@@ -195,15 +197,15 @@ class Crowd:
         async with httpx.AsyncClient(base_url=self.url, cookies=cookies, timeout=PATIENCE) as http:
             pulse = asyncio.create_task(self._heartbeat(http, page.session))
             try:
-                heard = [0, 0]
+                received = [0, 0]
                 while not self.over():
                     start = time.monotonic()
-                    now = (await self._run(http, page, tick, [heard]))[0]
+                    now = (await self._run(http, page, tick, [received]))[0]
                     now = now["value"] if isinstance(now, dict) else now
-                    if now != heard:
-                        await self._run(http, page, update_all if now[1] != heard[1] else update_live, [])
-                    heard = now
-                    told.waits.append(1000 * (time.monotonic() - start))
+                    if now != received:
+                        await self._run(http, page, update_all if now[1] != received[1] else update_live, [])
+                    received = now
+                    result.waits.append(1000 * (time.monotonic() - start))
                     await asyncio.sleep(max(0.0, start + PACE - time.monotonic()))
             finally:
                 pulse.cancel()
@@ -231,5 +233,5 @@ def fairness(rates: Sequence[float]) -> float:
     return sum(rates) ** 2 / squares if squares else 0.0
 
 
-def busy_and_errors(people: Sequence[Told]) -> tuple[int, Counter[str]]:
-    return sum(told.busy for told in people), Counter(error for told in people for error in told.errors)
+def busy_and_errors(people: Sequence[VisitReport]) -> tuple[int, Counter[str]]:
+    return sum(result.busy for result in people), Counter(error for result in people for error in result.errors)

@@ -106,22 +106,22 @@ def feed(transferrer: Transferrer, frames: int, **days: Any) -> Iterator[dict[st
     """One session takes so many frames; again and again, what it has answered so far, and what memory did. days: see
     `day`."""
     protocol, start, held = Protocol(Session(transferrer)), time.process_time(), list[tuple[float, float]]()
-    told = Counter({"errors": 0, "faces": 0, "avatars": 0, "left": 0})
+    result = Counter({"errors": 0, "faces": 0, "avatars": 0, "left": 0})
     shown: Counter[str] = Counter()
     for i, (name, frame) in enumerate(day(frames, **days), 1):
         answer = protocol.answer(struct.pack("<I", i) + frame, at=i / RATE)
         json.dumps(answer)
         shown[name] += 1
-        told["errors"] += "error" in answer
+        result["errors"] += "error" in answer
         for what, key in (("faces", "faces"), ("avatars", "avatars"), ("left", "gone")):
-            told[what] += len(answer.get(key, ()))
+            result[what] += len(answer.get(key, ()))
         if i % max(100, frames // COUNTS) == 0 or i == frames:
             gc.collect()
             hours = i / RATE / 3600
             held.append((hours, rss()))
             warm = [one for one in held if one[0] >= hours / 4]
             yield {
-                "frames": i, "hours": round(hours, 3), "shown": dict(shown), **told,
+                "frames": i, "hours": round(hours, 3), "shown": dict(shown), **result,
                 "cpu_seconds": round(time.process_time() - start),
                 "rss_mb": [now for _, now in held],
                 "grows_mb": round(warm[-1][1] - warm[0][1], 1),
@@ -142,28 +142,28 @@ def sentence(report: dict[str, Any]) -> str:
 
 def wrong(session: dict[str, Any]) -> list[str]:
     """What isn't as it should be, a line each."""
-    said = [f"{session['errors']} errors"] if session["errors"] else []
+    output = [f"{session['errors']} errors"] if session["errors"] else []
     if not (session["faces"] and session["avatars"] and session["left"]):
-        said.append("nobody was seen")
+        output.append("nobody was seen")
     if session["grows_mb_an_hour"] > GROWS:
-        said.append(f"memory grows by {session['grows_mb_an_hour']} MB an hour")
-    return said
+        output.append(f"memory grows by {session['grows_mb_an_hour']} MB an hour")
+    return output
 
 
-def _session(seed: int, frames: int, told: Queue[Any]) -> None:
+def _session(seed: int, frames: int, result: Queue[Any]) -> None:
     cv2.setNumThreads(1)
     for so_far in feed(Transferrer.from_checkpoint("emoji", "cpu"), frames, seed=seed):
-        told.put((seed, {"seed": seed} | so_far | {"wrong": wrong(so_far)}))
-    told.put((seed, None))
+        result.put((seed, {"seed": seed} | so_far | {"wrong": wrong(so_far)}))
+    result.put((seed, None))
 
 
 def run(frames: int, sessions: int) -> Iterator[dict[str, Any]]:
     """So many sessions side by side, each with its share of the frames and its number as seed; again and again, how
     they stand. Raises RuntimeError if one dies."""
     context = multiprocessing.get_context("spawn")
-    told: Queue[Any] = context.Queue()
+    result: Queue[Any] = context.Queue()
     at_work = {
-        seed: context.Process(target=_session, args=(seed, frames // sessions, told), daemon=True)
+        seed: context.Process(target=_session, args=(seed, frames // sessions, result), daemon=True)
         for seed in range(sessions)
     }
     for process in at_work.values():
@@ -172,7 +172,7 @@ def run(frames: int, sessions: int) -> Iterator[dict[str, Any]]:
     standing: dict[int, dict[str, Any]] = {}
     while at_work:
         try:
-            seed, so_far = told.get(timeout=60)
+            seed, so_far = result.get(timeout=60)
         except queue.Empty:
             if any(not process.is_alive() for process in at_work.values()):
                 raise RuntimeError("a session died") from None

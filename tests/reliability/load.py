@@ -32,7 +32,7 @@ sys.path[:0] = [str(TESTS)] * (str(TESTS) not in sys.path)
 from calling import Caller  # noqa: E402
 from serving import Server, serve  # noqa: E402
 
-from .crowd import Crowd, Told, busy_and_errors, fairness, is_busy  # noqa: E402
+from .crowd import Crowd, VisitReport, busy_and_errors, fairness, is_busy  # noqa: E402
 
 EVERY = 2.0
 """Seconds between two counts."""
@@ -115,9 +115,9 @@ async def _counted(server: Server, crowd: Crowd, start: float) -> list[tuple[flo
 
 async def _together(
     server: Server, crowd: Crowd, people: dict[str, int]
-) -> tuple[list[Told], list[tuple[float, Held]]]:
-    told, counted = await asyncio.gather(crowd.all(**people), _counted(server, crowd, time.monotonic()))
-    return told, counted
+) -> tuple[list[VisitReport], list[tuple[float, Held]]]:
+    result, counted = await asyncio.gather(crowd.all(**people), _counted(server, crowd, time.monotonic()))
+    return result, counted
 
 
 def settle(server: Server, seconds: float, like: Held | None = None) -> Held:
@@ -142,20 +142,20 @@ def measure(
     before = settle(server, quiet / 3)
     with training(server.url):
         crowd = Crowd(server.url, frames, photo, time.monotonic() + 60 * minutes, **habits)
-        told, counted = asyncio.run(_together(server, crowd, people))
+        result, counted = asyncio.run(_together(server, crowd, people))
     after = settle(server, quiet, before)
-    return {"minutes": minutes, "people": people, **figures(told, counted), "before": before._asdict(),
+    return {"minutes": minutes, "people": people, **figures(result, counted), "before": before._asdict(),
             "after": after._asdict()}  # fmt: skip
 
 
 def alone(server: Server, frames: Sequence[bytes], viewers: int, seconds: float = 15) -> dict[str, Any]:
     """So many who are live, and nothing else. others: cores that went to programs that are none of ours."""
     crowd, before = Crowd(server.url, frames, b"", time.monotonic() + seconds, habits=("stays",)), others(server)
-    told = asyncio.run(crowd.all(viewers, 0, 0))
-    taken = (others(server) - before) / max(one.seconds for one in told)
-    rates = [len(one.waits) / one.seconds for one in told]
+    result = asyncio.run(crowd.all(viewers, 0, 0))
+    taken = (others(server) - before) / max(one.seconds for one in result)
+    rates = [len(one.waits) / one.seconds for one in result]
     return {"viewers": viewers, "rate": round(float(np.mean(rates)), 1), "fairness": round(fairness(rates), 3),
-            **waits(told), "errors": sum(len(one.errors) for one in told), "others": round(taken, 2)}  # fmt: skip
+            **waits(result), "errors": sum(len(one.errors) for one in result), "others": round(taken, 2)}  # fmt: skip
 
 
 def others(server: Server) -> float:
@@ -175,11 +175,11 @@ def greet(server: Server, callers: int) -> None:
             http.post("/gradio_api/component_server", json=body | {"session_hash": secrets.token_hex(6)})
 
 
-def figures(told: Sequence[Told], counted: Sequence[tuple[float, Held]]) -> dict[str, Any]:
+def figures(result: Sequence[VisitReport], counted: Sequence[tuple[float, Held]]) -> dict[str, Any]:
     """What the people saw, and what the app held meanwhile."""
-    busy, errors = busy_and_errors(told)
-    live = [one for one in told if one.kind.startswith("live")]
-    kinds = {"live": live, **{kind: [one for one in told if one.kind == kind] for kind in ("photos", "watches")}}
+    busy, errors = busy_and_errors(result)
+    live = [one for one in result if one.kind.startswith("live")]
+    kinds = {"live": live, **{kind: [one for one in result if one.kind == kind] for kind in ("photos", "watches")}}
     rates = [len(one.waits) / one.seconds for one in live if one.seconds]
     most = Held(*(max(now[i] for _, now in counted) for i in range(len(Held._fields))))
     return {
@@ -200,14 +200,14 @@ def grows(report: dict[str, Any]) -> float:
     return 60 * float(np.polyfit(*zip(*half), 1)[0]) if len(half) > 2 else 0.0
 
 
-def viewer(told: Told) -> dict[str, Any]:
-    return {"kind": told.kind, "visits": told.visits, "rate": round(len(told.waits) / max(told.seconds, 1e-9), 2),
-            **waits([told])}  # fmt: skip
+def viewer(result: VisitReport) -> dict[str, Any]:
+    rate = round(len(result.waits) / max(result.seconds, 1e-9), 2)
+    return {"kind": result.kind, "visits": result.visits, "rate": rate, **waits([result])}
 
 
-def waits(people: Sequence[Told]) -> dict[str, Any]:
+def waits(people: Sequence[VisitReport]) -> dict[str, Any]:
     """Answers, and milliseconds until one came: the median and the 95th percentile."""
-    found = [ms for told in people for ms in told.waits]
+    found = [ms for result in people for ms in result.waits]
     median, p95 = np.percentile(found, (50, 95)) if found else (0, 0)
     return {"answers": len(found), "median_ms": round(float(median), 1), "p95_ms": round(float(p95), 1)}
 
@@ -240,7 +240,7 @@ def fill_batch(server: Server, calls: int) -> dict[str, int]:
         async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
             return await asyncio.gather(*(crowd.batch(http, sheet) for _ in range(calls)))
 
-    answers = ["taken" if not said else "busy" if is_busy(said) else said[:200] for said in asyncio.run(all_())]
+    answers = ["taken" if not output else "busy" if is_busy(output) else output[:200] for output in asyncio.run(all_())]
     return {answer: answers.count(answer) for answer in sorted(set(answers))}
 
 
@@ -280,13 +280,13 @@ def sentence(report: dict[str, Any]) -> str:
 
 def wrong(report: dict[str, Any]) -> list[str]:
     """What isn't as it should be, a line each."""
-    said = [f"{count} × {error}" for error, count in report["errors"].items()]
+    output = [f"{count} × {error}" for error, count in report["errors"].items()]
     for name in Held._fields[1:]:
         if report["after"][name] > report["before"][name]:
-            said.append(f"{name}: {report['before'][name]} before, {report['after'][name]} after")
+            output.append(f"{name}: {report['before'][name]} before, {report['after'][name]} after")
     if grows(report) > GROWS:
-        said.append(f"memory grows by {grows(report):.1f} MB a minute")
-    return said
+        output.append(f"memory grows by {grows(report):.1f} MB a minute")
+    return output
 
 
 def main(argv: Sequence[str] | None = None) -> int:

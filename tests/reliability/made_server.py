@@ -14,7 +14,7 @@ from serving import Server, serve
 
 from benchmarks.running import rss
 
-from .doors import SECRET, Harm
+from .targets import SECRET, Harm
 
 MOST_MEMORY = 3000
 """Megabytes that the app holds at most; a single case may need half of it for a moment."""
@@ -29,7 +29,7 @@ def server() -> Server:
     """The app as it starts by itself, without trainings: what they may do is `tests/test_access.py`'s. It keeps running
     until the process ends."""
     stack = ExitStack()
-    home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doors-home-")))
+    home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="targets-home-")))
     (home / "secret.txt").write_text(SECRET)
     made = stack.enter_context(serve("emoji", home, "--training", "off", calm=False))
     made.seen, made.before = len(made.log()), made.files()
@@ -40,8 +40,8 @@ def server() -> Server:
 def check() -> str:
     """Raises Harm where the app raised an error of its own, kept a file, or grew; returns what it printed since."""
     app = server()
-    said = app.log()
-    new, app.seen = said[app.seen :], len(said)
+    output = app.log()
+    new, app.seen = output[app.seen :], len(output)
     for before, traceback in pairwise(new.split("Traceback (most recent call last)")):
         ours = re.search(r"/dtn_core/(?!ui/guard)", traceback)  # the guard stands around everything
         if ours or ("Exception in ASGI application" in before and GRADIOS not in traceback):

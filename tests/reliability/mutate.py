@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 LARGEST = 1 << 20
-"""Bytes of what is made; what is larger on purpose is among a door's own cases."""
+"""Bytes of what is made; what is larger on purpose is among a target's own cases."""
 
 TOKENS = (
     b"\xff\xd8\xff", b"\xff\xd9", b"\xff\xda\x00\x08", b"\xff\xc2", b"\x89PNG\r\n\x1a\n", b"IHDR", b"IDAT", b"IEND",

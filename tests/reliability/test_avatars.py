@@ -14,8 +14,8 @@ from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.ui.tabs import editor
 from dtn_core.ui.tabs.batch import make_pack_handler
 
-from .doors import Door, Harm, at_random, by_hand, check_line
 from .mutate import HOSTILE, disturbed, json_bytes, nested, text, value
+from .targets import Harm, Target, at_random, by_hand, check_line
 
 ASKED = {
     function.__name__: function
@@ -138,7 +138,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return made
 
 
-DOOR = Door("avatars", make, enter, cases)
+DOOR = Target("avatars", make, enter, cases)
 
 test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 200)

@@ -15,10 +15,10 @@ from calling import Caller
 
 from dtn_core.ui.tabs.evidence.suites import TINY
 
-from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import attacks, seeds
 from .made_server import GRADIOS, check, server
 from .mutate import FEW, HOSTILE, disturbed, mutated, text, value
+from .targets import Harm, Target, at_random, by_hand
 from .test_avatars import asked, good
 
 
@@ -120,7 +120,7 @@ def cases() -> dict[str, tuple[Case, str]]:
 
 pytestmark = pytest.mark.usefixtures("started_server")
 
-DOOR = Door("calls", make, enter, cases)
+DOOR = Target("calls", make, enter, cases)
 
 test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 40)

@@ -24,8 +24,8 @@ from dtn_core.training.runs import states
 from dtn_core.ui.tabs.evidence import views
 from dtn_core.ui.translations import Translations
 
-from .doors import Door, at_random, by_hand
 from .mutate import EDGES, FEW, HOSTILE, json_bytes, mutated, text
+from .targets import Target, at_random, by_hand
 
 Case = dict[str, bytes]
 """File in the checkpoint → content in place of the good one; b"": it is missing."""
@@ -156,7 +156,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return made
 
 
-DOOR = Door("checkpoints", make, enter, cases)
+DOOR = Target("checkpoints", make, enter, cases)
 
 test_by_hand = by_hand(DOOR, every=4)
 test_at_random = at_random(DOOR, 100)

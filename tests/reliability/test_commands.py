@@ -15,9 +15,9 @@ from conftest import write_checkpoint
 
 from dtn_core import cli
 
-from .doors import Door, Harm, at_random, by_hand, check_line
 from .made_pictures import saved, seeds, shapes
 from .mutate import HOSTILE, mutated, value
+from .targets import Harm, Target, at_random, by_hand, check_line
 
 WORDS = {
     "emojify": ("-o", "--output", "--checkpoint", "--mode", "--background", "--painted", "--size",
@@ -67,7 +67,7 @@ def _files() -> dict[str, bytes]:
 def _checkpoint() -> Path:
     from tempfile import mkdtemp
 
-    return write_checkpoint(Path(mkdtemp(prefix="doors-checkpoint-")) / "c", draws=True)
+    return write_checkpoint(Path(mkdtemp(prefix="targets-checkpoint-")) / "c", draws=True)
 
 
 Case = tuple[list[str], str]
@@ -141,7 +141,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return made
 
 
-DOOR = Door("commands", make, enter, cases, paths=True)
+DOOR = Target("commands", make, enter, cases, paths=True)
 
 test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 120)

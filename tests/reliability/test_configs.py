@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from dtn_core import config as configs
 from dtn_core.ui.tabs.train import fields
 
-from .doors import Door, Harm, at_random, by_hand
 from .mutate import HOSTILE, disturbed, json_bytes, mutated, nested, text, value
+from .targets import Harm, Target, at_random, by_hand
 
 
 class Case(NamedTuple):
@@ -96,7 +96,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return made
 
 
-DOOR = Door("configs", make, enter, cases)
+DOOR = Target("configs", make, enter, cases)
 
 test_by_hand = by_hand(DOOR)
 test_at_random = at_random(DOOR, 300)

@@ -54,9 +54,9 @@ def busy(app, portrait, clip):
         with connect(app.url.replace("http", "ws") + "/live/video", origin=app.url, max_size=None) as socket:
             socket.send(f'{{"size": {len(clip)}, "mode": "paste", "kind": "drawn"}}')
             while True:
-                said = socket.recv()
-                if isinstance(said, str) and '"read"' in said:
-                    at, length = eval(said)["read"]
+                output = socket.recv()
+                if isinstance(output, str) and '"read"' in output:
+                    at, length = eval(output)["read"]
                     socket.send(clip[at : at + length])
 
     def until_it_ends(act):
@@ -77,9 +77,9 @@ def test_a_killed_app_leaves_no_picture_and_reports_the_crash(tmp_path, hopper, 
     for life in range(2):
         with serve("emoji", tmp_path, "--runs", runs, calm=False) as app:
             if life:
-                said = app.log()
-                assert "00001-before: Stopped unexpectedly at step 40 of 400." in said
-                assert f"python -m dtn_core train --resume {runs / '00001-before'}" in said
+                output = app.log()
+                assert "00001-before: Stopped unexpectedly at step 40 of 400." in output
+                assert f"python -m dtn_core train --resume {runs / '00001-before'}" in output
                 folders = list((tmp_path / "tmp").glob(".dtn-studio.part*"))
                 assert len(folders) == 1
                 assert list(folders[0].iterdir()) == [], "what the killed app left stays"
@@ -105,8 +105,8 @@ def test_without_a_writable_folder_the_app_serves_and_warns(tmp_path):
         disk.read_only()
         runs = disk.folder / "runs"
         with serve("emoji", tmp_path / "home", "--runs", runs, TMPDIR=str(disk.folder / "tmp")) as app:
-            said = app.log()
+            output = app.log()
             with serve("emoji", tmp_path / "other", "--runs", runs) as second:
                 assert "cannot be written" in second.log()
-    assert f"{runs}: cannot be written. Trainings there can be looked at, not started" in said
-    assert "00001-a: Stopped unexpectedly" in said
+    assert f"{runs}: cannot be written. Trainings there can be looked at, not started" in output
+    assert "00001-a: Stopped unexpectedly" in output

@@ -67,13 +67,13 @@ def test_the_status_of_a_run_does_not_depend_on_the_clock(jump, clock, tmp_path)
 
 def test_the_pause_after_a_kill_does_not_count_as_training(tmp_path):
     path = training.new_run(tmp_path)
-    told = [(Started(0, 100, "cpu"), 0.0), (Stepped(10, {"d": 1.0}, 10.0), 5.0)]  # and a day later
-    told += [
+    result = [(Started(0, 100, "cpu"), 0.0), (Stepped(10, {"d": 1.0}, 10.0), 5.0)]  # and a day later
+    result += [
         (Noted(0, "Reads the pictures."), DAY),
         (Started(10, 100, "cpu"), DAY + 9),
         (Finished(10, "done"), DAY + 10),
     ]
-    lines = [encode(Stamped(event, 1e9 + at, clock=at)) for event, at in told]
+    lines = [encode(Stamped(event, 1e9 + at, clock=at)) for event, at in result]
     (path / "events.jsonl").write_text("\n".join(lines) + "\n")
     assert read_status(path).seconds == 6.0
 

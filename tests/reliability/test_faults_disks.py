@@ -61,9 +61,9 @@ def test_a_command_on_a_full_disk_keeps_the_previous_file(name, state, home, dis
         disk.read_only()
     before = sorted(disk.folder.rglob("*"))
     assert cli.main(line.split()) == 2
-    said = [text for text in re.split("[\n\r]", capfd.readouterr().err) if text.startswith("error:")]
-    assert len(said) == 1
-    assert ("Free" if state == "full" else "hoose another") in said[0], said
+    output = [text for text in re.split("[\n\r]", capfd.readouterr().err) if text.startswith("error:")]
+    assert len(output) == 1
+    assert ("Free" if state == "full" else "hoose another") in output[0], output
     assert all((disk.folder / f"out{suffix}").read_bytes() == b"before" for suffix in (".png", ".mp4", ".safetensors"))
     assert [path for path in sorted(disk.folder.rglob("*")) if path not in before and path.is_file()] == []
 

@@ -12,10 +12,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from .doors import Door, Harm, at_random, by_hand, check_line
 from .made_pictures import attacks, saved, scans, seeds, shapes
 from .made_server import check, server
 from .mutate import HOSTILE, disturbed, json_bytes, mutated, text
+from .targets import Harm, Target, at_random, by_hand, check_line
 from .test_avatars import good
 from .test_videos import seeds as videos
 
@@ -79,19 +79,19 @@ def _heard(socket: Any, case: Case, is_frame: bool) -> Any:
     """The answer to a message. Options that are taken have none: the next frame shows them."""
     if case.path == "/live/ws":
         try:
-            said = json.loads(socket.recv(timeout=ANSWERED if is_frame else 0.1))
+            output = json.loads(socket.recv(timeout=ANSWERED if is_frame else 0.1))
         except TimeoutError:
             if is_frame:
                 raise
             return None
-        if "error" in said:
-            check_line(said["error"])
-        return sorted(said)
+        if "error" in output:
+            check_line(output["error"])
+        return sorted(output)
     while True:
-        said = socket.recv(timeout=ANSWERED)
-        if isinstance(said, bytes):
+        output = socket.recv(timeout=ANSWERED)
+        if isinstance(output, bytes):
             continue
-        values = json.loads(said)
+        values = json.loads(output)
         if "read" in values:
             offset, length = values["read"]
             socket.send(b"short" if case.file is None else case.file[offset : offset + length])
@@ -132,7 +132,7 @@ def cases() -> dict[str, tuple[Case, str]]:
 
 pytestmark = pytest.mark.usefixtures("started_server")
 
-DOOR = Door("frames", make, enter, cases)
+DOOR = Target("frames", make, enter, cases)
 
 test_by_hand = by_hand(DOOR, every=3)
 test_at_random = at_random(DOOR, 30)

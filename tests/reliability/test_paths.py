@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from .doors import SECRET, Door, Harm, at_random, by_hand
 from .made_server import check, server
 from .mutate import EDGES, HOSTILE, TOKENS, mutated
+from .targets import SECRET, Harm, Target, at_random, by_hand
 
 JSON = b'{"data": ["x"], "session_hash": "abcdefgh", "fn_index": 3}'
 WAYS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "PROPFIND", "get", "")
@@ -76,9 +76,9 @@ def paths() -> list[str]:
 
 
 def request(way: str, path: str, body: bytes = b"", kind: str = "application/json", length: object = None) -> bytes:
-    told = len(body) if length is None else length
+    result = len(body) if length is None else length
     head = f"{way} {path} HTTP/1.1\r\nHost: {urlsplit(server().url).netloc}\r\nConnection: close\r\n"
-    head += f"Content-Type: {kind}\r\nContent-Length: {told}\r\n" if body or length is not None else ""
+    head += f"Content-Type: {kind}\r\nContent-Length: {result}\r\n" if body or length is not None else ""
     return head.encode("utf-8", "replace") + b"\r\n" + body
 
 
@@ -143,7 +143,7 @@ def cases() -> dict[str, tuple[bytes, str]]:
 
 pytestmark = pytest.mark.usefixtures("started_server")
 
-DOOR = Door("paths", make, enter, cases)
+DOOR = Target("paths", make, enter, cases)
 
 test_by_hand = by_hand(DOOR)
 test_at_random = at_random(DOOR, 60)

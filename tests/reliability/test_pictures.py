@@ -15,9 +15,9 @@ from dtn_core.pipeline.live import protocol
 from dtn_core.ui.components import pictures
 from dtn_core.ui.tabs import batch
 
-from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import attacks, seeds
 from .mutate import mutated
+from .targets import Harm, Target, at_random, by_hand
 
 ENTRIES = ("bytes", "file", "data url", "square", "frame", "painted")
 
@@ -62,7 +62,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return made
 
 
-DOOR = Door("pictures", make, enter, cases)
+DOOR = Target("pictures", make, enter, cases)
 
 test_by_hand = by_hand(DOOR)
 test_at_random = at_random(DOOR, 400)

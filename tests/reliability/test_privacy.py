@@ -141,6 +141,6 @@ def test_no_picture_is_written_and_nothing_is_sent(browser, hopper, tmp_path_fac
         assert not any(line.startswith("socket.connect") for line in app.writes())
         new = {path: pictures_in(path.read_bytes()) for path in app.files() - before}
         assert not any(new.values()), new
-        said = app.log()
-    assert pictures_in(said.encode()) == set()
-    assert not any(name in said for name in NAMES)
+        output = app.log()
+    assert pictures_in(output.encode()) == set()
+    assert not any(name in output for name in NAMES)

@@ -12,8 +12,8 @@ from dtn_core.evaluation.evidence import results
 from dtn_core.evaluation.evidence.schema import validated
 from dtn_core.ui.tabs.evidence import charts, views
 
-from .doors import Door, Harm, at_random, by_hand
 from .mutate import FEW, HOSTILE, json_bytes, text
+from .targets import Harm, Target, at_random, by_hand
 
 
 class Case(NamedTuple):
@@ -72,7 +72,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return made
 
 
-DOOR = Door("results", make, enter, cases)
+DOOR = Target("results", make, enter, cases)
 
 test_by_hand = by_hand(DOOR, every=2)
 test_at_random = at_random(DOOR, 150)

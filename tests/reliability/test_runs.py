@@ -19,8 +19,8 @@ from dtn_core.training.runs.store import Run
 from dtn_core.ui.tabs.train import views
 from dtn_core.ui.tabs.train.service import TrainService
 
-from .doors import SECRET, Door, Harm, at_random, by_hand, check_line
 from .mutate import FEW, TOKENS, disturbed, json_bytes, mutated, text, value
+from .targets import SECRET, Harm, Target, at_random, by_hand, check_line
 
 Case = dict[str, bytes | str]
 """Path in the run → content in place of the good one; "": a note to write."""
@@ -175,7 +175,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return made
 
 
-DOOR = Door("runs", make, enter, cases)
+DOOR = Target("runs", make, enter, cases)
 
 test_by_hand = by_hand(DOOR, every=2)
 test_at_random = at_random(DOOR, 150)

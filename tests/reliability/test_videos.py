@@ -17,9 +17,9 @@ from dtn_core.core.images import MAX_PIXELS
 from dtn_core.pipeline.video import writing
 from dtn_core.pipeline.video.reading import Frame, Reader
 
-from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import seeds as pictures
 from .mutate import mutated
+from .targets import Harm, Target, at_random, by_hand
 
 
 def frames(count: int = 4, width: int = 64, height: int = 48) -> list[np.ndarray]:
@@ -56,7 +56,7 @@ def make(random: Random) -> bytes:
 
 
 def enter(data: bytes, place: Path) -> object:
-    """Read to the end, and write what was read, without the faces: they are the pictures' door."""
+    """Read to the end, and write what was read, without the faces: they are the pictures' target."""
     reader = Reader(io.BytesIO(data), "the video")
     count, target = 0, io.BytesIO()
     try:
@@ -135,7 +135,7 @@ def cases() -> dict[str, tuple[bytes, str]]:
     return made
 
 
-DOOR = Door("videos", make, enter, cases)
+DOOR = Target("videos", make, enter, cases)
 
 test_by_hand = by_hand(DOOR)
 test_at_random = at_random(DOOR, 120)

@@ -16,9 +16,9 @@ from dtn_core.core.images import PICTURE_SUFFIXES
 from dtn_core.data import folders
 from dtn_core.ui.access import uploads
 
-from .doors import Door, Harm, at_random, by_hand
 from .made_pictures import saved, seeds, shapes
 from .mutate import mutated
+from .targets import Harm, Target, at_random, by_hand
 
 NAMES = (
     "a.png", "b/c.jpg", "../up.png", "/abs.png", "..\\..\\win.png", "C:\\win.png", "//host/share.png", "a/../../b.png",
@@ -64,7 +64,7 @@ def make(random: Random) -> Case:
 
 
 def enter(case: Case, place: Path) -> object:
-    """Through every door for zips; the last that refuses it says why."""
+    """Through every target for zips; the last that refuses it says why."""
     (place / "a.zip").write_bytes(case.data)
     (place / "upload.zip").write_bytes(case.data)
     with ExitStack() as zips:
@@ -128,7 +128,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     return {name: (Case(data), ends) for name, (data, ends) in made.items()}
 
 
-DOOR = Door("zips", make, enter, cases)
+DOOR = Target("zips", make, enter, cases)
 
 test_by_hand = by_hand(DOOR)
 test_at_random = at_random(DOOR, 150)

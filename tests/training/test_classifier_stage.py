@@ -84,9 +84,9 @@ def test_the_network_of_the_paper_learns():
 def test_a_step_reports_loss_and_accuracy_and_updates_the_average():
     stage = make_stage()
     net, ema = weights(stage.net), weights(stage.ema)
-    told = stage.step(1)
-    assert set(told) == {"loss", "accuracy"}
-    assert 0 <= told["accuracy"] <= 1
+    result = stage.step(1)
+    assert set(result) == {"loss", "accuracy"}
+    assert 0 <= result["accuracy"] <= 1
     assert not same(net, weights(stage.net))
     assert not same(ema, weights(stage.ema))
     assert not stage.ema.training

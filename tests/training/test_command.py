@@ -71,9 +71,9 @@ def test_a_feature_cache_of_another_f_is_refused_before_there_is_a_run(encoder, 
         main(["train", "faces-tiny", "--feature-cache", str(cache), "--set", f"encoder={other}", "--runs", str(runs)])
         == 2
     )
-    said = capsys.readouterr().err
-    assert "made with another f" in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert "made with another f" in output
+    assert output.count("\n") == 1
     assert not runs.exists()
 
 
@@ -102,7 +102,7 @@ def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "result"),
     [
         (["train"], "give a preset"),
         (["train", "faces-tiny", "--resume", "x"], "give a preset"),
@@ -117,13 +117,13 @@ def test_an_upscaler_joins_a_translation(make_checkpoint, tmp_path):
         (["join", "nosuch", "nosuch", "-o", "x"], "not found"),
     ],
 )
-def test_bad_requests_are_reported_in_one_line_and_exit_code_two(arguments, told, capsys, tmp_path, monkeypatch):
+def test_bad_requests_are_reported_in_one_line_and_exit_code_two(arguments, result, capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("DTN_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
-    said = capsys.readouterr().err
-    assert told in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert result in output
+    assert output.count("\n") == 1
     assert not list(tmp_path.rglob("config.json"))
 
 

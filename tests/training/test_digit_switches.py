@@ -88,15 +88,15 @@ def same(a, b):
 def test_a_step_updates_all_of_g_but_not_f(make_stage, switches):
     stage = make_stage(**switches)
     f, g = weights(stage.f), parameters(stage.g)
-    told = stage.step(1)
-    assert all(value.isfinite() for value in told.values())
+    result = stage.step(1)
+    assert all(value.isfinite() for value in result.values())
     assert same(f, weights(stage.f))
     assert not any(torch.equal(g[name], value) for name, value in stage.g.named_parameters() if value.ndim > 1)
     expected = sum(
-        getattr(stage.config, weight) * told[term].item()
+        getattr(stage.config, weight) * result[term].item()
         for weight, term in (("delta", "gang"), ("alpha", "const"), ("beta", "tid"), ("gamma", "tv"))
     )
-    assert told["g"].item() == pytest.approx(expected, rel=1e-4)
+    assert result["g"].item() == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("switches", SWITCHES.values(), ids=SWITCHES)
@@ -133,9 +133,9 @@ ALONE = {"alpha": 0.0, "beta": 0.0, "gamma": 0.0, "delta": 0.0}
 )
 def test_each_term_alone_reaches_the_pictures_it_is_about(make_stage, switches, s, t):
     stage = make_stage(**ALONE | switches)
-    z_s, heard, real, _ = stage._batch(1)
+    z_s, received, real, _ = stage._batch(1)
     with torch.no_grad():
-        made = stage.g(heard).chunk(2)
+        made = stage.g(received).chunk(2)
     g_s, g_t = (picture.clone().requires_grad_() for picture in made)
     stage._step_g(g_s, g_t, z_s, real, 1)
     reached = [x.grad is not None and bool(x.grad.abs().sum() > 0) for x in (g_s, g_t)]
@@ -148,19 +148,19 @@ def test_d_is_not_run_without_gang(make_stage):
     stage = make_stage(delta=0.0)
     stage.d.register_forward_hook(lambda *_: pytest.fail("D was asked"))
     d = weights(stage.d)
-    told = stage.step(1)
+    result = stage.step(1)
     assert same(d, weights(stage.d))
     assert not stage.adam_d.state_dict()["state"]
-    assert not {"d", "d_accuracy"} & told.keys()
-    assert told["gang"] == 0
-    assert told["const"] > 0
+    assert not {"d", "d_accuracy"} & result.keys()
+    assert result["gang"] == 0
+    assert result["const"] > 0
 
 
 def test_f_is_not_run_without_const(make_stage):
     stage = make_stage(counting=True, alpha=0.0, alpha_end=1.0)
-    told = stage.step(1)
+    result = stage.step(1)
     assert stage.f.calls == 0
-    assert told["const"] == 0
+    assert result["const"] == 0
     asked = make_stage(counting=True)
     asked.step(1)
     assert asked.f.calls == 1
@@ -171,10 +171,10 @@ def test_without_f_in_g_its_own_encoder_is_trained(make_stage):
     assert isinstance(stage.g, FromPicture)
     assert isinstance(stage.g.encoder, type(stage.f))
     assert not torch.equal(stage.g.encoder.feature.weight, stage.f.feature.weight)
-    z_s, heard, t, _ = stage._batch(1)
-    assert heard.shape == (8, 3, 32, 32)
-    assert torch.allclose(stage.standardise_s(stage.f(heard[:4])), z_s, atol=1e-3)
-    assert torch.equal(heard[4:, :1], t)
+    z_s, received, t, _ = stage._batch(1)
+    assert received.shape == (8, 3, 32, 32)
+    assert torch.allclose(stage.standardise_s(stage.f(received[:4])), z_s, atol=1e-3)
+    assert torch.equal(received[4:, :1], t)
     before = parameters(stage.g.encoder)
     stage.step(1)
     assert not torch.equal(before["feature.weight"], stage.g.encoder.feature.weight)
@@ -191,10 +191,10 @@ def test_the_binary_d_never_sees_what_g_makes_of_t(make_stage, switches, sizes):
         classes.add(out.shape[1])
 
     stage.d.register_forward_hook(look)
-    told = stage.step(1)
+    result = stage.step(1)
     assert seen == sizes
     assert classes == {2 if switches else 3}
-    assert 0 <= told["d_accuracy"] <= 1
+    assert 0 <= result["d_accuracy"] <= 1
 
 
 def test_swapped_and_deconv_generators(make_stage):

@@ -60,9 +60,9 @@ def digits_in(folder, seed=0):
 
 
 def with_times_of(path, other):
-    told = other.stat()
-    assert path.stat().st_size == told.st_size
-    os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
+    result = other.stat()
+    assert path.stat().st_size == result.st_size
+    os.utime(path, ns=(result.st_atime_ns, result.st_mtime_ns))
 
 
 @pytest.fixture
@@ -168,9 +168,9 @@ def test_a_pack_of_an_earlier_version_is_refused(pack, f, tmp_path):
     pack.write(path)
     with safe_open(path, "pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        told = file.metadata()
-    del told["f"]
-    save_file(tensors, path, metadata=told)
+        result = file.metadata()
+    del result["f"]
+    save_file(tensors, path, metadata=result)
     with pytest.raises(UserError, match=r"made by an earlier version[^\n]*[Mm]ake it again[^\n]*$"):
         read_cache(path, f)
 

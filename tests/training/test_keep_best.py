@@ -14,7 +14,7 @@ from dtn_core.training.runs.store import Run
 
 
 class Scripted:
-    """A stage whose weight is the step, and whose figure at a step is told beforehand."""
+    """A stage whose weight is the step, and whose figure at a step is given beforehand."""
 
     device, batch = "cpu", 1
 

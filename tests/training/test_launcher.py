@@ -82,12 +82,12 @@ def test_the_child_gets_arguments_environment_and_empty_standard_input(runs, mon
     path = launcher.start(TINY, "x", Path("runs"), "data")
     assert path == tmp_path / "runs" / "00001-x"
     until(lambda: not is_alive(path))
-    head, said = (path / "log.txt").read_text().splitlines()
+    head, output = (path / "log.txt").read_text().splitlines()
     assert head.startswith("--- 2")
     assert head.endswith(f"dtn_core {path}")
-    assert said == f"['dtn_core', '{path}'] '' {tmp_path}"
+    assert output == f"['dtn_core', '{path}'] '' {tmp_path}"
     assert Run.data_of(path) == str(tmp_path / "data")
-    assert read_status(path).reason == said
+    assert read_status(path).reason == output
 
 
 def test_what_is_started_is_the_command_line(tmp_path):
@@ -177,7 +177,7 @@ def test_two_gpus_are_two_devices_and_the_first_has_two_names(runs, monkeypatch)
     for device, name in (("cuda:0", "00001-x"), ("cuda:1", "00002-x"), ("auto", "00001-x"), ("cpu", "00003-x")):
         with pytest.raises(UserError, match=f"{name} is being trained on"):
             launcher.start(replace(TINY, device=device), "x", runs)
-    (runs / "00001-x" / "config.json").write_text("{")  # of this one it can't be told
+    (runs / "00001-x" / "config.json").write_text("{")  # its device is unknown
     launcher.start(replace(TINY, device="cuda"), "x", runs)
 
 
@@ -188,7 +188,7 @@ def test_a_missing_device_creates_no_run(runs):
 
 
 def test_of_many_starts_at_once_one_wins(runs, monkeypatch):
-    told, check = [], launcher._check_device
+    result, check = [], launcher._check_device
 
     def slowly(*about):
         check(*about)
@@ -198,16 +198,16 @@ def test_of_many_starts_at_once_one_wins(runs, monkeypatch):
 
     def go():
         try:
-            told.append(launcher.start(TINY, "x", runs).name)
+            result.append(launcher.start(TINY, "x", runs).name)
         except UserError as error:
-            told.append("refused" if "is being trained" in str(error) else error)
+            result.append("refused" if "is being trained" in str(error) else error)
 
     threads = [threading.Thread(target=go) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == ["00001-x"] + ["refused"] * 5
+    assert sorted(result) == ["00001-x"] + ["refused"] * 5
 
 
 def test_what_cannot_be_started_leaves_nothing(runs, monkeypatch):

@@ -277,13 +277,13 @@ def curves(folder, *launchers):
         for launcher in launchers
     ]
     for process in started:
-        said = process.communicate(timeout=250)[1]
-        assert process.returncode == 0, said
+        output = process.communicate(timeout=250)[1]
+        assert process.returncode == 0, output
     (path,) = folder.glob("*-digits-tiny")
-    told = [s.event for s in read(path / "events.jsonl")[0]]
+    result = [s.event for s in read(path / "events.jsonl")[0]]
     assert (path / "export" / "config.json").exists()
     assert json.loads((path / "run.json").read_text())["preset"] == "digits-tiny"
-    return told
+    return result
 
 
 def test_a_run_killed_at_any_step_and_resumed_equals_an_unbroken_one(tmp_path):

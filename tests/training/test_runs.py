@@ -163,9 +163,9 @@ def test_only_the_event_is_lost_on_a_full_disk(run, monkeypatch, capsys):
         patch.setattr(type(run.path), "open", lambda *a, **k: Full(opened(*a, **k)))
         run.write(Stepped(1, {"d": 1.0}, 1.0))
     assert (run.path / "events.jsonl").read_bytes() == before
-    said = capsys.readouterr().err
-    assert "No space left on device" in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert "No space left on device" in output
+    assert output.count("\n") == 1
     run.write(Finished(8, "done"))
     assert events_of(run) == [Started(0, 8, "cpu"), Finished(8, "done")]
 

@@ -74,10 +74,10 @@ def test_only_confident_pseudo_labels_are_learnt():
 def test_overpredicted_classes_are_reweighted():
     """Between two classes that are equally likely, the rarer one is taken."""
     stage = make_stage()
-    said = torch.full((1, 10), -20.0)
-    said[0, [2, 8]] = 0.0
+    output = torch.full((1, 10), -20.0)
+    output[0, [2, 8]] = 0.0
     stage.shares = torch.tensor([0.1, 0.1, 0.01, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.1])
-    stage.ema = sayer(said)
+    stage.ema = sayer(output)
     batch = stage._pseudo_labelled(100)
     assert batch.y.tolist() == [2] * 8
     assert batch.sure.sum() == 8  # .2 / (.2 + .01) and more is sure
@@ -89,9 +89,9 @@ def test_overpredicted_classes_are_reweighted():
 
 def test_the_running_class_shares_follow_predictions():
     stage = make_stage()
-    said = torch.full((1, 10), -20.0)
-    said[0, 8] = 20.0
-    stage.ema = sayer(said)
+    output = torch.full((1, 10), -20.0)
+    output[0, 8] = 20.0
+    stage.ema = sayer(output)
     for step in range(100, 400):
         stage._pseudo_labelled(step)
     assert stage.shares[8] > 0.95

@@ -104,8 +104,8 @@ def test_f_learns_from_both_sets_of_heads_under_any_light_and_the_skin_too(data,
     assert f.skin_lab(features).shape == (2, 3)
     steps = [stamped.event for stamped in read(run / "events.jsonl")[0] if isinstance(stamped.event, Stepped)]
     assert {"loss", "attributes", "skin"} <= set(steps[0].losses)
-    told = {name for step in steps for name in step.losses}
-    assert {"val/auc", "val/skin_error", "val/skin_drift", "val/Bald", "val/Bald@hq", "val/Male@utk"} <= told
+    result = {name for step in steps for name in step.losses}
+    assert {"val/auc", "val/skin_error", "val/skin_drift", "val/Bald", "val/Bald@hq", "val/Male@utk"} <= result
     assert run_training(None, "encoder", tmp_path, str(data), resume=run)[0] == run
 
 
@@ -211,9 +211,9 @@ def test_the_judge_learns():
 def test_the_judges_avatars_are_of_its_style():
     x, y = balanced_avatars(5, 3)
     assert torch.equal(x, to_tensor(render_many(range(5, 8), (64,), BALANCED_RATES)[0])[:, :3])
-    toons, told = balanced_avatars(5, 3, "toon-head")
+    toons, result = balanced_avatars(5, 3, "toon-head")
     assert torch.equal(toons, to_tensor(render_many(range(5, 8), (64,), BALANCED_RATES, style="toon-head")[0])[:, :3])
-    unknown = (told == UNKNOWN).all(0)
+    unknown = (result == UNKNOWN).all(0)
     assert [name for name, none in zip(JUDGE_ATTRIBUTES, unknown) if none] == list(
         styles.STYLES["toon-head"].unlabelled
     )

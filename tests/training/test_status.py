@@ -185,12 +185,12 @@ def test_only_usable_checkpoints_are_listed(run):
 
 def story(rng):
     """Some trainings of one run, with kills, stops, damaged lines and clocks set back."""
-    now, step, told = 1000.0, 0, []
+    now, step, result = 1000.0, 0, []
 
     def tell(event):
         nonlocal now
         now += rng.choice([0.0, 0.5, 3.25, -1.0])
-        told.append(encode(Stamped(event, now)) + "\n")
+        result.append(encode(Stamped(event, now)) + "\n")
 
     for _ in range(rng.randint(1, 4)):
         step = rng.randint(0, step)
@@ -204,12 +204,14 @@ def story(rng):
                 Sampled(step, f"samples/{step:06d}.png"), Saved(step, "x", rng.random() < 0.5), Noted(step, "é\u2028"),
             ]))  # fmt: skip
             if rng.random() < 0.05:
-                told.append(rng.choice(['{"time": 1, "event": "St', "", "\0\0", "[1]", "é", '{"event": "Odd"}']) + "\n")
+                result.append(
+                    rng.choice(['{"time": 1, "event": "St', "", "\0\0", "[1]", "é", '{"event": "Odd"}']) + "\n"
+                )
             if rng.random() < 0.05:
-                told.append('{"time": 1.0, "event": "Stepped", "losses": {"d": 1.0, "g": 1.0}}\n')  # without a step
+                result.append('{"time": 1.0, "event": "Stepped", "losses": {"d": 1.0, "g": 1.0}}\n')  # without a step
         if rng.random() < 0.7:
             tell(rng.choice([Finished(step, "stopped"), Failed("why")]))
-    return "".join(told).encode()
+    return "".join(result).encode()
 
 
 @pytest.mark.parametrize("seed", range(30))

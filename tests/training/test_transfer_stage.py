@@ -79,8 +79,8 @@ def test_a_step_updates_g_and_d_but_not_f():
 def test_const_alone_reaches_only_g():
     """The bug of open replications: L_CONST detached from g."""
     stage = make_stage(replace(CONFIG, alpha=50.0, beta=0.0, gamma=0.0))
-    z_s, heard, t, _ = stage._batch(1)
-    g_s, g_t = stage.g(heard).chunk(2)
+    z_s, received, t, _ = stage._batch(1)
+    g_s, g_t = stage.g(received).chunk(2)
     before = [p.clone() for p in stage.d.parameters()]  # spectral norm's own buffers may move
     stage._step_g(g_s, g_t, z_s, t, 1)
     assert all(torch.equal(a, b) for a, b in zip(before, stage.d.parameters()))

@@ -21,13 +21,13 @@ from .processes import fork, must, until
 
 TRAINER = """
 import os, sys, time
-told = os.open(sys.argv[1] + ".trained", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-os.write(told, f"begins {os.getpid()}\\n".encode())
+log_file = os.open(sys.argv[1] + ".trained", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+os.write(log_file, f"begins {os.getpid()}\\n".encode())
 for _ in range(20):
     time.sleep(0.01)
     if os.path.exists(sys.argv[1] + "/control/stop"):
         break
-os.write(told, f"ends {os.getpid()}\\n".encode())
+os.write(log_file, f"ends {os.getpid()}\\n".encode())
 """
 """What is started in place of a training, which takes seconds to begin: it holds the run's lock, as that does, and says
 when it begins and when it ends."""
@@ -74,10 +74,10 @@ def tried(actions: int, folder: Path, apps: int = 2, seed: int = 0) -> dict[str,
     until(lambda: not any(map(is_alive, runs_in(folder))))
     trainings = 0
     for log in folder.glob("*.trained"):
-        told = log.read_text().splitlines()
-        pairs = zip(told[::2], told[1::2], strict=True)
-        must(all(b == a.replace("begins", "ends") != a for a, b in pairs), f"{log.stem} had two trainers: {told}")
-        trainings += len(told) // 2
+        result = log.read_text().splitlines()
+        pairs = zip(result[::2], result[1::2], strict=True)
+        must(all(b == a.replace("begins", "ends") != a for a, b in pairs), f"{log.stem} had two trainers: {result}")
+        trainings += len(result) // 2
     for path in runs_in(folder):
         run = read_status(path)
         must(run.config is not None, f"{path.name} is {run.status}: {run.reason}")

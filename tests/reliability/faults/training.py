@@ -73,8 +73,8 @@ def life(path: Path, trainers: Forked | Launched, random: Random, longest: float
     if not early:
 
         def speaks() -> bool:
-            told = events.read(path / "events.jsonl")[0][before:]
-            return any(isinstance(one.event, events.Started) for one in told) or not trainers.alive(path)
+            result = events.read(path / "events.jsonl")[0][before:]
+            return any(isinstance(one.event, events.Started) for one in result) or not trainers.alive(path)
 
         until(speaks)
     time.sleep(random.uniform(0, longest / 4 if early else longest))
@@ -95,16 +95,16 @@ def check_killed(path: Path) -> tuple[RunStatus, int]:
 
 
 def check_states(path: Path) -> tuple[RunStatus, int]:
-    """What holds however a run ended: what it told is there, and all that is there is whole."""
+    """What holds however a run ended: what it reported exists, and everything that exists is complete."""
     data = (path / "events.jsonl").read_bytes() if (path / "events.jsonl").exists() else b""
     whole = data.splitlines(keepends=True)[: data.count(b"\n")]
-    told, _ = events.read(path / "events.jsonl")
-    must(len(told) == len(whole), f"{len(whole) - len(told)} whole lines of events can't be read")
+    result, _ = events.read(path / "events.jsonl")
+    must(len(result) == len(whole), f"{len(whole) - len(result)} whole lines of events can't be read")
     run = read_status(path)
-    announced = max((one.event.step for one in told if isinstance(one.event, events.Saved)), default=0)
+    announced = max((one.event.step for one in result if isinstance(one.event, events.Saved)), default=0)
     last = path / "checkpoints" / "last.safetensors"
     step = states.read(last)["step"] if last.exists() else 0
-    must(step >= announced, f"step {announced} was told as saved, {step} is on the disk")
+    must(step >= announced, f"step {announced} was reported as saved, {step} is on the disk")
     must((run.saved_step or 0) <= step, f"it says step {run.saved_step} is saved, {step} is on the disk")
     best = path / "checkpoints" / "best.safetensors"
     must(run.best_step is None or states.read(best)["step"] >= run.best_step, "the best state is gone")
@@ -123,8 +123,8 @@ def check_states(path: Path) -> tuple[RunStatus, int]:
 
 def check_resumed(path: Path, step: int, before: int) -> None:
     """Whoever went on, went on from the state that was there. Raises Lost."""
-    told = [one.event for one in events.read(path / "events.jsonl")[0][before:]]
-    started = next((event.step for event in told if isinstance(event, events.Started)), step)
+    result = [one.event for one in events.read(path / "events.jsonl")[0][before:]]
+    started = next((event.step for event in result if isinstance(event, events.Started)), step)
     must(started == step, f"it goes on from {started}, not {step}")
 
 

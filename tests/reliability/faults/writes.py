@@ -92,8 +92,8 @@ def _seen_run(folder: Path) -> int:
         must(run.status in ("done", "died") and run.config == PRESETS["digits-tiny"], f"a run that is {run.status}")
         if run.status == "died":
             Run.reopen(path).release()
-            told = (path / "events.jsonl").read_bytes() if run.step else b""
-            must(told == b"" or told.endswith(b"}\n"), "half an event stays")
+            result = (path / "events.jsonl").read_bytes() if run.step else b""
+            must(result == b"" or result.endswith(b"}\n"), "half an event stays")
     names = [path.name[-1] for path in runs_in(folder / "runs")]
     return int(max(names, default=0))
 

@@ -1,4 +1,4 @@
-"""What a door is, how a case is tried, and what counts as harm."""
+"""Fuzz targets: how a case is run, and what counts as harm."""
 
 from __future__ import annotations
 
@@ -40,11 +40,17 @@ class Harm(AssertionError):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Door:
-    """name: for reports and replays; make: a random case; enter: give the case to the product, in a folder of its own
-    where it may write; it returns whatever comes, or raises UserError. cases: those made by hand, each with how it must
-    end: "result", "error", or "" where both will do. errors: what else counts as a clear error; paths: whether its user
-    may name files of this machine."""
+class Target:
+    """An entry point that takes untrusted input.
+
+    Attributes:
+        name: Used in reports and to replay a case.
+        make: Makes a random case.
+        enter: Passes a case to the product, with a folder where it may write. It returns anything or raises UserError.
+        cases: Hand-made cases by name, each with its expected outcome: "result", "error", or "" for either.
+        errors: Exceptions that count as a clear error.
+        paths: Whether its caller may name files of this machine.
+    """
 
     name: str
     make: Callable[[Random], Any]
@@ -62,8 +68,8 @@ class Door:
 
 
 @cache
-def _by_hand(door: Door) -> list[Any]:
-    return [case for case, _ in door.cases().values()]
+def _by_hand(target: Target) -> list[Any]:
+    return [case for case, _ in target.cases().values()]
 
 
 @dataclass
@@ -117,7 +123,7 @@ def peak(reset: bool = False) -> float:
 @cache
 def _around() -> Path:
     """A folder with a canary in it, and an empty one for the cases; gone when the process ends."""
-    around = Path(tempfile.mkdtemp(prefix="doors-"))
+    around = Path(tempfile.mkdtemp(prefix="targets-"))
     atexit.register(shutil.rmtree, around, ignore_errors=True)
     (around / "secret.txt").write_text(SECRET)
     (around / "place").mkdir()
@@ -138,17 +144,17 @@ def _somewhere() -> Iterator[Path]:
             place.mkdir()
 
 
-def attempt(door: Door, case: Any) -> str:
+def attempt(target: Target, case: Any) -> str:
     """Try a case: "result" or "error". Raises Harm, with what happened, for anything else."""
     eye = watch()
     with _somewhere() as place:
         before, start = peak(reset=True), time.monotonic()
-        eye.seen, eye.paths, eye.place = [], door.paths, str(place)
+        eye.seen, eye.paths, eye.place = [], target.paths, str(place)
         temporary, tempfile.tempdir = tempfile.tempdir, str(place)
         try:
-            answer = door.enter(case, place)
+            answer = target.enter(case, place)
             outcome = "result"
-        except door.errors as error:
+        except target.errors as error:
             outcome, answer = "error", str(error)
             check_line(answer)
         finally:
@@ -172,7 +178,7 @@ def check_line(text: str) -> None:
         raise Harm(f"no clear line: {text[:300]!r} ({len(text)} characters)")
 
 
-def by_hand(door: Door, every: int = 1):
+def by_hand(target: Target, every: int = 1):
     """A test of all cases that were made by hand. every: of those that only put another value into a place, whose names
     end in its number, one of so many; the long form tries them all."""
 
@@ -180,11 +186,11 @@ def by_hand(door: Door, every: int = 1):
     @pytest.mark.smoke
     def test():
         wrong = {}
-        for name, (case, ends) in door.cases().items():
+        for name, (case, ends) in target.cases().items():
             if (number := re.search(r": (\d+)$", name)) and int(number[1]) % every:
                 continue
             try:
-                outcome = attempt(door, case)
+                outcome = attempt(target, case)
             except Exception as error:
                 outcome = f"{type(error).__name__}: {error}"
                 ends = ends or "a result or an error"
@@ -195,7 +201,7 @@ def by_hand(door: Door, every: int = 1):
     return test
 
 
-def at_random(door: Door, count: int):
+def at_random(target: Target, count: int):
     """A test of so many random cases; hypothesis makes what fails smaller."""
 
     @pytest.mark.reliability
@@ -204,6 +210,6 @@ def at_random(door: Door, count: int):
     )
     @given(st.randoms(use_true_random=False))
     def test(random):
-        attempt(door, door.make(random))
+        attempt(target, target.make(random))
 
     return test
