@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from functools import cache
@@ -31,7 +32,19 @@ def svg(parameters: Parameters, view: View = "bust") -> str:
     if view == "bust":
         # The artist's clip path is the canvas itself and would cut off tall hats. A layer also renders faster.
         text = re.sub(r'</defs><g clip-path="[^"]*">', '</defs><g style="isolation:isolate">', text, count=1)
-    return _apply_shape(text, parameters) if any(parameters.shape.values()) else text
+    if any(parameters.shape.values()):
+        text = _apply_shape(text, parameters)
+    return _with_unique_ids(text, parameters, view)
+
+
+def _with_unique_ids(text: str, parameters: Parameters, view: View) -> str:
+    """Append a hash of the drawing to all ids. Otherwise, an SVG inline in a page would use the definitions of another.
+
+    The slot's name stays at the beginning, see `parts`.
+    """
+    content = json.dumps([parameters.to_dict(), view], sort_keys=True).encode()
+    suffix = hashlib.blake2b(content, digest_size=5).hexdigest()
+    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', rf"\1\2-{suffix}", text)
 
 
 def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 def convert(transferrer: DigitTransferrer, size: int, job: runner.Job, record: runner.Record) -> None:
     from ..core import images
 
-    image = job.load()
+    image = job.read(images.load)
     try:
         result = transferrer(image)
     except UserError as error:

@@ -53,12 +53,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..core.images import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+    from ..core.images import PICTURE_SUFFIXES
 
     check_options(arguments)
     with ExitStack() as zips:
         suffixes = PICTURE_SUFFIXES | {".svg", ".mp4"}
-        jobs = runner.pair(arguments.inputs, arguments.output, suffixes, zips, VIDEO_SUFFIXES)
+        jobs = runner.pair(arguments.inputs, arguments.output, suffixes, zips, videos=True)
         jobs = [videos.check(job) for job in jobs]
         if arguments.parameters:
             runner.make_folder(arguments.parameters.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ..pipeline.photo import Transferrer
     from ..pipeline.video.redraw import Mode
 
-BLANK = {"turned": 0, "faces": [], "refused": [], "outputs": [], "ms": {}}
+BLANK = {"note": "", "turned": 0, "faces": [], "refused": [], "outputs": [], "ms": {}}
 
 
 class Request(NamedTuple):
@@ -30,12 +31,15 @@ class Request(NamedTuple):
 
 
 def convert(transferrer: Transferrer, request: Request, job: runner.Job, record: runner.Record) -> None:
+    """Redraw one photo, write the results and fill the record. Raises UserError."""
     from ..core import images
+    from ..faces.photos import load_photo
 
     source, target = job.source, job.target
-    frame = job.load()
+    loaded = job.read(partial(load_photo, alpha=True))
+    record["note"] = loaded.note
     result = transferrer(
-        frame,
+        loaded.picture,
         kind=request.kind,
         upscale=request.size != 64,
         compose=request.mode == "paste",
@@ -45,6 +49,8 @@ def convert(transferrer: Transferrer, request: Request, job: runner.Job, record:
     record["ms"] = {stage: round(ms, 2) for stage, ms in result.ms.items()}
     record["faces"] = [describe(face) for face in result.faces]
     record["refused"] = [describe(face) for face in result.refused]
+    if loaded.note:
+        runner.log(f"{source}: {loaded.note}")
     if not result.faces:
         none = "no face found. Use a picture with a face that looks at the camera."
         raise UserError(f"{source}: {result.refused[0].note if result.refused else none}")

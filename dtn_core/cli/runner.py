@@ -5,44 +5,54 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..core.errors import UserError
+from ..core.file_kinds import HEAD_BYTES, FileKind, kind_of, kind_of_file
 from ..core.files import atomic_output, write_error
 
 if TYPE_CHECKING:
-    from ..core.types import Image
+    from ..data.folders import Files
 
-AWAKE = 0.5
-"""Seconds after which the main thread looks whether Ctrl-C came: it may sleep through that while others work."""
+T = TypeVar("T")
 
-Record = dict[str, Any]  # what the JSON report holds of one input
+CTRL_C_INTERVAL = 0.5
+"""Seconds between checks for Ctrl-C. The main thread may miss it while other threads work."""
+
+Record = dict[str, Any]  # one input in the JSON report
 
 
 class Job(NamedTuple):
-    """One input and the file to write; error: why it can't be done; fetch: the bytes of one in a zip, whose source is
-    the zip's path and its own name behind it."""
+    """One input and the file to write.
+
+    Attributes:
+        source: The input; of an entry of a zip, the path of the zip and the entry's name.
+        target: The file to write; None if the input can't be used.
+        error: Why it can't be used; None if it can.
+        fetch: Returns the content of an entry of a zip.
+        kind: What the input is by its content, or by its name if the content is unknown.
+    """
 
     source: Path
     target: Path | None
     error: str | None = None
     fetch: Callable[[], bytes] | None = None
+    kind: FileKind = "picture"
 
-    def load(self) -> Image:
-        """The picture. Raises UserError as `images.load`."""
-        from ..core import images
-
+    def read(self, load: Callable[[Path | bytes], T]) -> T:
+        """Read the input with a function that takes a path or the content. Raises UserError as that does."""
         if self.fetch is None:
-            return images.load(self.source)
+            return load(self.source)
         try:
-            return images.load(self.fetch())
+            return load(self.fetch())
         except UserError as error:
             raise error.with_subject(self.source) from None
 
@@ -104,13 +114,19 @@ def numbered(target: Path, n: int) -> list[Path]:
     return [target] if n == 1 else [target.with_stem(f"{target.stem}-{i}") for i in range(1, n + 1)]
 
 
-def pair(
-    inputs: Sequence[str], output: str, suffixes: set[str], zips: ExitStack, videos: Collection[str] = ()
-) -> list[Job]:
-    """Pair pictures, and those of folders and zips, with the files to write; their suffixes are these. Makes the
-    output's folder. zips: stay open as long as it does; videos: suffixes of files that are written as MP4. Raises
-    UserError if the output can't hold them or can't be written."""
+def pair(inputs: Sequence[str], output: str, suffixes: set[str], zips: ExitStack, videos: bool = False) -> list[Job]:
+    """Pair pictures and videos, also those of folders and zips, with the files to write. Creates the output's folder.
 
+    Args:
+        inputs: Paths of files, folders and zips.
+        output: A file for one input, else a folder.
+        suffixes: Suffixes that an output file may have.
+        zips: Keeps the zips open.
+        videos: Whether videos are converted too; otherwise they are left out of folders.
+
+    Raises:
+        UserError: The output can't hold the results, or can't be written.
+    """
     sources, out = [Path(name) for name in inputs], Path(output)
     for path in (*sources, out):
         if any(len(os.fsencode(part)) > 255 for part in path.parts):
@@ -122,60 +138,105 @@ def pair(
     if to_file and (len(sources) > 1 or sources[0].is_dir() or _is_zip(sources[0])):
         raise UserError(f"{output}: several pictures need a folder, not a file. Use -o FOLDER.")
     make_folder(out.parent if to_file else out)
-    jobs, taken = [], {}
+    jobs = []
+    taken: set[str] = set()
     for job in _jobs(sources, out, to_file, videos, zips):
-        error, (source, target) = job.error, job[:2]
-        if target is None:
-            pass
-        elif job.fetch is None and target.resolve() == source.resolve():
-            error = f"{source}: the output would overwrite it. Choose another output."
-        elif (first := taken.setdefault(target, source)) != source:
-            error = f"{source}: would overwrite the output of {first}. Use another output folder."
-        jobs.append(job._replace(error=error))
+        if job.target is not None and not to_file:
+            job = job._replace(target=_unique(job, taken))
+        if job.target is not None and job.fetch is None and job.target.resolve() == job.source.resolve():
+            job = job._replace(error=f"{job.source}: the output would overwrite it. Choose another output.")
+        jobs.append(job)
     return jobs
+
+
+def _unique(job: Job, taken: set[str]) -> Path:
+    """Return a target that no job before has, and add it to those taken: a.png, then a-jpg.png, a-2.png, ...
+
+    Names that differ in case only are the same file on Windows and macOS.
+    """
+    target = job.target
+    stem = target.stem
+    number = 1
+    suffix = job.source.suffix[1:].lower()
+    while str(target).casefold() in taken:
+        if suffix:
+            target = target.with_stem(f"{stem}-{suffix}")
+            suffix = ""
+            continue
+        number += 1
+        target = target.with_stem(f"{stem}-{number}")
+    taken.add(str(target).casefold())
+    return target
 
 
 def _is_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip" and path.is_file()
 
 
-def _jobs(sources: Sequence[Path], out: Path, to_file: bool, videos: Collection[str], zips: ExitStack) -> Iterator[Job]:
-    from ..core.images import PICTURE_SUFFIXES
-
-    def written(source: Path) -> str:
-        return ".mp4" if source.suffix.lower() in videos else ".png"
-
+def _jobs(sources: Sequence[Path], out: Path, to_file: bool, videos: bool, zips: ExitStack) -> Iterator[Job]:
     for source in sources:
-        if _is_zip(source):
-            yield from _of_zip(source, out, PICTURE_SUFFIXES, zips)
+        if source.is_dir() or _is_zip(source):
+            yield from _of_collection(source, out, videos, zips)
             continue
-        if not source.is_dir():
-            yield Job(source, out if to_file else out / f"{source.stem}{written(source)}")
-            continue
-        known = PICTURE_SUFFIXES.union(videos)
-        inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in known and p.is_file())
-        pictures = [p for p in inside if out == source or out not in p.parents]  # not what an earlier call wrote
-        for picture in pictures:
-            yield Job(picture, out / picture.relative_to(source).with_suffix(written(picture)))
-        if not pictures:
-            yield Job(source, None, f"{source}: no pictures in this folder. Give one with pictures.")
+        kind = kind_of_file(source) or _kind_of_name(source) or "picture"
+        yield Job(source, out if to_file else _target(out / source.name, kind), kind=kind)
 
 
-def _of_zip(path: Path, out: Path, suffixes: set[str], zips: ExitStack) -> Iterator[Job]:
+def _of_collection(path: Path, out: Path, videos: bool, zips: ExitStack) -> Iterator[Job]:
+    """The pictures and videos of a folder, or the pictures of a zip, except for those that an earlier call wrote."""
     from ..data import folders
 
+    is_folder = path.is_dir()
     try:
         files = zips.enter_context(folders.open_source(path))
     except UserError as error:
         yield Job(path, None, str(error))
         return
-    pictures = [name for name in files.names if Path(name).suffix.lower() in suffixes]
-    if others := len(files.names) - len(pictures):
-        log(f"{path}: {others} {'file is' if others == 1 else 'files are'} no picture, left out")
-    for name in pictures:
-        yield Job(path / name, out / Path(name).with_suffix(".png"), fetch=partial(files.fetch, name))
-    if not pictures:
-        yield Job(path, None, f"{path}: no pictures in this zip. Give one with pictures.")
+    for name, reason in files.skipped.items():
+        log(f"{path / name}: left out, {reason}")
+    found = left_out = 0
+    for name in files.names:
+        source = path / name
+        if is_folder and out != path and out in source.parents:
+            continue
+        kind = (kind_of_file(source) if is_folder else _kind_of_entry(files, name)) or _kind_of_name(source)
+        if kind is None or (kind == "video" and not (videos and is_folder)):
+            left_out += 1
+            continue
+        found += 1
+        fetch = None if is_folder else partial(files.fetch, name)
+        yield Job(source, _target(out / name, kind), fetch=fetch, kind=kind)
+    if left_out:
+        what = "pictures or videos" if videos and is_folder else "pictures"
+        log(f"{path}: {left_out} {'file is' if left_out == 1 else 'files are'} no {what}, left out")
+    if not found:
+        where = "folder" if is_folder else "zip"
+        yield Job(path, None, f"{path}: no pictures in this {where}. Give one with pictures.")
+
+
+def _kind_of_entry(files: Files, name: str) -> FileKind | None:
+    try:
+        return kind_of(files.fetch(name)[:HEAD_BYTES])
+    except UserError:
+        return None
+
+
+def _kind_of_name(path: Path) -> FileKind | None:
+    """What a file should be by its name. A damaged file is reported, not left out."""
+    from ..core.images import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+
+    suffix = path.suffix.lower()
+    if suffix in PICTURE_SUFFIXES:
+        return "picture"
+    return "video" if suffix in VIDEO_SUFFIXES else None
+
+
+def _target(path: Path, kind: FileKind) -> Path:
+    """The file to write for an input of this name, in its place."""
+    suffix = ".mp4" if kind == "video" else ".png"
+    if re.fullmatch(r"\.[A-Za-z]\w{1,4}", path.suffix):
+        return path.with_suffix(suffix)
+    return path.with_name(path.name + suffix)  # the ending of IMG.2024 is no suffix
 
 
 def convert_all(
@@ -211,7 +272,7 @@ def convert_all(
         left = set(futures)
         try:
             while left:
-                done, left = wait(left, timeout=AWAKE, return_when=FIRST_COMPLETED)
+                done, left = wait(left, timeout=CTRL_C_INTERVAL, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
                     bar.update()

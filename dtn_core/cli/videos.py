@@ -20,10 +20,8 @@ BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} s{postfix} [{elapsed}<{
 
 
 def is_video(job: runner.Job) -> bool:
-    """By its name."""
-    from ..core.images import VIDEO_SUFFIXES
-
-    return job.source.suffix.lower() in VIDEO_SUFFIXES
+    """Whether the input of a job is a video."""
+    return job.kind == "video"
 
 
 def check(job: runner.Job) -> runner.Job:
@@ -72,4 +70,6 @@ def convert(
     record["outputs"].append(str(job.target))
     sound = {"none": "no sound", "copied": "sound kept", "encoded": "sound as AAC"}[report.sound]
     damaged = f", {report.damaged} damaged packets left out" if report.damaged else ""
-    runner.log(f"{job.source} -> {job.target} ({report.frames} frames, {report.seconds:.1f} s, {sound}{damaged})")
+    colours = f", {report.hdr} mapped to SDR" if report.hdr else ""
+    about = f"{report.frames} frames, {report.seconds:.1f} s, {sound}{damaged}{colours}"
+    runner.log(f"{job.source} -> {job.target} ({about})")

@@ -8,18 +8,22 @@ input of f.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image as PILImage
-from PIL import ImageOps
+from PIL import ImageCms, ImageOps
 from torch import Tensor
 
 from .errors import UserError, reason_of
+from .file_kinds import HEAD_BYTES, kind_of, kind_of_file
 from .files import atomic_output, check_file
 from .picture_files import open_picture
 from .types import Image
@@ -27,62 +31,189 @@ from .types import Image
 MAX_PIXELS = 50_000_000
 """Pictures with more pixels than this are refused before they are decoded (decompression bombs)."""
 
+MAX_JPEG_PIXELS = 250_000_000
+"""Maximum pixels of a JPEG that is decoded at a reduced size, which takes little memory. Phones: up to 200 million."""
+
 PICTURE = "the picture"
 """The subject of errors about a picture that has no file name."""
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+"""Suffixes of the formats that `save` writes."""
+
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    ".jpg": {"quality": 95, "subsampling": "4:4:4"},
+    ".jpeg": {"quality": 95, "subsampling": "4:4:4"},
+    ".webp": {"quality": 92},
+}
+
+BLANK_FRAMES = 30
+"""Maximum number of frames of an animation that are skipped because they have one colour."""
+
 LONGEST_SIDE = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500, ".gif": 65535}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
+"""Suffixes of files that are taken for videos if their content is unknown."""
+
+
+class LoadedPicture(NamedTuple):
+    """A picture file as it was read.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB, or (H, W, 4) with straight alpha.
+        note: One sentence for the user if it isn't the whole file in its own size; otherwise empty.
+        frame: Index of the frame, of an animation.
+        is_animated: Whether the file has several frames.
+    """
+
+    picture: Image
+    note: str = ""
+    frame: int = 0
+    is_animated: bool = False
 
 
 def load(source: str | os.PathLike[str] | bytes, min_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Image:
-    """Read a picture as (H, W, 3) uint8 RGB.
+    """Read a picture as (H, W, 3) uint8 RGB, see `load_picture`."""
+    return load_picture(source, min_side, max_pixels).picture
 
-    EXIF orientation is applied, grey, palette and 16-bit pictures are converted, and alpha is composited over white. Of
-    an animation the first frame is read.
+
+def load_picture(
+    source: str | os.PathLike[str] | bytes,
+    min_side: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    alpha: bool = False,
+    frame: int | None = None,
+) -> LoadedPicture:
+    """Read a picture.
+
+    EXIF orientation is applied, and colours are converted to sRGB by the picture's colour profile. Grey, palette and
+    16-bit pictures are converted. A JPEG that is cut short is read as far as it goes. A JPEG with more pixels than
+    allowed is read at a reduced size.
 
     Args:
         source: Path or content of the file.
         min_side: Decode a reduced copy of a JPEG of at least this width and height, which takes less memory.
-        max_pixels: Pictures with more pixels are refused before they are decoded.
+        max_pixels: Pictures with more pixels are refused before they are decoded, or reduced.
+        alpha: Return RGBA if a pixel is transparent. Otherwise, alpha is composited over white.
+        frame: Index of the frame of an animation; None for the first that isn't of one colour.
 
     Raises:
-        UserError: The file is missing, empty, no picture, cut short or too large.
+        UserError: The file is missing, empty, no picture, damaged or too large.
+        EOFError: There is no such frame.
     """
-    name = PICTURE if isinstance(source, bytes) else str(source)
-    rgb = None
-    try:
-        if not isinstance(source, bytes):
-            path = check_file(Path(source), "picture")
-            if path.suffix.lower() in VIDEO_SUFFIXES:
-                raise UserError(f"{path}: is a video, a picture is wanted. Save one of its frames as a picture.")
-        elif not source:
-            raise UserError(subject=name, reason="empty (0 bytes)", remedy="Save or download it again.")
-    except OSError as error:
-        raise UserError(f"{name}: cannot be opened ({error.strerror}). Check the path.") from None
+    name = _check_source(source)
+    loaded = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about large pictures and bad EXIF, which are handled here
             with open_picture(source) as picture:
-                if picture.width * picture.height <= max_pixels:
-                    if min_side:
-                        picture.draft("RGB", (min_side, min_side))
-                    picture.load()
-                    rgb = _to_rgb(_upright(picture))
+                size = picture.size
+                if _reduce(picture, min_side, max_pixels):
+                    loaded = _decode(picture, size, alpha, frame)
+    except EOFError:
+        if frame:
+            raise
+        raise _damaged(name, "it ends too early") from None
     except PILImage.DecompressionBombError:
         pass
     except PILImage.UnidentifiedImageError:
-        remedy = "Use JPEG, PNG, WebP, BMP, TIFF or GIF."
-        raise UserError(subject=name, reason="not a picture that can be read", remedy=remedy) from None
+        raise _not_a_picture(name, source) from None
     except PermissionError:
         raise UserError(f"{name}: may not be read. Change its permissions.") from None
     except Exception as error:  # decoders raise all kinds of errors for damaged files
-        reason = f"damaged or cut short ({reason_of(error)})"
-        raise UserError(code="damaged", subject=name, reason=reason, remedy="Get it again.") from None
-    if rgb is None:
+        raise _damaged(name, reason_of(error)) from None
+    if loaded is None:
         remedy = f"Scale it down to {max_pixels // 1_000_000} megapixels at most."
         raise UserError(code="too_large", subject=name, reason="too large", remedy=remedy)
-    return rgb
+    return loaded
+
+
+def _check_source(source: str | os.PathLike[str] | bytes) -> str:
+    """Return the name of a source for messages. Raises UserError if it is missing or empty."""
+    if isinstance(source, bytes):
+        if not source:
+            raise UserError(subject=PICTURE, reason="empty (0 bytes)", remedy="Save or download it again.")
+        return PICTURE
+    try:
+        return str(check_file(Path(source), "picture"))
+    except OSError as error:
+        raise UserError(f"{source}: cannot be opened ({error.strerror}). Check the path.") from None
+
+
+def _not_a_picture(name: str, source: str | os.PathLike[str] | bytes) -> UserError:
+    kind = kind_of(source[:HEAD_BYTES]) if isinstance(source, bytes) else kind_of_file(Path(source))
+    if kind == "video":
+        return UserError(f"{name}: is a video, a picture is wanted. Save one of its frames as a picture.")
+    remedy = "Use JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF or GIF."
+    return UserError(subject=name, reason="not a picture that can be read", remedy=remedy)
+
+
+def _damaged(name: str, reason: str) -> UserError:
+    return UserError(code="damaged", subject=name, reason=f"damaged or cut short ({reason})", remedy="Get it again.")
+
+
+def _reduce(picture: PILImage.Image, min_side: int | None, max_pixels: int) -> bool:
+    """Let a JPEG be decoded at a half, quarter or eighth of its size. Returns whether it isn't too large then.
+
+    All coefficients of a progressive JPEG are kept in memory, whatever its reduced size.
+    """
+    width, height = picture.size
+    is_progressive = bool(picture.info.get("progressive") or picture.info.get("progression"))
+    if width * height > (MAX_JPEG_PIXELS if picture.format == "JPEG" and not is_progressive else max_pixels):
+        return False
+    scale = 1
+    while scale < 8 and -(-width // scale) * -(-height // scale) > max_pixels:
+        scale *= 2
+    while min_side and scale < 8 and min(width, height) // (2 * scale) >= min_side:
+        scale *= 2
+    if scale > 1:
+        picture.draft("RGB", (width // scale, height // scale))
+    return picture.width * picture.height <= max_pixels
+
+
+def _decode(picture: PILImage.Image, size: tuple[int, int], alpha: bool, frame: int | None) -> LoadedPicture:
+    """Decode an opened picture. size: before it was reduced."""
+    is_animated = bool(getattr(picture, "is_animated", False))
+    if frame:
+        picture.seek(frame)
+    picture.load()
+    note = ""
+    if picture.info.get("cut_short"):
+        note = _describe_missing_rows(np.asarray(picture.convert("RGB")))
+    pixels = _to_array(picture, alpha)
+    if picture.width * picture.height < size[0] * size[1] // 2 and size[0] * size[1] > MAX_PIXELS:
+        note = f"It has {size[0] * size[1] / 1e6:.0f} megapixels and was read at {pixels.shape[1]}×{pixels.shape[0]}."
+    index = frame or 0
+    while is_animated and frame is None and index < BLANK_FRAMES and _is_blank(pixels):
+        try:
+            picture.seek(index + 1)
+        except EOFError:
+            break
+        index += 1
+        pixels = _to_array(picture, alpha)
+    if index:
+        note = f"Frame {index + 1} of the animation."
+    return LoadedPicture(pixels, note, index, is_animated)
+
+
+def _is_blank(pixels: Image) -> bool:
+    return int((pixels.max((0, 1)) - pixels.min((0, 1))).max()) < 8
+
+
+def _describe_missing_rows(pixels: Image) -> str:
+    """Describe what is missing of a JPEG without an end, whose last rows are grey. Raises ValueError if all is."""
+    is_grey = (np.abs(pixels.astype(np.int16) - 128) <= 2).all((1, 2))
+    present = np.flatnonzero(~is_grey)
+    if not len(present):
+        raise ValueError("no pixels")
+    missing = 1 - (present[-1] + 1) / len(pixels)
+    if missing < 0.002:
+        return "The file has no end mark; it may have been cut short."
+    return f"The file is cut short: {max(1, round(100 * missing))}% of the picture is missing."
+
+
+def _to_array(picture: PILImage.Image, alpha: bool) -> Image:
+    """The current frame as upright sRGB, with alpha if it is wanted and there is any."""
+    return _to_rgb(_to_srgb(_upright(picture)), alpha)
 
 
 def _upright(picture: PILImage.Image) -> PILImage.Image:
@@ -92,7 +223,39 @@ def _upright(picture: PILImage.Image) -> PILImage.Image:
         return picture
 
 
-def _to_rgb(picture: PILImage.Image) -> Image:
+def _to_srgb(picture: PILImage.Image) -> PILImage.Image:
+    """Convert the colours by the picture's profile. A damaged profile, or one of other channels, is ignored."""
+    content = picture.info.get("icc_profile")
+    if not content:
+        return picture
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        if "srgb" in ImageCms.getProfileDescription(profile).lower():
+            return picture
+        space = profile.profile.xcolor_space.strip()
+        matching = _with_channels_of(picture, space)
+        mode = "RGBA" if matching.mode == "RGBA" else "RGB"
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        return ImageCms.profileToProfile(matching, profile, _srgb_profile(), intent, mode)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
+        return picture
+
+
+def _with_channels_of(picture: PILImage.Image, space: str) -> PILImage.Image:
+    """Convert a picture to the channels of its profile's colour space. Raises ValueError if they don't match."""
+    if space == "RGB" and not picture.mode.startswith(("I", "F", "CMYK", "LAB")):
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    if (space, picture.mode) in {("GRAY", "L"), ("CMYK", "CMYK")}:
+        return picture
+    raise ValueError(f"a profile of {space} for {picture.mode}")
+
+
+@cache
+def _srgb_profile() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _to_rgb(picture: PILImage.Image, alpha: bool) -> Image:
     if picture.mode.startswith("I") or picture.mode == "F":  # 16 and 32 bit grey: scale, PIL would clip
         grey = np.nan_to_num(np.asarray(picture, np.float32))
         brightest = float(grey.max())
@@ -104,6 +267,8 @@ def _to_rgb(picture: PILImage.Image) -> Image:
         return np.repeat(grey8[..., None], 3, axis=2)
     if "A" in picture.getbands() or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
+        if alpha and rgba.getextrema()[3][0] < 255:
+            return np.array(rgba)
         picture = PILImage.alpha_composite(PILImage.new("RGBA", rgba.size, "white"), rgba)
     return np.array(picture.convert("RGB"))
 
@@ -128,7 +293,7 @@ def save(path: str | os.PathLike[str], image: Image) -> None:
     if image.shape[2] == 4 and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"}:
         image = composite_over(image, (255, 255, 255))
     with atomic_output(path) as temporary:
-        PILImage.fromarray(image).save(temporary)
+        PILImage.fromarray(image).save(temporary, **SAVE_OPTIONS.get(path.suffix.lower(), {}))
 
 
 def to_tensor(images: Image | Sequence[Image]) -> Tensor:

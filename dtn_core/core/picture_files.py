@@ -10,12 +10,22 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image as PILImage
-from PIL import features
+from PIL import JpegImagePlugin, features
+
+HEIF = False
+"""Whether HEIC, the format of iPhones, can be read."""
+
+with suppress(ImportError):
+    import pi_heif
+
+    pi_heif.register_heif_opener(thumbnails=False)
+    HEIF = True
 
 MAX_SCANS = 100
 """Scans of a JPEG. Each goes over all pixels, so that a small file could take hours. Progressive ones have about
@@ -24,8 +34,11 @@ ten."""
 MAX_EXIF = 1 << 16
 """Bytes of EXIF that are parsed; a JPEG's segment holds no more."""
 
+MAX_PROFILE = 4 << 20
+"""Bytes of a JPEG's colour profile. Those of printers have about 2 MB, of cameras and phones less than 4 kB."""
+
 MAX_SEGMENTS = 2000
-"""Segments before a JPEG's pixels. Ordinary files have fewer than 300, most of them a colour profile."""
+"""Segments of a JPEG before its pixels, and between its scans. Ordinary files have fewer than 300 in all."""
 
 OPEN_READS, LOAD_READS = 20_000, 400_000
 """Calls of read() until a picture is open, and until its pixels are decoded. Each chunk of a PNG takes three."""
@@ -34,20 +47,22 @@ READ_TIMES = 4
 """How often all bytes of a file may be read."""
 
 # None of Pillow's formats that run a program; AVIF is missing from some builds.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM") + ("AVIF",) * features.check("avif")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", *["AVIF"] * features.check("avif"), *["HEIF"] * HEIF)
 
-_MARKER = re.compile(rb"\xff([\x01-\xfe])")
-_APP0, _APP1, _APP14, _START_OF_SCAN = b"\xe0", b"\xe1", b"\xee", b"\xda"
-_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # except for restart markers, which stand inside of scans
+_APP0, _APP1, _APP2, _APP14, _START_OF_SCAN, _END = b"\xe0", b"\xe1", b"\xe2", b"\xee", b"\xda", b"\xd9"
+_EXIF, _XMP, _PROFILE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _FRAMES = {bytes([code]) for code in range(0xC0, 0xD0)} - {b"\xc8"}  # with their tables of codes
 _METADATA = {bytes([code]) for code in (*range(0xE0, 0xF0), 0xFE)}
 _WITH_CONTENT = _FRAMES | _METADATA | {b"\xdb", b"\xdc", b"\xdd"}
-"""Markers that a length and as many bytes follow."""
+"""Markers, besides that of a scan, that a length and as many bytes follow."""
 
 
 @contextmanager
 def open_picture(source: str | os.PathLike[str] | bytes, formats: Sequence[str] = FORMATS) -> Iterator[PILImage.Image]:
     """Open a picture file with Pillow; its pixels aren't decoded yet.
+
+    A JPEG whose end is missing can be decoded: its last rows are grey then, and `info["cut_short"]` is True.
 
     Args:
         source: Path of the file, or its bytes.
@@ -58,9 +73,11 @@ def open_picture(source: str | os.PathLike[str] | bytes, formats: Sequence[str] 
         Exception: Whatever Pillow raises for files that are no pictures, here or while pixels are decoded.
     """
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-        limited = _LimitedFile(_without_extra_segments(file))
-        with PILImage.open(limited, formats=formats) as picture:
+        jpeg = _read_jpeg(file) if "JPEG" in formats else None
+        limited = _LimitedFile(jpeg.file if jpeg else file)
+        with _open_jpeg(limited) if jpeg else PILImage.open(limited, formats=formats) as picture:
             limited.reads = LOAD_READS
+            picture.info["cut_short"] = jpeg is not None and jpeg.cut_short
             _trim_exif(picture)
             yield picture
 
@@ -88,44 +105,84 @@ class _LimitedFile:
         self._file.close()
 
 
-def _without_extra_segments(file: BinaryIO) -> BinaryIO:
-    """Copy a JPEG without the metadata that isn't needed: of EXIF and XMP the first segment stays, which tells the
-    orientation. Pillow would join all segments of EXIF. Other files are returned as they are. Raises ValueError for too
-    many segments or scans."""
+class _Jpeg(NamedTuple):
+    """A JPEG without the metadata that isn't needed, and without what follows its end, such as the video of a motion
+    photo.
+
+    Attributes:
+        file: Its content, with an end mark.
+        cut_short: Whether the end mark was missing.
+    """
+
+    file: BinaryIO
+    cut_short: bool
+
+
+def _open_jpeg(file: _LimitedFile) -> PILImage.Image:
+    """Open a JPEG of any number of pixels: `PILImage.open` refuses large ones before they can be reduced."""
+    try:
+        return JpegImagePlugin.JpegImageFile(file)
+    except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error):  # as PILImage.open
+        raise PILImage.UnidentifiedImageError from None
+
+
+def _read_jpeg(file: BinaryIO) -> _Jpeg | None:
+    """Read a JPEG; None if the file is none, which is left at its beginning.
+
+    Of EXIF and XMP the first segment stays, which holds the orientation (Pillow would join all segments), and the
+    colour profile. Raises ValueError for too many segments or scans.
+    """
     if file.read(2) != b"\xff\xd8":
-        return file
-    data, at = b"\xff\xd8" + file.read(), 2
-    kept, seen = [data[:2]], set()
-    for _ in range(MAX_SEGMENTS):
-        found = _MARKER.search(data, at)
-        if found is None or found[1] == _START_OF_SCAN:
-            break
+        file.seek(0)
+        return None
+    data = b"\xff\xd8" + file.read()
+    kept = [data[:2]]
+    kinds: dict[bytes, int] = {}
+    at = copied = 2
+    segments = scans = 0
+    while found := _MARKER.search(data, at):
+        marker = found[1]
         at = found.end()
-        if found[1] not in _WITH_CONTENT:
+        if marker == _END:
+            return _Jpeg(io.BytesIO(b"".join([*kept, data[copied:at]])), cut_short=False)
+        if marker not in _WITH_CONTENT and marker != _START_OF_SCAN:
             continue
         end = at + max(2, int.from_bytes(data[at : at + 2], "big"))
-        if _is_needed(found[1], data[at + 2 : end], seen):
-            kept.append(data[found.start() : end])
+        scans += marker == _START_OF_SCAN
+        segments += 1
+        if scans > MAX_SCANS:
+            raise ValueError(f"more than {MAX_SCANS} scans")
+        if segments > MAX_SEGMENTS:
+            raise ValueError(f"more than {MAX_SEGMENTS} segments")
+        if not _is_needed(marker, data[at + 2 : end], kinds):
+            kept.append(data[copied : found.start()])
+            copied = end
         at = end
-    else:
-        raise ValueError(f"more than {MAX_SEGMENTS} segments")
-    pixels = data[found.start() :] if found else b""
-    scans = pixels.count(b"\xff" + _START_OF_SCAN)
-    if scans > MAX_SCANS:
-        raise ValueError(f"{scans} scans")
-    return io.BytesIO(b"".join([*kept, pixels]))
+    return _Jpeg(io.BytesIO(b"".join([*kept, data[copied:], b"\xff" + _END])), cut_short=True)
 
 
-def _is_needed(marker: bytes, content: bytes, seen: set[bytes]) -> bool:
-    """Whether a segment of a JPEG tells how to decode or to turn it. seen: the kinds of metadata so far, added to."""
+def _is_needed(marker: bytes, content: bytes, kinds: dict[bytes, int]) -> bool:
+    """Whether a segment of a JPEG affects how it is decoded, turned or coloured.
+
+    Args:
+        marker: The segment's marker.
+        content: The segment's content.
+        kinds: Kind of metadata → bytes so far; updated.
+    """
     if marker not in _METADATA:
         return True
-    kind = marker if marker in (_APP0, _APP14) else b""
-    if marker == _APP1:
+    kind = b""
+    if marker in (_APP0, _APP14):
+        kind = marker
+    elif marker == _APP1:
         kind = next((prefix for prefix in (_EXIF, _XMP) if content.startswith(prefix)), b"")
-    needed = kind not in seen and kind != b""
-    seen.add(kind)
-    return needed
+    elif marker == _APP2 and content.startswith(_PROFILE):
+        kind = _PROFILE
+    before = kinds.get(kind, 0)
+    kinds[kind] = before + len(content) + 1
+    if kind == _PROFILE:  # a large profile takes several segments
+        return kinds[kind] <= MAX_PROFILE
+    return kind != b"" and before == 0
 
 
 def _trim_exif(picture: PILImage.Image) -> None:

@@ -154,7 +154,7 @@ class Result:
     Attributes:
         frame: (H, W, 3) RGB.
         faces: Faces with emoji, from left to right.
-        composed: The frame with each emoji over its face.
+        composed: The frame with each emoji over its face; RGBA if the given frame was.
         ms: Milliseconds of each stage: detect, align (with `faces.quality`), encode (f), generate (g) and upscale (SR)
             if painted, draw (c and the engine) if drawn, compose, total.
         refused: Faces that are left unchanged, from left to right.

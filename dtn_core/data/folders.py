@@ -24,9 +24,9 @@ from tqdm import tqdm
 
 from ..core import images
 from ..core.errors import UserError
-from ..core.picture_files import open_picture
 from ..core.types import Image
 from ..core.zips import open_zip
+from ..faces.photos import load_photo
 
 MIN_PICTURES = 16
 """Minimum number of usable pictures."""
@@ -93,8 +93,8 @@ def read(
             several threads. The result is RGB then.
 
     Raises:
-        UserError: The path is missing, unreadable, damaged, locked or empty; or there are fewer than `MIN` (or `limit`)
-            usable pictures, fewer than two classes, or fewer than `MIN_OF_CLASS` pictures of a class.
+        UserError: The path is missing, unreadable, damaged, locked or empty; or there are fewer than `MIN_PICTURES` (or
+            `limit`) usable pictures, fewer than two classes, or fewer than `MIN_PER_CLASS` pictures of a class.
     """
     if size < 1 or (limit is not None and limit < 1):
         raise UserError(f"a size of {size} pixels and a limit of {limit} pictures. Choose 1 or more.")
@@ -142,7 +142,7 @@ def split(count: int) -> tuple[list[int], list[int]]:
 
 def check_pair(s: Pictures, t: Pictures, s_path: str | os.PathLike[str], t_path: str | os.PathLike[str]) -> None:
     """Raises UserError with the remedy if there is nothing to translate between two domains: one lies in the other,
-    most pictures of one are in the other, pixel for pixel, or one has fewer than `MIN`."""
+    most pictures of one are in the other, pixel for pixel, or one has fewer than `MIN_PICTURES`."""
     s_real, t_real = Path(s_path).resolve(), Path(t_path).resolve()
     if s_real == t_real:
         raise UserError(f"{s_path}: given for both sides. Choose other pictures for one of them.")
@@ -267,7 +267,7 @@ def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
 
 
 def _is_ignored(part: str) -> bool:
-    return part.startswith(".") or part == "__MACOSX" or part.lower() == "thumbs.db"
+    return part.startswith(".") or part == "__MACOSX" or part.lower() in ("thumbs.db", "desktop.ini", "@eadir")
 
 
 def _check_bytes(count: int) -> None:
@@ -302,7 +302,7 @@ def _too_few(path: Path, good: int, skipped: Mapping[str, str]) -> UserError:
         why = f"{len(skipped)} skipped, first {first!r}: {skipped[first]}"  # names may have line breaks: !r
     return UserError(
         f"{path}: of {good + len(skipped)} files found {good} are usable pictures, at least {MIN_PICTURES} are needed "
-        f"({why}). Add pictures: JPEG, PNG, WebP, BMP, TIFF or GIF."
+        f"({why}). Add pictures: JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF or GIF."
     )
 
 
@@ -352,7 +352,7 @@ def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image |
 
     Raises UserError with the reason."""
     try:
-        picture = images.load(data)
+        picture = (load_photo if crop else images.load_picture)(data, alpha=alpha and crop is None).picture
     except UserError as error:
         raise UserError(error.reason) from None
     shorter, longer = sorted(picture.shape[:2])
@@ -364,22 +364,10 @@ def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image |
         picture = crop(picture)
         if picture is None:
             raise UserError("no face found")
-    elif alpha:
-        rgba = _rgba(data)
-        picture = picture if rgba is None else rgba
     height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return _resized(picture[top : top + side, left : left + side], size)
-
-
-def _rgba(data: bytes) -> Image | None:
-    """(H, W, 4) RGBA of a picture that `images.load` has taken, upright as there; None if nothing is transparent."""
-    with open_picture(data) as picture:
-        if not picture.has_transparency_data or picture.mode.startswith(("I", "F")):  # those load takes for grey
-            return None
-        rgba = np.array(images._upright(picture).convert("RGBA"))
-    return rgba if rgba[..., 3].min() < 255 else None
 
 
 def _resized(square: Image, size: int) -> Image:

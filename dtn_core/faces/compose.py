@@ -32,7 +32,7 @@ MAX_SIZE = 4096
 """Largest side in pixels at which an avatar is rasterised."""
 
 MAX_CACHED_SIZE = 1024
-"""Largest side of masks of `shoulders` that are cached, for live video; one of `MAX_SIZE` takes 64 MB."""
+"""Largest side of masks of `shoulder_mask` that are cached, for live video; one of `MAX_SIZE` takes 64 MB."""
 
 MIN_LINEAR_SCALE = 0.75
 """Smallest scale for linear resampling, which is fast. Below it area resampling avoids flicker."""
@@ -56,17 +56,18 @@ def paste(frame: Image, faces: Sequence[TransferredFace]) -> Image:
 
 
 def stickers(faces: Sequence[TransferredFace]) -> list[Sticker]:
-    """Prepare the emoji of faces for `lay`, largest face first: drawn ones cover the whole head."""
+    """Prepare the emoji of faces for `composite`, largest face first: drawn ones cover the whole head."""
     faces = sorted(faces, key=lambda face: -face.aligned.face.box.width)
     return [_drawn_sticker(face) if face.avatar else _painted_sticker(face) for face in faces]
 
 
 def composite(frame: Image, stickers: Sequence[Sticker]) -> Image:
-    """Composite stickers onto an (H, W, 3) frame, the first one on top."""
-    out = frame.copy()
+    """Composite stickers onto an (H, W, 3) frame, or one of (H, W, 4) with straight alpha; the first one on top."""
+    has_alpha = frame.shape[2] == 4
+    out = premultiply(frame, np.ones(frame.shape[:2], np.float32)) if has_alpha else frame.copy()
     for sticker in reversed(stickers):
         _composite(out, sticker)
-    return out
+    return _unpremultiply(out) if has_alpha else out
 
 
 def _painted_sticker(face: TransferredFace) -> Sticker:
@@ -122,6 +123,13 @@ def premultiply(emoji: Image, opacity: NDArray[np.float32]) -> Image:
     alpha = cv2.multiply(emoji[..., 3], opacity, dtype=cv2.CV_8U)
     colour = cv2.multiply(np.ascontiguousarray(emoji[..., :3]), cv2.merge([alpha] * 3), scale=1 / 255)
     return cv2.merge([*cv2.split(colour), alpha])
+
+
+def _unpremultiply(picture: Image) -> Image:
+    """(H, W, 4) with premultiplied alpha → straight alpha."""
+    alpha = np.maximum(picture[..., 3:], 1).astype(np.float32)
+    colour = (picture[..., :3] * (255 / alpha)).round().clip(0, 255).astype(np.uint8)
+    return np.concatenate([colour, picture[..., 3:]], 2)
 
 
 def _place(

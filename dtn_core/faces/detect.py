@@ -33,6 +33,24 @@ TILTS = (-40.0, 40.0)
 MIN_ROTATED_TILT = 50.0
 """Degrees of tilt from which a photo may be rotated. The measured tilt of an upside-down face can be that small."""
 
+ROTATIONS = (45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
+"""Clockwise tilts, in degrees, of faces that are searched if no clear face is upright."""
+
+DIAGONAL_SIDE = 800
+"""Longest side of the copy in which faces with a diagonal tilt are searched."""
+
+UPRIGHT_SCORE = 0.5
+"""`frontal_score` from which an upright face ends the search. Upside-down faces taken for upright ones have less."""
+
+ROTATION_MARGIN = 0.3
+"""How much higher the `frontal_score` of a rotated face must be than that of an upright one."""
+
+HOG_TOLERANCE = 20.0
+"""Degrees of tilt that HOG hardly notices."""
+
+MAX_CANDIDATES = 3
+"""Maximum number of rotated faces that MTCNN is asked to confirm."""
+
 CONFIDENT_SCORE = 0.6
 """HOG's score from which MTCNN need not confirm a face. Lower scores include tilted faces and emblems on sleeves."""
 
@@ -43,7 +61,7 @@ MTCNN_SMALLEST = 40
 """Smallest face in pixels of the resized frame for MTCNN. Its default of 20 takes twice as long."""
 
 MIN_FRONTAL_SCORE = -1.0
-"""The lowest `likeness`: HOG's detection threshold, below which any patch has some score."""
+"""The lowest `frontal_score`: HOG's detection threshold, below which any patch has some score."""
 
 _PATCH = 240
 _MIN_SIDE = 24  # pixels; no detector finds anything in less
@@ -92,28 +110,58 @@ def detect_live(frame: Image, side: int, max_faces: int | None = None) -> tuple[
 def detect_upright(
     frame: Image, *, thorough: bool = True, max_side: int = 1280, max_faces: int | None = None
 ) -> tuple[Image, tuple[Face, ...], int]:
-    """Detect faces as `detect` does, and if thorough also in photos that are rotated by 90, 180 or 270 degrees.
+    """Detect faces as `detect` does, and if thorough also in photos that are rotated by any angle.
+
+    Other angles are tried unless the largest face is upright and clearly a face.
 
     Returns:
-        The upright photo, its faces, and the degrees by which it was rotated clockwise.
+        The photo, rotated by a multiple of 90 degrees so that its faces are most upright; its faces; and the degrees by
+        which it was rotated clockwise.
     """
     faces = detect(frame, thorough=thorough, max_side=max_side, max_faces=max_faces)
-    if not thorough or (faces and abs(_tilt(faces[0].points)) < MIN_ROTATED_TILT):
+    if not thorough or min(frame.shape[:2]) < _MIN_SIDE:
         return frame, faces, 0
-    copy, scale = _scaled(frame, max_side)
-    for turns in (3, 1, 2) if min(copy.shape[:2]) >= _MIN_SIDE else ():
-        # HOG only: three thorough searches would take seconds in photos without a face.
-        if _confirmed(np.rot90(frame, turns), _hog(np.rot90(copy, turns), scale)):
-            frame = np.ascontiguousarray(np.rot90(frame, turns))
-            return frame, detect(frame, max_side=max_side, max_faces=max_faces), 360 - 90 * turns
-    return frame, faces, 0
+    score = frontal_score(frame, faces[0]) if faces else MIN_FRONTAL_SCORE
+    if faces and abs(_tilt(faces[0].points)) < MIN_ROTATED_TILT:
+        if score >= UPRIGHT_SCORE:
+            return frame, faces, 0
+        score += ROTATION_MARGIN
+    best = _search_rotations(frame, max_side)
+    if best is None or best.score <= score:
+        return frame, faces, 0
+    turns = round(best.tilt / 90) % 4
+    residual = (best.tilt - 90 * turns + 180) % 360 - 180
+    rotated = np.ascontiguousarray(np.rot90(frame, turns))
+    if abs(residual) < HOG_TOLERANCE:
+        faces = detect(rotated, max_side=max_side, max_faces=max_faces)
+    else:
+        found = _confirmed(rotated, _hog(*_scaled(rotated, max_side), residual))
+        faces = tuple(_face(rotated, detection) for detection in _deduplicate(found)[:max_faces])
+    return rotated, faces, (360 - 90 * turns) % 360
+
+
+def _search_rotations(frame: Image, max_side: int) -> _Detection | None:
+    """Run HOG on copies rotated by `ROTATIONS`.
+
+    Returns:
+        The level detection with the highest `frontal_score`, which is its score. None if there is none that MTCNN
+        confirms.
+    """
+    candidates = []
+    for rotation in ROTATIONS:
+        side = max_side if rotation % 90 == 0 else min(max_side, DIAGONAL_SIDE)
+        for detection in _hog(*_scaled(frame, side), rotation):
+            level = _level(frame, detection)
+            candidates.append(level._replace(score=frontal_score_of_patch(_patch(frame, level)[0])))
+    candidates.sort(key=lambda candidate: -candidate.score)
+    return next((candidate for candidate in candidates[:MAX_CANDIDATES] if _confirmed(frame, [candidate])), None)
 
 
 def frontal_score(frame: Image, face: Face) -> float:
     """HOG's score of a face, which is high for unobstructed frontal faces.
 
     Computed on a level patch of a fixed size, so that it is comparable whichever detector found the face. About 1.5 for
-    portraits; `UNLIKE` if HOG finds no face.
+    portraits; `MIN_FRONTAL_SCORE` if HOG finds no face.
     """
     box = face.box
     x = (box.left + box.right) / 2
@@ -123,7 +171,7 @@ def frontal_score(frame: Image, face: Face) -> float:
 
 
 def frontal_score_of_patch(patch: Image) -> float:
-    """`likeness` of a level (S, S, 3) or (S, S) patch, whose middle half the face fills."""
+    """`frontal_score` of a level (S, S, 3) or (S, S) patch, whose middle half the face fills."""
     edge = patch.shape[0] // 6  # a margin of a third of the face
     view = patch[edge : patch.shape[0] - edge, edge : patch.shape[0] - edge]
     with _DETECTORS.borrow() as detector:

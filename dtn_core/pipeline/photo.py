@@ -15,7 +15,7 @@ from torch import Tensor
 from ..avatars.predict import Predictions
 from ..core.devices import device_errors, pick_device
 from ..core.errors import UserError
-from ..core.images import to_images, to_tensor
+from ..core.images import composite_over, to_images, to_tensor
 from ..core.types import AlignedFace, Box, DrawnAvatar, Face, Image, Kind, RefusedFace, Result, TransferredFace
 from ..faces.align import CROP, align, warp
 from ..faces.compose import composite, stickers
@@ -83,13 +83,14 @@ class Transferrer(Pretrained):
         previous: Sequence[Face] = (),
         known_avatars: Sequence[tuple[Face, DrawnAvatar]] = (),
     ) -> Result:
-        """Turn every face of a frame into an emoji; where `sees_pictures`, its middle square.
+        """Turn every face of a frame into an emoji; if `takes_whole_pictures`, its middle square.
 
-        Faces that can hardly be seen (`faces.quality`) stay as they are, see `Result.refused`. A photo on its side is
-        rotation upright first if `thorough`, see `Result.rotation`.
+        Faces that can hardly be seen (`faces.quality`) stay as they are, see `Result.refused`. A photo that isn't
+        upright is rotated first if `thorough`, see `Result.rotation`.
 
         Args:
-            frame: (H, W, 3) uint8 RGB.
+            frame: (H, W, 3) uint8 RGB; or (H, W, 4) with straight alpha, which `Result.composed` keeps. Faces are
+                searched over white.
             kind: "drawn" is quick, since g and SR don't run. "both" also paints where it `paints`, and pastes the drawn
                 one. A checkpoint that can't draw always paints.
             mirror: Flip the frame left to right first; the result is in the flipped frame.
@@ -110,6 +111,10 @@ class Transferrer(Pretrained):
         timer = StageTimer(self.device)
         if mirror:
             frame = np.ascontiguousarray(frame[:, ::-1])
+        transparent = None
+        if frame.ndim == 3 and frame.shape[2] == 4:
+            transparent = frame
+            frame = composite_over(frame, (255, 255, 255))
         rotation = 0
         if self.takes_whole_pictures:
             timer.lap("detect")
@@ -120,8 +125,9 @@ class Transferrer(Pretrained):
             timer.lap("detect")
             faces, refused = _align_visible(frame, detected)
         timer.lap("align")
+        canvas = frame if transparent is None else np.ascontiguousarray(np.rot90(transparent, -rotation // 90))
         if not faces:
-            return Result(frame, (), frame.copy(), timer.total(), refused, rotation)
+            return Result(frame, (), canvas.copy(), timer.total(), refused, rotation)
         avatars = [_known_avatar(face.aligned.face, known_avatars) for face in faces] if kind == "drawn" else [None]
         if all(avatars):
             faces = [replace(face, avatar=avatar) for face, avatar in zip(faces, avatars)]
@@ -130,7 +136,7 @@ class Transferrer(Pretrained):
         pasted = stickers(faces) if compose else []
         if faces[0].avatar:
             timer.lap("draw")
-        composed = composite(frame, pasted)
+        composed = composite(canvas, pasted)
         if compose:
             timer.lap("compose")
         return Result(frame, tuple(faces), composed, timer.total(), refused, rotation)

@@ -58,6 +58,7 @@ class Report:
         avatars: Parameters of all people, in the order in which they appeared; empty if painted.
         sound: "copied" unchanged, "encoded" as AAC, or "none".
         damaged: Packets that couldn't be decoded.
+        hdr: "HLG" or "PQ" if the colours were mapped from HDR to SDR.
     """
 
     frames: int
@@ -68,6 +69,7 @@ class Report:
     avatars: tuple[Parameters, ...]
     sound: Sound
     damaged: int
+    hdr: str = ""
 
 
 def emojify_video(
@@ -159,4 +161,5 @@ def _convert(
         avatars=redraw.avatars,
         sound=writer.sound,
         damaged=reader.damaged,
+        hdr=reader.hdr,
     )

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import av
 import cv2
 import numpy as np
+from av.filter import Graph
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -20,6 +21,7 @@ from av.video.frame import VideoFrame
 from ...core.errors import UserError
 from ...core.images import MAX_PIXELS
 from ...core.types import Image
+from . import hdr
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mpegvideo,h264,hevc,m4v,dv,mxf"
 """FFmpeg's demuxers that read one file and nothing else; a playlist would open whatever it names."""
@@ -50,7 +52,12 @@ UNSPECIFIED, HD = 2, 720
 
 
 class Frame(NamedTuple):
-    """picture: (H, W, 3) uint8 RGB, upright, with square pixels; time: seconds since the beginning."""
+    """A frame.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB, upright, with square pixels.
+        time: Seconds since the beginning.
+    """
 
     picture: Image
     time: Fraction
@@ -96,14 +103,33 @@ class _LimitedFile:
 class Reader:
     """A video opened for reading; to be iterated once.
 
-    file: that can be sought, or a pipe where the format allows it; name: of the file in messages. length: seconds, None
-    where the file doesn't say; width, height: of all frames, as the first is; rate: frames a second, about; sound: the
-    stream of sound, or None; start: its zero on the clock of the file; damaged: packets that couldn't be read. Raises
-    UserError with one line where there is nothing to see.
+    Interlaced frames are deinterlaced, and the colours of HDR are mapped to SDR.
+
+    Args:
+        file: A seekable file, or a pipe if the format allows it.
+        name: Name of the file in messages.
+
+    Attributes:
+        length: Length in seconds; None if unknown.
+        width: Width of all frames, which is that of the first.
+        height: Height of all frames.
+        rate: Approximate frames per second.
+        sound: The stream of sound, or None.
+        start: Time of the first frame on the clock of the file.
+        damaged: Number of packets that couldn't be decoded.
+        hdr: "HLG" or "PQ" if the video is HDR; otherwise empty.
+
+    Raises:
+        UserError: The file holds no video that can be read.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
-        self.name, self.damaged, self.width, self.height = name, 0, 0, 0
+        self.name = name
+        self.damaged = 0
+        self.width = 0
+        self.height = 0
+        self.hdr = ""
+        self._deinterlacer: Graph | None = None
         try:
             options = {"format_whitelist": FORMATS, "max_streams": str(MAX_STREAMS)}
             limited = _LimitedFile(file, name)
@@ -184,9 +210,25 @@ class Reader:
                 continue
             try:
                 for frame in self.video.decode(packet):
-                    yield Frame(self._picture(frame), self._time(frame))
+                    yield from self._frames(frame)
             except av.error.FFmpegError:
                 self.damaged += packet is not None
+        if self._deinterlacer is not None:
+            self._deinterlacer.push(None)
+            yield from map(self._frame, _pull(self._deinterlacer))
+
+    def _frames(self, frame: VideoFrame) -> Iterator[Frame]:
+        """Frames that are complete with a decoded one. The deinterlacer waits for the next frame."""
+        if self._deinterlacer is None and frame.interlaced_frame:
+            self._deinterlacer = _make_deinterlacer(self.video)
+        if self._deinterlacer is None:
+            yield self._frame(frame)
+            return
+        self._deinterlacer.push(frame)
+        yield from map(self._frame, _pull(self._deinterlacer))
+
+    def _frame(self, frame: VideoFrame) -> Frame:
+        return Frame(self._picture(frame), self._time(frame))
 
     def _packets(self) -> Iterator[Packet | None]:
         """All packets; None at the end, upon which the decoder gives what it has left."""
@@ -212,9 +254,12 @@ class Reader:
         return time
 
     def _picture(self, frame: VideoFrame) -> Image:
-        unsaid = frame.colorspace == UNSPECIFIED and frame.height >= HD
-        matrix = {"src_colorspace": "ITU709"} if unsaid and "yuv" in frame.format.name else {}
+        is_unspecified = frame.colorspace == UNSPECIFIED and frame.height >= HD
+        matrix = {"src_colorspace": "ITU709"} if is_unspecified and "yuv" in frame.format.name else {}
         picture = frame.reformat(format="rgb24", **matrix).to_ndarray()
+        self.hdr = hdr.TRANSFERS.get(int(frame.color_trc), "")
+        if self.hdr:
+            picture = hdr.to_sdr(picture, self.hdr)
         if self._aspect != 1:
             height, width = picture.shape[:2]
             size = max(1, min(round(width * self._aspect), MAX_PIXELS // height)), height
@@ -225,6 +270,27 @@ class Reader:
         if picture.shape[:2] != (self.height, self.width):
             picture = cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         return picture
+
+
+def _make_deinterlacer(stream: av.VideoStream) -> Graph:
+    """A filter that deinterlaces the frames that are marked as interlaced, and passes on the others."""
+    graph = Graph()
+    source = graph.add_buffer(template=stream)
+    deinterlace = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    sink = graph.add("buffersink")
+    source.link_to(deinterlace)
+    deinterlace.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _pull(graph: Graph) -> Iterator[VideoFrame]:
+    """All frames that a filter has ready."""
+    while True:
+        try:
+            yield graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
 
 
 def _matrix(frame: VideoFrame) -> tuple[int, int, int, int]:

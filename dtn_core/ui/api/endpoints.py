@@ -1,7 +1,7 @@
 """The endpoints for programs: ``/emojify``, ``/draw``, ``/styles`` and ``/digits``. gradio describes them by their type
 hints, which it doesn't find where they are postponed: so no ``from __future__ import annotations`` here."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import gradio as gr
 import numpy as np
@@ -47,6 +47,7 @@ class Version(TypedDict):
 class Emojified(TypedDict):
     width: int
     height: int
+    note: NotRequired[str]
     turned: int
     faces: list[MadeFace]
     refused: list[SeenFace]
@@ -97,18 +98,20 @@ def emojify(translations: Translations[Transferrer]) -> None:
             size: side of the drawn PNG in pixels, 16 to 4096.
 
         Returns:
-            width, height: of the photo. turned: degrees clockwise by which it was turned, as it lay on its side. faces:
-            from left to right, each with its box (left, top, right, bottom in pixels), confidence (how well the face
+            width, height: of the photo. note: what is unusual about the file, or empty. turned: degrees clockwise by
+            which it was turned, as it wasn't upright. faces: from left to right, each with its box (left, top, right, bottom in pixels), confidence (how well the face
             can be seen, 0..1), note (what is wrong where that is little, else null), kind, parameters (of the avatar
             drawn), sure (what it shows and how probably), svg (the avatar as text), drawn (transparent PNG of that size
             as data URL), all four null where kind is painted, and emoji_64 and emoji_256 (as painted, transparent PNG
             as data URLs, null of a style that is drawn only). refused: faces of which too little can be seen, each with
-            its box, confidence and note. pasted: the photo with the emoji over the faces, a JPEG as data URL. ms:
+            its box, confidence and note. pasted: the photo with the emoji over the faces, a JPEG as data URL (a PNG, if the
+            photo has transparency). ms:
             milliseconds by stage. checkpoint: its name and hash.
         """
         try:
-            result, transferrer = redraw(translations, pictures.decode(photo), style, kind, size, bool(mirror))
-            return emojified(result, transferrer, size)
+            loaded = pictures.decode_photo(photo)
+            result, transferrer = redraw(translations, loaded.picture, style, kind, size, bool(mirror))
+            return {**emojified(result, transferrer, size), "note": loaded.note}
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
 

@@ -11,9 +11,9 @@ from starlette.routing import BaseRoute
 from ... import __version__
 from ...avatars.export import MIME, export
 from ...avatars.parameters import SPECS, Parameters
-from ...core import images
 from ...core.errors import UserError
-from ...core.types import Image
+from ...core.images import LoadedPicture, load_picture
+from ...faces.photos import load_photo
 from ...pipeline.digits import DigitTransferrer
 from ...pipeline.photo import Transferrer
 from ..access.admission import WorkQueue
@@ -64,7 +64,7 @@ def build(
         return ImageContent(type="image", data=content, mime_type=about.removeprefix("data:"))
 
     def redraw(photo: str, style: str, kind: str, size: int) -> list[Any]:
-        result, _ = endpoints.redraw(people, _picture(photo), style, kind, size)
+        result, _ = endpoints.redraw(people, _read(photo, load_photo).picture, style, kind, size)
         parts: list[Any] = [f"{len(result.faces)} faces, from left to right."]
         for face in result.faces:
             about = {**endpoints.seen(face), **face.describe()}
@@ -100,7 +100,7 @@ def build(
         return [style_info(style) for style in SPECS]
 
     def write(picture: str) -> list[Any]:
-        result = endpoints.written(street.first(_picture(picture)), street.first)
+        result = endpoints.written(street.first(_read(picture, load_picture).picture), street.first)
         return [{name: result[name] for name in ("read", "judged")}, shown(result["made"])]
 
     if street is not None:
@@ -118,10 +118,10 @@ def build(
     return list(served.routes), lambda app: server.session_manager.run()
 
 
-def _picture(text: str) -> Image:
-    """Raises UserError."""
+def _read(text: str, load: Callable[..., LoadedPicture]) -> LoadedPicture:
+    """Read a picture that is given as base64, as a data URL, or, by local programs, as a path. Raises UserError."""
     if "." not in text[:4096] or text.startswith("data:"):  # base64 has no full stop, a file's name has
-        return pictures.decode(text)
+        return load(pictures.content_of(text))
     if not caller().paths:
         raise UserError("only programs on the app's own computer may name files. Give the picture as base64.")
-    return images.load(text)
+    return load(text)

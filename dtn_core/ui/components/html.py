@@ -37,7 +37,7 @@ def sentence(text: str | UserError) -> str:
     return line[:1].upper() + line[1:]
 
 
-def steps(result: Result, credit: str = "") -> str:
+def steps(result: Result, credit: str = "", note: str = "") -> str:
     """Render a result: the steps of each face, a gallery if there are several (assets/js/steps.js), and timings.
 
     The steps are detected → aligned → painted → refined, or detected → aligned for avatars, which the editor shows. A
@@ -46,10 +46,12 @@ def steps(result: Result, credit: str = "") -> str:
     Args:
         result: of a photo.
         credit: artist of the style.
+        note: about the file.
     """
     n = len(result.faces) + len(result.refused)
+    about = message(note, "hint") if note else ""
     if not n:
-        return message(NO_FACE, "hint") + timing(result.ms)
+        return message(NO_FACE, "hint") + about + timing(result.ms)
     boxed = encode(draw_boxes(result.frame, result.faces, result.refused, bold=2.5), 900)
     count = "1 face" if n == 1 else f"{n} faces"
     detected = _figure(boxed, "Detected", count, "found")
@@ -59,11 +61,11 @@ def steps(result: Result, credit: str = "") -> str:
         announcement = "The result is ready."
     faces = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
     gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
-    turned = message("The photo was sideways and has been turned upright.", "hint") if result.rotation else ""
+    turned = message("The photo was not upright and has been rotated.", "hint") if result.rotation else ""
     letters = LETTERS if any(face.raw is not None for face in result.faces) else ""
     say = f'data-say="{announcement}"' if result.faces else ""
     steps = f'<div class="steps" {say}>{detected}{faces}</div>{gallery}'
-    return f"{turned}{_refused_faces(result)}{steps}{timing(result.ms)}{letters}"
+    return f"{turned}{about}{_refused_faces(result)}{steps}{timing(result.ms)}{letters}"
 
 
 def _refused_faces(result: Result) -> str:

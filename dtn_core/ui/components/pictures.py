@@ -21,8 +21,10 @@ from PIL import Image as PILImage
 from ...core import images
 from ...core.errors import UserError
 from ...core.files import distribution_folder
+from ...core.images import LoadedPicture
 from ...core.types import Image
 from ...data.examples import Example
+from ...faces.photos import load_photo
 from .scripts import component_script
 
 ASSETS = distribution_folder("assets")
@@ -50,7 +52,7 @@ def encode(image: Image, max_side: int | None = MAX_SHOWN, exact: bool = False) 
     buffer = io.BytesIO()
     lossless = exact or image.shape[2] == 4
     kind = "png" if lossless else "jpeg"
-    options = {"compress_level": 3} if lossless else {"quality": 90}
+    options = {"compress_level": 3} if lossless else {"quality": 92, "subsampling": "4:4:4"}
     PILImage.fromarray(np.ascontiguousarray(image)).save(buffer, kind, **options)
     return data_url(buffer.getvalue(), f"image/{kind}")
 
@@ -62,16 +64,25 @@ def data_url(content: bytes, kind: str) -> str:
 
 def decode(url: str, min_side: int | None = None, max_pixels: int = images.MAX_PIXELS) -> Image:
     """Decode a data URL or bare base64 to (H, W, 3) RGB, with the options and errors of `images.load`."""
+    return images.load(content_of(url), min_side, max_pixels)
+
+
+def decode_photo(url: str) -> LoadedPicture:
+    """Decode a photo of faces from a data URL or bare base64, with alpha. Raises UserError as `load_photo`."""
+    return load_photo(content_of(url), alpha=True)
+
+
+def content_of(url: str) -> bytes:
+    """Return the bytes of a data URL or bare base64. Raises UserError if there are none, or too many."""
     if not isinstance(url, str):  # programs send null
         raise UserError("no picture was given: give one as a data URL or as base64.")
     if len(url) > MAX_BYTES * 4 / 3 + 100:
         raise UserError(f"the picture is larger than {MAX_BYTES // 1_000_000} MB. Scale it down first.")
     text = url.partition(",")[2] if url.startswith("data:") else url
     try:
-        data = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise UserError("the picture did not arrive whole: give it as a data URL or as base64.") from None
-    return images.load(data, min_side, max_pixels)
 
 
 def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:

@@ -19,6 +19,7 @@ from ...core.errors import UserError
 from ...core.types import Image
 from ...faces.align import align
 from ...faces.detect import detect_upright
+from ...faces.photos import load_photo
 from ...faces.quality import judge
 from ...pipeline.photo import Transferrer
 from ..access.admission import ServerFunctions, check_cancelled
@@ -135,7 +136,7 @@ def own_thumbnails(translations: Translations[Transferrer], url: str, mirror: bo
     Raises:
         UserError: as `pictures.decode`.
     """
-    frame = _scaled(pictures.decode(url, MAX_SIDE))
+    frame = _scaled(load_photo(pictures.content_of(url), min_side=MAX_SIDE).picture)
     if mirror:
         frame = frame[:, ::-1].copy()
     frame, faces, _ = detect_upright(frame, max_faces=1)

@@ -62,12 +62,14 @@ def make_batch_handler(translations: Translations[Transferrer]) -> Callable[[Any
     def redraw(request: dict[str, Any]) -> dict[str, Any]:
         """Redraw a photo: photo (a data URL), style (a translation's key), kind → faces, notes."""
         transferrer = translations.get(request.get("style"))
-        frame = pictures.decode(request.get("photo"))
+        photo = pictures.decode_photo(request.get("photo"))
         kind = "painted" if request.get("kind") == "painted" and transferrer.paints else "drawn"
         check_cancelled()
-        result = transferrer(frame, kind=kind, compose=False)
+        result = transferrer(photo.picture, kind=kind, compose=False)
         faces = (*result.faces, *result.refused)
         notes = list(dict.fromkeys(face.note for face in faces if face.note)) if faces else [html.NO_FACE]
+        if photo.note:
+            notes.append(photo.note)
         return {"faces": [describe(face) for face in result.faces], "notes": notes}
 
     return redraw

@@ -13,6 +13,7 @@ from ...avatars.avatar import Avatar
 from ...avatars.parameters import Parameters
 from ...avatars.styles import LISTED_STYLES
 from ...core.errors import UserError
+from ...core.images import composite_over
 from ...core.types import Kind, Result
 from ...data import examples, portraits
 from ...faces.compose import side_by_side
@@ -122,17 +123,18 @@ def _photo(
         try:
             transferrer = translations.get(translation)
             rendered = "both" if kind == "drawn" or not transferrer.paints else kind
-            result = transferrer(pictures.decode(url), mirror=mirrored, kind=rendered)
+            photo = pictures.decode_photo(url)
+            result = transferrer(photo.picture, mirror=mirrored, kind=rendered)
         except UserError as error:
             return html.message(error), editor.payload(photo="none"), *no_views
         avatars = editor.payload(result, blake2b(url.encode(), digest_size=8).hexdigest(), mirrored)
         has_faces = gr.update(visible=bool(result.faces))
-        return html.steps(result, credit(transferrer)), avatars, has_faces, *_views(result)
+        return html.steps(result, credit(transferrer), photo.note), avatars, has_faces, *_views(result)
 
     def show_edited(url: str | None, mirrored: bool, translation: str | None, edited: str | None) -> tuple[Any, ...]:
         known = [(edit.face(), Avatar(edit.parameters, {})) for edit in editor.edits(edited)]
         try:
-            frame = pictures.decode(url)
+            frame = pictures.decode_photo(url).picture
             return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known_avatars=known))
         except UserError as error:
             return html.message(error), "", ""
@@ -153,7 +155,9 @@ def _photo(
 
 def _views(result: Result) -> tuple[str, str, str]:
     """Render a result in three ways: compared with its photo, over the faces, and side by side."""
-    compared = html.compare(result.frame, result.composed)
+    has_alpha = result.composed.shape[2] == 4
+    opaque = composite_over(result.composed, (255, 255, 255)) if has_alpha else result.composed
+    compared = html.compare(result.frame, opaque)
     pasted = html.view(result.composed, "The photo with the emoji over the faces")
     pair = side_by_side(result.frame, result.faces, result.refused)
     return compared, pasted, html.view(pair, "The photo and the emoji side by side")
