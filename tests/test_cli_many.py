@@ -71,7 +71,7 @@ def test_a_zip_is_read_where_it_lies(emojify_json, portrait, tmp_path):
     files = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
     assert files == ["a/one.png", "b/two.png"]
     assert not (tmp_path / "up.png").exists()
-    assert f"{path}: 2 files are no picture, left out" in err
+    assert f"{path}: 2 files are no pictures, left out" in err
 
 
 def encrypted(path):

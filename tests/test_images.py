@@ -108,6 +108,8 @@ def test_float_tiff_in_unit_range():
 
 def test_first_frame_of_an_animation():
     frames = [PILImage.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    for frame in frames:
+        frame.putpixel((3, 3), (255, 255, 255))
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert images.load(data)[0, 0].tolist() == [255, 0, 0]
 
@@ -124,7 +126,7 @@ def test_refusals_name_the_file_and_the_trouble(tmp_path, hopper_path):
     empty, text, cut, video = (tmp_path / name for name in ("a.jpg", "b.png", "c.jpg", "d.mp4"))
     empty.write_bytes(b"")
     text.write_text("not a picture at all")
-    cut.write_bytes(hopper_path.read_bytes()[:20_000])
+    cut.write_bytes(hopper_path.read_bytes()[:2_000])
     video.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
     assert "0 bytes" in refusal(empty)
     assert "not a picture" in refusal(text)
@@ -143,7 +145,7 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
 
 
 def test_video_by_content_is_no_picture():
-    assert "not a picture" in refusal(b"\0\0\0\x18ftypmp42" + bytes(100))
+    assert "is a video" in refusal(b"\0\0\0\x18ftypmp42" + bytes(100))
 
 
 @pytest.mark.parametrize("side", [10_000, 60_000])

@@ -12,6 +12,7 @@ from PIL import Image
 from serving import BLANK
 
 from dtn_core.core.errors import UserError
+from dtn_core.core.images import load_picture
 from dtn_core.ui.access.policy import ANONYMOUS, Viewer
 from dtn_core.ui.api import mcp_server
 
@@ -91,10 +92,10 @@ def test_errors_are_one_line(use, tool, arguments, line):
 def test_only_programs_here_name_files(monkeypatch, hopper_path, viewer, may):
     monkeypatch.setattr(mcp_server, "caller", lambda: viewer)
     if may:
-        assert mcp_server._picture(str(hopper_path)).ndim == 3
+        assert mcp_server._read(str(hopper_path), load_picture).picture.ndim == 3
     else:
         with pytest.raises(UserError, match="Give the picture as base64"):
-            mcp_server._picture(str(hopper_path))
+            mcp_server._read(str(hopper_path), load_picture)
 
 
 def test_callers_through_a_proxy_cannot_name_files(server, hopper_path):

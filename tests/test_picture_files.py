@@ -12,7 +12,6 @@ from PIL import Image as PILImage
 from dtn_core.core import images, picture_files
 from dtn_core.core.errors import UserError
 from dtn_core.core.picture_files import open_picture
-from dtn_core.data import folders
 from dtn_core.pipeline.live import protocol
 
 ORIENTATION = 0x0112
@@ -146,8 +145,8 @@ def test_cmyk_jpegs_keep_their_colours():
 def test_frames_and_pictures_of_folders_have_the_same_bounds():
     with pytest.raises(UserError, match="a frame must be a JPEG"):
         protocol.decode(jpeg(b"\xff\xe5\0\2" * 100_000))
-    with pytest.raises(ValueError, match="too much metadata"):
-        folders._rgba(png(chunk(b"prIv") * 50_000))
+    with pytest.raises(UserError, match="too much metadata"):
+        images.load_picture(png(chunk(b"prIv") * 50_000), alpha=True)
 
 
 def test_reads_of_a_file_are_limited(monkeypatch):

@@ -93,18 +93,18 @@ def test_the_largest_face_counts_and_mirrors(shipped, hopper, astronaut):
 
 def test_the_face_is_searched_in_a_reduced_copy(shipped, hopper, monkeypatch):
     """A large JPEG is never decoded whole."""
-    sides, load, find = [], images.load, styles.detect_upright
+    sides, load, find = [], images.load_picture, styles.detect_upright
 
-    def loaded(*given):
-        picture = load(*given)
-        sides.append(max(picture.shape))
-        return picture
+    def loaded(*given, **options):
+        photo = load(*given, **options)
+        sides.append(max(photo.picture.shape))
+        return photo
 
     def searched(frame, **options):
         sides.append(max(frame.shape))
         return find(frame, **options)
 
-    monkeypatch.setattr(images, "load", loaded)
+    monkeypatch.setattr(images, "load_picture", loaded)
     monkeypatch.setattr(styles, "detect_upright", searched)
     large = cv2.resize(hopper, (4096, 4800))
     made = styles.own_thumbnails(shipped, pictures.encode(large, max_side=None), False)

@@ -1,6 +1,7 @@
 /** The mode Many photos: photos are scaled down in the browser and sent one by one. Nothing outlives the page. */
 
-import { create, createCanvas, download, readAsDataUrl, sentence, svgUrl } from "./dom.js";
+import { create, download, sentence, svgUrl } from "./dom.js";
+import { isPicture, preparePhoto } from "./photo-file.js";
 import { connectButtons, createFileInput } from "./picture-input.js";
 import { FileError, unzip } from "./zip.js";
 
@@ -11,7 +12,6 @@ const CONCURRENCY = 2;
 const MAX_SIDE = 1600;
 
 const THUMBNAIL_SIDE = 160;
-const JPEG_QUALITY = 0.92;
 
 /** Photos of at most this many bytes are sent unchanged, unless they have too many pixels. */
 const SMALL_FILE = 600000;
@@ -21,7 +21,7 @@ const RETRIED_CODES = ["busy", "out_of_memory"];
 const FIRST_WAIT = 500;
 const MAX_WAIT = 20000;
 
-const PICTURE_NAME = /\.(jpe?g|jfif|png|webp|bmp|gif|tiff?|avif|hei[cf])$/i;
+const LIMITS = { maxBytes: SMALL_FILE, maxSide: MAX_SIDE, thumbnailSide: THUMBNAIL_SIDE };
 const NO_ANSWER = "No answer from the server. Try again.";
 const UNREADABLE = "The browser could not read this file.";
 
@@ -46,37 +46,6 @@ const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mill
 /** Name of an emoji's file: that of its photo, with a number if the photo has several faces. */
 export function emojiName(photo, index, count) {
   return count > 1 ? photo.replace(/(\.\w+)?$/, `-${index + 1}$1`) : photo;
-}
-
-/** Scale a bitmap down. @returns {string} a JPEG as data URL */
-function scaleDown(bitmap, maxSide) {
-  const scale = Math.min(1, maxSide / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(bitmap.width * scale));
-  const height = Math.max(1, Math.round(bitmap.height * scale));
-  const canvas = createCanvas(width, height);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#fff";  // transparent pixels would become black as JPEG
-  context.fillRect(0, 0, width, height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, width, height);
-  return canvas.toDataURL("image/jpeg", JPEG_QUALITY);
-}
-
-/** Prepare a photo: a data URL to send, and one of its thumbnail. What only the server can decode is sent unchanged. */
-async function preparePhoto(blob) {
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(blob);  // applies the EXIF orientation
-  } catch {
-    return { photo: await readAsDataUrl(blob), thumbnail: "" };
-  }
-  try {
-    const isSmall = blob.size <= SMALL_FILE && Math.max(bitmap.width, bitmap.height) <= MAX_SIDE;
-    const photo = isSmall ? await readAsDataUrl(blob) : scaleDown(bitmap, MAX_SIDE);
-    return { photo, thumbnail: scaleDown(bitmap, THUMBNAIL_SIDE) };
-  } finally {
-    bitmap.close();
-  }
 }
 
 const pictureOf = (face) => (face.svg ? svgUrl(face.svg) : face.png);
@@ -124,10 +93,23 @@ export function mount({ element, props, watch, server }, { maxBytes, maxPictures
     return found;
   };
 
+  /** Whether a file is a picture, or its content is unknown yet: a damaged one is reported when it is drawn. */
+  const isReadable = async ({ blob, size }) => {
+    if (size > maxBytes) return true;
+    try {
+      return await isPicture(await blob());
+    } catch {
+      return true;
+    }
+  };
+
   const take = async (files) => {
     const notes = [];
     const found = await expandZips(files, notes);
-    const pictures = found.filter((one) => PICTURE_NAME.test(one.name));
+    const pictures = [];
+    for (const one of found) {
+      if (await isReadable(one)) pictures.push(one);
+    }
     const skipped = found.length - pictures.length;
     const added = pictures.slice(0, Math.max(0, maxPictures - items.length));
     const surplus = pictures.length - added.length;
@@ -190,7 +172,7 @@ export function mount({ element, props, watch, server }, { maxBytes, maxPictures
 
   const draw = async (item) => {
     if (item.size > maxBytes) throw new FileError(`Larger than ${maxBytes / 1e6} MB. Scale it down first.`);
-    const { photo, thumbnail } = await preparePhoto(await item.blob());
+    const { photo, thumbnail } = await preparePhoto(await item.blob(), LIMITS);
     item.thumbnail = thumbnail;
     const [style, kind] = props.value;
     for (let pause = FIRST_WAIT; ; pause *= 1.5) {

@@ -4,11 +4,13 @@ import { isHidden } from "./dom.js";
 
 const CAMERA_CHECK_INTERVAL = 1000;
 
-/** A file that is dropped where no input takes it must not replace the page. */
+/** A file or link that is dropped where no input takes it must not replace the page. */
 function preventFileNavigation() {
   for (const name of ["dragover", "drop"]) {
     window.addEventListener(name, (event) => {
-      if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+      const { types } = event.dataTransfer;
+      const isText = event.target.closest?.("input, textarea, [contenteditable]");
+      if (types.includes("Files") || (types.includes("text/uri-list") && !isText)) event.preventDefault();
     });
   }
 }

@@ -1,7 +1,11 @@
 /** The photo input: files, the webcam and the examples, and what can be done with a photo. */
 
 import { createCanvas, isHidden } from "./dom.js";
+import { preparePhoto } from "./photo-file.js";
 import { createFileInput } from "./picture-input.js";
+
+/** Larger photos are scaled down before they are sent. */
+const LIMITS = { maxBytes: 12e6, maxSide: 4096 };
 
 /** Maximum number of pixels of a rotated photo: phones hold no larger canvas. */
 const MAX_CANVAS_PIXELS = 16e6;
@@ -16,10 +20,23 @@ const stopTracks = (stream) => stream.getTracks().forEach((track) => track.stop(
  * @param {{maxBytes: number}} options
  */
 export function mount({ element, props, trigger }, { maxBytes }) {
-  const input = createFileInput(element, { maxBytes, take: async ([file]) => send(await input.read(file)) });
+  const input = createFileInput(element, { maxBytes, take: ([file]) => open(file) });
   const { find, note } = input;
   let stream = null;
   let request = 0;  // only the latest request counts
+
+  const open = async (file) => {
+    if (file.size <= LIMITS.maxBytes) {
+      send(await input.read(file));
+      return;
+    }
+    request += 1;
+    const mine = request;
+    note("Scaling the photo down …");
+    const { photo } = await preparePhoto(file, LIMITS);
+    if (mine !== request) return;
+    send(file.size > maxBytes && !photo.startsWith("data:image/jpeg") ? await input.read(file) : photo);
+  };
 
   const showPart = (name) => {
     for (const part of ["prompt", "preview", "video"]) find(part).hidden = part !== name;

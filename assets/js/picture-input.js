@@ -2,6 +2,13 @@
 
 import { isHidden, readAsDataUrl } from "./dom.js";
 
+const SAVE_FIRST = "Pictures can't be dragged from another page. Save it first, or copy and paste it.";
+
+/** Whether an element of another page was dragged, of which only the address arrives. */
+function isFromPage(dataTransfer) {
+  return dataTransfer.types.includes("text/uri-list") || dataTransfer.types.includes("text/html");
+}
+
 const EVENTS = [["drop", "dataTransfer"], ["paste", "clipboardData"]];
 
 /**
@@ -47,15 +54,17 @@ export function createFileInput(element, { take, maxBytes = Infinity }) {
   });
 
   const highlight = (on) => find("stage").classList.toggle("over", on && !isHidden(element));
-  document.addEventListener("dragover", () => highlight(true));
+  document.addEventListener("dragover", (event) => highlight(event.dataTransfer.types.includes("Files")));
   document.addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) highlight(false);
   });
   for (const [name, data] of EVENTS) {
     document.addEventListener(name, (event) => {
       highlight(false);
+      if (isHidden(element) || event.defaultPrevented) return;
       const files = [...event[data]?.files ?? []];
-      if (files.length && !isHidden(element) && !event.defaultPrevented) take(files);
+      if (files.length) take(files);
+      else if (name === "drop" && isFromPage(event.dataTransfer)) note(SAVE_FIRST);
     });
   }
   return { find, note, read };

@@ -27,30 +27,28 @@ SIZES = (16, 4096)
 
 
 def svg(parameters: Parameters, view: View = "bust") -> str:
-    """Draw an avatar as SVG, with the artist's credit in its metadata."""
+    """Draw an avatar as SVG, with the artist's credit in its metadata.
+
+    A hash of the drawing is part of all ids. Otherwise, an SVG inline in a page would use the definitions of another.
+    """
+    content = json.dumps([parameters.to_dict(), view], sort_keys=True).encode()
+    suffix = hashlib.blake2b(content, digest_size=5).hexdigest()
+    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', rf"\1\2-{suffix}", draw(parameters, view))
+
+
+def draw(parameters: Parameters, view: View = "bust") -> str:
+    """As `svg`, with the same ids for all avatars of a style."""
     text = compose(parameters.style, options(parameters), frame(parameters.style, view))
     if view == "bust":
         # The artist's clip path is the canvas itself and would cut off tall hats. A layer also renders faster.
         text = re.sub(r'</defs><g clip-path="[^"]*">', '</defs><g style="isolation:isolate">', text, count=1)
-    if any(parameters.shape.values()):
-        text = _apply_shape(text, parameters)
-    return _with_unique_ids(text, parameters, view)
-
-
-def _with_unique_ids(text: str, parameters: Parameters, view: View) -> str:
-    """Append a hash of the drawing to all ids. Otherwise, an SVG inline in a page would use the definitions of another.
-
-    The slot's name stays at the beginning, see `parts`.
-    """
-    content = json.dumps([parameters.to_dict(), view], sort_keys=True).encode()
-    suffix = hashlib.blake2b(content, digest_size=5).hexdigest()
-    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', rf"\1\2-{suffix}", text)
+    return _apply_shape(text, parameters) if any(parameters.shape.values()) else text
 
 
 def image(parameters: Parameters, size: int = 256, view: View = "bust") -> Image:
     """Draw an avatar as (size, size, 4) uint8 RGBA, straight alpha. Raises UserError for a size outside `SIZES`."""
     check_size(size)
-    return raster(svg(parameters, view), size)
+    return raster(draw(parameters, view), size)
 
 
 def check_size(size: int) -> None:
@@ -80,7 +78,7 @@ def parts(text: str, style: str) -> tuple[str, list[tuple[str, str]], str]:
 
 def split_layers(parameters: Parameters, view: View = "bust") -> dict[str, str]:
     """Draw each layer as an SVG of its own, with only the definitions that it uses. Layer → SVG."""
-    text = svg(parameters, view)
+    text = draw(parameters, view)
     header = text[: text.index("<metadata")]
     definitions = _definitions(text)
     layers: dict[str, str] = {}

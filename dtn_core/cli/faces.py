@@ -52,8 +52,8 @@ def convert(transferrer: Transferrer, request: Request, job: runner.Job, record:
     if loaded.note:
         runner.log(f"{source}: {loaded.note}")
     if not result.faces:
-        none = "no face found. Use a picture with a face that looks at the camera."
-        raise UserError(f"{source}: {result.refused[0].note if result.refused else none}")
+        reason = f"no face found. {loaded.note or 'Use a picture with a face that looks at the camera.'}"
+        raise UserError(f"{source}: {result.refused[0].note if result.refused else reason}")
     if result.rotation:
         runner.log(f"{source}: turned by {result.rotation}° clockwise to find a face")
     for path, content, faces in outputs(target, result, request):

@@ -31,7 +31,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--runs", default="runs", metavar="DIR", help="folder of runs (default runs)")
     add("--feature-cache", metavar="FILE", help="a feature cache to train from, instead of --data")
     add("--write-feature-cache", metavar="FILE", help="only make that cache, for another machine to train from")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting; with --resume: a moved folder",
+    )
     add("--resume", metavar="RUN", help="go on with this run directory")
     add("--download", action="store_true", help="fetch SVHN and MNIST into --data first")
     add("--tracker", choices=("tensorboard", "trackio"), help="log there too; the package must be installed")
@@ -52,7 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
         return write_feature_cache(config, arguments)
     resume = Path(arguments.resume) if arguments.resume else None
     cache = Path(arguments.feature_cache) if arguments.feature_cache else None
-    path, made = run_training(config, name, Path(arguments.runs), arguments.data, resume, cache, arguments.tracker)
+    path, made = run_training(
+        config,
+        name,
+        Path(arguments.runs),
+        arguments.data,
+        resume=resume,
+        feature_cache=cache,
+        tracker=arguments.tracker,
+        moved=arguments.set if resume else None,
+    )
     if made:
         runner.log(f"{path}: done; the checkpoint is {made}")
     return 0
@@ -65,8 +80,6 @@ def read_config(arguments: argparse.Namespace) -> tuple[Config | None, str]:
     if (arguments.preset is None) == (arguments.resume is None):
         raise UserError(f"give a preset ({', '.join(configs.PRESETS)}), a configuration file, or --resume RUN.")
     if arguments.resume:
-        if arguments.set:
-            raise UserError("--set can't change a run that is resumed; start a new one.")
         return None, ""
     if arguments.preset == "-":
         try:

@@ -1,6 +1,18 @@
 """What can be trained, and the presets: frozen records, checked when made, to and from plain dictionaries."""
 
-from .files import KINDS, Config, descriptions, from_dict, kind_of, parse_set, to_dict, upgrade
+from .files import (
+    KINDS,
+    PICTURE_PATHS,
+    Config,
+    descriptions,
+    from_dict,
+    kind_of,
+    move_pictures,
+    parse_set,
+    to_dict,
+    upgrade,
+    with_absolute_paths,
+)  # fmt: skip
 from .presets import PRESETS, find
 from .schema import (
     AvatarTraining,
@@ -11,6 +23,7 @@ from .schema import (
     FolderClassifierTraining,
     FoldersTransfer,
     JudgeTraining,
+    ParserTraining,
     Style,
     StyleTransfer,
     Training,
@@ -19,8 +32,8 @@ from .schema import (
 )
 
 __all__ = [
-    "KINDS", "PRESETS", "AvatarTraining", "ClassifierTraining", "Config", "DigitsTransfer", "EncoderTraining",
-    "FacesTransfer", "FolderClassifierTraining", "FoldersTransfer", "JudgeTraining", "Style", "StyleTransfer",
-    "Training", "TransferTraining", "UpscalerTraining", "descriptions", "find", "from_dict", "kind_of", "parse_set",
-    "to_dict", "upgrade",
+    "KINDS", "PICTURE_PATHS", "PRESETS", "AvatarTraining", "ClassifierTraining", "Config", "DigitsTransfer",
+    "EncoderTraining", "FacesTransfer", "FolderClassifierTraining", "FoldersTransfer", "JudgeTraining",
+    "ParserTraining", "Style", "StyleTransfer", "Training", "TransferTraining", "UpscalerTraining", "descriptions",
+    "find", "from_dict", "kind_of", "move_pictures", "parse_set", "to_dict", "upgrade", "with_absolute_paths",
 ]  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..core.errors import UserError
+from ..core.files import clean_path
 from . import schema
 
 Config = (
@@ -23,6 +25,7 @@ Config = (
     | schema.StyleTransfer
     | schema.AvatarTraining
     | schema.UpscalerTraining
+    | schema.ParserTraining
 )
 KINDS: dict[str, type[Config]] = {
     "encoder": schema.EncoderTraining,
@@ -35,6 +38,7 @@ KINDS: dict[str, type[Config]] = {
     "style": schema.StyleTransfer,
     "avatar": schema.AvatarTraining,
     "upscaler": schema.UpscalerTraining,
+    "parser": schema.ParserTraining,
 }
 """The word in files for each record."""
 
@@ -79,6 +83,8 @@ def parse_set(config: Config, assignments: list[str]) -> Config:
         if text.lower() == "none" and _is_optional(annotation):
             changes[key] = None
             continue
+        if key in PICTURE_PATHS:
+            text = clean_path(text)
         choices = {str(choice): choice for choice in get_args(annotation)}
         try:
             changes[key] = _reader(annotation).validate_python(choices.get(text, text), strict=False)
@@ -88,6 +94,33 @@ def parse_set(config: Config, assignments: list[str]) -> Config:
         return replace(config, **changes)
     except ValidationError as error:
         raise UserError(_line(error)) from None
+
+
+PICTURE_PATHS = ("s", "t", "folder", "picture")
+"""Settings that name the user's own pictures."""
+
+CHECKPOINT_PATHS = ("encoder", "start", "avatar", "through")
+"""Settings that name a shipped checkpoint or the folder of one."""
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """Make paths independent of the working directory. Names of shipped checkpoints are kept."""
+    changes = {}
+    for name in (*PICTURE_PATHS, *CHECKPOINT_PATHS):
+        value = getattr(config, name, None)
+        if value and (name in PICTURE_PATHS or (Path(value) / "config.json").is_file()):
+            changes[name] = str(Path(value).absolute())
+    return replace(config, **changes)
+
+
+def move_pictures(config: Config, assignments: list[str]) -> Config:
+    """Apply ``--set`` to the paths of a run's pictures, which may have moved. Raises UserError for other settings."""
+    for assignment in assignments:
+        if assignment.partition("=")[0] not in PICTURE_PATHS:
+            raise UserError(
+                f"--set can't change a run that is resumed, except where its pictures are ({', '.join(PICTURE_PATHS)})."
+            )
+    return with_absolute_paths(parse_set(config, assignments))
 
 
 def descriptions(kind: type[Config]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from .schema import (
     FolderClassifierTraining,
     FoldersTransfer,
     JudgeTraining,
+    ParserTraining,
     StyleTransfer,
     UpscalerTraining,
 )
@@ -66,6 +67,13 @@ PRESETS: dict[str, Config] = {
     "avatar": AvatarTraining(
         steps=20000, batch=1024, lr=5e-3, avatars=60000, celebahq=30000, log_every=100, sample_every=2000,
         save_every=2000,
+    ),
+    "parser-tiny": ParserTraining(steps=8, batch=8, size=32, unlabelled=16, limit=24, **_TINY),
+    "parser-cpu": ParserTraining(
+        steps=8000, batch=32, lr=2e-3, precision="fp32", log_every=50, sample_every=1000, save_every=250
+    ),
+    "parser": ParserTraining(
+        steps=40000, batch=64, lr=2e-3, unlabelled=25000, ema=0.9995, log_every=100, sample_every=4000, save_every=2000
     ),
     "upscaler-tiny": UpscalerTraining(steps=8, batch=4, width=8, depth=2, avatars=8, **_TINY),
     "upscaler": UpscalerTraining(steps=4000, batch=16, lr=1e-3, save_every=500),

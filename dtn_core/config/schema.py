@@ -376,3 +376,21 @@ class UpscalerTraining(Training):
     """Rendered pairs."""
     patch: Count = 32
     """Side of a training patch at low resolution."""
+
+
+@_record
+class ParserTraining(Training):
+    """The face parser: which pixels of a head are skin, hair, a hat, glasses or clothes."""
+
+    size: Count = 128
+    """Side of the input in pixels."""
+    unlabelled: Count = 12000
+    """Heads without labels for self-training."""
+    warmup: Share = 0.25
+    """Share of the steps before self-training begins; 1: never."""
+    paste: Share = 0.12
+    """Share of heads onto which a hat, and of those onto which glasses, of another head are pasted."""
+    ema: Decay = 0.998
+    """Decay of the moving average of the weights, which is what is exported."""
+    limit: Limit = None
+    """Maximum number of labelled heads of each part."""

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from . import locks
 from .errors import UserError, reason_of
@@ -47,6 +49,16 @@ def parse_json(text: str | bytes) -> Any:
     except RecursionError:
         raise ValueError("nested too deep") from None
     return value
+
+
+def clean_path(text: str) -> str:
+    """Return a path that a user typed or pasted without quotes around it, "file://", or "~"."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    if text.lower().startswith("file://"):
+        text = url2pathname(urlsplit(text).path)
+    return os.path.expanduser(text)
 
 
 def lies_inside(name: str) -> bool:

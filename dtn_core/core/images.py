@@ -46,6 +46,9 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".webp": {"quality": 92},
 }
 
+MAX_MISSING = 0.9
+"""Largest missing share of a JPEG that is read nevertheless."""
+
 BLANK_FRAMES = 30
 """Maximum number of frames of an animation that are skipped because they have one colour."""
 
@@ -200,12 +203,12 @@ def _is_blank(pixels: Image) -> bool:
 
 
 def _describe_missing_rows(pixels: Image) -> str:
-    """Describe what is missing of a JPEG without an end, whose last rows are grey. Raises ValueError if all is."""
+    """Describe what is missing of a JPEG without an end, whose last rows are grey. Raises ValueError if it is most."""
     is_grey = (np.abs(pixels.astype(np.int16) - 128) <= 2).all((1, 2))
     present = np.flatnonzero(~is_grey)
-    if not len(present):
-        raise ValueError("no pixels")
-    missing = 1 - (present[-1] + 1) / len(pixels)
+    missing = 1 - (present[-1] + 1) / len(pixels) if len(present) else 1.0
+    if missing > MAX_MISSING:
+        raise ValueError(f"{100 * missing:.0f}% of the picture is missing")
     if missing < 0.002:
         return "The file has no end mark; it may have been cut short."
     return f"The file is cut short: {max(1, round(100 * missing))}% of the picture is missing."

@@ -138,27 +138,28 @@ def _read_jpeg(file: BinaryIO) -> _Jpeg | None:
     data = b"\xff\xd8" + file.read()
     kept = [data[:2]]
     kinds: dict[bytes, int] = {}
-    at = copied = 2
+    at, first_scan = 2, len(data)
     segments = scans = 0
     while found := _MARKER.search(data, at):
         marker = found[1]
         at = found.end()
         if marker == _END:
-            return _Jpeg(io.BytesIO(b"".join([*kept, data[copied:at]])), cut_short=False)
+            return _Jpeg(io.BytesIO(b"".join([*kept, data[first_scan:at]])), cut_short=False)
         if marker not in _WITH_CONTENT and marker != _START_OF_SCAN:
             continue
         end = at + max(2, int.from_bytes(data[at : at + 2], "big"))
-        scans += marker == _START_OF_SCAN
         segments += 1
+        if marker == _START_OF_SCAN:
+            scans += 1
+            first_scan = min(first_scan, found.start())
+        elif not scans and _is_needed(marker, data[at + 2 : end], kinds):
+            kept.append(data[found.start() : end])
         if scans > MAX_SCANS:
             raise ValueError(f"more than {MAX_SCANS} scans")
         if segments > MAX_SEGMENTS:
             raise ValueError(f"more than {MAX_SEGMENTS} segments")
-        if not _is_needed(marker, data[at + 2 : end], kinds):
-            kept.append(data[copied : found.start()])
-            copied = end
         at = end
-    return _Jpeg(io.BytesIO(b"".join([*kept, data[copied:], b"\xff" + _END])), cut_short=True)
+    return _Jpeg(io.BytesIO(b"".join([*kept, data[first_scan:], b"\xff" + _END])), cut_short=True)
 
 
 def _is_needed(marker: bytes, content: bytes, kinds: dict[bytes, int]) -> bool:

@@ -10,6 +10,7 @@ import os
 import stat
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -46,6 +47,9 @@ MAX_BYTES = 60_000_000
 HELD_OUT = 200
 """Maximum number of pictures that `split` holds out."""
 
+MAX_REASONS = 4
+"""Maximum number of reasons that `describe_skipped` lists."""
+
 _WHITE = (255, 255, 255)
 
 
@@ -66,6 +70,21 @@ class Pictures:
     skipped: tuple[tuple[str, str], ...]
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
+
+
+def describe_skipped(pictures: Pictures, path: str | os.PathLike[str]) -> str:
+    """Describe in one line which files of a folder can't be used, and why; "" if all can."""
+    if not pictures.skipped:
+        return ""
+    total = len(pictures.names) + len(pictures.skipped)
+    first: dict[str, str] = {}
+    for name, reason in pictures.skipped:
+        first.setdefault(reason, name)
+    counts = Counter(reason for _, reason in pictures.skipped)
+    reasons = [f"{count} {reason} ({first[reason]!r})" for reason, count in counts.most_common(MAX_REASONS)]
+    if len(counts) > MAX_REASONS:
+        reasons.append("...")
+    return f"{len(pictures.skipped)} of {total} files in {Path(path).name} can't be used: {', '.join(reasons)}."
 
 
 def read(

@@ -6,6 +6,7 @@
 - ``generator.safetensors``, ``upscaler.safetensors``: g and SR
 - ``avatar.safetensors``: c
 - ``avatar-encoder.safetensors``: the f of c, if it isn't that of g
+- ``parser.safetensors``: the face parser
 - ``README.md`` (model card), ``metrics.json``
 
 Tensors and JSON only, never pickle. An f that several checkpoints share has a checkpoint of its own: ``"shared"`` in
@@ -118,7 +119,9 @@ def _to_storage(tensor: Tensor, half: bool) -> Tensor:
     return tensor.half() if half and tensor.is_floating_point() else tensor
 
 
-_RECORDS = ("encoder", "generator", "upscaler", "avatar", "shared", "trained", "avatar_trained", "upscaler_trained")
+_RECORDS = (
+    "encoder", "generator", "upscaler", "avatar", "parser", "shared", "trained", "avatar_trained", "upscaler_trained",
+)  # fmt: skip
 """Optional entries of config.json that are objects."""
 
 

@@ -6,9 +6,12 @@ May import: core, config, networks, faces, avatars, data, pipeline. Start readin
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
+
+from tqdm import tqdm
 
 from .. import config as configs
 from ..core.errors import UserError
@@ -23,6 +26,7 @@ def run_training(
     resume: Path | None = None,
     feature_cache: Path | None = None,
     tracker: str | None = None,
+    moved: list[str] | None = None,
 ) -> tuple[Path, Path | None]:
     """Start or resume a run, and train to its end. Under `accelerate launch`, every process calls this.
 
@@ -34,6 +38,7 @@ def run_training(
         resume: Run directory to resume.
         feature_cache: File of a ready feature cache for a transfer; None to compute it.
         tracker: Also log to "tensorboard" or "trackio".
+        moved: Where the pictures of a resumed run are now, as ``key=value``.
 
     Returns:
         The run directory and the exported checkpoint; in all processes but the first, (the folder of the runs, None)
@@ -53,7 +58,7 @@ def run_training(
     if resume is not None:
         if is_main_process:
             run = Run.reopen(resume)
-        config = Run.config_of(resume)
+        config = configs.move_pictures(Run.config_of(resume), moved or [])
         data = data or Run.data_of(resume)
         path = resume
         runs = resume.parent
@@ -65,6 +70,7 @@ def run_training(
         path = run.path if run else runs
     if run:
         run.write(Noted(0, "Reads the pictures, and computes f of them unless it is cached."))
+    is_prepared = False
     try:
         with device_errors():
             accelerator = make_accelerator(config, tracker, path)
@@ -74,8 +80,21 @@ def run_training(
                 accelerator.init_trackers("dtn-studio", settings)
             with accelerator.main_process_first():  # it computes the feature cache; the others read it
                 stage = make_stage(config, data, accelerator, runs, feature_cache)
+            is_prepared = True
+            if run:
+                if moved:
+                    run.save_config(config)
+                for note in getattr(stage, "notes", ()):
+                    run.write(Noted(0, note))
+                    tqdm.write(note, file=sys.stderr)
             exported = train(stage, run, config, accelerator)
             accelerator.end_training()
+    except UserError as error:
+        if run and resume is not None and not is_prepared:
+            run.abandon(str(error))
+        elif run:
+            run.write(Failed(str(error)))
+        raise
     except Exception as error:
         if run:
             run.write(Failed(str(error).splitlines()[0] if str(error) else type(error).__name__))
@@ -108,6 +127,7 @@ NEEDS: dict[type[configs.Config], Needs] = {
     configs.FoldersTransfer: Needs(encoder=True, own_folders=("s", "t")),
     configs.AvatarTraining: Needs(data=True, encoder=True),
     configs.UpscalerTraining: Needs(),
+    configs.ParserTraining: Needs(data=True),
 }
 
 

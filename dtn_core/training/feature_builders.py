@@ -166,6 +166,7 @@ class FoldersBuilder:
             t_val=x_t[val_t],
             f_t_val=f_t[val_t],
             source="own folders",
+            notes=tuple(filter(None, map(folders.describe_skipped, (s, t), (self.config.s, self.config.t)))),
         )
 
 

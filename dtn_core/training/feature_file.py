@@ -33,6 +33,7 @@ class FeatureCache:
         f_t_val: (L, dim) f of them.
         x_s: (N, views, 3, S, S) uint8 the views themselves, for a G that doesn't contain f; digits only.
         source: Where both domains come from, in words.
+        notes: What the user should know about the pictures.
         made_by: `identity` of f.
     """
 
@@ -45,6 +46,7 @@ class FeatureCache:
     f_t_val: Tensor
     x_s: Tensor | None = None
     source: str = ""
+    notes: tuple[str, ...] = ()
     made_by: str = ""
 
     def write(self, path: Path) -> None:
@@ -65,7 +67,11 @@ class FeatureCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary_directory(path) as folder:  # save_file leaves files of its own when it is killed
                 temporary = folder / path.name
-                save_file(stored, temporary, metadata={"source": self.source, "f": self.made_by, **shapes})
+                save_file(
+                    stored,
+                    temporary,
+                    metadata={"source": self.source, "notes": json.dumps(self.notes), "f": self.made_by, **shapes},
+                )
                 temporary.replace(path)
         except (OSError, SafetensorError) as error:
             raise write_error(path, error, "Free space, or choose another.") from None
@@ -81,7 +87,8 @@ class FeatureCache:
                 inflated = bytearray(zlib.decompress(stored[name].numpy().tobytes()))
                 stored[name] = torch.frombuffer(inflated, dtype=torch.uint8).view(json.loads(metadata[name]))
             tensors = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
-            return cls(**tensors, source=metadata.get("source", ""), made_by=metadata.get("f", ""))
+            notes = tuple(map(str, json.loads(metadata.get("notes", "[]"))))
+            return cls(**tensors, source=metadata.get("source", ""), notes=notes, made_by=metadata.get("f", ""))
         except (OSError, SafetensorError, zlib.error, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"{path}: damaged, or no feature cache ({reason_of(error)}). Make it again.") from None
 

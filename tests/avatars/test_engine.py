@@ -14,7 +14,7 @@ from PIL import Image
 
 from dtn_core.avatars import attributes as avatars
 from dtn_core.avatars import rendering
-from dtn_core.avatars.engine import SIZES, frame, image, options, parameters_of, parts, svg
+from dtn_core.avatars.engine import SIZES, draw, frame, image, options, parameters_of, parts, svg
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.shape import SHAPES
 from dtn_core.core.errors import UserError
@@ -86,14 +86,14 @@ def words(node):
 @pytest.mark.parametrize("style", STYLES)
 def test_nothing_but_colours_is_added_to_the_artists_own_drawing(style):
     chosen = EVERYTHING[style]
-    text = svg(chosen)
+    text = draw(chosen)
     plain = Parameters(style, chosen.variants)
-    assert text != svg(plain)
+    assert text != draw(plain)
     for name, code in chosen.colours.items():
         assert code in text or (style, name) == ("avataaars", "hair"), name  # which the hat hides
     # With one colour for all, both are the same text.
     swapped = re.sub("#[0-9a-f]{6}", "#", text)
-    assert swapped == re.sub("#[0-9a-f]{6}", "#", svg(plain))
+    assert swapped == re.sub("#[0-9a-f]{6}", "#", draw(plain))
 
     definition = " ".join(words(json.loads(files("dicebear_styles").joinpath(f"{style}.json").read_text("utf-8"))))
     root = ElementTree.fromstring(text)
@@ -192,13 +192,13 @@ def test_a_tall_hat_is_whole():
 @pytest.mark.parametrize("style", STYLES)
 def test_every_shape_moves_its_layers_and_no_other(style):
     plain = Parameters(style)
-    assert svg(replace(plain, shape=dict.fromkeys(SHAPES[style], 0.0))) == svg(plain)
-    _, before, _ = parts(svg(plain), style)
+    assert draw(replace(plain, shape=dict.fromkeys(SHAPES[style], 0.0))) == draw(plain)
+    _, before, _ = parts(draw(plain), style)
     for name, change in SHAPES[style].items():
         for value in (-1, 1):
             shaped = replace(plain, shape={name: value})
-            ElementTree.fromstring(svg(shaped))
+            ElementTree.fromstring(draw(shaped))
             assert np.abs(image(shaped, 64, "head").astype(int) - image(plain, 64, "head")).max() > 20, name
-            _, after, _ = parts(svg(shaped), style)
+            _, after, _ = parts(draw(shaped), style)
             moved = {layer for (layer, a), (_, b) in zip(before, after, strict=True) if a != b}
             assert moved == set(change.layers) & {layer for layer, _ in before}, name

@@ -456,8 +456,8 @@ def test_a_limit_is_spread_evenly_over_all(tmp_path, place):
 
 def test_a_limit_reads_few_pictures_and_replaces_bad_ones(tmp_path, monkeypatch):
     folder = write(tmp_path / "own", numbered(200))
-    load, looked = images.load, []
-    monkeypatch.setattr(images, "load", lambda data: looked.append(data) or load(data))
+    load, looked = images.load_picture, []
+    monkeypatch.setattr(images, "load_picture", lambda data, **options: looked.append(data) or load(data, **options))
     folders.read(folder, SIDE, 20)
     assert len(looked) == 20
     for bad in (30, 110, 120):

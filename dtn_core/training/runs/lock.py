@@ -73,8 +73,12 @@ class RunLock:
 
         Byte offsets separate the events of two processes; times can't, as the clock may be set back.
         """
+        self.restore(f"{pid}\n{round(since, 3)}\n{event_bytes}\n")
+
+    def restore(self, signature: str) -> None:
+        """Write the text of a signature into the lock file."""
         self._file.seek(0)
-        self._file.write(f"{pid}\n{round(since, 3)}\n{event_bytes}\n".encode())
+        self._file.write(signature.encode())
         self._file.truncate()  # last, so that a reader finds valid lines at any time
 
     def fileno(self) -> int:

@@ -41,7 +41,7 @@ from ...core.files import DISK_FULL_ERRORS, atomic_write, parse_json, temporary_
 from ...core.types import Image
 from ..events import Event, Noted, Stamped, encode, is_known, parse
 from . import states
-from .lock import RunLock
+from .lock import RunLock, read_text
 
 VERSION = 1
 """Version of the layout."""
@@ -63,6 +63,7 @@ class Run:
     path: Path
     config: configs.Config
     lock: RunLock | None = field(default=None, repr=False)
+    _signature: str = field(default="", repr=False)
 
     @classmethod
     def create(
@@ -90,6 +91,7 @@ class Run:
         """
         if not re.fullmatch(r"[^/\x00-\x1f]{1,80}", name):
             raise UserError(f"a run can't be called {name!r}. Use up to 80 letters, digits and dashes.")
+        config = configs.with_absolute_paths(config)
         facts = {"version": VERSION, "data": os.path.abspath(data) if data else None, "preset": name}
         if owner:
             facts["owner"] = owner
@@ -165,6 +167,7 @@ class Run:
         """Lock the run. Returns whether `launcher` started this process for it."""
         self.lock = RunLock.acquire(self.path)
         _remove_partial_line(self.path / "events.jsonl")
+        self._signature = read_text(self.path / "lock")
         if sign:
             self.lock.sign(os.getpid(), time.time(), self.event_bytes())
         return self.lock.launched
@@ -179,6 +182,21 @@ class Run:
         if self.lock:
             self.lock.release()
             self.lock = None
+
+    def abandon(self, reason: str) -> None:
+        """Undo `reopen` before a step was made: the run keeps its status, and a note says why it wasn't resumed."""
+        self.write(Noted(0, f"Not resumed: {reason}"))
+        if self.lock:
+            self.lock.restore(self._signature)
+        self.release()
+
+    def save_config(self, config: configs.Config) -> None:
+        """Replace the settings of the run. Raises UserError if they can't be written."""
+        self.config = config
+        try:
+            write_text_atomically(self.path / "config.json", json.dumps(configs.to_dict(config), indent=1) + "\n")
+        except OSError as error:
+            raise write_error(self.path, error, "Free some space, or change its permissions.") from None
 
     def write(self, event: Event) -> None:
         """Append an event at once. If it can't be written, it is lost and training goes on."""

@@ -96,6 +96,7 @@ class ClassifierStage:
         self.device = str(accelerator.device)
         self.batch = config.batch
         self.figure = "-accuracy"
+        self.notes: tuple[str, ...] = ()
         train, held = self._read(data)
         self.source, self.classes = train.source, train.classes
         torch.manual_seed(config.seed)
@@ -135,6 +136,8 @@ class ClassifierStage:
         config = self.config
         if config.domain == "folder":
             pictures = read_labelled(config)
+            note = folders.describe_skipped(pictures, config.folder)
+            self.notes = (note,) if note else ()
             x, y, classes = pictures.x, pictures.labels, pictures.classes
             return tuple(Labelled(x[i], y[i], "own folder", classes) for i in folders.split(len(x)))
         if config.domain == "svhn":

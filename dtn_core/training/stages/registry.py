@@ -15,6 +15,7 @@ from .avatar import AvatarStage
 from .classifier import ClassifierStage
 from .encoder import EncoderStage
 from .judge import JudgeStage
+from .parser import ParserStage
 from .transfer import TransferStage
 from .upscaler import UpscalerStage
 
@@ -29,6 +30,7 @@ STAGES: dict[type[configs.Config], type[Stage]] = {
     configs.FoldersTransfer: TransferStage,
     configs.AvatarTraining: AvatarStage,
     configs.UpscalerTraining: UpscalerStage,
+    configs.ParserTraining: ParserStage,
 }
 """The stage of each kind of settings. What data each needs: `training.NEEDS`."""
 

@@ -62,6 +62,7 @@ class TransferStage:
         self.device = str(device)
         self.batch = config.batch
         self.figure = "const"
+        self.notes = cache.notes
         weights = encoders.weights_of(f)
         self.standardise_s = Standardise.of(cache.f_s.flatten(0, 1), weights).to(device)
         self.standardise_t = Standardise.of(cache.f_t, weights).to(device)

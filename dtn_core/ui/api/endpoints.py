@@ -98,15 +98,19 @@ def emojify(translations: Translations[Transferrer]) -> None:
             size: side of the drawn PNG in pixels, 16 to 4096.
 
         Returns:
-            width, height: of the photo. note: what is unusual about the file, or empty. turned: degrees clockwise by
-            which it was turned, as it wasn't upright. faces: from left to right, each with its box (left, top, right, bottom in pixels), confidence (how well the face
-            can be seen, 0..1), note (what is wrong where that is little, else null), kind, parameters (of the avatar
-            drawn), sure (what it shows and how probably), svg (the avatar as text), drawn (transparent PNG of that size
-            as data URL), all four null where kind is painted, and emoji_64 and emoji_256 (as painted, transparent PNG
-            as data URLs, null of a style that is drawn only). refused: faces of which too little can be seen, each with
-            its box, confidence and note. pasted: the photo with the emoji over the faces, a JPEG as data URL (a PNG, if the
-            photo has transparency). ms:
-            milliseconds by stage. checkpoint: its name and hash.
+            width, height: of the photo.
+            note: what is unusual about the file; empty if nothing is.
+            turned: degrees clockwise by which the photo was rotated, because it wasn't upright.
+            faces: from left to right, each with its box (left, top, right, bottom in pixels), confidence (how well the
+            face can be seen, 0..1), note (what is wrong if that is low, else null), kind, parameters (of the drawn
+            avatar), sure (what it depicts, and its probability), svg (the avatar as text), drawn (transparent PNG of
+            the given size as data URL), all four null if kind is painted, and emoji_64 and emoji_256 (as painted,
+            transparent PNGs as data URLs; null for a style that is drawn only).
+            refused: faces that can hardly be seen, each with its box, confidence and note.
+            pasted: the photo with the emoji over the faces, as data URL: a JPEG, or a PNG if the photo has
+            transparency.
+            ms: milliseconds of each stage.
+            checkpoint: its name and hash.
         """
         try:
             loaded = pictures.decode_photo(photo)

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from ....avatars.styles import PACKS
 from ....config import (
     KINDS,
+    PICTURE_PATHS,
     PRESETS,
     ClassifierTraining,
     Config,
@@ -26,7 +27,7 @@ from ....config import (
     to_dict,
 )
 from ....core.errors import UserError
-from ....core.files import parse_json
+from ....core.files import clean_path, parse_json
 from ....data import digits
 from ....training import NEEDS
 
@@ -79,6 +80,9 @@ ABOUT = {
     "avatar-tiny": "c, which predicts an avatar’s parameters, a test run: takes seconds.",
     "avatar-cpu": "c of the shipped emoji: a few minutes on one CPU core, most of them to compute features.",
     "avatar": "c, trained on many more drawings and photos, for a GPU.",
+    "parser-tiny": "The face parser, a test run: takes seconds.",
+    "parser-cpu": "The face parser as shipped: about 45 minutes on one CPU core.",
+    "parser": "The face parser, trained longer and on more pictures, for a GPU.",
     "judge-tiny": "The judge of emoji, a test run: takes seconds.",
     "judge": "The judge of emoji: an attribute classifier for evaluation only.",
     "judge-toon": "The judge of ToonHead.",
@@ -273,7 +277,7 @@ def _clean(field: Field, value: Any) -> Any:
     """Convert a field's value for the configuration; empty text becomes None."""
     optional = type(None) in typing.get_args(hint_of(field.name))
     if isinstance(value, str):
-        value = value.strip() or None
+        value = (clean_path(value) if field.name in PICTURE_PATHS else value.strip()) or None
     if value is None and not optional:
         raise UserError(f"{field.label} ({field.name}) is empty. Fill it in.")
     if isinstance(value, float) and value.is_integer() and plain_type(field.name) is int:

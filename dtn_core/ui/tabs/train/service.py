@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from ....config import Config
 from ....core.errors import UserError
-from ....core.files import atomic_output
+from ....core.files import atomic_output, clean_path
 from ....networks import checkpoint
 from ....training import dry_run
 from ....training.card import model_card
@@ -119,7 +119,7 @@ class TrainService:
 
     def data(self, form: Form) -> str | None:
         """Return the folder of data packs; None for the environment's, or if the viewer may name no paths."""
-        return form.data.strip() or None if self.names_paths else None
+        return clean_path(form.data) or None if self.names_paths else None
 
     def train_command(self, form: Form) -> str:
         """Return the shell command for the same training, or a comment with the error if the form is invalid."""

@@ -1,0 +1,100 @@
+"""Aligned heads with labels of their parts (CelebAMask-HQ), and heads without labels from other sets."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UserError
+from ..core.types import Image
+from ..networks.parser import PARTS
+from . import portraits
+from .portraits import Split, crop_matrix, head_crop, split_of
+
+UNLABELLED = 255
+"""Label of pixels outside of the labelled picture."""
+
+_PARTS_OF_CELEBAMASK = {
+    "background": (0, 15, 16),  # earrings and necklaces too
+    "skin": (1, 2, 8, 9),
+    "brows": (6, 7),
+    "eyes": (4, 5),
+    "mouth": (10, 11, 12),
+    "hair": (13,),
+    "hat": (14,),
+    "glasses": (3,),
+    "neck": (17,),
+    "clothes": (18,),
+}
+_EYES = (97.3, 158.7, 122.9)  # left x, right x, y, in pixels of its pictures of 256
+
+
+class LabelledHeads(NamedTuple):
+    """Head crops with their parts.
+
+    Attributes:
+        pictures: (N, S, S, 3) uint8 RGB.
+        labels: (N, S, S) uint8, indices into `networks.parser.PARTS` or `UNLABELLED`.
+        names: N file names.
+    """
+
+    pictures: Image
+    labels: NDArray[np.uint8]
+    names: tuple[str, ...]
+
+
+def labelled_heads(data: Path, split: Split, size: int, limit: int | None = None) -> LabelledHeads:
+    """Read the heads of a split from celebamask.zip. Raises UserError if it is missing or damaged."""
+    path = data / "celebamask.zip"
+    lookup = np.zeros(256, np.uint8)
+    for part, codes in _PARTS_OF_CELEBAMASK.items():
+        lookup[list(codes)] = PARTS.index(part)
+    matrix = crop_matrix(_EYES, size)
+    pictures, labels = [], []
+    try:
+        with zipfile.ZipFile(path) as pack:
+            stems = sorted(Path(name).stem for name in pack.namelist() if name.startswith("images/"))
+            stems = [stem for stem in stems if split_of(f"{stem}.jpg") == split][:limit]
+            for stem in stems:
+                picture = _decode(pack.read(f"images/{stem}.jpg"), cv2.IMREAD_COLOR)[..., ::-1]
+                # OpenCV would turn the palette into colours
+                codes = _palette_indices(pack.read(f"masks/{stem}.png"))
+                pictures.append(head_crop(np.ascontiguousarray(picture), _EYES, size))
+                labels.append(
+                    cv2.warpAffine(
+                        lookup[codes], matrix, (size, size), flags=cv2.INTER_NEAREST, borderValue=UNLABELLED
+                    )  # fmt: skip
+                )
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: missing or damaged ({error}). Get the pack again.") from None
+    return LabelledHeads(np.stack(pictures), np.stack(labels), tuple(stems))
+
+
+def unlabelled_heads(data: Path, size: int, limit: int) -> Image:
+    """(N, S, S, 3) uint8 head crops of the training parts of CelebA-HQ (three quarters) and CelebA, at most `limit`."""
+    heads = []
+    for read, share in ((portraits.celebahq, 0.75), (portraits.celeba, 0.25)):
+        people = read(data, "train", (), max(1, round(limit * share)))
+        heads += [head_crop(picture, people.eyes, size) for picture in people.pictures]
+    return np.stack(heads)
+
+
+def _decode(data: bytes, flags: int) -> Image:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if picture is None:
+        raise ValueError("a picture can't be decoded")
+    return picture
+
+
+def _palette_indices(data: bytes) -> NDArray[np.uint8]:
+    import io
+
+    from PIL import Image as PILImage
+
+    with PILImage.open(io.BytesIO(data), formats=["PNG"]) as picture:
+        return np.array(picture)
