@@ -40,14 +40,6 @@ def test_a_video_is_redrawn_with_its_sound(emojify_json, clip, tmp_path):
     assert one["outputs"] == [str(tmp_path / "out.mp4")]
     wanted = {"mode": "paste", "frames": 6, "seconds": 0.24, "with_faces": 6, "sound": "copied"}
     wanted |= {"damaged": 0, "hdr": ""}
-        "mode": "paste",
-        "frames": 6,
-        "seconds": 0.24,
-        "with_faces": 6,
-        "sound": "copied",
-        "damaged": 0,
-        "hdr": "",
-    }
     assert one["video"] == wanted | {"width": 320, "height": 240}
     assert one["ms"]["total"] > one["ms"]["frame"] > 0
     assert Parameters.from_dict(one["faces"][0]["parameters"]).style == "avataaars"

@@ -198,6 +198,15 @@ def test_a_jpeg_without_its_end_is_read_with_a_note(small):
     assert "% of the picture is missing" in loaded.note
 
 
+@pytest.mark.parametrize("format", ["PNG", "GIF"])
+def test_other_pictures_that_are_cut_short_are_read_with_a_note(format, small):
+    whole = encoded(small, format)
+    loaded = images.load_picture(whole[: round(0.7 * len(whole))])
+    assert (loaded.picture[:120] == images.load(whole)[:120]).all()
+    assert "% of the picture is missing" in loaded.note
+    assert images.load_picture(whole).note == ""
+
+
 def test_a_jpeg_without_any_pixels_is_refused(small):
     photo = encoded(small)
     with pytest.raises(UserError, match="damaged or cut short"):

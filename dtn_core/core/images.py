@@ -11,15 +11,17 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image as PILImage
-from PIL import ImageCms, ImageOps
+from PIL import ImageCms, ImageFile, ImageOps
 from torch import Tensor
 
 from .errors import UserError, reason_of
@@ -47,7 +49,9 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 MAX_MISSING = 0.9
-"""Largest missing share of a JPEG that is read nevertheless."""
+"""Largest missing share of a picture that is read nevertheless."""
+
+_INCOMPLETE_FILES = Lock()
 
 BLANK_FRAMES = 30
 """Maximum number of frames of an animation that are skipped because they have one colour."""
@@ -89,7 +93,8 @@ def load_picture(
     """Read a picture.
 
     EXIF orientation is applied, and colours are converted to sRGB by the picture's colour profile. Grey, palette and
-    16-bit pictures are converted. A JPEG that is cut short is read as far as it goes. A JPEG with more pixels than
+    16-bit pictures are converted. A JPEG, PNG or GIF that is cut short is read as far as it
+    goes. A JPEG with more pixels than
     allowed is read at a reduced size.
 
     Args:
@@ -108,10 +113,13 @@ def load_picture(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about large pictures and bad EXIF, which are handled here
-            with open_picture(source) as picture:
-                size = picture.size
-                if _reduce(picture, min_side, max_pixels):
-                    loaded = _decode(picture, size, alpha, frame)
+            try:
+                loaded = _open_and_decode(source, min_side, max_pixels, alpha, frame)
+            except OSError as error:
+                if "truncated" not in str(error):
+                    raise
+                with _incomplete_files():
+                    loaded = _open_and_decode(source, min_side, max_pixels, alpha, frame)
     except EOFError:
         if frame:
             raise
@@ -128,6 +136,26 @@ def load_picture(
         remedy = f"Scale it down to {max_pixels // 1_000_000} megapixels at most."
         raise UserError(code="too_large", subject=name, reason="too large", remedy=remedy)
     return loaded
+
+
+def _open_and_decode(
+    source: str | os.PathLike[str] | bytes, min_side: int | None, max_pixels: int, alpha: bool, frame: int | None
+) -> LoadedPicture | None:
+    """None if the picture is too large."""
+    with open_picture(source) as picture:
+        size = picture.size
+        return _decode(picture, size, alpha, frame) if _reduce(picture, min_side, max_pixels) else None
+
+
+@contextmanager
+def _incomplete_files() -> Iterator[None]:
+    """Let Pillow decode PNGs and GIFs that are cut short as far as they go. Its switch concerns all threads."""
+    with _INCOMPLETE_FILES:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def _check_source(source: str | os.PathLike[str] | bytes) -> str:
@@ -180,8 +208,10 @@ def _decode(picture: PILImage.Image, size: tuple[int, int], alpha: bool, frame: 
         picture.seek(frame)
     picture.load()
     note = ""
-    if picture.info.get("cut_short"):
-        note = _describe_missing_rows(np.asarray(picture.convert("RGB")))
+    if picture.info.get("cut_short") or ImageFile.LOAD_TRUNCATED_IMAGES:
+        pixels = np.asarray(picture.convert("RGB"))
+        filling = {"JPEG": (128,) * 3, "PNG": (0,) * 3}.get(picture.format or "", tuple(pixels[-1, -1]))
+        note = _describe_missing_rows(pixels, filling)
     pixels = _to_array(picture, alpha)
     if picture.width * picture.height < size[0] * size[1] // 2 and size[0] * size[1] > MAX_PIXELS:
         note = f"It has {size[0] * size[1] / 1e6:.0f} megapixels and was read at {pixels.shape[1]}×{pixels.shape[0]}."
@@ -202,10 +232,15 @@ def _is_blank(pixels: Image) -> bool:
     return int((pixels.max((0, 1)) - pixels.min((0, 1))).max()) < 8
 
 
-def _describe_missing_rows(pixels: Image) -> str:
-    """Describe what is missing of a JPEG without an end, whose last rows are grey. Raises ValueError if it is most."""
-    is_grey = (np.abs(pixels.astype(np.int16) - 128) <= 2).all((1, 2))
-    present = np.flatnonzero(~is_grey)
+def _describe_missing_rows(pixels: Image, filling: Sequence[int]) -> str:
+    """Describe what is missing of a file without an end. Raises ValueError if it is most of the picture.
+
+    Args:
+        pixels: (H, W, 3) as decoded.
+        filling: Colour of the pixels in missing rows.
+    """
+    is_missing = (np.abs(pixels.astype(np.int16) - np.array(filling, np.int16)) <= 2).all((1, 2))
+    present = np.flatnonzero(~is_missing)
     missing = 1 - (present[-1] + 1) / len(pixels) if len(present) else 1.0
     if missing > MAX_MISSING:
         raise ValueError(f"{100 * missing:.0f}% of the picture is missing")
