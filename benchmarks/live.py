@@ -92,7 +92,7 @@ def clocked(spent: dict[str, float]) -> Iterator[None]:
             (protocol, "decode", "decode"),
             (Track, "follow", "follow"),
             (MotionTracker, "__call__", "motion"),
-            (Session, "_look", "identity"),
+            (Session, "_run_networks", "identity"),
         ):
             stack.enter_context(patch.object(owner, name, timed(getattr(owner, name), stage)))
         yield

@@ -21,6 +21,9 @@ const RETRIED_CODES = ["busy", "out_of_memory"];
 const FIRST_WAIT = 500;
 const MAX_WAIT = 20000;
 
+/** Files of these names are reported if they are damaged; others that are no pictures are left out. */
+const PICTURE_NAME = /\.(jpe?g|jfif|png|webp|bmp|gif|tiff?|avif|hei[cf])$/i;
+
 const LIMITS = { maxBytes: SMALL_FILE, maxSide: MAX_SIDE, thumbnailSide: THUMBNAIL_SIDE };
 const NO_ANSWER = "No answer from the server. Try again.";
 const UNREADABLE = "The browser could not read this file.";
@@ -93,13 +96,14 @@ export function mount({ element, props, watch, server }, { maxBytes, maxPictures
     return found;
   };
 
-  /** Whether a file is a picture, or its content is unknown yet: a damaged one is reported when it is drawn. */
-  const isReadable = async ({ blob, size }) => {
-    if (size > maxBytes) return true;
+  /** Whether a file is a picture by its name or content. */
+  const isCandidate = async ({ name, blob, size }) => {
+    if (PICTURE_NAME.test(name)) return true;
+    if (size > maxBytes) return false;
     try {
       return await isPicture(await blob());
     } catch {
-      return true;
+      return false;
     }
   };
 
@@ -108,7 +112,7 @@ export function mount({ element, props, watch, server }, { maxBytes, maxPictures
     const found = await expandZips(files, notes);
     const pictures = [];
     for (const one of found) {
-      if (await isReadable(one)) pictures.push(one);
+      if (await isCandidate(one)) pictures.push(one);
     }
     const skipped = found.length - pictures.length;
     const added = pictures.slice(0, Math.max(0, maxPictures - items.length));

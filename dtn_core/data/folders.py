@@ -265,7 +265,7 @@ def _of_zip(path: Path, pack: zipfile.ZipFile) -> Files:
     for info in pack.infolist():
         name = info.filename.replace("\\", "/")  # some of Windows' zippers
         parts = [part for part in name.split("/") if part not in ("", ".")]
-        if not name.endswith("/") and not any(_is_ignored(part) for part in parts):
+        if parts and not name.endswith("/") and not any(_is_ignored(part) for part in parts):
             entries["/".join(parts)] = info
     if any(info.flag_bits & 1 for info in entries.values()):
         raise UserError(f"{path}: locked with a password. Zip the pictures again without one.")

@@ -89,14 +89,14 @@ def choose(page, name, value):
 
 
 FOLLOW = """([live, bits, block, seconds]) => new Promise((resolve) => {
-    const { scene: { canvas, pen } } = live, samples = [], end = performance.now() + 1000 * seconds;
+    const { scene: { canvas, context } } = live, samples = [], end = performance.now() + 1000 * seconds;
     const look = () => {
         const [face] = live.faces, scale = canvas.width / 640;
-        pen.resetTransform();
+        context.resetTransform();
         let number = 0;
         for (let bit = 0; bit < bits; bit++) {  // mirrored
             const x = canvas.width - (bit + 0.5) * block * scale, y = canvas.height - block / 2 * scale;
-            number |= (pen.getImageData(x, y, 1, 1).data[0] > 127) << bit;
+            number |= (context.getImageData(x, y, 1, 1).data[0] > 127) << bit;
         }
         if (face) samples.push([number, 640 - face.x, face.y, -face.roll, (face.lids[0] + face.lids[1]) / 2]);
         if (performance.now() < end) requestAnimationFrame(look); else resolve(samples);

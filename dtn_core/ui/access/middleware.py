@@ -38,10 +38,13 @@ TOOLS = "/mcp"
 UPLOADS = "/gradio_api/upload"
 """Where gradio takes files, which it writes to the disk as they arrive."""
 
-_PUBLIC = r"config/?|login/?|logout|assets/.*|static/.*|svelte/.*|theme\.css|favicon\.ico|robots\.txt|manifest\.json"
+_PUBLIC = (
+    r"config/?|login/?|logout|assets/.*|modules/[\w-]+\.js|static/.*|svelte/.*|theme\.css|favicon\.ico|robots\.txt"
+    r"|manifest\.json"
+)
 _API = r"info/?|openapi\.json|queue/\w+|(?:run|api|call)/.*|cancel|reset/?|upload|upload_progress|component_server/?"
 OPEN = re.compile(
-    rf"/(?:|{_PUBLIC}|live(?:/.*)?|modules/[\w-]+\.js|{TOOLS[1:]}|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
+    rf"/(?:|{_PUBLIC}|live(?:/.*)?|{TOOLS[1:]}|gradio_api/(?:{_API}|user/?|login_check/?|app_id/?|startup-events|theme\.css"
     r"|heartbeat/.*|stream/.*|file=(?!\w+:).*))"
 )
 """The paths that are served. gradio has more: pages that write sessions to the disk, fetch addresses for the caller, or
