@@ -108,7 +108,7 @@ def by_people(truth: dict[str, Truth], scores: dict[str, Truth]) -> dict[str, Ax
     """Measure how well a translation shows the people of each group: sex (CelebA), UTKFace's groups, age.
 
     Returns:
-        Axis → agreement of each group: the share judged right, averaged over the labels (yes, no) that at least
+        Axis → agreement of each group: the share of correct answers, averaged over the labels (yes, no) that at least
         `MIN_LABELS` of the group have and over the questions. same_labels: that of everybody with the same labels, so
         that a difference isn't due to a label's difficulty. largest_gap: how far the worst group is below the average.
     """

@@ -49,7 +49,7 @@ def choose(page, field, option):
 def test_figures_gallery_and_downloads(page):
     choose(page, "#evidence-chosen", "digits")
     shown = page.inner_text("#evidence-figures")
-    assert "Table 1: G(s) judged right, %" in shown
+    assert "Table 1: G(s) classified correctly, %" in shown
     assert "90.66" in shown
     assert "n = 1181" in shown
     page.wait_for_selector("#evidence-charts .chart.map path.mark-g")

@@ -173,13 +173,13 @@ def test_tables_have_a_column_of_the_paper():
     assert "| 3 not in t | 31.10 (1) | 40.13 |" in text
     assert "| DTN | 90.00 ± 0.00 (2) | 94.67 |" in text
     assert "75.50 (1)% of handwritten digits keep" in text
-    assert "reads 90.00 (1)% rightly" in text
+    assert "classifies 90.00 (1)% correctly" in text
     assert "f without labels: 61.20 (1)%" in text
-    assert "reads 70.00% of s and 50.00% of t" in text
+    assert "classifies 70.00% of s and 50.00% of t correctly" in text
     assert "| 100 pictures of s | 40.00 (1) |  |" in text
     assert "| all: 7,000 of s, 60,000 of t | 94.00 ± 1.41 (2) |  |" in text
     assert "n = 3645" in text
-    assert "5.12% of s wrongly (paper: 4.95%)" in text
+    assert "misclassifies 5.12% of s (paper: 4.95%)" in text
     assert "baseline" not in text  # not measured yet
 
 

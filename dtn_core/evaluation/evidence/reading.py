@@ -284,7 +284,7 @@ def _by_digit(record: Mapping[str, Any], row: str, source: Source) -> Table:
     cells = [("all", f"{100 * record['accuracy']:.2f}")]
     for digit, share in enumerate(record.get("digits") or []):
         cells.append((str(digit), "—" if share is None else f"{100 * share:.2f}"))
-    return Table(f"G(s) judged right, by digit, % (row {row})", ("ours",), tuple(cells), source)
+    return Table(f"G(s) classified correctly, by digit, % (row {row})", ("ours",), tuple(cells), source)
 
 
 def _digit_source(figures: dict[str, Any], weights: str) -> Source:

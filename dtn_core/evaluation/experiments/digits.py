@@ -28,7 +28,7 @@ from .figures import FORMAT, Adaptation, EncoderFigures, Figures, Record, read_f
 from .paper import ADAPTED, ROWS, TABLES, TRANSLATIONS, Row
 
 SHIPPED_TAUGHT = "digits-f-adapted"
-"""Checkpoint of the shipped f, self-taught on t; its preset starts from that f (`ClassifierTraining.start`)."""
+"""Checkpoint of the shipped f, self-trained on t; its preset starts from that f (`ClassifierTraining.start`)."""
 
 SELECTION_PICTURES = 2000
 """How many training pictures of t choose the variant of nearest neighbours, without their labels."""
@@ -44,7 +44,7 @@ class Setup:
     Attributes:
         config: Settings of the DTN, some of which a row changes.
         f_absent: Settings of the f trained without the absent digit.
-        f_taught: Settings of the f that is self-taught on t.
+        f_taught: Settings of the f that is self-trained on t.
         f_unlabelled: Settings of the f that learns s without labels.
         adapted: Settings of Table 2's classifier.
         judge_s: Settings of the judge of street numbers.
@@ -229,7 +229,7 @@ class Suite:
         return replace(self.setup.config, **{**row.changes, "seed": seed, "encoder": f})
 
     def taught(self) -> str:
-        """Return the setup's f self-taught on t: the shipped one if it started from this very f."""
+        """Return the setup's f self-trained on t: the shipped one if it started from this very f."""
         given, start = self.setup.config.encoder, self.setup.f_taught.start
         if start and hash_of(start) == hash_of(given):
             return SHIPPED_TAUGHT

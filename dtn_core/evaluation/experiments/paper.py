@@ -17,7 +17,7 @@ class Row(NamedTuple):
         title: Its name in tables.
         changes: Settings of the DTN that it changes.
         paper: The paper's figure in %.
-        f: The given f, or one trained without the absent digit, self-taught on t, or trained without labels.
+        f: The given f, or one trained without the absent digit, self-trained on t, or trained without labels.
         of: Row whose translation it measures, without truncation and shifts, instead of training its own.
     """
 
@@ -36,8 +36,8 @@ BEST = {"steps": 2000, "ema": 0.995, "alpha": 5.0, "random_affine": True, "trunc
 ROWS = (
     Row("baseline", "table1", "baseline of Sec. 3", {"contains_f": False, "binary": True, "beta": 0.0}, 13.71),
     Row("dtn", "table1", "DTN", {}, 90.66),
-    Row("self_taught", "table1", "DTN, f also self-taught on t", {}, None, "taught"),
-    Row("untruncated", "table1", "DTN, self-taught f, random affine, α = 5", BEST, None, "taught", "best"),
+    Row("self_taught", "table1", "DTN, f also self-trained on t", {}, None, "taught"),
+    Row("untruncated", "table1", "DTN, self-trained f, random affine, α = 5", BEST, None, "taught", "best"),
     Row("best", "table1", "our best: the same, truncated (ψ = 0.7), f over shifts", BEST, None, "taught"),
     Row("no_tid", "table1", "DTN w/o L_TID", {"beta": 0.0}, 88.40),
     Row("no_const", "table1", "DTN w/o L_CONST", {"alpha": 0.0}, 74.55),

@@ -35,7 +35,7 @@ def curves(figures: Mapping[str, Any]) -> Image:
         axes.set_ylim(0, 100)
         axes.set_xlabel(f"{name} learnt ({domain})")
         axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel("G(s) judged right, %")
+    figure.axes[0].set_ylabel("G(s) classified correctly, %")
     return _rendered(figure)
 
 
@@ -56,7 +56,7 @@ def chart(figures: Mapping[str, Any]) -> Image:
     figure = _new_figure(10, 4.4)
     left, right = figure.subplots(1, 2, width_ratios=widths)
     bars = [(row.title, row.paper, records[row.key]) for row in measured_rows("table1", records)]
-    _plot_bars(left, "Table 1: judged right, %", bars, accuracy_of)
+    _plot_bars(left, "Table 1: classified correctly, %", bars, accuracy_of)
     bars = [(row.title, row.paper, records[row.key]) for row in measured_rows("table3", records)]
     if "dtn" in records:
         bars.insert(0, ("DTN", PAPER["digit_3"], records["dtn"]))

@@ -22,10 +22,10 @@ Cells = tuple[str, str, str]
 
 CAPTIONS = {
     "chart": "Bars: means; dots: seeds.",
-    "pairs": "LabelledPictures street numbers over G(x), not picked.",
+    "pairs": "Random street numbers over G(x).",
     "unseen": f"The digit {ABSENT}, drawn, by translations that did or didn't see it in training.",
     "amounts": "How many pictures of s and of t the DTN needs, f being given; dots: seeds.",
-    "labels": "LabelledPictures street numbers, and G(x) where f learnt s with labels and without.",
+    "labels": "Random street numbers, and G(x) where f learnt s with labels and without.",
     "swap": "t → s: drawn handwritten digits over the street numbers made of them.",
 }
 
@@ -43,18 +43,19 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
 
 
 def _introduction(figures: Mapping[str, Any]) -> str:
-    data, f, judge, taught = figures["data"], figures["f"], figures["judge"], figures.get("f_taught")
+    data, f, judge = figures["data"], figures["f"], figures["judge"]
+    self_trained = figures.get("f_taught")
     where = f"s: {data['s']}, n = {data['n_test_s']} held out; t: {data['t']}, n = {data['n_test_t']}"
     text = (
-        f"Our data: {where}. Mean ± standard deviation over seeds, their number in brackets. f reads "
-        f"{100 * f['svhn_error']:.2f}% of s wrongly (paper: {PAPER['svhn_error']}%) and "
-        f"{100 * f['mnist_accuracy']:.2f}% of t rightly (paper: {PAPER['mnist_accuracy']}%); the judge reads "
-        f"{100 * judge['mnist_accuracy']:.2f}% of t rightly (paper: 99.4%)."
+        f"Our data: {where}. Mean ± standard deviation over seeds, their number in brackets. f misclassifies "
+        f"{100 * f['svhn_error']:.2f}% of s (paper: {PAPER['svhn_error']}%) and classifies "
+        f"{100 * f['mnist_accuracy']:.2f}% of t correctly (paper: {PAPER['mnist_accuracy']}%); the judge classifies "
+        f"{100 * judge['mnist_accuracy']:.2f}% of t correctly (paper: 99.4%)."
     )
-    if taught:
+    if self_trained:
         text += (
-            f" The f that was also self-taught on t reads {100 * taught['svhn_error']:.2f}% of s wrongly and "
-            f"{100 * taught['mnist_accuracy']:.2f}% of t rightly."
+            f" The f that was also self-trained on t misclassifies {100 * self_trained['svhn_error']:.2f}% of s and "
+            f"classifies {100 * self_trained['mnist_accuracy']:.2f}% of t correctly."
         )
     return text
 
@@ -62,10 +63,10 @@ def _introduction(figures: Mapping[str, Any]) -> str:
 def _tables(figures: Mapping[str, Any]) -> list[Table]:
     """Return the tables that have rows; Table 1 always has one."""
     rows_of = {
-        "Table 1: G(s) judged right, %": _table1(figures),
+        "Table 1: G(s) classified correctly, %": _table1(figures),
         "Table 2: domain adaptation, accuracy on t, %": _table2(figures["rows"]),
-        f"Table 3: the digit {ABSENT}, judged right, %": _table3(figures["rows"]),
-        "How much data: G(s) judged right, %": _amounts(figures),
+        f"Table 3: the digit {ABSENT}, classified correctly, %": _table3(figures["rows"]),
+        "How much data: G(s) classified correctly, %": _amounts(figures),
     }
     return [Table(title, COLUMNS, tuple(rows)) for title, rows in rows_of.items() if rows]
 
@@ -125,16 +126,17 @@ def _remarks(figures: Mapping[str, Any]) -> Iterator[str]:
     rows, f, judge = figures["rows"], figures.get("f_unlabelled"), figures.get("judge_s")
     if rows.get("no_labels") and f:
         yield (
-            f"f without labels: {mean_and_std(rows['no_labels'], accuracy_of)}% of G(s) judged right, where f learnt s "
-            "by contrast of augmented views alone. A linear probe of that f, which no G sees, reads "
-            f"{100 * (1 - f['svhn_error']):.2f}% of s and {100 * f['mnist_accuracy']:.2f}% of t rightly."
+            f"f without labels: {mean_and_std(rows['no_labels'], accuracy_of)}% of G(s) classified correctly, with an "
+            "f that was trained on s by contrastive learning only. A linear probe of that f, which no G was trained "
+            f"with, classifies {100 * (1 - f['svhn_error']):.2f}% of s and {100 * f['mnist_accuracy']:.2f}% of t "
+            "correctly."
         )
     if rows.get("swap") and judge:
         yield (
             f"t → s: {mean_and_std(rows['swap'], accuracy_of)}% of handwritten digits keep their class as street "
-            "numbers, read by a judge of street numbers that no G was trained towards "
-            f"({100 * judge['svhn_error']:.2f}% wrong on s); f, towards which G was trained, reads "
-            f"{mean_and_std(rows['swap'], itemgetter('by_f'))}% rightly. The paper gives no figure and calls the "
+            "numbers, according to a judge of street numbers that no G was trained towards (error on s: "
+            f"{100 * judge['svhn_error']:.2f}%); f, towards which G was trained, classifies "
+            f"{mean_and_std(rows['swap'], itemgetter('by_f'))}% correctly. The paper gives no figure and calls the "
             "result bad."
         )
 

@@ -180,7 +180,7 @@ class AvatarStage:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Of held-out drawings, the share of parameters read wrongly (miss); of photos, how far c's answers are from
+        """Of held-out drawings, the share of misclassified parameters (miss); of photos, how far c's answers are from
         f's (agree), which needs no labels."""
         self.nets.eval()
         log_p = self._log_p(self.z_t[: self.n_val])
