@@ -20,6 +20,7 @@ const MERGE_INTERVAL = 800;
  * @property {Parameters} chosen by the network
  * @property {Record<string, number>} sure what it depicts → confidence
  * @property {Record<string, Record<string, number>>} likely setting → value → probability
+ * @property {string[]} measured names of the colours that were measured in the photo
  * @property {string[]} edited names of the settings that were changed by hand
  * @property {string} svg
  * @property {number[]} [box] of the face in the photo
@@ -78,7 +79,7 @@ export class EditorState {
 
   /** Edit other avatars. Returns the new subject. */
   open(given) {
-    const faces = given.faces.map((face) => ({ edited: [], undo: [], redo: [], sure: {}, likely: {}, ...face }));
+    const faces = given.faces.map((face) => ({ edited: [], undo: [], redo: [], sure: {}, likely: {}, measured: [], ...face }));
     this.subject = { ...given, faces, face: Math.min(given.face || 0, faces.length - 1) };
     return this.subject;
   }

@@ -68,7 +68,9 @@ export function createTabs(pages, open) {
 export function createPage(page, face, info, previewUrl) {
   const get = (name) => getSetting(face.parameters, name);
   const probability = (name) => describeProbability(face, info, name);
-  const colourRow = (palette) => createSwatches(palette, get(`colour:${palette.name}`), probability);
+  const colourRow = (palette) => (
+    createSwatches(palette, get(`colour:${palette.name}`), probability, measuredColour(face, palette.name))
+  );
 
   if (page.id === "colours") return info.palettes.map(colourRow);
   if (page.id === "shape") return info.shapes.map((shape) => createSlider(shape, get(`shape:${shape.name}`)));
@@ -87,12 +89,25 @@ export function createPage(page, face, info, previewUrl) {
   ];
 }
 
-function createSwatches(palette, value, probability) {
+/**
+ * The colour that was measured in the photo.
+ *
+ * @param {import("./editor-state.js").Face} face
+ * @param {string} name of a palette
+ * @returns {string|undefined} none where the palette's likeliest was chosen
+ */
+export function measuredColour(face, name) {
+  return face.measured?.includes(name) ? face.chosen.colours[name] : undefined;
+}
+
+function createSwatches(palette, value, probability, measured) {
   const name = `colour:${palette.name}`;
-  const swatches = palette.colours.map((code) => {
+  const others = palette.colours.filter((code) => code !== measured);
+  const swatches = (measured ? [measured, ...others] : others).map((code) => {
+    const source = code === measured ? ", from the photo" : "";
     const input = create("input", { type: "radio", name, value: code, checked: code === value });
-    input.setAttribute("aria-label", `${palette.label} ${code}`);
-    return create("label", { className: "swatch", title: code, style: `--ink: ${code}` }, input);
+    input.setAttribute("aria-label", `${palette.label} ${code}${source}`);
+    return create("label", { className: "swatch", title: `${code}${source}`, style: `--ink: ${code}` }, input);
   });
   const picker = create("input", { type: "color", value, title: "Any colour" });
   picker.dataset.name = name;
@@ -101,7 +116,7 @@ function createSwatches(palette, value, probability) {
     "fieldset", {},
     create("legend", { textContent: palette.label }),
     create("div", { className: "swatches" }, ...swatches, picker),
-    create("p", { className: "surety", textContent: probability(name) }),
+    create("p", { className: "surety", textContent: measured ? "The first colour is from the photo." : probability(name) }),
   );
 }
 

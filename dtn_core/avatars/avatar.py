@@ -19,12 +19,14 @@ class Avatar:
     Attributes:
         parameters: What is drawn.
         confidences: What it depicts ("glasses", "no hat", "brown hair") → probability, 0..1.
-        probabilities: The probabilities of all choices.
+        probabilities: The probabilities of all choices but the measured colours.
+        measured: Names of the colours that were measured in the photo; the others are the palette's.
     """
 
     parameters: Parameters
     confidences: Mapping[str, float]
     probabilities: ChoiceProbabilities = field(default_factory=dict)
+    measured: tuple[str, ...] = ()
 
     def svg(self, view: View = "bust") -> str:
         """Draw it as SVG, with the artist's credit."""

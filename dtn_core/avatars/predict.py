@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from ..networks.avatar_head import AvatarHead
 from ..networks.encoders import Standardise
 from ..networks.resnet import ATTRIBUTES, AttributeEncoder
+from .appearance import Colours, apply_colours
 from .avatar import Avatar
 from .choose import Decisions, LogProbabilities, choose
 from .parameters import DrawnStyle
@@ -21,17 +23,19 @@ from .skin import even_light, skin_lightness
 
 
 class Predictions(NamedTuple):
-    """What f and c predict for N photos.
+    """What is read from N photos, by f, by c, and in their pixels.
 
     Attributes:
         log_probabilities: c's log-probabilities, see `avatars.choose.LogProbabilities`.
         attributes: f's attribute → (N,) probabilities.
         lightness: (N,) L* of the skins to draw.
+        colours: Measured colours, see `appearance.Colours`; empty where nothing was measured.
     """
 
     log_probabilities: LogProbabilities
     attributes: dict[str, NDArray[np.float64]]
     lightness: NDArray[np.float64]
+    colours: Colours = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,15 @@ class AvatarPredictor:
 
     def decide(self, reading: Predictions) -> list[Avatar]:
         """Choose N avatars from the predictions for N photos."""
-        log_probabilities, attributes, lightness = reading
+        log_probabilities, attributes, lightness, colours = reading
         choices = choose(self.style, log_probabilities, self.decisions, attributes, lightness)
         distributions = choice_probabilities(self.style, log_probabilities, self.decisions, attributes)
-        return [
+        avatars = [
             Avatar(parameters, confidence, probabilities)
             for (parameters, confidence), probabilities in zip(choices, distributions)
+        ]
+        return [
+            apply_colours(avatar, {name: lab[i] for name, lab in colours.items()}) for i, avatar in enumerate(avatars)
         ]
 
     def choose(self, features: Tensor, skin_features: Tensor | None = None) -> list[Avatar]:

@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "experiments, training what is missing.",
     )
     add = parser.add_argument
-    add("what", choices=("digits", "evidence", "faces", "style", "upscaling"), help="which measurement")
+    add("what", choices=("digits", "evidence", "faces", "likeness", "style", "upscaling"), help="which measurement")
     add("names", nargs="*", metavar="NAME|DIR", help="evidence: of which checkpoints (default emoji)")
     add("--checkpoint", metavar="NAME|DIR", help="default emoji, screen-print or digits")
     add("--data", metavar="DIR", help="folder of the data (default: $DTN_DATA)")
@@ -48,11 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.names and arguments.what != "evidence":
         raise UserError(f"{' '.join(arguments.names)}: not understood. Name the checkpoint by --checkpoint.")
     measure = {
-        "digits": run_digits, "evidence": run_evidence, "faces": run_faces, "style": run_style,
-        "upscaling": run_upscaling,
+        "digits": run_digits, "evidence": run_evidence, "faces": run_faces, "likeness": run_likeness,
+        "style": run_style, "upscaling": run_upscaling,
     }  # fmt: skip
     figures, text = measure[arguments.what](arguments)
-    if arguments.output and arguments.what in ("faces", "style", "upscaling"):
+    if arguments.output and arguments.what in ("faces", "likeness", "style", "upscaling"):
         runner.write(Path(arguments.output), json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures) if arguments.json else text)
     return 0
@@ -67,6 +67,15 @@ def run_faces(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
         name, data, split=arguments.split, limit=arguments.limit, compare=arguments.compare
     )  # fmt: skip
     return figures, faces.table(figures)
+
+
+def run_likeness(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from ..data.portraits import data_folder
+    from ..evaluation import likeness
+
+    name, data = arguments.checkpoint or "emoji", data_folder(arguments.data)
+    figures = likeness.evaluate(name, data, split=arguments.split, limit=arguments.limit)
+    return figures, likeness.table(figures)
 
 
 def run_style(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -77,6 +77,7 @@ class DrawnAvatar(Protocol):
     Attributes:
         parameters: `avatars.parameters.Parameters`.
         confidences: What it depicts ("glasses", "brown hair") → probability, 0..1.
+        measured: Names of the colours that were measured in the photo.
     """
 
     @property
@@ -84,6 +85,9 @@ class DrawnAvatar(Protocol):
 
     @property
     def confidences(self) -> Mapping[str, float]: ...
+
+    @property
+    def measured(self) -> tuple[str, ...]: ...
 
     def svg(self, view: Literal["bust", "head"] = "bust") -> str:
         """Draw it as SVG; bust: with shoulders; head: the crop with the eyes placed as in `faces.align`."""
@@ -122,13 +126,14 @@ class TransferredFace:
         return self.avatar.image(size) if self.avatar else self.image
 
     def describe(self) -> dict[str, Any]:
-        """Plain values for reports: kind, and parameters and sure of a drawn emoji (else None)."""
+        """Plain values for reports: kind, and parameters, sure and measured of a drawn emoji (else None)."""
         if self.avatar is None:
-            return {"kind": self.kind, "parameters": None, "sure": None}
+            return {"kind": self.kind, "parameters": None, "sure": None, "measured": None}
         return {
             "kind": self.kind,
             "parameters": self.avatar.parameters.to_dict(),
             "sure": dict(self.avatar.confidences),
+            "measured": list(self.avatar.measured),
         }
 
 

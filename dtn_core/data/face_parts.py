@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -9,15 +10,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PILImage
 
 from ..core.errors import UserError
 from ..core.types import Image
-from ..networks.parser import PARTS
+from ..networks.parser import PARTS, UNLABELLED
 from . import portraits
 from .portraits import Split, crop_matrix, head_crop, split_of
-
-UNLABELLED = 255
-"""Label of pixels outside of the labelled picture."""
 
 _PARTS_OF_CELEBAMASK = {
     "background": (0, 15, 16),  # earrings and necklaces too
@@ -92,9 +91,5 @@ def _decode(data: bytes, flags: int) -> Image:
 
 
 def _palette_indices(data: bytes) -> NDArray[np.uint8]:
-    import io
-
-    from PIL import Image as PILImage
-
     with PILImage.open(io.BytesIO(data), formats=["PNG"]) as picture:
         return np.array(picture)

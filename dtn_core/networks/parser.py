@@ -11,6 +11,9 @@ from torch.nn import functional as F
 PARTS = ("background", "skin", "brows", "eyes", "mouth", "hair", "hat", "glasses", "neck", "clothes")
 """Names of the parts, in the order of the output channels. Skin includes the nose, the ears and a beard."""
 
+UNLABELLED = 255
+"""Label of pixels outside of a labelled picture."""
+
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -54,3 +57,13 @@ class FaceParser(nn.Module):
 def build(config: dict[str, Any]) -> FaceParser:
     """Build a parser from the dictionary that its ``config`` gave, untrained. Raises TypeError for unknown settings."""
     return FaceParser(**config)
+
+
+def iou(predicted: Tensor, truth: Tensor) -> dict[str, float]:
+    """Part → intersection over union of (N, S, S) labels, ignoring unlabelled pixels; NaN of parts that never occur."""
+    known = truth != UNLABELLED
+    n = len(PARTS)
+    counts = torch.bincount(truth[known] * n + predicted[known], minlength=n * n).view(n, n).double()
+    both = counts.diagonal()
+    either = counts.sum(0) + counts.sum(1) - both
+    return {part: float(both[i] / either[i]) if either[i] else float("nan") for i, part in enumerate(PARTS)}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..avatars.appearance import measure
 from ..avatars.predict import Predictions
 from ..core.devices import device_errors, pick_device
 from ..core.errors import UserError
@@ -20,6 +21,7 @@ from ..core.types import AlignedFace, Box, DrawnAvatar, Face, Image, Kind, Refus
 from ..faces.align import CROP, align, warp
 from ..faces.compose import composite, stickers
 from ..faces.detect import detect_upright
+from ..faces.parse import parse
 from ..faces.quality import judge
 from ..faces.track import overlap, smooth
 from ..networks import checkpoint as checkpoints
@@ -34,11 +36,15 @@ class Transferrer(Pretrained):
     Attributes:
         checkpoint: The loaded `Checkpoint`; its name and hash belong beside every measured figure.
         device: Where it runs.
+        measures_colours: Whether avatars have the photo's colours, see `avatars.appearance`; else the palette's.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: str | torch.device = "cpu", measures_colours: bool = True
+    ) -> None:
         self.checkpoint = checkpoint
         self.device = torch.device(device)
+        self.measures_colours = measures_colours
 
     @property
     def takes_whole_pictures(self) -> bool:
@@ -154,14 +160,14 @@ class Transferrer(Pretrained):
             large = _with_alpha(to_images(output.upscaled)) if upscale else [_enlarge(picture) for picture in raw]
             faces = [replace(face, raw=r, image=image) for face, r, image in zip(faces, raw, large)]
         if draw:
-            avatars = self.checkpoint.predictor.decide(output.reading)
+            avatars = self.checkpoint.predictor.decide(self._with_colours(output.reading, x))
             faces = [replace(face, avatar=avatar) for face, avatar in zip(faces, avatars)]
         return list(faces)
 
     @device_errors()
     @torch.no_grad()
     def read(self, x: Tensor, skin: bool = True) -> Predictions:
-        """Read (N, 3, S, S) head crops in [-1, 1] by f and c, without deciding on avatars.
+        """Read (N, 3, S, S) head crops in [-1, 1] by f, c and the face parser, without deciding on avatars.
 
         Args:
             x: Head crops.
@@ -170,9 +176,15 @@ class Transferrer(Pretrained):
         predictor = self.checkpoint.predictor
         x = x.to(self.device)
         reading = predictor.read(predictor.f(x), predictor.skin_features(x) if skin else None)
-        if skin:
+        if not skin:
+            reading = reading._replace(lightness=np.full(len(x), np.nan))
+        return self._with_colours(reading, x)
+
+    def _with_colours(self, reading: Predictions, x: Tensor) -> Predictions:
+        """Add the colours that are measured in (N, 3, S, S) head crops."""
+        if not self.measures_colours:
             return reading
-        return reading._replace(lightness=np.full(len(x), np.nan))
+        return reading._replace(colours=measure(*parse(x)))
 
     def transfer(self, x: Tensor) -> Tensor:
         """G on tensors: (N, 3, S, S) head crops in [-1, 1] → (N, channels, 64, 64) in [-1, 1]."""

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { EditorState, getSetting, setSetting } from "../../assets/js/editor-state.js";
+import { measuredColour } from "../../assets/js/editor-view.js";
 
 const parameters = () => ({
   style: "avataaars", variants: { top: "bob", mouth: "smile" }, colours: { hair: "#111111" }, shape: { width: 0 },
@@ -71,4 +72,11 @@ test("the undo history is not stored", () => {
   editor.change("top", "frida", 0);
   const [face] = editor.saved().faces;
   assert.deepEqual(["undo" in face, "redo" in face, face.edited], [false, false, ["top"]]);
+});
+
+test("a colour measured in the photo is offered until the network's choice is unknown", () => {
+  const face = { measured: ["hair"], chosen: { colours: { hair: "#123456", hat: "#000000" } } };
+  assert.equal(measuredColour(face, "hair"), "#123456");
+  assert.equal(measuredColour(face, "hat"), undefined);
+  assert.equal(measuredColour({ chosen: face.chosen }, "hair"), undefined);
 });

@@ -94,6 +94,23 @@ def test_the_skin_is_kept_where_it_was_not_read(predictor, reading):
     assert person.average.lightness == pytest.approx(reading.lightness)
 
 
+def test_measured_colours_are_averaged_and_do_not_flicker(predictor, reading):
+    person, rng = Person(), np.random.default_rng(0)
+
+    def measured(lightness):
+        hair = np.array([[lightness, 8.0, 12.0]], np.float32)
+        return reading._replace(colours={"skin": np.array([[65.0, 11, 18]], np.float32), "hair": hair})
+
+    changes = [person.update(measured(30 + rng.normal(0, 3)), predictor) for _ in range(40)]
+    assert changes[0]
+    assert not any(changes[1:])
+    assert person.avatar.measured == ("hair",)
+    assert person.average.colours["hair"][0, 0] == pytest.approx(30, abs=4)
+    known = person.average.colours["hair"].copy()
+    person.update(measured(np.nan), predictor)  # hidden for a moment
+    assert person.average.colours["hair"] == pytest.approx(known)
+
+
 def test_readings_are_selected_and_averaged(reading):
     both = Predictions(
         {k: np.concatenate([v, v - 1]) for k, v in reading.log_probabilities.items()},

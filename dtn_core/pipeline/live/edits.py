@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ...avatars.avatar import Avatar
@@ -88,4 +89,4 @@ def _apply(edit: Edit | None, avatar: Avatar) -> Avatar:
     parameters, _ = transfer_edits(edit.edited, edit.parameters, avatar.parameters)
     if parameters == avatar.parameters:
         return avatar
-    return Avatar(parameters, avatar.confidences, avatar.probabilities)
+    return replace(avatar, parameters=parameters)

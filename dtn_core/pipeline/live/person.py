@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...avatars.appearance import SAME_COLOUR
 from ...avatars.avatar import Avatar
 from ...avatars.choose import logit, sigmoid
 from ...avatars.parameters import HAIR_COLOURS, Parameters
@@ -51,11 +52,17 @@ def reading_of(reading: Predictions, i: int) -> Predictions:
         log_probabilities={head: rows[i : i + 1] for head, rows in reading.log_probabilities.items()},
         attributes={name: rows[i : i + 1] for name, rows in reading.attributes.items()},
         lightness=reading.lightness[i : i + 1],
+        colours={name: rows[i : i + 1] for name, rows in reading.colours.items()},
     )
 
 
 def average_readings(readings: Sequence[Predictions], weights: Sequence[float]) -> Predictions:
-    """Average the log-probabilities of c and the log-odds of f. weights: must sum to 1."""
+    """Average the log-probabilities of c, the log-odds of f, and the colours that were measured.
+
+    Args:
+        readings: Readings of the same faces.
+        weights: They sum to 1. A colour is averaged over the readings that have it.
+    """
 
     def average(values: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
         return sum(weight * value for weight, value in zip(weights, values))
@@ -70,7 +77,18 @@ def average_readings(readings: Sequence[Predictions], weights: Sequence[float]) 
             for name in first.attributes
         },
         lightness=average(reading.lightness for reading in readings),
+        colours={
+            name: _average_known([reading.colours[name] for reading in readings], weights) for name in first.colours
+        },
     )
+
+
+def _average_known(values: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> NDArray[np.float64]:
+    """The weighted average of (N, 3) values over those that aren't NaN; NaN where all are."""
+    stacked = np.stack(values)
+    shares = np.where(np.isnan(stacked), 0, np.reshape(weights, (-1, 1, 1)))
+    total = shares.sum(0)
+    return np.where(total > 0, (shares * np.nan_to_num(stacked)).sum(0) / np.maximum(total, 1e-9), np.nan)
 
 
 class Person:
@@ -198,6 +216,11 @@ def _keep_probable_choices(old: Parameters, new: Avatar) -> Parameters:
             values[head] = old_choices[head]
     if abs(_lightness(old_choices["colour:skin"]) - _lightness(new_choices["colour:skin"])) < SKIN_DIFFERENCE:
         values["colour:skin"] = old_choices["colour:skin"]
+    for name in new.measured:
+        if _difference(old.colours[name], new.parameters.colours[name]) < SAME_COLOUR:
+            values[f"colour:{name}"] = old_choices[f"colour:{name}"]
+    if "beard" in old.colours and "hair" in new.measured:
+        values["colour:beard"] = values["colour:hair"]
     variants = {slot: values[slot] for slot in new.parameters.variants}
     colours = {name: values[f"colour:{name}"] for name in new.parameters.colours}
     merged = Parameters(old.style, variants, colours, new.parameters.shape)
@@ -212,6 +235,12 @@ def _is_probable(
         return False
     has_kinds = head == "colour:hair" or head in parameters.spec.kinds
     return not has_kinds or _kind_of(parameters, head, old_value) == _kind_of(parameters, head, new_value)
+
+
+def _difference(code: str, other: str) -> float:
+    """ΔE76 of two colours."""
+    a, b = to_lab(np.array([to_rgb(code), to_rgb(other)], np.float32))
+    return float(np.linalg.norm(a - b))
 
 
 def _lightness(code: str) -> float:

@@ -107,6 +107,7 @@ class Protocol:
             "parameters": avatar.parameters.to_dict(),
             "chosen": predicted.to_dict() if predicted else None,
             "sure": dict(avatar.confidences),
+            "measured": list(avatar.measured),
             "likely": avatar.probabilities,
             "svg": avatar.svg(),
             "rig": rig(avatar.parameters, self.session.edited_slots(face.id)),

@@ -16,9 +16,9 @@ from ...config import ParserTraining, to_dict
 from ...core import images
 from ...core.images import to_float
 from ...core.types import Image
-from ...data.face_parts import UNLABELLED, labelled_heads, unlabelled_heads
+from ...data.face_parts import labelled_heads, unlabelled_heads
 from ...networks import checkpoint
-from ...networks.parser import PARTS, FaceParser
+from ...networks.parser import PARTS, UNLABELLED, FaceParser, iou
 from ..optim import (
     flat_cosine,
     load_states,
@@ -162,16 +162,6 @@ class ParserStage:
 def channels_first(pictures: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 → (N, 3, S, S) in [-1, 1]."""
     return to_float(pictures.permute(0, 3, 1, 2))
-
-
-def iou(predicted: Tensor, truth: Tensor) -> dict[str, float]:
-    """Part → intersection over union of (N, S, S) labels, ignoring unlabelled pixels; NaN of parts that never occur."""
-    known = truth != UNLABELLED
-    n = len(PARTS)
-    counts = torch.bincount(truth[known] * n + predicted[known], minlength=n * n).view(n, n).double()
-    both = counts.diagonal()
-    either = counts.sum(0) + counts.sum(1) - both
-    return {part: float(both[i] / either[i]) if either[i] else float("nan") for i, part in enumerate(PARTS)}
 
 
 def augmented(x: Tensor, y: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:

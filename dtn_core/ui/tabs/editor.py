@@ -75,6 +75,7 @@ def avatar_payload(avatar: DrawnAvatar) -> dict[str, Any]:
         "parameters": parameters,
         "chosen": parameters,
         "sure": dict(avatar.confidences),
+        "measured": list(avatar.measured),
         "likely": getattr(avatar, "probabilities", {}),
         "svg": avatar.svg(),
     }
