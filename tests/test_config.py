@@ -249,7 +249,7 @@ RECORDED = {
     "digits-f": "digits-f", "digits-f-adapted": "digits-f-adapted", "digits-judge": "digits-judge",
     "encoder": "encoder", "encoder-drawn": "encoder-drawn", "judge": "judge", "judge-toon-head": "judge-toon",
     "judge-cartoon-set": "judge-cartoon", "judge-lorelei": "judge-lorelei", "lorelei": "avatar-cpu",
-    "screen-print": "style-cpu",
+    "parser": "parser-cpu", "screen-print": "style-cpu",
 }  # fmt: skip
 """Shipped checkpoint → the preset that makes it."""
 

@@ -103,8 +103,9 @@ PARSING = {
 }  # fmt: skip
 MATCHING = {"findall", "finditer", "fullmatch", "match", "search", "split", "sub"}
 
-BY_TEXT_ONLY = {"core/devices.py"}
-"""torch raises a plain RuntimeError where memory lacks or a GPU fails; only its text tells which."""
+BY_TEXT_ONLY = {"core/devices.py", "core/images.py"}
+"""torch raises a plain RuntimeError where memory lacks or a GPU fails, Pillow a plain OSError
+where a picture is cut short; only their texts tell which."""
 
 
 def parsed_messages(source):

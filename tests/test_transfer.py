@@ -65,7 +65,7 @@ def test_painted_does_not_run_c_and_pastes_the_painted_emoji(drawing, hopper, mo
     result = drawing(hopper, kind="painted")
     (face,) = result.faces
     assert (face.kind, face.avatar) == ("painted", None)
-    assert face.describe() == {"kind": "painted", "parameters": None, "sure": None}
+    assert face.describe() == {"kind": "painted", "parameters": None, "sure": None, "measured": None}
     assert (face.picture() == both.faces[0].image).all()
     assert (result.composed != both.composed).any()
     assert "draw" not in result.ms

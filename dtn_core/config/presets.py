@@ -70,7 +70,7 @@ PRESETS: dict[str, Config] = {
     ),
     "parser-tiny": ParserTraining(steps=8, batch=8, size=32, unlabelled=16, limit=24, **_TINY),
     "parser-cpu": ParserTraining(
-        steps=8000, batch=32, lr=2e-3, precision="fp32", log_every=50, sample_every=1000, save_every=250
+        steps=6800, batch=32, lr=2e-3, precision="fp32", log_every=50, sample_every=1000, save_every=250
     ),
     "parser": ParserTraining(
         steps=40000, batch=64, lr=2e-3, unlabelled=25000, ema=0.9995, log_every=100, sample_every=4000, save_every=2000

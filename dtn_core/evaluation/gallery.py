@@ -40,10 +40,9 @@ def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, pa
 def make_emoji(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:
     """Make the emoji of a head crop: c's bust, RGBA; if painted or without c, upscaled G(x), RGB or RGBA."""
     x = images.to_tensor([head]).to(transferrer.device)
-    predictor = None if painted else transferrer.checkpoint.predictor
-    if predictor is None:
+    if painted or not transferrer.draws:
         return images.to_images(transferrer.upscale(transferrer.transfer(x)))[0]
-    (avatar,) = predictor(x)
+    (avatar,) = transferrer.checkpoint.predictor.decide(transferrer.read(x))
     return avatar.image(CELL)
 
 

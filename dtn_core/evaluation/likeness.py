@@ -126,6 +126,11 @@ def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
 
 def table(figures: dict[str, Any]) -> str:
     """Render the figures as Markdown tables."""
+    return to_markdown(tables(figures))
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """Return the tables of `table`: of the parser, of the same photo, and of the other photo, if there are pairs."""
     parts = figures["iou"]
     masks = Table(
         "face parser",
@@ -143,7 +148,7 @@ def table(figures: dict[str, Any]) -> str:
         figures["other_photo"],
         f"The same on {figures['pairs']} pairs of LFW, {figures['split']} part, by the parser's masks.",
     )
-    return to_markdown([masks, same, other])
+    return [masks, same, other] if figures["other_photo"] else [masks, same]
 
 
 def _colour_table(title: str, figures: Mapping[str, Any], note: str) -> Table:

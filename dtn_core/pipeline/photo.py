@@ -160,7 +160,7 @@ class Transferrer(Pretrained):
             large = _with_alpha(to_images(output.upscaled)) if upscale else [_enlarge(picture) for picture in raw]
             faces = [replace(face, raw=r, image=image) for face, r, image in zip(faces, raw, large)]
         if draw:
-            avatars = self.checkpoint.predictor.decide(self._with_colours(output.reading, x))
+            avatars = self.checkpoint.predictor.decide(self.with_colours(output.reading, x))
             faces = [replace(face, avatar=avatar) for face, avatar in zip(faces, avatars)]
         return list(faces)
 
@@ -178,9 +178,9 @@ class Transferrer(Pretrained):
         reading = predictor.read(predictor.f(x), predictor.skin_features(x) if skin else None)
         if not skin:
             reading = reading._replace(lightness=np.full(len(x), np.nan))
-        return self._with_colours(reading, x)
+        return self.with_colours(reading, x)
 
-    def _with_colours(self, reading: Predictions, x: Tensor) -> Predictions:
+    def with_colours(self, reading: Predictions, x: Tensor) -> Predictions:
         """Add the colours that are measured in (N, 3, S, S) head crops."""
         if not self.measures_colours:
             return reading

@@ -326,6 +326,8 @@ def _tables_of(stem: str, report: dict[str, Any], name: str, weights: str) -> li
     source = replace(source_of(stem, report), hash=weights)
     if stem == "encoders":
         return _encoder_tables(report, weights, source)
+    if stem == "likeness" and report.get("parser_hash") == weights:
+        return suite_tables(stem, report, source)[:1]
     about = about_of(report)
     is_benchmark = "machine" in report
     if about.get("hash") == weights and _name_of(about) == name and not is_benchmark:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.files import distribution_folder, parse_json
-from .. import style_transfer
+from .. import likeness, style_transfer
 from ..experiments import report as digit_report
 from .schema import validated
 from .tables import Source, Table, key_to_words, of_json
@@ -28,6 +28,10 @@ SUITES = {
         "python -m benchmarks.encoders encoder encoder-drawn --data DATA -o results/encoders.json",
     ),
     "latency": ("Latency", "python -m benchmarks.latency -o results/latency.json"),
+    "likeness": (
+        "Likeness: the face parser and colours",
+        "python -m dtn_core evaluate likeness --data DATA -o results/likeness.json",
+    ),
     "live": ("Live video", "python -m benchmarks.live -o results/live.json"),
     "motion": ("Motion", "python -m benchmarks.motion --data DATA -o results/motion.json"),
     "serve": ("Several viewers", "python -m benchmarks.serve -o results/serve.json"),
@@ -78,6 +82,8 @@ def suite_tables(stem: str, report: Mapping[str, Any], source: Source | None = N
     source = source or source_of(stem, report)
     if stem == "digits":
         return [table.without_emphasis(source) for table in digit_report.tables(report)]
+    if stem == "likeness":
+        return [table.without_emphasis(source) for table in likeness.tables(report)]
     if stem == "style":
         return [style_transfer.figure_table(report).without_emphasis(source)]
     title, _ = SUITES.get(stem, (key_to_words(stem), ""))

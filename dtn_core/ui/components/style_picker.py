@@ -175,7 +175,7 @@ def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Te
         if shared not in cached:
             cached[shared] = c.f(x), c.skin_features(x)
         features, skin_features = cached[shared]
-        (avatar,) = c.choose(features, skin_features)
+        (avatar,) = c.decide(transferrer.with_colours(c.read(features, skin_features), x))
         return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
     return _webp(images.to_images(transferrer.upscale(transferrer.transfer(x)))[0])
 
