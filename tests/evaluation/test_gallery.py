@@ -42,7 +42,7 @@ def test_a_sheet_shows_the_photo_and_the_bust_that_is_drawn(drawing):
     photo, emoji = parts(gallery.sheet(drawing, [head], columns=1))
     assert (photo == cv2.resize(head, (gallery.CELL,) * 2, interpolation=cv2.INTER_AREA)).all()
     x = images.to_tensor([head])
-    (avatar,) = drawing.checkpoint.predictor(x)
+    (avatar,) = drawing.checkpoint.predictor.decide(drawing.read(x))
     assert (emoji == images.composite_over(avatar.image(gallery.CELL, "bust"), (gallery.BACKGROUND,) * 3)).all()
 
 
