@@ -25,7 +25,7 @@ MOVING = """() => [...document.querySelectorAll("main *")].filter((one) => one.g
     || parseFloat(getComputedStyle(one).transitionDuration) > 0).map((one) => one.outerHTML.slice(0, 80))"""
 
 DRAWN = ".editor:not([hidden]) .editor-avatar[src^='data:image/svg']"
-LIVE = "document.querySelector('#live-stage .live').closest('[data-live]').live"
+LIVE = "document.querySelector('#live-stage .live').closest('[data-live]')?.live"
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_live_by_keys(page):
     page.keyboard.press("Enter")
     reach(page, ".live-invite [data-do=toggle]")
     page.keyboard.press("Enter")
-    page.wait_for_function(f"{LIVE}.faces.length && {LIVE}.faces[0].avatar")
+    page.wait_for_function(f"{LIVE}?.faces[0]?.avatar")
     reach(page, ".live-edits button")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.activeElement.matches('.live-editor .editor-tabs [aria-selected=true]')")
@@ -328,7 +328,7 @@ def test_axe_live(page, audit):
     page.check("input[name=live-view][value=alone]", force=True)
     audit("live")
     page.click(".live-invite [data-do=toggle]")
-    page.wait_for_function(f"{LIVE}.faces.length && {LIVE}.faces[0].avatar")
+    page.wait_for_function(f"{LIVE}?.faces[0]?.avatar")
     page.click(".live-edits button")
     page.wait_for_selector(".live-editor .editor-tabs [role=tab]")
     audit("live, running")

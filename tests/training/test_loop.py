@@ -329,5 +329,6 @@ def test_two_machines_train_as_one(tmp_path):
             shares = [x.losses.get("d_accuracy", 0) for x in (a, b)]
             assert shares[0] == pytest.approx(shares[1], abs=0.1), a.step  # one picture on the edge makes a step
             rest = [{k: v for k, v in x.losses.items() if k != "d_accuracy"} for x in (a, b)]
-            assert rest[0] == pytest.approx(rest[1], rel=1e-2), a.step
+            tolerance = 1e-2 if a.step <= 4 else 5e-2  # rounding differs, and a GAN amplifies it step by step
+            assert rest[0] == pytest.approx(rest[1], rel=tolerance), a.step
     assert sum(isinstance(event, Stepped) for event in one) >= 8
