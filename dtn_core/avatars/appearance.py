@@ -76,9 +76,6 @@ DYED_CHROMA = 35.0
 MIN_FRAME_DIFFERENCE = 25.0
 """ΔE76 from the skin below which no frame is seen: the pixels of thin frames are mostly the skin behind them."""
 
-SAME_COLOUR = 8.0
-"""Difference (ΔE76) below which a person's colour counts as unchanged in live video."""
-
 
 def measure(pictures: Image, probabilities: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Measure the colours of N heads, see `Colours`; they are NaN too where the light hides them.

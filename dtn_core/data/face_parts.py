@@ -33,6 +33,10 @@ _PARTS_OF_CELEBAMASK = {
 _EYES = (97.3, 158.7, 122.9)  # left x, right x, y, in pixels of its pictures of 256
 
 
+SAME_PICTURE = 0.96
+"""Correlation of grey thumbnails from which two heads are the same picture."""
+
+
 class LabelledHeads(NamedTuple):
     """Head crops with their parts.
 
@@ -60,10 +64,10 @@ def labelled_heads(data: Path, split: Split, size: int, limit: int | None = None
             stems = sorted(Path(name).stem for name in pack.namelist() if name.startswith("images/"))
             stems = [stem for stem in stems if split_of(f"{stem}.jpg") == split][:limit]
             for stem in stems:
-                picture = _decode(pack.read(f"images/{stem}.jpg"), cv2.IMREAD_COLOR)[..., ::-1]
+                picture = _decode(pack.read(f"images/{stem}.jpg"))
                 # OpenCV would turn the palette into colours
                 codes = _palette_indices(pack.read(f"masks/{stem}.png"))
-                pictures.append(head_crop(np.ascontiguousarray(picture), _EYES, size))
+                pictures.append(head_crop(picture, _EYES, size))
                 labels.append(
                     cv2.warpAffine(
                         lookup[codes], matrix, (size, size), flags=cv2.INTER_NEAREST, borderValue=UNLABELLED
@@ -75,7 +79,10 @@ def labelled_heads(data: Path, split: Split, size: int, limit: int | None = None
 
 
 def unlabelled_heads(data: Path, size: int, limit: int) -> Image:
-    """(N, S, S, 3) uint8 head crops of the training parts of CelebA-HQ (three quarters) and CelebA, at most `limit`."""
+    """(N, S, S, 3) uint8 head crops of the training parts of CelebA-HQ (three quarters) and CelebA, at most `limit`.
+
+    CelebAMask-HQ has other file names, so these may show pictures of its held-out parts, see `near_duplicates`.
+    """
     heads = []
     for read, share in ((portraits.celebahq, 0.75), (portraits.celeba, 0.25)):
         people = read(data, "train", (), max(1, round(limit * share)))
@@ -83,8 +90,23 @@ def unlabelled_heads(data: Path, size: int, limit: int) -> Image:
     return np.stack(heads)
 
 
-def _decode(data: bytes, flags: int) -> Image:
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+def near_duplicates(heads: Image, others: Image) -> NDArray[np.bool_]:
+    """Whether each of N head crops shows the same picture as any of M others, at whatever size: (N,)."""
+    return (_thumbnails(heads) @ _thumbnails(others).T).max(1) > SAME_PICTURE
+
+
+def _thumbnails(heads: Image) -> NDArray[np.float32]:
+    """(N, d) standardised grey thumbnails of the middle of (N, S, S, 3) heads; products are correlations."""
+    grey = [
+        cv2.resize(cv2.cvtColor(head, cv2.COLOR_RGB2GRAY), (24, 24), interpolation=cv2.INTER_AREA) for head in heads
+    ]
+    rows = np.stack(grey)[:, 3:-3, 3:-3].reshape(len(heads), -1).astype(np.float32)
+    rows -= rows.mean(1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+
+
+def _decode(data: bytes) -> Image:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if picture is None:
         raise ValueError("a picture can't be decoded")
     return picture

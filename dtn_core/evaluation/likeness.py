@@ -15,7 +15,7 @@ from ..core.colors import to_lab, to_rgb
 from ..core.errors import UserError
 from ..core.images import to_tensor
 from ..core.types import Image
-from ..data.face_parts import labelled_heads
+from ..data.face_parts import LabelledHeads, labelled_heads, near_duplicates, unlabelled_heads
 from ..data.portraits import Split
 from ..faces.align import CROP
 from ..faces.parse import load, parse
@@ -26,8 +26,8 @@ from . import retrieval
 from .table import Table, number, to_markdown
 
 ROWS = {
-    "measured": "the photo's colour (ours)",
-    "palette": "the palette's likeliest",
+    "measured": "as drawn (ours)",
+    "palette": "as drawn in the palette's colours",
     "mean": "one mean colour for everybody",
 }
 
@@ -37,8 +37,9 @@ BATCH = 64
 def evaluate(name: str, data: Path, split: Split = "test", limit: int | None = None) -> dict[str, Any]:
     """Measure the parser and the colours of avatars on held-out photos.
 
-    The parser's intersection over union, and the colours against ground-truth masks, are measured on CelebAMask-HQ; the
-    colours against the same person's other photo on pairs of LFW, whose masks are the parser's.
+    The parser's intersection over union, and the colours against ground-truth masks, are measured on CelebAMask-HQ,
+    without the pictures that the parser was trained on without labels; the colours against the same person's other
+    photo on pairs of LFW, whose masks are the parser's.
 
     Args:
         name: Checkpoint that draws.
@@ -55,6 +56,9 @@ def evaluate(name: str, data: Path, split: Split = "test", limit: int | None = N
     net = load("parser")
     heads = labelled_heads(data, split, CROP, limit)
     small = labelled_heads(data, split, net.size, limit)
+    unlabelled = checkpoint.read_config(checkpoint.find("parser"))["trained"]["unlabelled"]
+    is_new = ~near_duplicates(small.pictures, unlabelled_heads(data, net.size, unlabelled))
+    heads, small = (LabelledHeads(h.pictures[is_new], h.labels[is_new], ()) for h in (heads, small))
     truth = np.stack([small.labels == part for part in range(len(PARTS))], 1).astype(np.float32)
     predicted = np.concatenate([parse(x).probabilities.argmax(1) for x in to_tensor(heads.pictures).split(BATCH)])
     people = retrieval.pairs(data, split, limit, CROP)
@@ -64,6 +68,7 @@ def evaluate(name: str, data: Path, split: Split = "test", limit: int | None = N
         "parser_hash": checkpoint.weights_hash(checkpoint.find("parser")),
         "split": split,
         "n": len(heads.pictures),
+        "left_out": int((~is_new).sum()),
         "pairs": len(people) if people else 0,
         "iou": _rounded(iou(torch.from_numpy(predicted), torch.from_numpy(small.labels).long())),
         "same_photo": compare(transferrer, heads.pictures, measure(small.pictures, truth)),
@@ -136,7 +141,8 @@ def tables(figures: dict[str, Any]) -> list[Table]:
         "face parser",
         tuple(parts),
         (("intersection over union", *(number(value, ".3f") for value in parts.values())),),
-        note=f"CelebAMask-HQ, {figures['split']} part, n = {figures['n']}, parser {figures['parser_hash']}.",
+        note=f"CelebAMask-HQ, {figures['split']} part, n = {figures['n']}, parser {figures['parser_hash']}; "
+        f"{figures['left_out']} pictures that are among its unlabelled training pictures are left out.",
     )
     same = _colour_table(
         "against the photo, by ground-truth masks",

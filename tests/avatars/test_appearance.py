@@ -6,7 +6,7 @@ import pytest
 from dtn_core.avatars.appearance import REGIONS, apply_colours, measure
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.parameters import SPECS, Parameters
-from dtn_core.core.colors import from_lab, to_lab, to_rgb
+from dtn_core.core.colors import to_lab, to_rgb
 from dtn_core.networks.parser import PARTS
 
 SKIN = (208, 160, 130)
@@ -117,4 +117,3 @@ def test_colours_stay_where_the_shading_is_visible():
     black = row(measure(*head())) | {"hair": np.array([2, 0, 0], np.float32)}
     code = apply_colours(avatar(), black).parameters.colours["hair"]
     assert to_lab(np.array(to_rgb(code), np.float32))[0] == pytest.approx(12, abs=1)
-    assert from_lab(np.array([12.0, 0, 0])).max() > 20

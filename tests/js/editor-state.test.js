@@ -74,7 +74,7 @@ test("the undo history is not stored", () => {
   assert.deepEqual(["undo" in face, "redo" in face, face.edited], [false, false, ["top"]]);
 });
 
-test("a colour measured in the photo is offered until the network's choice is unknown", () => {
+test("only colours measured in the photo are offered as measured", () => {
   const face = { measured: ["hair"], chosen: { colours: { hair: "#123456", hat: "#000000" } } };
   assert.equal(measuredColour(face, "hair"), "#123456");
   assert.equal(measuredColour(face, "hat"), undefined);

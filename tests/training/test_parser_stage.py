@@ -57,6 +57,7 @@ def stage(folder, monkeypatch):
         "dtn_core.training.stages.parser.unlabelled_heads",
         lambda data, size, limit: face_parts.labelled_heads(data, "train", size, limit).pictures,
     )
+    monkeypatch.setattr("dtn_core.training.stages.parser.near_duplicates", lambda heads, _: np.zeros(len(heads), bool))
     return lambda **changes: ParserStage(replace(TINY, **changes), folder, Accelerator(cpu=True))
 
 
@@ -73,6 +74,13 @@ def test_parts_of_the_split_share_no_picture(folder):
     names = [set(face_parts.labelled_heads(folder, split, 16).names) for split in ("train", "val", "test")]
     assert all(names)
     assert sum(map(len, names)) == len(set.union(*names)) == 150
+
+
+def test_near_duplicates_are_found_at_another_size_and_quality():
+    rng = np.random.default_rng(0)
+    heads = np.stack([cv2.resize(rng.integers(0, 255, (8, 8, 3), np.uint8), (128, 128)) for _ in range(4)])
+    again = np.stack([cv2.resize(head, (64, 64)) for head in heads[:2]])
+    assert face_parts.near_duplicates(heads, again).tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize("content", [None, b"no zip"])

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...avatars.appearance import SAME_COLOUR
 from ...avatars.avatar import Avatar
 from ...avatars.choose import logit, sigmoid
 from ...avatars.parameters import HAIR_COLOURS, Parameters
@@ -36,6 +35,9 @@ KEEP_RATIO = 0.4
 
 SKIN_DIFFERENCE = 5.0
 """Difference in L* from which the skin changes along with the rest."""
+
+SAME_COLOUR = 8.0
+"""Difference in colour (ΔE76) below which a measured colour counts as unchanged."""
 
 SETTLED_READINGS = 3
 """Readings after which the first avatar, chosen from a single one, is reviewed once."""

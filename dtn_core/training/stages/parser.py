@@ -16,7 +16,7 @@ from ...config import ParserTraining, to_dict
 from ...core import images
 from ...core.images import to_float
 from ...core.types import Image
-from ...data.face_parts import labelled_heads, unlabelled_heads
+from ...data.face_parts import labelled_heads, near_duplicates, unlabelled_heads
 from ...networks import checkpoint
 from ...networks.parser import PARTS, UNLABELLED, FaceParser, iou
 from ..optim import (
@@ -68,8 +68,11 @@ class ParserStage:
         train = labelled_heads(data, "train", config.size, config.limit)
         self.x, self.y = torch.from_numpy(train.pictures), torch.from_numpy(train.labels)
         self.donors = {part: self._donors(PARTS.index(part)) for part in PASTED}
-        self.unlabelled = torch.from_numpy(unlabelled_heads(data, config.size, config.unlabelled))
         val = labelled_heads(data, "val", config.size, config.limit)
+        test = labelled_heads(data, "test", config.size)
+        unlabelled = unlabelled_heads(data, config.size, config.unlabelled)
+        is_held_out = near_duplicates(unlabelled, np.concatenate([val.pictures, test.pictures]))
+        self.unlabelled = torch.from_numpy(unlabelled[~is_held_out])
         self.val_x, self.val_y = channels_first(torch.from_numpy(val.pictures)), torch.from_numpy(val.labels)
         self.weights = torch.tensor(CLASS_WEIGHTS, device=accelerator.device)
 
