@@ -154,7 +154,7 @@ def naive(transferrer: Transferrer) -> Callable[[bytes], dict[str, float]]:
                 features = checkpoint.f(x)
                 y = checkpoint.g(checkpoint.generator_input(x, features))
                 large = to_images(transferrer.upscale(y))[0]
-                avatar = checkpoint.predictor.choose(features, skin_features=checkpoint.predictor.skin_features(x))[0]
+                avatar = checkpoint.predictor.decide(checkpoint.predictor.read(features))[0]
                 made.append(TransferredFace(head, to_images(y)[0], large, avatar=avatar))
         lap()
         composed = composite(frame, stickers(made)) if made else frame

@@ -23,10 +23,8 @@ from torch.nn import functional as F
 
 from dtn_core import cli
 from dtn_core.avatars.calibrate import learn
-from dtn_core.avatars.choose_shape import shape_statistics
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.predict import AvatarPredictor
-from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.core.images import load
 from dtn_core.data import digits, drawn_digits
 from dtn_core.networks import checkpoint
@@ -140,13 +138,11 @@ def make_avatar_predictor(f, features, style="avataaars"):
     heads |= {f"colour:{name}": len(palette) for name, palette in spec.colours.items()}
     z = Standardise.of(features)
     predictor = AvatarPredictor(style, f.eval(), z, AvatarHead(f.dim, heads).eval(), None)
-    means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
     artist = {head: np.full(count, 1 / count) for head, count in heads.items()}
     probabilities = predictor.attributes(features)
-    shape = shape_statistics(style, probabilities)
     return replace(
         predictor,
-        decisions=learn(style, predictor.log_probabilities(features), probabilities, means, shape, artist),
+        decisions=learn(style, predictor.log_probabilities(features), probabilities, {}, artist),
     )
 
 

@@ -116,8 +116,7 @@ def test_other_words_are_no_switches(text):
         parse_set(PRESETS["digits-tiny"], [f"swap={text}"])
 
 
-@pytest.mark.parametrize("switch", ["swap=true", "binary=true", "absent_s=0", "absent_t=9", "contains_f=false",
-                                    "generator=deconv"])  # fmt: skip
+@pytest.mark.parametrize("switch", ["swap=true", "binary=true", "absent_s=0", "absent_t=9", "contains_f=false"])
 def test_switches_of_the_digits_are_refused_for_faces(switch):
     changes = ["beta=0", switch] if switch.startswith("binary") else [switch]
     with pytest.raises(UserError, match="unknown setting"):

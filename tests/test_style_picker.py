@@ -67,7 +67,7 @@ def test_one_face_in_every_style_and_a_shared_f_runs_once(shipped, hopper, monke
     seen, forward = [], AttributeEncoder.forward
     monkeypatch.setattr(AttributeEncoder, "forward", lambda f, x: seen.append(f) or forward(f, x))
     made = styles.own_thumbnails(shipped, pictures.encode(hopper, exact=True), False)
-    assert len(seen) == 4  # for the three drawn styles, in even light too; for Cartoon Set; and for screen prints
+    assert len(seen) == 3  # for the three drawn styles; for Cartoon Set; and for screen prints
     assert list(made) == list(styles.offered(shipped))
     monkeypatch.undo()
     for key in ("", "toon-head", "lorelei"):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_digits import write_digits
 
+from dtn_core.core.colors import to_rgb
 from dtn_core.core.devices import pick_device
 from dtn_core.core.errors import UserError
 from dtn_core.core.images import to_tensor
@@ -98,13 +99,26 @@ def test_g_and_c_share_one_pass_of_f(drawing, hopper, monkeypatch):
     forward = type(drawing.checkpoint.f).forward
     monkeypatch.setattr(type(drawing.checkpoint.f), "forward", lambda f, x: calls.append(f) or forward(f, x))
     both = drawing(hopper).faces[0]
-    assert len(calls) == 2  # and one more in even light, for the skin
+    assert len(calls) == 1
     predictor = replace(
         drawing.checkpoint.predictor, f=type(drawing.checkpoint.f)(width=8, hidden=16, skin=True).eval()
     )
     other = Transferrer(replace(drawing.checkpoint, predictor=predictor))(hopper).faces[0]
-    assert calls[2:] == [predictor.f, drawing.checkpoint.f, predictor.f]
+    assert calls[1:] == [predictor.f, drawing.checkpoint.f]
     assert (other.raw == both.raw).all()
+
+
+@pytest.mark.parametrize("light", [(0.12, 0.12, 0.12), (0.5, 0.7, 1.6)], ids=["dark", "blue"])
+def test_light_that_hides_the_colours_is_noted_and_makes_no_absurd_skin(hopper, light):
+    shipped = Transferrer.from_checkpoint("emoji", "cpu")
+    assert shipped(hopper, kind="drawn").faces[0].note is None
+    lit = np.clip(hopper * np.array(light), 0, 255).astype(np.uint8)
+    grey = np.repeat(hopper.mean(2, keepdims=True), 3, axis=2).astype(np.uint8)
+    for photo in (lit, grey):
+        for face in shipped(photo, kind="drawn").faces:
+            assert face.note
+            red, green, blue = to_rgb(face.avatar.parameters.colours["skin"])
+            assert red > green > blue
 
 
 def test_known_avatars_are_reused_without_running_f(drawing, hopper, astronaut, monkeypatch):
@@ -228,7 +242,7 @@ def test_the_network_computes_only_the_requested_outputs(drawing, hopper):
     assert stages == ["encode", "generate", "upscale"]
     assert torch.equal(painted, drawing.transfer(x))
     assert torch.equal(upscaled, drawing.upscale(painted))
-    assert reading.lightness == drawing.read(x).lightness
+    assert (reading.skin == drawing.read(x).skin).all()
     assert network(x, paint=False)[:2] == (None, None)
     assert network(x, upscale=False, draw=False)[1:] == (None, None)
 

@@ -1,4 +1,4 @@
-"""Colours of hair, hat, clothes and glasses as they are in the photo, in place of the palette's likeliest."""
+"""What the face parser sees of a head: colours, outlines and proportions, and the colours put into an avatar."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from ..core.colors import from_lab, to_hex, to_lab
 from ..core.types import Image
 from ..networks.parser import PARTS
 from .avatar import Avatar
+from .outlines import MASKS, shrink
+from .proportions import measure_proportions
+from .skin import lit_skin
 
-Colours = Mapping[str, NDArray[np.float32]]
-"""Palette → (N, 3) CIELAB; rows of NaN where the colour can't be read."""
+Appearance = Mapping[str, NDArray[np.floating]]
+"""What is measured of N heads; NaN where it can't be read. "colour:PALETTE" → (N, 3) CIELAB; "mask:OUTLINE" (see
+`outlines.MASKS`) → (N, SIDE, SIDE); "shape:NAME" → (N,) proportion; "lens" → (N,) how much darker lenses are than the
+skin, in L*."""
 
 
 class Region(NamedTuple):
@@ -76,17 +81,28 @@ DYED_CHROMA = 35.0
 MIN_FRAME_DIFFERENCE = 25.0
 """ΔE76 from the skin below which no frame is seen: the pixels of thin frames are mostly the skin behind them."""
 
+LENS_QUANTILE = 0.75
+"""Quantile of the L* of glasses that is a lens rather than a frame."""
 
-def measure(pictures: Image, probabilities: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Measure the colours of N heads, see `Colours`; they are NaN too where the light hides them.
+
+def measure(pictures: Image, probabilities: NDArray[np.float32]) -> dict[str, NDArray[np.floating]]:
+    """Measure the `Appearance` of N heads.
 
     Args:
         pictures: (N, S, S, 3) uint8 RGB head crops.
         probabilities: (N, len(PARTS), S, S) of the parts, as by `faces.parse.parse`.
     """
     colours = {name: np.full((len(pictures), 3), np.nan, np.float32) for name in ("skin", *REGIONS)}
+    lens = np.full(len(pictures), np.nan, np.float32)
+    masks: dict[str, list[NDArray[np.float32]]] = {name: [] for name in MASKS}
+    skin_lightness = lit_skin(pictures, probabilities)[:, 0]
     for i, picture in enumerate(pictures):
         lab = to_lab(picture)
+        for name, rows in masks.items():
+            rows.append(shrink(probabilities[i, PARTS.index(name)]))
+        glasses = _mask(probabilities[i], "glasses")
+        if glasses.mean() >= REGIONS["glasses"].min_share:
+            lens[i] = skin_lightness[i] - np.quantile(lab[glasses, 0], LENS_QUANTILE)
         skin = _mask(probabilities[i], "skin")
         if not _is_plain_light(lab, skin):
             continue
@@ -95,10 +111,20 @@ def measure(pictures: Image, probabilities: NDArray[np.float32]) -> dict[str, ND
             colours[name][i] = _median_colour(lab, _mask(probabilities[i], name), region)
         if np.linalg.norm(colours["glasses"][i] - colours["skin"][i]) < MIN_FRAME_DIFFERENCE:
             colours["glasses"][i] = np.nan
-    return colours
+    return {
+        **{f"colour:{name}": lab for name, lab in colours.items()},
+        **{f"mask:{name}": np.stack(rows).astype(np.float16) for name, rows in masks.items()},
+        **{f"shape:{name}": values for name, values in measure_proportions(probabilities).items()},
+        "lens": lens,
+    }
 
 
-def apply_colours(avatar: Avatar, lab: Colours) -> Avatar:
+def entries(appearance: Appearance, kind: str) -> dict[str, NDArray[np.floating]]:
+    """Select the entries of a kind ("colour", "mask", "shape"), by their names without it."""
+    return {name.removeprefix(f"{kind}:"): rows for name, rows in appearance.items() if name.startswith(f"{kind}:")}
+
+
+def apply_colours(avatar: Avatar, lab: Mapping[str, NDArray[np.floating]]) -> Avatar:
     """Give an avatar the colours that were read and that its style has; a beard has the colour of the hair.
 
     The colour of the skin isn't applied: c and f choose it. It is the reference for the white balance of the others.

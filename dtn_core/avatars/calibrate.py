@@ -24,15 +24,14 @@ from .choose import (
     question_probability,
     sigmoid,
 )
-from .choose_shape import Statistics
 from .parameters import HAIR_COLOURS, SPECS
+from .proportions import Statistics
 
 
 def learn(
     style: str,
     log_probabilities: LogProbabilities,
     attributes: Mapping[str, NDArray[np.float64]],
-    skin: dict[str, float],
     shape: Statistics,
     artist: Mapping[str, NDArray[np.float64]],
 ) -> Decisions:
@@ -42,8 +41,7 @@ def learn(
         style: Name of a drawn style.
         log_probabilities: c's log-probabilities.
         attributes: f's attribute → (N,) probabilities.
-        skin: See `skin.skin_means`.
-        shape: See `choose_shape.shape_statistics`.
+        shape: See `proportions.shape_statistics`.
         artist: Head → frequency of each choice in the drawings.
     """
     lines = {}
@@ -57,7 +55,7 @@ def learn(
     hair = {name: (round(slope, 4), round(offset, 4)) for name, offset in zip(HAIR_ATTRIBUTES, offsets)}
     hair_rates = {name: round(float(target[:, i].mean()), 4) for i, name in enumerate(HAIR_ATTRIBUTES)}
     bias = {head: _biases(style, head, log_p, artist[head]) for head, log_p in log_probabilities.items()}
-    return Decisions(lines, rates, hair, hair_rates, skin, bias, shape)
+    return Decisions(lines, rates, hair, hair_rates, bias, shape)
 
 
 MIN_PHOTOS = 100

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .choose_shape import Statistics, face_shapes
 from .parameters import HAIR_COLOURS, SPECS, Parameters
-from .skin import skin_colour
+from .proportions import Statistics, face_shapes
+from .skin import drawn_skin
 from .styles import DRAWINGS
 from .styles.record import Question as Question
 
@@ -57,9 +57,8 @@ class Decisions(NamedTuple):
         rates: Question → mean probability.
         hair: Hair colour → (slope, offset) for c's log-probability.
         hair_rates: Hair colour → mean probability.
-        skin: Group as f reads it → mean L* of the cheeks.
         bias: Head → what is added to the log-probability of each choice.
-        shape: See `choose_shape.shape_statistics`. If empty, all faces have the artist's shape.
+        shape: See `proportions.shape_statistics`. If empty, all faces have the artist's shape.
         f_weight: See `F_WEIGHT`.
     """
 
@@ -67,7 +66,6 @@ class Decisions(NamedTuple):
     rates: dict[str, float]
     hair: dict[str, tuple[float, float]]
     hair_rates: dict[str, float]
-    skin: dict[str, float]
     bias: dict[str, list[float]]
     shape: Statistics = {}
     f_weight: float = F_WEIGHT
@@ -76,7 +74,7 @@ class Decisions(NamedTuple):
     def from_dict(cls, values: Mapping[str, Any]) -> Decisions:
         """The inverse of `_asdict` after JSON. Raises KeyError or TypeError if something is missing."""
         pairs = {k: {n: (float(a), float(b)) for n, (a, b) in values[k].items()} for k in ("lines", "hair")}
-        numbers = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates", "skin")}
+        numbers = {k: {n: float(v) for n, v in values[k].items()} for k in ("rates", "hair_rates")}
         return cls(
             **pairs,
             **numbers,
@@ -158,11 +156,6 @@ def hair_probabilities(attributes: Attributes) -> NDArray[np.float64]:
     return p / p.sum(1, keepdims=True)
 
 
-def haircut_of(reads: Mapping[str, float]) -> str:
-    """The key of `Drawing.haircuts`: a fringe first, then waves, else neither. reads: f's attribute → probability."""
-    return next((name for name in ("Bangs", "Wavy_Hair") if reads[name] > 0.5), "")
-
-
 def calibrated_probabilities(
     style: str, log_probabilities: LogProbabilities, decisions: Decisions, attributes: Attributes
 ) -> dict[str, NDArray[np.float64]]:
@@ -194,26 +187,28 @@ def choose(
     log_probabilities: LogProbabilities,
     decisions: Decisions,
     attributes: Attributes,
-    lightness: NDArray[np.float64],
+    skin: NDArray[np.floating],
     rates: Mapping[str, float] = MappingProxyType({}),
+    proportions: Mapping[str, NDArray[np.float64]] = MappingProxyType({}),
 ) -> list[tuple[Parameters, dict[str, float]]]:
     """Choose an avatar for each of N faces.
 
     Args:
         style: Name of a drawn style.
-        log_probabilities: c's log-probabilities.
+        log_probabilities: c's log-probabilities, after `outlines.match_outlines`.
         decisions: See `Decisions`.
         attributes: f's probabilities.
-        lightness: (N,) L* of the skins to draw.
+        skin: (N, 3) CIELAB of the skins.
         rates: Question → threshold for yes, by default one half; "hair:NAME" → divisor of that colour's probability.
+        proportions: See `proportions.measure_proportions`; without them faces have the artist's shape.
 
     Returns:
         N pairs of the avatar, and of what it depicts ("glasses", "no hat") → probability.
     """
     probabilities = calibrated_probabilities(style, log_probabilities, decisions, attributes)
-    shapes = face_shapes(attributes, decisions.shape)
+    shapes = face_shapes(style, proportions, decisions.shape)
     avatars = []
-    for i in range(len(lightness)):
+    for i in range(len(skin)):
         row_log_probabilities = {head: log_p[i] for head, log_p in log_probabilities.items()}
         row_attributes = {name: float(values[i]) for name, values in attributes.items()}
         row = {name: float(values[i]) for name, values in probabilities.items()}
@@ -221,7 +216,7 @@ def choose(
         hair = max(HAIR_ATTRIBUTES, key=lambda name: row[f"hair:{name}"] / rates.get(f"hair:{name}", 1.0))
         variants = _variants(style, row_log_probabilities, answers, row_attributes, decisions.bias)
         variants["mouth"] = _mouth(style, *(row_attributes[name] for name in EXPRESSION_ATTRIBUTES.values()))
-        colours = _colours(style, row_log_probabilities, hair, float(lightness[i]), decisions)
+        colours = _colours(style, row_log_probabilities, hair, skin[i], decisions)
         shape = {name: float(values[i]) for name, values in shapes.items()}
         confidence = _confidence(answers, hair, row, row_attributes["Smiling"])
         avatars.append((Parameters(style, variants, colours, shape), confidence))
@@ -256,19 +251,12 @@ def _variants(
     drawing = DRAWINGS[style]
     has_moustache = attributes["Mustache"] > 0.5 and attributes["No_Beard"] > 0.5
     kinds = _kinds(style, log_probabilities, answers, has_moustache)
-    length_slot = question_slot(style, "male")
-    hair_slot = question_slot(style, "bald")
-    haircuts: tuple[str, ...] = ()
-    if kinds[hair_slot][0] != "bald":
-        haircuts = drawing.haircuts.get(kinds[length_slot][0], {}).get(haircut_of(attributes), ())
     chosen = {}
     for slot, variants in SPECS[style].slots.items():
         if slot == "mouth" or slot not in log_probabilities:
             continue
         allowed = kind_index(style, slot, kinds[slot]) if slot in kinds else range(len(variants))
         allowed = [j for j in allowed if is_allowed(style, slot, j)]
-        if slot in (length_slot, hair_slot):
-            allowed = [j for j in allowed if variants[j] in haircuts] or allowed
         if slot == "eyes" and attributes["Smiling"] <= SMILES:
             allowed = [j for j in allowed if variants[j] not in drawing.laughing_eyes]
         score = log_probabilities[slot] + bias[slot]
@@ -321,15 +309,15 @@ def mouth_of(style: str, kind: str) -> str:
 
 
 def _colours(
-    style: str, log_probabilities: Mapping[str, NDArray[np.float32]], hair: str, lightness: float, decisions: Decisions
+    style: str, log_probabilities: Mapping[str, NDArray[np.float32]], hair: str, skin: NDArray, decisions: Decisions
 ) -> dict[str, str]:
-    """The skin's colour by its L*; other colours from the artist's palette, hair and beard in a shade of hair."""
+    """The skin as by `drawn_skin`; other colours from the artist's palette, hair and beard in a shade of hair."""
     spec = SPECS[style]
     colours = {}
     for name, palette in spec.colours.items():
         head = "colour:hair" if name == "beard" else f"colour:{name}"
         if name == "skin":
-            colours[name] = skin_colour(style, lightness)
+            colours[name] = drawn_skin(style, skin)
         elif head in log_probabilities:
             score = log_probabilities[head] + decisions.bias[head]
             codes = [code for code in palette if code not in RESERVED[style].get(head, ())]

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..networks.avatar_head import AvatarHead
 from ..networks.encoders import Standardise
 from ..networks.resnet import ATTRIBUTES, AttributeEncoder
-from .appearance import Colours, apply_colours
+from .appearance import Appearance, apply_colours, entries
 from .avatar import Avatar
 from .choose import Decisions, LogProbabilities, choose
+from .outlines import match_outlines
 from .parameters import DrawnStyle
 from .sampling import choice_probabilities
-from .skin import even_light, skin_lightness
 
 
 class Predictions(NamedTuple):
@@ -28,14 +28,14 @@ class Predictions(NamedTuple):
     Attributes:
         log_probabilities: c's log-probabilities, see `avatars.choose.LogProbabilities`.
         attributes: f's attribute → (N,) probabilities.
-        lightness: (N,) L* of the skins to draw.
-        colours: Measured colours, see `appearance.Colours`; empty where nothing was measured.
+        skin: (N, 3) CIELAB of the skins, as they would be in ordinary light.
+        appearance: See `appearance.Appearance`; empty where nothing was measured.
     """
 
     log_probabilities: LogProbabilities
     attributes: dict[str, NDArray[np.float64]]
-    lightness: NDArray[np.float64]
-    colours: Colours = MappingProxyType({})
+    skin: NDArray[np.floating]
+    appearance: Appearance = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class AvatarPredictor:
 
     Attributes:
         style: Name of the drawn style.
-        f: An encoder with a head for the skin.
+        f: The encoder of the faces.
         standardise: f's statistics on photos.
         head: c.
         decisions: See `avatars.choose`.
+        skin: The regression of `skin.fit`; without it, f's own head for the skin.
         hash: Of c's weights.
     """
 
@@ -56,6 +57,7 @@ class AvatarPredictor:
     standardise: Standardise
     head: AvatarHead
     decisions: Decisions
+    skin: nn.Linear | None = None
     hash: str = ""
 
     @torch.no_grad()
@@ -71,52 +73,58 @@ class AvatarPredictor:
         return dict(zip(ATTRIBUTES, probabilities.T))
 
     @torch.no_grad()
-    def skin_features(self, x: Tensor) -> Tensor:
-        """(N, 3, S, S) head crops in [-1, 1] → (N, dim) features of them in even light, to read the skin from."""
-        return self.f(even_light(x))
-
-    @torch.no_grad()
-    def read(self, features: Tensor, skin_features: Tensor | None = None) -> Predictions:
-        """Predict everything that `decide` needs.
-
-        Args:
-            features: (N, dim) features of photos.
-            skin_features: (N, dim) of `skin_features`. Without them the skin is read from features, and depends more on
-                the light.
-        """
-        if skin_features is None:
-            skin_features = features
-        cheeks = self.f.skin_lab(skin_features)[:, 0].cpu().numpy()
-        lightness = skin_lightness(self.attributes(skin_features), cheeks, self.decisions.skin)
-        return Predictions(self.log_probabilities(features), self.attributes(features), lightness)
+    def read(self, features: Tensor) -> Predictions:
+        """Predict what f and c tell from (N, dim) features of photos."""
+        skin = self.skin(features) if self.skin else self.f.skin_lab(features)
+        return Predictions(self.log_probabilities(features), self.attributes(features), skin.cpu().numpy())
 
     def decide(self, reading: Predictions) -> list[Avatar]:
         """Choose N avatars from the predictions for N photos."""
-        log_probabilities, attributes, lightness, colours = reading
-        choices = choose(self.style, log_probabilities, self.decisions, attributes, lightness)
+        reading = self.with_outlines(reading)
+        log_probabilities, attributes, skin, appearance = reading
+        choices = choose(
+            self.style,
+            log_probabilities,
+            self.decisions,
+            attributes,
+            skin,
+            proportions=entries(appearance, "shape"),
+        )
         distributions = choice_probabilities(self.style, log_probabilities, self.decisions, attributes)
         avatars = [
             Avatar(parameters, confidence, probabilities)
             for (parameters, confidence), probabilities in zip(choices, distributions)
         ]
+        colours = entries(appearance, "colour")
         return [
             apply_colours(avatar, {name: lab[i] for name, lab in colours.items()}) for i, avatar in enumerate(avatars)
         ]
 
-    def choose(self, features: Tensor, skin_features: Tensor | None = None) -> list[Avatar]:
-        """Predict N avatars from features, see `read` and `decide`."""
-        return self.decide(self.read(features, skin_features))
+    def with_outlines(self, reading: Predictions) -> Predictions:
+        """Replace c's probabilities where outlines tell more, see `outlines.match_outlines`."""
+        matched = match_outlines(
+            self.style,
+            reading.log_probabilities,
+            self.decisions.bias,
+            reading.attributes,
+            entries(reading.appearance, "mask"),
+            reading.appearance.get("lens"),
+        )
+        return reading._replace(log_probabilities=matched)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> list[Avatar]:
-        """Predict N avatars from (N, 3, S, S) head crops in [-1, 1]."""
-        return self.choose(self.f(x), self.skin_features(x))
+        """Predict N avatars from (N, 3, S, S) head crops in [-1, 1], without the face parser."""
+        return self.decide(self.read(self.f(x)))
 
     def describe(self) -> dict[str, Any]:
         """The entry "avatar" of config.json."""
-        return {"style": self.style, "head": self.head.config, "decisions": self.decisions._asdict()}
+        decisions = self.decisions._asdict()
+        return {"style": self.style, "head": self.head.config, "skin": self.skin is not None, "decisions": decisions}
 
     def tensors(self) -> dict[str, Tensor]:
-        """The content of ``avatar.safetensors``: c's weights and f's statistics on photos."""
+        """The content of ``avatar.safetensors``: c's weights, f's statistics on photos, and the skin's regression."""
         parts = {"standardise": self.standardise, "head": self.head}
+        if self.skin:
+            parts["skin"] = self.skin
         return {f"{name}.{k}": v for name, net in parts.items() for k, v in net.state_dict().items()}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.colors import to_lab, to_rgb
+from ..core.colors import from_lab, to_hex, to_lab, to_rgb
 from ..core.errors import UserError
 from .choose import (
     EXPRESSION_ATTRIBUTES,
@@ -18,14 +18,12 @@ from .choose import (
     Decisions,
     LogProbabilities,
     calibrated_probabilities,
-    haircut_of,
     is_allowed,
     kind_index,
     mouth_of,
 )
 from .parameters import HAIR_COLOURS, SPECS, Parameters
-from .skin import skin_colour
-from .style_mapping import ROLES, kinds_by_role
+from .style_mapping import kinds_by_role
 from .styles import DRAWINGS
 
 ChoiceProbabilities = Mapping[str, Mapping[str, float]]
@@ -33,9 +31,6 @@ ChoiceProbabilities = Mapping[str, Mapping[str, float]]
 
 MIN_PROBABILITY = 0.002
 """Choices with a lower probability are left out."""
-
-OTHER_HAIRCUT = 0.2
-"""Weight of a haircut without the fringe or the waves that f reads."""
 
 SKIN_SPREAD = 4.0
 """Standard deviation in L* of the skins of further avatars: about the effect of lighting on c."""
@@ -58,8 +53,6 @@ def choice_probabilities(
         for head, log_p in log_probabilities.items()
         if head not in ("colour:skin", "mouth")
     }
-    for slot in p.keys() & set(ROLES["hair"]):
-        _prefer_haircuts(style, p[slot], spec.slots[slot], attributes)
     smiling, mouth_open = (attributes[name] for name in EXPRESSION_ATTRIBUTES.values())
     laughing = [spec.slots["eyes"].index(variant) for variant in DRAWINGS[style].laughing_eyes]
     _divide(p["eyes"], laughing, [j for j in range(len(spec.slots["eyes"])) if j not in laughing], 0.5 * smiling)
@@ -111,17 +104,6 @@ def _mouth_probabilities(
     for kind, probability in kinds.items():
         p[:, variants.index(mouth_of(style, kind))] += probability
     return p
-
-
-def _prefer_haircuts(style: str, p: NDArray[np.float64], variants: tuple[str, ...], attributes: Attributes) -> None:
-    """Lower the weight of haircuts that differ from what f reads, see `Drawing.haircuts`; in place."""
-    for i in range(len(p)):
-        haircut = haircut_of({name: values[i] for name, values in attributes.items()})
-        for haircuts in DRAWINGS[style].haircuts.values():
-            all_variants = {variant for group in haircuts.values() for variant in group}
-            others = (all_variants - set(haircuts[haircut])) & set(variants)
-            p[i, [variants.index(variant) for variant in others]] *= OTHER_HAIRCUT
-    p /= p.sum(1, keepdims=True)
 
 
 def _divide(p: NDArray[np.float64], yes: list[int], no: list[int], share: NDArray[np.float64]) -> None:
@@ -181,8 +163,9 @@ def _sample(
     if "beard" in colours and "colour:beard" not in keep and "colour:hair" in likely:
         colours["beard"] = colours["hair"]
     if "colour:skin" not in keep:
-        lightness = float(to_lab(np.array(to_rgb(parameters.colours["skin"]), np.float32))[0])
-        colours["skin"] = skin_colour(parameters.style, lightness + SKIN_SPREAD * float(rng.standard_normal()))
+        lab = to_lab(np.array(to_rgb(parameters.colours["skin"]), np.float32))
+        lab[0] += SKIN_SPREAD * rng.standard_normal()
+        colours["skin"] = to_hex(from_lab(lab))
     return Parameters(parameters.style, variants, colours, parameters.shape)
 
 

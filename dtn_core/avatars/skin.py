@@ -1,80 +1,111 @@
-"""Choose the skin of an avatar by the person, not by the light.
+"""The colour of the skin, by a linear regression on f's features.
 
-The colour of a cheek in a photo depends far more on the light than on the person. So the expected lightness follows
-from f's prediction of UTKFace's ethnic groups, and the cheek changes it only a little. Both are read in even light.
+The colour of a cheek in a photo depends far more on the light than on the person, so it isn't copied. The regression
+is trained to tell the colour in the photo as it is from f of the same photo in other light, and punished for what
+changes with the light. No label is used, and f's logits of UTKFace's ethnic groups are left out of its input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..core.colors import from_lab, to_hex, to_lab, to_rgb
+from ..core.types import HEAD_EYE_HEIGHT, Image
+from ..networks.parser import PARTS
+from ..networks.resnet import ATTRIBUTES
 from .parameters import SPECS
 
-SKIN_LIGHTNESS = {"race_White": 80.0, "race_Black": 42.0, "race_Asian": 79.0, "race_Indian": 46.0}
-"""Group → mean L* of the skins that are drawn for it, within the artists' palettes."""
+CERTAIN = 0.65
+"""Probability from which a pixel counts as skin."""
 
-OWN_SHARE = 0.15
-"""Share of a cheek's deviation from its group's mean that is drawn."""
+FACE_ROWS = (0.3, HEAD_EYE_HEIGHT + 0.24)
+"""Rows of a head crop, as shares of its side, between which skin is measured: above most beards."""
 
-EXPOSURE = 0.47
-"""Mean of a head crop in even light, 0..1."""
+LIT = (0.5, 0.9)
+"""Quantiles of L* between which skin counts as lit: neither in shade nor a highlight."""
 
-NORM = 6
-"""Order of the Minkowski norm of `even_light`."""
+MIN_SKIN = 0.02
+"""Share of the head crop that must be skin for its colour to be measured."""
 
-CLIPPED = 0.98
-"""Brightness, 0..1, from which a pixel counts as overexposed."""
+RIDGE = 3000.0
+"""Penalty on the weights of standardised features."""
 
+LIGHT_PENALTY = 10.0
+"""Penalty on the variance of the prediction over views of one photo, relative to the squared error."""
 
-def even_light(x: Tensor) -> Tensor:
-    """Remove the colour and the brightness of the light from head crops; (B, 3, S, S) in [-1, 1] → the same.
+SPREAD = 1.3
+"""Factor on the deviations from the mean: a regression predicts less variety than there is."""
 
-    White balance by shades of grey (Finlayson and Trezzi, 2004) without overexposed pixels, then scale to `EXPOSURE`.
-    """
-    rgb = (x + 1) / 2
-    clear = (rgb.amax(1, keepdim=True) < CLIPPED).to(rgb)
-    share = clear.mean((2, 3), keepdim=True)
-    clear = clear.where(share > 0.3, 1)
-    light = ((rgb**NORM * clear).sum((2, 3), keepdim=True) / clear.sum((2, 3), keepdim=True)) ** (1 / NORM) + 1e-3
-    rgb = rgb * light.mean(1, keepdim=True) / light
-    rgb = rgb * EXPOSURE / rgb.mean((1, 2, 3), keepdim=True).clamp_min(1e-3)
-    return 2 * rgb.clamp(0, 1) - 1
+LIFT = 2.5
+"""What is added to L*: a flat area looks darker than a face with highlights."""
+
+PALETTE_SHARE = 0.5
+"""Share of the artist's palette in a* and b*; the rest is the person's."""
 
 
-def groups(attributes: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(N, len(SKIN_LIGHTNESS)) f's probabilities of the groups, summing to 1."""
-    p = np.stack([attributes[name] for name in SKIN_LIGHTNESS], 1) + 1e-6
-    return p / p.sum(1, keepdims=True)
-
-
-def skin_means(attributes: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32]) -> dict[str, float]:
-    """Group → mean of the cheeks' (N,) L*, weighted by the probability of the group."""
-    p = groups(attributes)
-    return {name: round(float(p[:, i] @ lightness / p[:, i].sum()), 2) for i, name in enumerate(SKIN_LIGHTNESS)}
-
-
-def skin_lightness(
-    attributes: Mapping[str, NDArray[np.float64]], lightness: NDArray[np.float32], means: Mapping[str, float]
-) -> NDArray[np.float64]:
-    """(N,) L* of the skins to draw.
-
-    The expectation given f's prediction of the group, and a share of the cheek's deviation from that group's mean:
-    light changes cheeks far more than people differ, and hardly changes the predicted group.
+def lit_skin(pictures: Image, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Measure the lit skin of N heads.
 
     Args:
-        attributes: f's attribute → (N,) probabilities.
-        lightness: (N,) L* of the cheeks.
-        means: See `skin_means`.
+        pictures: (N, S, S, 3) uint8 RGB head crops.
+        probabilities: (N, len(PARTS), S, S) of the parts, as by `faces.parse.parse`.
+
+    Returns:
+        (N, 3) CIELAB; NaN where too little skin is seen.
     """
-    p = groups(attributes)
-    expected = p @ np.array([means[name] for name in SKIN_LIGHTNESS])
-    return p @ np.array(list(SKIN_LIGHTNESS.values())) + OWN_SHARE * (lightness - expected)
+    rows = (np.arange(pictures.shape[1]) / pictures.shape[1])[:, None]
+    in_face = (rows > FACE_ROWS[0]) & (rows < FACE_ROWS[1])
+    colours = np.full((len(pictures), 3), np.nan, np.float32)
+    for i, picture in enumerate(pictures):
+        mask = (probabilities[i, PARTS.index("skin")] > CERTAIN) & in_face
+        if mask.mean() < MIN_SKIN:
+            continue
+        lab = to_lab(picture)[mask]
+        low, high = np.quantile(lab[:, 0], LIT)
+        colours[i] = np.median(lab[(lab[:, 0] >= low) & (lab[:, 0] <= high)], axis=0)
+    return colours
+
+
+def relight(picture: Image, rng: np.random.Generator) -> Image:
+    """Simulate other light on an (S, S, 3) picture: exposure, contrast, colour, and for some shade from one side."""
+    light = (picture.astype(np.float32) / 255) ** np.exp(0.2 * rng.standard_normal())
+    light *= np.exp(rng.uniform(-0.9, 0.6)) * np.exp(0.1 * rng.standard_normal(3))
+    if rng.random() < 0.4:
+        angle = rng.uniform(0, 2 * np.pi)
+        ramp = np.linspace(-1, 1, len(picture))
+        side = np.clip(np.cos(angle) * ramp + np.sin(angle) * ramp[:, None], -1, 1)
+        light *= 1 - rng.uniform(0, 0.6) * (side[..., None] + 1) / 2
+    return (255 * np.clip(light, 0, 1)).astype(np.uint8)
+
+
+def fit(views: NDArray[np.float32], colours: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit the regression in closed form.
+
+    Args:
+        views: (V, N, dim) f's features of N photos in V lights, the logits of `ATTRIBUTES` last.
+        colours: (N, 3) `lit_skin` of the photos as they are, without NaN.
+
+    Returns:
+        Weights, (3, dim), and bias, (3,).
+    """
+    dim = views.shape[2]
+    groups = [dim - len(ATTRIBUTES) + i for i, name in enumerate(ATTRIBUTES) if name.startswith("race_")]
+    used = np.setdiff1d(np.arange(dim), groups)
+    x = views[..., used].astype(np.float64)
+    mean = x.mean((0, 1))
+    std = x.std((0, 1)) + 1e-3
+    z = (x - mean) / std
+    by_light = (z - z.mean(0)).reshape(-1, len(used))
+    z = z.reshape(-1, len(used))
+    target = np.tile(colours - colours.mean(0), (len(views), 1))
+    penalty = RIDGE * np.eye(len(used)) + LIGHT_PENALTY * by_light.T @ by_light
+    slopes = SPREAD * np.linalg.solve(z.T @ z + penalty, z.T @ target) / std[:, None]
+    weights = np.zeros((3, dim))
+    weights[:, used] = slopes.T
+    return weights, colours.mean(0) - mean @ slopes
 
 
 @cache
@@ -84,8 +115,20 @@ def _skin_palette(style: str) -> NDArray[np.float32]:
     return lab[np.argsort(lab[:, 0])]
 
 
-def skin_colour(style: str, lightness: float) -> str:
-    """The skin colour of this L*, interpolated between the artist's palette in CIELAB."""
+def palette_skin(style: str, lightness: float) -> NDArray[np.float64]:
+    """(3,) the skin of this L*, interpolated between the artist's palette in CIELAB."""
     lab = _skin_palette(style)
     lightness = float(np.clip(lightness, lab[0, 0], lab[-1, 0]))
-    return to_hex(from_lab(np.array([np.interp(lightness, lab[:, 0], lab[:, k]) for k in range(3)])))
+    return np.array([np.interp(lightness, lab[:, 0], lab[:, k]) for k in range(3)])
+
+
+def skin_colour(style: str, lightness: float) -> str:
+    """As `palette_skin`, as a code."""
+    return to_hex(from_lab(palette_skin(style, lightness)))
+
+
+def drawn_skin(style: str, lab: NDArray[np.floating]) -> str:
+    """The code that a style draws a skin of (3,) CIELAB in: as light as the person's, and half as the palette's."""
+    palette = palette_skin(style, lab[0] + LIFT)
+    ab = PALETTE_SHARE * palette[1:] + (1 - PALETTE_SHARE) * lab[1:]
+    return to_hex(from_lab(np.array([palette[0], *ab])))

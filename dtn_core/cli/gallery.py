@@ -23,6 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--painted", action="store_true", help="as g paints them, though it could draw")
     add("-n", type=int, default=64, metavar="N", help="how many faces (default 64)")
     add("--seed", type=int, default=0, metavar="N", help="of the choice (default 0)")
+    add("--compare", action="store_true", help="also show avatars drawn without the face parser")
     add("-o", "--output", default="gallery", metavar="DIR", help="for NAME.png (default gallery)")
     runner.add_device(parser)
     parser.set_defaults(run=run)
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         heads = gallery.public_domain_heads(arguments.n, arguments.seed)
     for transferrer in translations:
         path = Path(arguments.output) / f"{transferrer.checkpoint.name}.png"
-        images.save(path, gallery.sheet(transferrer, heads, painted=arguments.painted))
+        images.save(path, gallery.sheet(transferrer, heads, painted=arguments.painted, compare=arguments.compare))
         how = "drawn" if transferrer.draws and not arguments.painted else "painted"
         made_by = f"seed {arguments.seed}, checkpoint {transferrer.checkpoint.hash}"
         runner.log(f"{path}: {len(heads)} faces, {how}, {made_by}")

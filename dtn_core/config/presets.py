@@ -70,7 +70,7 @@ PRESETS: dict[str, Config] = {
     ),
     "parser-tiny": ParserTraining(steps=8, batch=8, size=32, unlabelled=16, limit=24, **_TINY),
     "parser-cpu": ParserTraining(
-        steps=6800, batch=32, lr=2e-3, precision="fp32", log_every=50, sample_every=1000, save_every=250
+        steps=8000, batch=32, lr=2e-3, precision="fp32", log_every=50, sample_every=1000, save_every=250
     ),
     "parser": ParserTraining(
         steps=40000, batch=64, lr=2e-3, unlabelled=25000, ema=0.9995, log_every=100, sample_every=4000, save_every=2000
@@ -113,6 +113,17 @@ PRESETS: dict[str, Config] = {
     "faces-tied": FacesTransfer(
         steps=3500, batch=32, lr=4e-4, encoder="encoder-drawn", start="emoji", tie=100.0, avatar="emoji", utkface=0.25,
         alpha=8.0, random_affine=True, avatars=8000, views=2, emphasis=1.25, save_every=500,
+    ),
+    "faces-layered-cpu": FacesTransfer(
+        steps=4500, batch=24, lr=8e-4, encoder="encoder-drawn", tie=20.0, avatar="emoji", utkface=0.25, alpha=0.5,
+        beta=20.0, gamma=0.0, delta=0.15, delta_from=0.5, random_affine=True, generator="layered", layers=20, base=16,
+        d_base=24, absolute=1.0, noise=0.1, avatars=8000, views=2, precision="fp32", save_every=200,
+    ),
+    "faces-layered": FacesTransfer(
+        steps=30000, batch=128, lr=8e-4, encoder="encoder-drawn", tie=20.0, avatar="emoji", utkface=0.25, alpha=0.5,
+        beta=20.0, gamma=0.0, delta=0.15, delta_from=0.3, random_affine=True, generator="layered", layers=32, base=48,
+        d_base=64, d_upscale=2.0, ema=0.999, absolute=1.0, noise=0.1, avatars=12000, views=4, log_every=100,
+        sample_every=1000, save_every=1000,
     ),
     "faces-paper": FacesTransfer(
         steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375

@@ -209,6 +209,11 @@ class TransferTraining(Training):
     binary: ClassVar[bool] = False
     generator: ClassVar[str] = "upsample"
     tie: ClassVar[float] = 0.0
+    absolute: ClassVar[float] = 0.0
+    noise: ClassVar[float] = 0.0
+    delta_from: ClassVar[float] = 0.0
+    undecided: ClassVar[float] = 0.0
+    roughness: ClassVar[float] = 0.0
 
     batch: Annotated[int, Field(ge=2)] = 64
     """Batch size; at least 2, for batch norm."""
@@ -263,6 +268,20 @@ class FacesTransfer(TransferTraining):
     """Weight of ‖G(s) − R(c(f(s)))‖²: the painted picture held to the drawn one (Tied Output Synthesis); 0: without."""
     avatar: str | None = None
     """With tie: a checkpoint that holds c."""
+    generator: Literal["upsample", "layered"] = "upsample"
+    """Of pixels, as in the paper, or of flat layers (`networks.generator.LayeredGenerator`)."""
+    layers: Annotated[int, Field(ge=2, le=64)] = 20
+    """Layers of a layered g."""
+    absolute: Annotated[float, Field(ge=0, lt=100)] = 0.0
+    """Weight of the absolute error in L_TID and in the tie, for each of the squared one; it keeps colours flat."""
+    noise: Annotated[float, Field(ge=0, lt=2)] = 0.0
+    """Standard deviation of the noise on f(s) in training."""
+    delta_from: Share = 0.0
+    """Share of the steps before L_GANG begins: first the picture settles, then D sharpens it."""
+    undecided: Annotated[float, Field(ge=0, lt=100)] = 0.3
+    """Weight of the entropy of a layered g's masks."""
+    roughness: Annotated[float, Field(ge=0, lt=100)] = 2.0
+    """Weight of the total variation of a layered g's masks, which stands for L_TV there."""
 
     @model_validator(mode="after")
     def _check_tie(self) -> FacesTransfer:

@@ -105,7 +105,7 @@ class TransferredFace:
         raw: (64, 64, 4) RGBA output of g; None if nothing was painted.
         image: (256, 256, 4) RGBA output of SR; None if nothing was painted.
         confidence: Visibility of the face, 0..1 (`faces.quality`); None without face detection.
-        note: One sentence with reason and remedy if the confidence is low.
+        note: Reason and remedy if the confidence is low, or if colours can't be read.
         avatar: What c chose, or None.
     """
 

@@ -30,6 +30,7 @@ _PARTS_OF_CELEBAMASK = {
     "neck": (17,),
     "clothes": (18,),
 }
+_PARTS_OF_ATTRIBUTES = {"Wearing_Hat": "hat", "Eyeglasses": "glasses"}
 _EYES = (97.3, 158.7, 122.9)  # left x, right x, y, in pixels of its pictures of 256
 
 
@@ -49,6 +50,18 @@ class LabelledHeads(NamedTuple):
     pictures: Image
     labels: NDArray[np.uint8]
     names: tuple[str, ...]
+
+
+class UnlabelledHeads(NamedTuple):
+    """Head crops without labels of their pixels.
+
+    Attributes:
+        pictures: (N, S, S, 3) uint8 RGB.
+        absent: (N, len(`networks.parser.PARTS`)) parts that aren't in the picture, by its attributes.
+    """
+
+    pictures: Image
+    absent: NDArray[np.bool_]
 
 
 def labelled_heads(data: Path, split: Split, size: int, limit: int | None = None) -> LabelledHeads:
@@ -78,16 +91,22 @@ def labelled_heads(data: Path, split: Split, size: int, limit: int | None = None
     return LabelledHeads(np.stack(pictures), np.stack(labels), tuple(stems))
 
 
-def unlabelled_heads(data: Path, size: int, limit: int) -> Image:
-    """(N, S, S, 3) uint8 head crops of the training parts of CelebA-HQ (three quarters) and CelebA, at most `limit`.
+def unlabelled_heads(data: Path, size: int, limit: int) -> UnlabelledHeads:
+    """Read head crops of the training parts of CelebA-HQ (three quarters) and CelebA, at most `limit`.
 
-    CelebAMask-HQ has other file names, so these may show pictures of its held-out parts, see `near_duplicates`.
+    Heads with a hat or glasses come first. CelebAMask-HQ has other file names, so these may show pictures of its
+    held-out parts, see `near_duplicates`.
     """
-    heads = []
+    pictures, absent = [], []
     for read, share in ((portraits.celebahq, 0.75), (portraits.celeba, 0.25)):
-        people = read(data, "train", (), max(1, round(limit * share)))
-        heads += [head_crop(picture, people.eyes, size) for picture in people.pictures]
-    return np.stack(heads)
+        people = read(data, "train", tuple(_PARTS_OF_ATTRIBUTES))
+        has_part = people.labels == 1
+        first = np.argsort(~has_part.any(1), kind="stable")[: max(1, round(limit * share))]
+        pictures += [head_crop(people.pictures[i], people.eyes, size) for i in first]
+        absent.append(~has_part[first])
+    without = np.zeros((len(pictures), len(PARTS)), bool)
+    without[:, [PARTS.index(part) for part in _PARTS_OF_ATTRIBUTES.values()]] = np.concatenate(absent)
+    return UnlabelledHeads(np.stack(pictures), without)
 
 
 def near_duplicates(heads: Image, others: Image) -> NDArray[np.bool_]:

@@ -24,17 +24,31 @@ FIRST_SEED = 1_000_000
 BACKGROUND = 250
 
 
-def sheet(transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, painted: bool = False) -> Image:
-    """Draw (S, S, 3) uint8 head crops, each beside its emoji, in rows of one RGB picture."""
-    pairs = []
+def sheet(
+    transferrer: Transferrer, heads: Sequence[Image], columns: int = 8, painted: bool = False, compare: bool = False
+) -> Image:
+    """Draw (S, S, 3) uint8 head crops, each beside its emoji, in rows of one RGB picture.
+
+    Args:
+        transferrer: Makes the emoji.
+        heads: The head crops.
+        columns: Heads in a row.
+        painted: Show what g paints.
+        compare: Put between them the avatar that c and f choose without the face parser.
+    """
+    makers = [transferrer]
+    if compare:
+        plain = Transferrer(transferrer.checkpoint, transferrer.device, measures_appearance=False)
+        makers.insert(0, plain)
+    groups = []
     for head in heads:
-        emoji = make_emoji(transferrer, head, painted)
-        shown = images.composite_over(emoji, (BACKGROUND,) * 3) if emoji.shape[2] == 4 else emoji
-        both = (cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA) for picture in (head, shown))
-        pairs.append(np.hstack(list(both)))
-    blank = np.full_like(pairs[0], BACKGROUND)
-    pairs += [blank] * (-len(pairs) % columns)
-    return images.grid([pairs[i : i + columns] for i in range(0, len(pairs), columns)], gap=6, background=BACKGROUND)
+        emoji = [make_emoji(maker, head, painted) for maker in makers]
+        shown = [images.composite_over(one, (BACKGROUND,) * 3) if one.shape[2] == 4 else one for one in emoji]
+        cells = [cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA) for picture in (head, *shown)]
+        groups.append(np.hstack(cells))
+    blank = np.full_like(groups[0], BACKGROUND)
+    groups += [blank] * (-len(groups) % columns)
+    return images.grid([groups[i : i + columns] for i in range(0, len(groups), columns)], gap=6, background=BACKGROUND)
 
 
 def make_emoji(transferrer: Transferrer, head: Image, painted: bool = False) -> Image:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..core.metrics import mean_pairwise_distance
 from ..networks.encoders import DlibEncoder, Standardise
 from ..networks.judge import Judge
-from .cleanliness import cleanliness, judge_features
+from .cleanliness import cleanliness, flatness, judge_features
 from .measures import by_people, judge_all_right, judge_confusion, question_accuracy
 from .nets import batched, to_images
 from .photos import Photos
@@ -40,6 +40,7 @@ class Reference:
         self.seed = seed
         self.unasked = unasked
         self.reference, self.others = (judge_features(judge, part) for part in clean.chunk(2))
+        self.flatness = flatness(clean, seed)
         self.spread = mean_pairwise_distance(to_images(pool))
         # dlib's embedding identifies people; g wasn't trained towards it, unless its f contains it.
         self.dlib = DlibEncoder().eval().requires_grad_(False)
@@ -69,6 +70,7 @@ class Reference:
             "people": by_people(self.truth, scores),
             "retrieval": self.retrieve(z["pairs"]) if "pairs" in z else None,
             "cleanliness": cleanliness(judge_features(self.judge, pictures["celeba"]), self.reference, self.seed),
+            "flatness": flatness(pictures["celeba"], self.seed),
             "diversity": round(spread, 4),
             "diversity_share": round(spread / self.spread, 3),
             "dlib_constancy": distance(z["celeba"], self.embedded["celeba"]),
@@ -82,7 +84,10 @@ class Reference:
             "pairs_without_a_face": self.photos.missed,
             "avatars_compared_with": len(self.reference[0]),
             "rows": rows,
-            "real_avatars": {"cleanliness": cleanliness(self.others, self.reference, self.seed)},
+            "real_avatars": {
+                "cleanliness": cleanliness(self.others, self.reference, self.seed),
+                "flatness": self.flatness,
+            },
             "photo_itself": self.retrieve(self.embedded["pairs"]) if gallery else None,
             "chance": chance(gallery) if gallery else None,
         }

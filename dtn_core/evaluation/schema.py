@@ -134,6 +134,18 @@ class Cleanliness(TypedDict):
     c2st_rendered: float | None
 
 
+class Flatness(TypedDict):
+    """How flat the areas of colour are, see `cleanliness.flatness`.
+
+    Attributes:
+        flatness: Share of pixels near one of ten colours of the picture.
+        residual: Mean ΔE76 from it.
+    """
+
+    flatness: float
+    residual: float
+
+
 class Figures(TypedDict):
     """What can be measured of any translation's pictures."""
 
@@ -143,6 +155,7 @@ class Figures(TypedDict):
     people: dict[str, AxisAgreement]
     retrieval: Retrieval | None
     cleanliness: Cleanliness
+    flatness: NotRequired[Flatness]
     diversity: float
     diversity_share: float
     dlib_constancy: float
@@ -172,7 +185,7 @@ class Measure(TypedDict):
         pairs_without_a_face: People left out because no face was detected.
         avatars_compared_with: How many avatars cleanliness is compared with.
         rows: Translation or baseline → figures.
-        real_avatars: Cleanliness of other rendered avatars.
+        real_avatars: Cleanliness and flatness of other rendered avatars.
         photo_itself: Retrieval by the photo in place of its emoji.
         chance: Retrieval by guessing.
     """
@@ -181,7 +194,7 @@ class Measure(TypedDict):
     pairs_without_a_face: int | None
     avatars_compared_with: int
     rows: dict[str, Row]
-    real_avatars: dict[str, Cleanliness]
+    real_avatars: dict[str, Cleanliness | Flatness]
     photo_itself: Retrieval | None
     chance: Retrieval | None
 

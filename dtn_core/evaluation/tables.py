@@ -142,6 +142,10 @@ def _measure_table(measure: Measure, unasked: Sequence[str]) -> Table:
         ("f-constancy, f of the checkpoint", *(f"{row['f_constancy']:.3f}" for row in rows), ""),
         ("constancy of dlib's embedding", *(f"{row['dlib_constancy']:.3f}" for row in rows), ""),
     ]
+    flat = [*(row.get("flatness") for row in rows), measure["real_avatars"].get("flatness")]
+    if all(flat):  # older files have none
+        title = "pixels within ΔE 4 of one of ten colours (mean ΔE)"
+        lines.append((title, *(f"{cell['flatness']:.3f} ({cell['residual']:.2f})" for cell in flat)))
     columns = (*(_column_title(name, measure["rows"]) for name in measure["rows"]), "reference")
     return Table("AUC / balanced accuracy", columns, tuple(lines), note=_measure_note(measure, unasked))
 

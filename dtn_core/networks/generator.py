@@ -51,6 +51,69 @@ def _block(inputs: int, outputs: int, pointwise: bool) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+class LayeredGenerator(nn.Module):
+    """Paints with K flat layers: for each pixel a softmax over the layers and "nothing", for each picture one colour a
+    layer. What it paints is clean by construction where t is flat areas of few colours.
+
+    Args:
+        features: Length of the representation.
+        base: Channels at full size.
+        channels: 4; the alpha is 1 less the probability of nothing.
+        size: Side of the picture, 4 times a power of two.
+        layers: K.
+        temperature: Factor on the logits of the masks; larger is more decided.
+
+    Attributes:
+        undecided: Mean entropy of the masks of the last pictures in training, in nats.
+        roughness: Total variation of these masks, summed over the layers, as a mean over pixels.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        base: int = 16,
+        channels: int = 4,
+        size: int = 64,
+        layers: int = 20,
+        temperature: float = 2.0,
+    ) -> None:
+        super().__init__()
+        if channels != 4:
+            raise UserError(f"a layered generator paints RGBA, not {channels} channels.")
+        trunk = Generator(features, base, channels, size)
+        self.config = {
+            "name": "layered", "features": features, "base": base, "channels": channels, "size": size,
+            "layers": layers, "temperature": temperature,
+        }  # fmt: skip
+        self.layers, self.temperature, self.width = layers, temperature, trunk.widths[0]
+        self.project, self.blocks = trunk.project, trunk.blocks
+        self.mask = nn.Conv2d(trunk.widths[-1], layers + 1, 3, padding=1)
+        self.colour = nn.Sequential(nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, 3 * layers))
+        nn.init.normal_(self.colour[-1].weight, 0, 0.05)
+        nn.init.uniform_(self.colour[-1].bias, -1.2, 1.2)  # all over the colours, so that no layer is idle
+        self.undecided = self.roughness = torch.zeros(())
+
+    def split(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, features) standardised representation → masks (B, layers + 1, size, size), which sum to 1, nothing
+        first; and colours (B, layers, 3) in [-1, 1].
+        """
+        h = self.project(z).view(-1, self.width, 4, 4)
+        masks = (self.temperature * self.mask(self.blocks(h)).float()).softmax(1)
+        return masks, self.colour(z).float().tanh().view(-1, self.layers, 3)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, features) standardised representation → (B, 4, size, size) RGBA in [-1, 1]."""
+        masks, colours = self.split(z)
+        if self.training:
+            self.undecided = -(masks * (masks + 1e-6).log()).sum(1).mean()
+            across = (masks[..., 1:] - masks[..., :-1]).abs().sum(1).mean()
+            down = (masks[..., 1:, :] - masks[..., :-1, :]).abs().sum(1).mean()
+            self.roughness = across + down
+        rgb = torch.einsum("bkhw,bkc->bchw", masks[:, 1:], colours)
+        alpha = 1 - 2 * masks[:, :1]
+        return torch.cat([rgb, alpha], 1)
+
+
 class FromPicture(nn.Module):
     """G without f (paper, Table 1): a network with the architecture of f, trained together with g.
 
@@ -109,7 +172,7 @@ def build(config: dict[str, Any]) -> nn.Module:
     if name == "truncated":
         means = torch.zeros(config["classes"], config["g"]["features"])
         return Truncated(build(config["g"]), config["truncation"], means, config["tail"])
-    kinds = {"upsample": Generator, "deconv": DeconvGenerator}
+    kinds = {"upsample": Generator, "layered": LayeredGenerator, "deconv": DeconvGenerator}
     if name not in kinds:
         raise TypeError(f"unknown generator {name!r}")
     return kinds[name](**config)

@@ -80,9 +80,10 @@ def const(f_s: Tensor, f_g_s: Tensor) -> Tensor:
     return F.mse_loss(f_g_s.float(), f_s.float())
 
 
-def tid(t: Tensor, g_t: Tensor) -> Tensor:
-    """L_TID = E_t d2(t, G(t))   (eq. 6), d2 the mean square; pictures in [-1, 1]."""
-    return F.mse_loss(g_t.float(), t.float())
+def tid(t: Tensor, g_t: Tensor, absolute: float = 0.0) -> Tensor:
+    """L_TID = E_t d2(t, G(t))   (eq. 6), d2 the mean square, and so much of the absolute error; pictures in [-1, 1]."""
+    squared = F.mse_loss(g_t.float(), t.float())
+    return squared + absolute * F.l1_loss(g_t.float(), t.float()) if absolute else squared
 
 
 def tv(z: Tensor) -> Tensor:
@@ -96,10 +97,10 @@ def tv(z: Tensor) -> Tensor:
     return (dx.square() + dy.square() + 1e-8).sqrt().mean()
 
 
-def avatar_loss(g_s: Tensor, drawn: Tensor) -> Tensor:
+def avatar_loss(g_s: Tensor, drawn: Tensor, absolute: float = 0.0) -> Tensor:
     """L_c = E_s ‖G(s) − R(c(f(s)))‖²: the painted picture against what the artist's engine draws of the same person
-    (Wolf, Taigman, Polyak, ICCV 2017, where c reads G(s)); pictures in [-1, 1]."""
-    return F.mse_loss(g_s.float(), drawn.float())
+    (Wolf, Taigman, Polyak, ICCV 2017, where c reads G(s)); pictures in [-1, 1]. absolute: see `tid`."""
+    return tid(drawn, g_s, absolute)
 
 
 def generator(

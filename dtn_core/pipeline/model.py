@@ -111,7 +111,7 @@ class TransferNetwork(nn.Module):
                 upscaled = self.upscale(painted)
             on_stage("upscale")
         if draw:
-            reading = self.predictor.read(features, self.predictor.skin_features(x))
+            reading = self.predictor.read(features)
         return TransferOutput(painted, upscaled, reading)
 
     def generator_input(self, x: Tensor, features: Tensor | None = None) -> Tensor:
@@ -290,10 +290,13 @@ def _build_predictor(
         if config.get("encoder"):
             file = checkpoint.stored_file(directory, "avatar-encoder")
             f = checkpoint.fill(bounds.build(encoders.build, config["encoder"], file), directory, "avatar-encoder")
-        if config["style"] not in SPECS or not isinstance(f, AttributeEncoder) or f.skin is None:
+        has_skin = bool(config.get("skin"))
+        is_readable = isinstance(f, AttributeEncoder) and (has_skin or f.skin is not None)
+        if config["style"] not in SPECS or not is_readable:
             raise bounds.damaged(directory, "config.json's 'avatar' names a style or an f that can't draw")
         head = _upgrade_head(directory, config)
-        nets = bounds.build(lambda head: _avatar_nets(f, head), head, checkpoint.stored_file(directory, "avatar"))
+        stored = checkpoint.stored_file(directory, "avatar")
+        nets = bounds.build(lambda head: _avatar_nets(f, head, has_skin), head, stored)
         decisions = Decisions.from_dict(config["decisions"])
     checkpoint.fill(nets, directory, "avatar").to(device).eval().requires_grad_(False)
     f = f.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -303,14 +306,18 @@ def _build_predictor(
         standardise=nets["standardise"],
         head=nets["head"],
         decisions=decisions,
+        skin=nets["skin"] if has_skin else None,
         hash=checkpoint.weights_hash(directory, "avatar*.safetensors"),
     )
 
 
-def _avatar_nets(f: nn.Module, head: dict[str, Any]) -> nn.ModuleDict:
+def _avatar_nets(f: nn.Module, head: dict[str, Any], has_skin: bool) -> nn.ModuleDict:
     """The parts of c that have weights, untrained. head: arguments of `AvatarHead`."""
     standardise = Standardise(torch.zeros(f.dim), torch.ones(f.dim))
-    return nn.ModuleDict({"standardise": standardise, "head": AvatarHead(**head)})
+    nets = nn.ModuleDict({"standardise": standardise, "head": AvatarHead(**head)})
+    if has_skin:
+        nets["skin"] = nn.Linear(f.dim, 3)
+    return nets
 
 
 def _upgrade_head(directory: Path, config: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ from . import model
 from .model import Checkpoint, Pretrained
 from .timing import StageTimer
 
+COLOUR_NOTE = "Colours can't be read in this light, so they are guesses. Try a colour photo in daylight."
+"""Note of a face in black and white, or in dark or coloured light."""
+
 
 class Transferrer(Pretrained):
     """A checkpoint made callable: photos in, emoji out. Stores nothing of a frame, so threads may share one.
@@ -36,15 +39,16 @@ class Transferrer(Pretrained):
     Attributes:
         checkpoint: The loaded `Checkpoint`; its name and hash belong beside every measured figure.
         device: Where it runs.
-        measures_colours: Whether avatars have the photo's colours, see `avatars.appearance`; else the palette's.
+        measures_appearance: Whether avatars take colours, outlines and proportions from the photo, see
+            `avatars.appearance`.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str | torch.device = "cpu", measures_colours: bool = True
+        self, checkpoint: Checkpoint, device: str | torch.device = "cpu", measures_appearance: bool = True
     ) -> None:
         self.checkpoint = checkpoint
         self.device = torch.device(device)
-        self.measures_colours = measures_colours
+        self.measures_appearance = measures_appearance
 
     @property
     def takes_whole_pictures(self) -> bool:
@@ -160,31 +164,30 @@ class Transferrer(Pretrained):
             large = _with_alpha(to_images(output.upscaled)) if upscale else [_enlarge(picture) for picture in raw]
             faces = [replace(face, raw=r, image=image) for face, r, image in zip(faces, raw, large)]
         if draw:
-            avatars = self.checkpoint.predictor.decide(self.with_colours(output.reading, x))
+            reading = self.with_appearance(output.reading, x)
+            avatars = self.checkpoint.predictor.decide(reading)
             faces = [replace(face, avatar=avatar) for face, avatar in zip(faces, avatars)]
+            if self.measures_appearance:
+                hidden = np.isnan(reading.appearance["colour:skin"]).any(1)
+                faces = [
+                    replace(face, note=face.note or COLOUR_NOTE) if is_hidden else face
+                    for face, is_hidden in zip(faces, hidden)
+                ]
         return list(faces)
 
     @device_errors()
     @torch.no_grad()
-    def read(self, x: Tensor, skin: bool = True) -> Predictions:
-        """Read (N, 3, S, S) head crops in [-1, 1] by f, c and the face parser, without deciding on avatars.
-
-        Args:
-            x: Head crops.
-            skin: False saves the second pass of f, in even light; the lightness of the skin is NaN then.
-        """
+    def read(self, x: Tensor) -> Predictions:
+        """Read (N, 3, S, S) head crops in [-1, 1] by f, c and the face parser, without deciding on avatars."""
         predictor = self.checkpoint.predictor
         x = x.to(self.device)
-        reading = predictor.read(predictor.f(x), predictor.skin_features(x) if skin else None)
-        if not skin:
-            reading = reading._replace(lightness=np.full(len(x), np.nan))
-        return self.with_colours(reading, x)
+        return self.with_appearance(predictor.read(predictor.f(x)), x)
 
-    def with_colours(self, reading: Predictions, x: Tensor) -> Predictions:
-        """Add the colours that are measured in (N, 3, S, S) head crops."""
-        if not self.measures_colours:
+    def with_appearance(self, reading: Predictions, x: Tensor) -> Predictions:
+        """Add what is measured in (N, 3, S, S) head crops."""
+        if not self.measures_appearance:
             return reading
-        return reading._replace(colours=measure(*parse(x)))
+        return reading._replace(appearance=measure(*parse(x)))
 
     def transfer(self, x: Tensor) -> Tensor:
         """G on tensors: (N, 3, S, S) head crops in [-1, 1] → (N, channels, 64, 64) in [-1, 1]."""

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dtn_core.avatars.appearance import REGIONS, apply_colours, measure
+from dtn_core.avatars.appearance import REGIONS, apply_colours, entries
+from dtn_core.avatars.appearance import measure as measure_appearance
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.core.colors import to_lab, to_rgb
@@ -27,6 +28,10 @@ def head(skin=SKIN, light=(1, 1, 1), without=()):
         parts[:, top:bottom] = 0
         parts[PARTS.index(name), top:bottom] = 1
     return np.clip(picture * light, 0, 255).astype(np.uint8)[None], parts[None]
+
+
+def measure(pictures, parts):
+    return entries(measure_appearance(pictures, parts), "colour")
 
 
 def avatar(style="avataaars"):
@@ -117,3 +122,11 @@ def test_colours_stay_where_the_shading_is_visible():
     black = row(measure(*head())) | {"hair": np.array([2, 0, 0], np.float32)}
     code = apply_colours(avatar(), black).parameters.colours["hair"]
     assert to_lab(np.array(to_rgb(code), np.float32))[0] == pytest.approx(12, abs=1)
+
+
+def test_dark_lenses_are_darker_than_the_skin():
+    picture, parts = head()
+    assert measure_appearance(picture, parts)["lens"][0] > 40
+    picture[0, 28:32] = np.array(SKIN) - 10
+    assert measure_appearance(picture, parts)["lens"][0] < 10
+    assert np.isnan(measure_appearance(*head(without=("glasses",)))["lens"]).all()

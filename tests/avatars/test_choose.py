@@ -2,23 +2,21 @@
 
 import numpy as np
 import pytest
-import torch
 
 from dtn_core.avatars import calibrate
 from dtn_core.avatars import choose as choosing
 from dtn_core.avatars.choose import HAIR_ATTRIBUTES, QUESTIONS, RESERVED, Decisions, choose
-from dtn_core.avatars.choose_shape import face_shapes, shape_statistics
+from dtn_core.avatars.outlines import match_outlines
 from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.proportions import face_shapes, shape_statistics
 from dtn_core.avatars.shape import SHAPES
-from dtn_core.avatars.skin import EXPOSURE, SKIN_LIGHTNESS, even_light, skin_lightness, skin_means
 from dtn_core.avatars.styles import DRAWINGS
-from dtn_core.core import colors as colours
 
 STYLES = tuple(SPECS)
 ATTRIBUTES = (
     "Wearing_Hat", "Bald", "Male", "No_Beard", "Mustache", "Eyeglasses", "Smiling", "Mouth_Slightly_Open",
     "age_60", "Bangs", "Wavy_Hair", "Chubby", "Arched_Eyebrows", "Bushy_Eyebrows", "Big_Lips", "Big_Nose",
-    "Pointy_Nose", *HAIR_ATTRIBUTES.values(), *SKIN_LIGHTNESS,
+    "Pointy_Nose", "5_o_Clock_Shadow", *HAIR_ATTRIBUTES.values(),
 )  # fmt: skip
 
 
@@ -36,9 +34,7 @@ def log_probabilities_of(style, n=1, **likely):
 
 
 def attributes_of(n=1, **likely):
-    return {
-        name: np.full(n, likely.get(name, 0.9 if name in ("No_Beard", "race_White") else 0.02)) for name in ATTRIBUTES
-    }
+    return {name: np.full(n, likely.get(name, 0.9 if name == "No_Beard" else 0.02)) for name in ATTRIBUTES}
 
 
 def plain(style, **changes):
@@ -46,15 +42,16 @@ def plain(style, **changes):
     rates = dict.fromkeys(QUESTIONS[style], 0.1)
     hair = dict.fromkeys(HAIR_ATTRIBUTES, (1.0, 0.0))
     bias = {head: [0.0] * output.shape[1] for head, output in log_probabilities_of(style).items()}
-    means = dict.fromkeys(SKIN_LIGHTNESS, 60.0)
-    return Decisions(lines, rates, hair, dict.fromkeys(HAIR_ATTRIBUTES, 0.25), means, bias)._replace(**changes)
+    return Decisions(lines, rates, hair, dict.fromkeys(HAIR_ATTRIBUTES, 0.25), bias)._replace(**changes)
 
 
-def chosen(style="avataaars", attributes=None, decisions=None, lightness=60.0, rates=None, **likely):
-    log_probabilities = log_probabilities_of(style, **likely)
+def chosen(style="avataaars", attributes=None, decisions=None, rates=None, proportions=None, **likely):
     attributes = attributes or attributes_of()
-    decisions, skin = decisions or plain(style), np.array([lightness])
-    ((parameters, sure),) = choose(style, log_probabilities, decisions, attributes, skin, rates or {})
+    decisions, skin = decisions or plain(style), np.array([[60.0, 12, 18]])
+    log_probabilities = match_outlines(style, log_probabilities_of(style, **likely), decisions.bias, attributes, {})
+    ((parameters, sure),) = choose(
+        style, log_probabilities, decisions, attributes, skin, rates or {}, proportions or {}
+    )  # fmt: skip
     return parameters, sure
 
 
@@ -62,7 +59,7 @@ def test_what_is_surely_seen_is_drawn():
     parameters, sure = chosen(
         top="hat", facialHair="", accessories="round", attributes=attributes_of(Wearing_Hat=0.98, Eyeglasses=0.98)
     )
-    assert parameters.variants["top"] == "winterHat03"  # brims are for people to choose
+    assert parameters.variants["top"] == "hat"
     assert parameters.variants["accessories"] == "round"
     assert parameters.variants["facialHair"] == ""
     assert sure["glasses"] > 0.9
@@ -171,35 +168,6 @@ def test_variants_become_as_frequent_as_the_artist_has_them():
     assert bias[tops.index("frida")] == 0
 
 
-def test_the_skin_follows_the_group_and_hardly_the_light():
-    def drawn(cheek, **likely):
-        (lightness,) = skin_lightness(attributes_of(**likely), np.array([cheek]), dict.fromkeys(SKIN_LIGHTNESS, 60.0))
-        parameters, _ = chosen(lightness=lightness)
-        return colours.to_lab(np.array(colours.to_rgb(parameters.colours["skin"])))[0]
-
-    dark = {"race_White": 0.01, "race_Black": 0.97}
-    assert drawn(60) > drawn(60, **dark) + 25
-    assert 0 < drawn(75) - drawn(60) < 4
-
-
-def test_even_light_removes_the_light_of_a_crop():
-    random = torch.Generator().manual_seed(0)
-    scene = 0.2 + 0.6 * torch.rand(2, 3, 16, 16, generator=random)
-    lights = [0.4, 1.0, torch.tensor([0.9, 0.7, 0.5]).view(3, 1, 1)]
-    one, two, three = (even_light(2 * scene * light - 1) for light in lights)
-    assert one.shape == scene.shape
-    assert ((one + 1) / 2).mean() == pytest.approx(EXPOSURE, abs=0.02)
-    assert torch.allclose(one, two, atol=0.02)
-    assert torch.allclose(one, three, atol=0.02)
-    scene[..., :4] = 1.0  # overexposed: no light's colour
-    tinted = torch.where(scene == 1, scene, scene * lights[2])
-    assert torch.std(even_light(2 * tinted - 1)[..., 4:].mean((2, 3)), dim=1).max() < 0.03  # grey on average
-    for extreme in (-torch.ones(1, 3, 8, 8), torch.ones(1, 3, 8, 8)):
-        made = even_light(extreme)
-        assert made.isfinite().all()
-        assert made.abs().max() <= 1
-
-
 def test_learning_maps_odds_to_the_readings_of_f():
     rng = np.random.default_rng(0)
     odds = rng.normal(0, 2, 4000)
@@ -225,8 +193,7 @@ def test_decisions_go_through_json(style):
         style,
         log_probabilities,
         attributes,
-        skin_means(attributes, np.full(50, 55.0)),
-        shape_statistics(style, attributes),
+        shape_statistics({name: np.linspace(0, 1, 50) for name in SHAPES[style]}),
         artist,
     )
     again = Decisions.from_dict(json.loads(json.dumps(learnt._asdict())))
@@ -278,21 +245,14 @@ def test_cuts_and_laughing_eyes_are_for_a_network_to_choose(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_shapes_are_of_the_person_and_not_of_the_group(style):
-    rng = np.random.default_rng(0)
-    group = rng.integers(0, 4, 2000)
-    attributes = attributes_of(2000)
-    for i, name in enumerate(SKIN_LIGHTNESS):
-        attributes[name] = np.where(group == i, 0.97, 0.01)
-    of_person = rng.normal(0, 1, 2000)
-    attributes["Chubby"] = 1 / (1 + np.exp(-(of_person + 2 * (group == 1))))  # a label that goes with one group
-    shapes = face_shapes(attributes, shape_statistics(style, attributes))
-    assert shapes.keys() == SHAPES[style].keys()
-    for i in range(4):
-        assert abs(shapes["face_width"][group == i].mean()) < 0.08
-    assert np.corrcoef(shapes["face_width"], of_person)[0, 1] > 0.9
-    assert np.abs(shapes["face_width"]).max() == 1
-    statistics = {name: {**known, "std": 1.0} for name, known in shape_statistics(style, attributes_of(9)).items()}
-    wide, _ = chosen(style, attributes=attributes_of(Chubby=0.9), decisions=plain(style, shape=statistics))
-    assert wide.shape["face_width"] > 0.5
-    assert chosen(style, attributes=attributes_of(Chubby=0.9))[0].shape == dict.fromkeys(SHAPES[style], 0.0)
+def test_shapes_are_deviations_from_the_mean(style):
+    proportions = {"face_width": np.array([0.4, 0.5, 0.6, np.nan]), "eye_size": np.full(4, np.nan)}
+    statistics = shape_statistics({"face_width": np.array([0.4, 0.6]), "eye_size": np.array([0.01, 0.02])})
+    shapes = face_shapes(style, proportions, statistics)
+    assert shapes["face_width"].tolist() == [-0.67, 0, 0.67, 0]
+    assert face_shapes(style, {"face_width": np.array([9.0])}, statistics)["face_width"] == 1
+    wide, _ = chosen(style, decisions=plain(style, shape=statistics), proportions={"face_width": np.array([0.6])})
+    assert wide.shape["face_width"] == 0.67
+    assert chosen(style)[0].shape == dict.fromkeys(SHAPES[style], 0.0)
+    group_table = {"face_width": {"race_White": 0.0, "race_Black": 1.0, "std": 1.0}}  # of earlier checkpoints
+    assert face_shapes(style, proportions, group_table) == {}

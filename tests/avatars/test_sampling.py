@@ -4,6 +4,7 @@ import pytest
 from test_choose import attributes_of, log_probabilities_of, plain
 
 from dtn_core.avatars.choose import RESERVED
+from dtn_core.avatars.outlines import match_outlines
 from dtn_core.avatars.parameters import SPECS, Parameters
 from dtn_core.avatars.sampling import check_probabilities, choice_probabilities, is_consistent, sample_similar
 from dtn_core.core.errors import UserError
@@ -12,9 +13,9 @@ STYLES = tuple(SPECS)
 
 
 def of(style, attributes=None, **log_probabilities):
-    (made,) = choice_probabilities(
-        style, log_probabilities_of(style, **log_probabilities), plain(style), attributes or attributes_of()
-    )
+    decisions, attributes = plain(style), attributes or attributes_of()
+    log_p = match_outlines(style, log_probabilities_of(style, **log_probabilities), decisions.bias, attributes, {})
+    (made,) = choice_probabilities(style, log_p, decisions, attributes)
     return made
 
 

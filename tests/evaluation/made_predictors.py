@@ -5,7 +5,6 @@ import torch
 from dtn_core.avatars.choose import HAIR_ATTRIBUTES, QUESTIONS, Decisions
 from dtn_core.avatars.parameters import SPECS
 from dtn_core.avatars.predict import AvatarPredictor
-from dtn_core.avatars.skin import SKIN_LIGHTNESS
 from dtn_core.networks import checkpoint
 from dtn_core.networks import merge as joining
 from dtn_core.networks.avatar_head import AvatarHead
@@ -23,12 +22,12 @@ def make_avatar_predictor(style="avataaars", seed=0):
         dict.fromkeys(QUESTIONS[style], 0.1),
         dict.fromkeys(HAIR_ATTRIBUTES, (1.0, 0.0)),
         dict.fromkeys(HAIR_ATTRIBUTES, 0.25),
-        dict.fromkeys(SKIN_LIGHTNESS, 60.0),
         {head: [0.0] * count for head, count in heads.items()},
     )
     head = AvatarHead(f.dim, heads).eval().requires_grad_(False)
     f = f.eval().requires_grad_(False)
-    return AvatarPredictor(style, f, Standardise(torch.zeros(f.dim), torch.ones(f.dim)), head, decisions, "0c0ffee0")
+    z = Standardise(torch.zeros(f.dim), torch.ones(f.dim))
+    return AvatarPredictor(style, f, z, head, decisions, hash="0c0ffee0")
 
 
 def write_drawing_checkpoint(translation, directory, style="avataaars"):

@@ -132,7 +132,7 @@ def test_light_range_of_copied_and_dark_pictures():
     assert result["n"] == 2
     assert result["gains"]["painted_cheek"] == pytest.approx((bright - dark) / 2, abs=0.02)
     assert result["all"]["painted_cheek"] > result["gains"]["painted_cheek"]  # warm is lighter than cold
-    assert result["gains"]["drawn_skin"] == result["all"]["drawn_skin"] == 0  # the light is taken out before
+    assert result["all"]["drawn_skin"] >= result["gains"]["drawn_skin"] > 0  # its f is random
 
 
 def test_the_groups_are_utkfaces():

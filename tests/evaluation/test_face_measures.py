@@ -79,6 +79,16 @@ def test_a_folder_without_pairs_and_a_damaged_pack(tmp_path):
 # --- cleanliness --------------------------------------------------------------------------------------------------
 
 
+def test_flat_pictures_are_flat_and_noise_is_not():
+    flat = torch.full((2, 3, 32, 32), -0.5)
+    flat[:, 0, :16] = 0.5
+    assert cleanliness.flatness(flat) == {"flatness": 1.0, "residual": pytest.approx(0, abs=0.01)}
+    noisy = (flat + 0.3 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
+    blotchy = cleanliness.flatness(noisy)
+    assert blotchy["flatness"] < 0.5
+    assert blotchy["residual"] > 4
+
+
 def test_kid_as_reckoned_by_hand():
     zeros, ones = np.zeros((2, 1)), np.ones((2, 1))
     # within zeros (0·0 + 1)³ = 1, within ones (1·1 + 1)³ = 8, between (0·1 + 1)³ = 1

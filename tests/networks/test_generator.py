@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from dtn_core.core.errors import UserError
 from dtn_core.networks.discriminator import Discriminator
-from dtn_core.networks.generator import Generator, build
+from dtn_core.networks.generator import Generator, LayeredGenerator, build
 from dtn_core.networks.upscaler import Upscaler
 
 
@@ -62,3 +62,45 @@ def test_generators_of_checkpoints_older_than_the_switch_have_them():
 
 def test_the_binary_d_has_two_classes():
     assert Discriminator(channels=1, size=32, base=8, classes=2)(torch.randn(2, 1, 32, 32)).shape == (2, 2)
+
+
+def test_layers_are_flat_and_their_masks_sum_to_one():
+    g = LayeredGenerator(10, base=4, size=32, layers=5).eval()
+    z = torch.randn(3, 10, generator=torch.Generator().manual_seed(0))
+    masks, colours = g.split(z)
+    assert masks.shape == (3, 6, 32, 32)
+    assert colours.shape == (3, 5, 3)
+    assert torch.allclose(masks.sum(1), torch.ones(()), atol=1e-5)
+    assert colours.abs().max() <= 1
+    painted = g(z)
+    assert painted.shape == (3, 4, 32, 32)
+    assert torch.allclose(painted[:, 3], 1 - 2 * masks[:, 0])
+    with torch.no_grad():  # decided masks paint the layers' colours and nothing else
+        g.mask.weight.zero_()
+        g.mask.bias.copy_(torch.tensor([0.0, 0, 0, 50, 0, 0]))
+    assert torch.allclose(g(z)[:, :3], g.split(z)[1][:, 2, :, None, None].expand(-1, -1, 32, 32), atol=1e-4)
+
+
+def test_a_layered_g_measures_how_decided_and_smooth_its_masks_are():
+    g = LayeredGenerator(10, base=4, size=32, layers=5).train()
+    z = torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
+    g(z)
+    undecided, roughness = float(g.undecided), float(g.roughness)
+    assert 0 < undecided < 1.8  # log 6
+    assert roughness > 0
+    (g.undecided + g.roughness).backward()
+    with torch.no_grad():
+        g.mask.weight.zero_()
+        g.mask.bias.copy_(torch.tensor([0.0, 0, 0, 50, 0, 0]))
+    g(z)
+    assert float(g.undecided) < 1e-3
+    assert float(g.roughness) < 1e-3
+
+
+def test_a_layered_g_is_built_from_its_config():
+    g = LayeredGenerator(10, base=4, size=32, layers=5)
+    again = build(g.config)
+    again.load_state_dict(g.state_dict())
+    assert again.config == g.config
+    with pytest.raises(UserError, match="RGBA"):
+        LayeredGenerator(10, channels=1)

@@ -16,7 +16,7 @@ from dtn_core.core.errors import UserError
 from dtn_core.data import face_parts
 from dtn_core.faces.parse import load
 from dtn_core.networks.parser import PARTS, UNLABELLED
-from dtn_core.training.stages.parser import ParserStage, augmented, channels_first
+from dtn_core.training.stages.parser import ParserStage, augmented, channels_first, soft_jaccard
 
 TINY = replace(PRESETS["parser-tiny"], steps=60, lr=5e-3)
 CODES = {"skin": 1, "hair": 13, "hat": 14, "glasses": 3, "clothes": 18}
@@ -53,10 +53,13 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def stage(folder, monkeypatch):
-    monkeypatch.setattr(
-        "dtn_core.training.stages.parser.unlabelled_heads",
-        lambda data, size, limit: face_parts.labelled_heads(data, "train", size, limit).pictures,
-    )
+    def unlabelled_heads(data, size, limit):
+        heads = face_parts.labelled_heads(data, "train", size, limit)
+        absent = np.zeros((len(heads.pictures), len(PARTS)), bool)
+        absent[:, PARTS.index("hat")] = (heads.labels != PARTS.index("hat")).all((1, 2))
+        return face_parts.UnlabelledHeads(heads.pictures, absent)
+
+    monkeypatch.setattr("dtn_core.training.stages.parser.unlabelled_heads", unlabelled_heads)
     monkeypatch.setattr("dtn_core.training.stages.parser.near_duplicates", lambda heads, _: np.zeros(len(heads), bool))
     return lambda **changes: ParserStage(replace(TINY, **changes), folder, Accelerator(cpu=True))
 
@@ -138,3 +141,22 @@ def test_pseudo_labels_are_only_where_the_average_is_confident(stage):
         training.step(step)
     _, labels = training._pseudo_labelled(torch.Generator().manual_seed(0))
     assert (labels != UNLABELLED).any()
+
+
+def test_parts_that_attributes_rule_out_are_no_pseudo_labels(stage):
+    training = stage()
+    with torch.no_grad():
+        training.average.out.bias[PARTS.index("hat")] = 99  # sees a hat everywhere
+    training.absent[:, PARTS.index("hat")] = False
+    _, labels = training._pseudo_labelled(torch.Generator().manual_seed(0))
+    assert (labels == PARTS.index("hat")).all()
+    training.absent[:, PARTS.index("hat")] = True
+    _, labels = training._pseudo_labelled(torch.Generator().manual_seed(0))
+    assert not (labels == PARTS.index("hat")).any()
+
+
+def test_the_jaccard_loss_is_the_intersection_over_union_of_sure_predictions():
+    y = torch.tensor([[[1, 1, 0, UNLABELLED]]])
+    predicted = torch.tensor([[[1, 0, 0, 5]]])
+    logits = 99 * torch.nn.functional.one_hot(predicted, len(PARTS)).movedim(-1, 1).float()
+    assert float(soft_jaccard(logits, y)) == pytest.approx(1 - 0.5, abs=1e-5)

@@ -163,3 +163,43 @@ def test_alpha_is_constant_then_falls():
     assert alpha_at(config, 52) == pytest.approx(8 * 0.25 ** (7 / 15))
     assert [alpha_at(config, step) for step in (60, 100)] == pytest.approx([2, 2])
     assert alpha_at(replace(config, alpha_end=None), 100) == 8
+
+
+LAYERED = replace(CONFIG, generator="layered", layers=6, absolute=1.0, noise=0.1, delta_from=0.5)
+
+
+def test_a_layered_g_learns_smooth_and_decided_masks_and_d_begins_later(tmp_path):
+    stage = make_stage(replace(LAYERED, steps=60, alpha=0.0, beta=20.0, gamma=0.0, lr=2e-3))
+    scalars = [{name: float(value) for name, value in stage.step(step).items()} for step in range(1, 41)]
+    assert scalars[-1]["tid"] < 0.8 * scalars[0]["tid"]
+    assert scalars[-1]["undecided"] < 0.9 * scalars[0]["undecided"]
+    assert "d" not in scalars[29]
+    assert scalars[29]["gang"] == 0
+    assert "d" in scalars[30]
+    loaded = model.load(stage.export(tmp_path / "made", 40)).g
+    assert loaded.config == stage.g.config
+    difference = loaded(stage.z_t_val) - stage.ema(stage.z_t_val)
+    assert difference.abs().mean() < 0.02  # stored as fp16
+
+
+def test_the_penalties_of_the_masks_are_part_of_the_loss():
+    total = []
+    for weight in (0.0, 10.0):
+        figures = make_stage(replace(LAYERED, undecided=weight, roughness=weight, noise=0.0)).step(1)
+        expected = sum(
+            factor * float(figures[name])
+            for name, factor in (
+                ("const", LAYERED.alpha), ("tid", LAYERED.beta), ("tv", LAYERED.gamma), ("undecided", weight),
+                ("roughness", weight),
+            )
+        )  # fmt: skip
+        total.append(float(figures["g"]))
+        assert total[-1] == pytest.approx(expected, rel=1e-3)
+    assert total[1] > total[0]
+
+
+def test_the_absolute_error_and_the_noise_change_what_is_learnt():
+    plain, absolute = (make_stage(replace(LAYERED, absolute=a, noise=0.0)).step(1) for a in (0.0, 1.0))
+    assert absolute["tid"] > plain["tid"]
+    quiet, noisy = (make_stage(replace(LAYERED, noise=noise))._batch(1)[0] for noise in (0.0, 0.1))
+    assert (noisy - quiet).std() == pytest.approx(0.1, rel=0.1)

@@ -78,6 +78,7 @@ SHAPES = {
     "face_width": Change(("body", "clothes", "mouth", "top", "facialHair", "accessories"), (140, 112), (0.07, 0)),
     "brow_height": Change(("eyebrows",), (140, 95), up=4),
     "brow_thickness": Change(("eyebrows",), (140, 95), (0.04, 0.3)),
+    "eye_size": Change(("eyes",), (140, 112), (0.08, 0.12)),
     "mouth_size": Change(("mouth",), (140, 160), (0.15, 0.1)),
     "nose_size": Change(("nose",), (140, 140), (0.25, 0.15)),
 }  # fmt: skip
@@ -111,7 +112,7 @@ RESERVED = {
         "angryNatural", "upDown", "upDownNatural",
     ),
     "top": (
-        "turban", "hijab", "frida", "froBand", "shavedSides", "shaggyMullet", "dreads02", "hat", "winterHat1",
+        "turban", "hijab", "frida", "froBand", "shavedSides", "shaggyMullet", "dreads02", "winterHat1",
         "winterHat02", "winterHat04",
     ),
     "facialHair": ("beardMajestic",),
@@ -122,13 +123,13 @@ RESERVED = {
 HAIRCUTS = {
     "long": {
         "Bangs": ("longButNotTooLong", "miaWallace", "straightAndStrand"),
-        "Wavy_Hair": ("bigHair", "curly", "curvy"),
+        "Wavy_Hair": ("curly", "curvy"),
         "": ("bob", "bun", "straight01", "straight02"),
     },
     "short": {
         "Bangs": ("shaggy", "shortRound", "theCaesarAndSidePart"),
-        "Wavy_Hair": ("frizzle", "shaggy", "shortCurly", "shortWaved"),
-        "": ("dreads01", "frizzle", "shortFlat", "shortRound", "theCaesar", "theCaesarAndSidePart"),
+        "Wavy_Hair": ("dreads01", "frizzle", "shaggy", "shortCurly", "shortWaved"),
+        "": ("frizzle", "shortFlat", "shortRound", "theCaesar", "theCaesarAndSidePart"),
     },
 }
 
@@ -230,6 +231,7 @@ STYLE = StyleRecord(
         rig=RIG,
         expressions=EXPRESSIONS,
         roles=ROLES,
+        stubble=("beardLight",),
         further_tops={"long": ("curvy",)},
     ),
 )

@@ -81,6 +81,7 @@ SHAPES = {
     ),
     "brow_height": Change(("eyebrows",), (540, 370), up=12),
     "brow_thickness": Change(("eyebrows",), (540, 370), (0.04, 0.25)),
+    "eye_size": Change(("eyes",), (582, 462), (0.08, 0.12)),
     "mouth_size": Change(("mouth", "lips"), (565, 640), (0.15, 0.1)),
 }  # fmt: skip
 

@@ -131,6 +131,7 @@ class Drawing:
             jewellery; and a white hat is invisible on a white background.
         haircuts: "long" or "short" → what f reads of the hair ("Bangs", "Wavy_Hair", or "" for neither) → variants.
             Drawings alone teach c little of it, and it is what people are recognised by.
+        stubble: Beards that are short stubble.
         laughing_eyes: Variants of eyes for smiling faces only.
         shapes: Name → change, by a number in [-1, 1]. Limits are small enough to preserve the artist's line. Hair has
             no volume shape: short hair lies close to the skull, and less of it would bare the skull.
@@ -152,6 +153,7 @@ class Drawing:
     rig: Rig
     expressions: dict[str, tuple[str, str, str]]
     roles: dict[str, tuple[str, ...]]
+    stubble: Variants = ()
     preview: Mapping[str, str] = field(default_factory=dict)
     further_tops: Mapping[str, Variants] = field(default_factory=dict)
     prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None

@@ -44,6 +44,7 @@ SHAPES = {
     "face_width": Change(("rearHair", "head", "mouth", "beard", "hair"), (383, 407), (0.06, 0)),
     "brow_height": Change(("eyebrows",), (383, 320), up=12),
     "brow_thickness": Change(("eyebrows",), (383, 320), (0.04, 0.25)),
+    "eye_size": Change(("eyes",), (383, 407), (0.08, 0.12)),
     "mouth_size": Change(("mouth",), (383, 515), (0.15, 0.1)),
 }  # fmt: skip
 

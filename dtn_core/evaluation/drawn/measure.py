@@ -140,11 +140,11 @@ def speed(predictor: AvatarPredictor, crops: Image, runs: int = TIMED_RUNS) -> d
 
 
 def _timed(predictor: AvatarPredictor, x: Tensor) -> tuple[float, float]:
-    """Return milliseconds of c's choice, including f in even light, and of the picture."""
+    """Return milliseconds of c's choice and of the picture."""
     with torch.no_grad():
         features = predictor.f(x)
     start = perf_counter()
-    (avatar,) = predictor.choose(features, predictor.skin_features(x))
+    (avatar,) = predictor.decide(predictor.read(features))
     chosen = perf_counter()
     avatar.image(256)
     return 1000 * (chosen - start), 1000 * (perf_counter() - chosen)

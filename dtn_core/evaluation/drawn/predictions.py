@@ -72,14 +72,13 @@ class AvatarPredictions:
 
 def predict_avatars(predictor: AvatarPredictor, crops: Image, points: tuple[Point, ...] = POINTS) -> AvatarPredictions:
     """Run f and c on (N, S, S, 3) uint8 head crops."""
-    return make_predictions(predictor, batched(predictor.f, crops), points, batched(predictor.skin_features, crops))
+    return make_predictions(predictor, batched(predictor.f, crops), points)
 
 
 def make_predictions(
     predictor: AvatarPredictor,
     features: Tensor,
     points: tuple[Point, ...] = POINTS,
-    skin_features: Tensor | None = None,
 ) -> AvatarPredictions:
     """Run c on (N, dim) features of its f.
 
@@ -87,11 +86,10 @@ def make_predictions(
         predictor: f, c and its decisions.
         features: Features of the photos.
         points: Operating points to draw at.
-        skin_features: `AvatarPredictor.skin_features` of the photos.
     """
     log_probabilities, avatars = [], {point: [] for point in points}
     for part in torch.arange(len(features)).split(256):
-        reading = predictor.read(features[part], None if skin_features is None else skin_features[part])
+        reading = predictor.with_outlines(predictor.read(features[part]))
         log_probabilities.append(reading.log_probabilities)
         for point in points:
             chosen = choose(
@@ -99,7 +97,7 @@ def make_predictions(
                 reading.log_probabilities,
                 predictor.decisions,
                 reading.attributes,
-                reading.lightness,
+                reading.skin,
                 thresholds(predictor.decisions, point),
             )
             avatars[point] += [Avatar(*avatar) for avatar in chosen]

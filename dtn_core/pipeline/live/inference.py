@@ -32,7 +32,6 @@ class InferenceRequest(NamedTuple):
         faces: Where they are in the frame, by track.
         measures: Their geometry in the frame, by track.
         identify: Whether to run the face recogniser, by track.
-        read_skin: Whether to read the lightness of the skin.
         search_side: Longest side of the copy in which to detect new faces; 0: don't.
     """
 
@@ -41,7 +40,6 @@ class InferenceRequest(NamedTuple):
     faces: tuple[Face, ...]
     measures: tuple[Measures | None, ...]
     identify: tuple[bool, ...]
-    read_skin: bool
     search_side: int
 
     @property
@@ -80,7 +78,7 @@ def run_inference(transferrer: Transferrer, request: InferenceRequest) -> Infere
     readable = tuple(i for i, track in enumerate(request.tracks) if _is_readable(qualities[i], track))
     reading = None
     if readable:
-        reading = transferrer.read(to_tensor([heads[i].image for i in readable]), request.read_skin)
+        reading = transferrer.read(to_tensor([heads[i].image for i in readable]))
     descriptors: list[NDArray[np.float32] | None] = [None] * len(heads)
     to_identify = [i for i in readable if request.identify[i]]
     if to_identify:

@@ -53,17 +53,17 @@ def reading_of(reading: Predictions, i: int) -> Predictions:
     return Predictions(
         log_probabilities={head: rows[i : i + 1] for head, rows in reading.log_probabilities.items()},
         attributes={name: rows[i : i + 1] for name, rows in reading.attributes.items()},
-        lightness=reading.lightness[i : i + 1],
-        colours={name: rows[i : i + 1] for name, rows in reading.colours.items()},
+        skin=reading.skin[i : i + 1],
+        appearance={name: rows[i : i + 1] for name, rows in reading.appearance.items()},
     )
 
 
 def average_readings(readings: Sequence[Predictions], weights: Sequence[float]) -> Predictions:
-    """Average the log-probabilities of c, the log-odds of f, and the colours that were measured.
+    """Average the log-probabilities of c, the log-odds of f, and what was measured.
 
     Args:
         readings: Readings of the same faces.
-        weights: They sum to 1. A colour is averaged over the readings that have it.
+        weights: They sum to 1. What couldn't be measured in some of them is averaged over the others.
     """
 
     def average(values: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -78,17 +78,18 @@ def average_readings(readings: Sequence[Predictions], weights: Sequence[float]) 
             name: sigmoid(average(logit(reading.attributes[name], 1e-4) for reading in readings))
             for name in first.attributes
         },
-        lightness=average(reading.lightness for reading in readings),
-        colours={
-            name: _average_known([reading.colours[name] for reading in readings], weights) for name in first.colours
+        skin=average(reading.skin for reading in readings),
+        appearance={
+            name: _average_known([reading.appearance[name] for reading in readings], weights)
+            for name in first.appearance
         },
     )
 
 
 def _average_known(values: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> NDArray[np.float64]:
-    """The weighted average of (N, 3) values over those that aren't NaN; NaN where all are."""
-    stacked = np.stack(values)
-    shares = np.where(np.isnan(stacked), 0, np.reshape(weights, (-1, 1, 1)))
+    """The weighted average of equal arrays over those that aren't NaN; NaN where all are."""
+    stacked = np.stack(values).astype(np.float32)
+    shares = np.where(np.isnan(stacked), 0, np.reshape(weights, (-1, *[1] * values[0].ndim)))
     total = shares.sum(0)
     return np.where(total > 0, (shares * np.nan_to_num(stacked)).sum(0) / np.maximum(total, 1e-9), np.nan)
 
@@ -115,9 +116,6 @@ class Person:
 
     def update(self, reading: Predictions, predictor: AvatarPredictor) -> bool:
         """Learn from one reading of this face (N = 1). Returns whether the avatar changed."""
-        skin_was_read = not np.isnan(reading.lightness).any()
-        if self.average and not skin_was_read:
-            reading = reading._replace(lightness=self.average.lightness)
         self.reading_count += 1
         self._recent.append(reading)
         weight = max(1 / self.reading_count, MIN_WEIGHT)

@@ -33,9 +33,6 @@ from .tracks import MAX_TRACKS, CutDetector, Track, deduplicate, is_new, start_t
 READ_SECONDS = 0.45
 """Time between two readings of a face by f and c."""
 
-SKIN_READINGS = 6
-"""The skin is read in so many readings at the start, then in one out of so many."""
-
 IDENTIFY_SECONDS = 3.0
 """Time between two runs of the face recogniser on a face."""
 
@@ -270,7 +267,6 @@ class Session:
             faces=tuple(track.face for track in due),
             measures=tuple(track.motion_tracker.measures for track in due),
             identify=tuple(_needs_identification(track, now) for track in due),
-            read_skin=any(_needs_skin(track) for track in due),
             search_side=search_side,
         )
 
@@ -326,8 +322,3 @@ def _is_due(track: Track, now: float) -> bool:
 
 def _needs_identification(track: Track, now: float) -> bool:
     return not track.id or track.mismatch_count > 0 or now - track.last_identified >= IDENTIFY_SECONDS
-
-
-def _needs_skin(track: Track) -> bool:
-    count = track.person.reading_count
-    return count < SKIN_READINGS or count % SKIN_READINGS == 0

@@ -25,14 +25,15 @@ from tqdm import tqdm
 from ...avatars import choose, rendering, skin
 from ...avatars.calibrate import learn
 from ...avatars.choose import HAIR_ATTRIBUTES, QUESTIONS, Decisions, kind_index
-from ...avatars.choose_shape import Statistics, shape_statistics
 from ...avatars.parameters import HAIR_COLOURS, SPECS, Parameters
 from ...avatars.predict import AvatarPredictor
+from ...avatars.proportions import Statistics, measure_proportions, shape_statistics
 from ...config import AvatarTraining, to_dict
 from ...core import augment, images
 from ...core.errors import UserError
 from ...core.types import Image
 from ...data import portraits
+from ...faces.parse import parse
 from ...networks import checkpoint
 from ...networks.avatar_head import AvatarHead
 from ...networks.encoders import Standardise, weights_of
@@ -46,8 +47,11 @@ FIRST_SEED = 30_000_000
 HELD_OUT = 500
 """Avatars that c is tested on, or a quarter where there are few."""
 
-GROUP_PHOTOS = 3000
-"""Photos of UTKFace from which the skin and the shapes of groups are learnt."""
+SKIN_PHOTOS = 5000
+"""Photos of each of UTKFace and CelebA-HQ from which the skin and the proportions are learnt."""
+
+LIGHTS = 3
+"""Views of each of them in other light."""
 
 CROP = 128
 
@@ -56,8 +60,8 @@ class AvatarStage:
     """c from f(R(u)) and unlabelled photos. f is frozen, so f of all pictures is computed once; no label is used."""
 
     def __init__(self, config: AvatarTraining, data: Path, f: nn.Module, accelerator: Accelerator) -> None:
-        if not isinstance(f, AttributeEncoder) or f.skin is None:
-            raise UserError(f"encoder={config.encoder}: c needs an attribute encoder with a head for the skin.")
+        if not isinstance(f, AttributeEncoder):
+            raise UserError(f"encoder={config.encoder}: c needs an attribute encoder.")
         self.config, self.accelerator, self.f = config, accelerator, f
         device = self.accelerator.device
         self.device = str(device)
@@ -74,8 +78,8 @@ class AvatarStage:
         if config.celebahq:
             crops += _head_crops(portraits.celebahq(data, "train", (), config.celebahq))
         f_s = photo_features(crops, f, device)
-        few = min(GROUP_PHOTOS, config.limit or GROUP_PHOTOS)
-        self.skin_means, self.shape_statistics = _groups(config.style, data, f, few, device)
+        count = min(SKIN_PHOTOS, config.limit or SKIN_PHOTOS)
+        self.skin, self.shape_statistics = learn_appearance(data, f, count, device)
         self.preview = crops[:12]
         self.n_celeba = len(photos)
         self.n_val = min(HELD_OUT, len(f_t) // 4)
@@ -163,13 +167,16 @@ class AvatarStage:
     def predictor(self) -> AvatarPredictor:
         """c with its current weights, and with decisions calibrated on the photos."""
         made = AvatarPredictor(
-            self.config.style, self.f, self.standardise_s, self.nets.eval()["head"], Decisions({}, {}, {}, {}, {}, {})
+            style=self.config.style,
+            f=self.f,
+            standardise=self.standardise_s,
+            head=self.nets.eval()["head"],
+            decisions=Decisions({}, {}, {}, {}, {}),
+            skin=self.skin,
         )
         log_probabilities = made.log_probabilities(self.f_s[: self.n_celeba])
         attributes = {name: values[: self.n_celeba] for name, values in self.attributes.items()}
-        learnt = learn(
-            made.style, log_probabilities, attributes, self.skin_means, self.shape_statistics, self._artist()
-        )
+        learnt = learn(made.style, log_probabilities, attributes, self.shape_statistics, self._artist())
         return replace(made, decisions=learnt)
 
     def samples(self) -> Image:
@@ -210,18 +217,27 @@ def _head_crops(photos: portraits.Portraits) -> list[Image]:
     return [portraits.head_crop(picture, photos.eyes, CROP) for picture in photos.pictures]
 
 
-def _groups(
-    style: str, data: Path, f: nn.Module, count: int, device: torch.device
-) -> tuple[dict[str, float], Statistics]:
-    """Skin and shape by group, from UTKFace's photos, among which all groups are frequent; its labels aren't used."""
-    photos = portraits.utkface(data, "train", (), count)
-    heads = _head_crops(photos)
-    seen, even = (photo_features(heads, net, device) for net in (f, lambda x: f(skin.even_light(x))))
-    with torch.no_grad():
-        seen, even_lit = (f.logits(z.to(device)).sigmoid().cpu().numpy().astype(np.float64) for z in (seen, even))
-        lightness = f.skin_lab(even.to(device))[:, 0].cpu().numpy()
-    means = skin.skin_means(dict(zip(ATTRIBUTES, even_lit.T)), lightness)
-    return means, shape_statistics(style, dict(zip(ATTRIBUTES, seen.T)))
+def learn_appearance(data: Path, f: nn.Module, count: int, device: torch.device) -> tuple[nn.Linear, Statistics]:
+    """Fit the skin's regression, and the statistics of proportions, on at most `count` photos of each set."""
+    rng = np.random.default_rng(0)
+    views, colours, proportions = [], [], []
+    for read in (portraits.celebahq, portraits.utkface):
+        heads = _head_crops(read(data, "train", (), count))
+        parsed = [parse(images.to_tensor(part)) for part in batches(heads, 64)]
+        lit = np.concatenate([skin.lit_skin(*part) for part in parsed])
+        is_known = ~np.isnan(lit).any(1)
+        lights = [[skin.relight(head, rng) for head in heads] for _ in range(LIGHTS)]
+        features = np.stack([photo_features(relit, f, device).cpu().numpy() for relit in lights])
+        views.append(features[:, is_known])
+        colours.append(lit[is_known])
+        if read is portraits.celebahq:  # whole heads
+            proportions = [measure_proportions(part.probabilities) for part in parsed]
+    weights, bias = skin.fit(np.concatenate(views, 1), np.concatenate(colours))
+    regression = nn.Linear(weights.shape[1], 3).requires_grad_(False)
+    regression.weight.copy_(torch.from_numpy(weights))
+    regression.bias.copy_(torch.from_numpy(bias))
+    joined = {name: np.concatenate([part[name] for part in proportions]) for name in proportions[0]}
+    return regression.to(device).eval(), shape_statistics(joined)
 
 
 def encode(spec: Any, many: list[Parameters], heads: dict[str, int]) -> dict[str, Tensor]:

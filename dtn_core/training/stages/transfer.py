@@ -23,7 +23,7 @@ from ...networks import checkpoint, encoders, losses
 from ...networks.digits import ConvDiscriminator, DeconvGenerator
 from ...networks.discriminator import Discriminator
 from ...networks.encoders import Standardise
-from ...networks.generator import FromPicture, Generator, Truncated
+from ...networks.generator import FromPicture, Generator, LayeredGenerator, Truncated
 from ...networks.upscaler import InkUpscaler
 from ...pipeline import model
 from ..feature_builders import batches
@@ -96,19 +96,23 @@ class TransferStage:
         set_lr(self.adam_g, self.config.lr * factor)
         set_lr(self.adam_d, self.config.lr_d * factor)
         z_s, inputs, t, drawn = self._batch(step)
+        has_d = bool(self.config.delta) and step > self.config.delta_from * self.config.steps
         self.g.train()
         with self.accelerator.autocast():
             g_s, g_t = self.g(inputs).float().chunk(2)
         scalars: dict[str, Tensor] = {}
-        if self.config.delta:
+        if has_d:
             d = self._step_d(g_s.detach(), g_t.detach(), t)
             scalars = {"d": d.total, "d_s": d.from_s, "d_real": d.real, "d_accuracy": d.accuracy}
             if d.from_t is not None:
                 scalars["d_t"] = d.from_t
-        g = self._step_g(g_s, g_t, z_s, t, step, drawn)
+        g = self._step_g(g_s, g_t, z_s, t, step, drawn, has_d)
         update_ema(self.ema, self.g, self.config.ema, step)
         if g.tie is not None:
             scalars["tie"] = g.tie
+        if self.config.generator == "layered":
+            layered = self.accelerator.unwrap_model(self.g)
+            scalars |= {"undecided": layered.undecided, "roughness": layered.roughness}
         return {**scalars, "g": g.total, "gang": g.gang, "const": g.const, "tid": g.tid, "tv": g.tv}
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -129,6 +133,8 @@ class TransferStage:
         target = torch.randint(len(self.t), (n,), generator=random)[local]
         t = to_float(self.t[target.to(self.t.device)].to(device)).contiguous(memory_format=layout(self.d, device))
         z_s = self.z_s[source, view]
+        if self.config.noise:
+            z_s = z_s + self.config.noise * torch.randn(n, z_s.shape[1], generator=random)[local].to(device)
         drawn = None if self.tied is None else to_float(self.tied[source.to(self.tied.device)].to(device))
         if self.x_s is None:
             return z_s, torch.cat([z_s, self.z_t[target.to(device)]]), t, drawn
@@ -159,22 +165,33 @@ class TransferStage:
         return F.pad(x, (reach, reach, reach, reach), mode="replicate")[..., dy : dy + h, dx : dx + w]
 
     def _step_g(
-        self, g_s: Tensor, g_t: Tensor, z_s: Tensor, t: Tensor, step: int, drawn: Tensor | None = None
+        self,
+        g_s: Tensor,
+        g_t: Tensor,
+        z_s: Tensor,
+        t: Tensor,
+        step: int,
+        drawn: Tensor | None = None,
+        has_d: bool = True,
     ) -> losses.GeneratorLoss:
         gang = const = g_s.new_zeros(())
         self.d.requires_grad_(False)  # L_G is minimised over g only
         with self.accelerator.autocast():
-            if self.config.delta:
+            if has_d and self.config.delta:
                 parts = [g_s] if self.config.binary else [g_s, g_t]
                 logits = self.d(torch.cat(parts)).chunk(len(parts))
                 gang = losses.gang(logits[0], None if self.config.binary else logits[1])
             if self.config.alpha:
                 const = losses.const(z_s, self.standardise_t(self.f(self._jittered(to_rgb(g_s), step)).float()))
         loss = losses.generator(
-            gang, const, losses.tid(t, g_t), losses.tv(g_s),
+            gang, const, losses.tid(t, g_t, self.config.absolute), losses.tv(g_s),
             alpha_at(self.config, step), self.config.beta, self.config.gamma, self.config.delta,
-            None if drawn is None else losses.avatar_loss(g_s, drawn), self.config.tie,
+            None if drawn is None else losses.avatar_loss(g_s, drawn, self.config.absolute), self.config.tie,
         )  # fmt: skip
+        if self.config.generator == "layered":
+            layered = self.accelerator.unwrap_model(self.g)
+            penalty = self.config.undecided * layered.undecided + self.config.roughness * layered.roughness
+            loss = loss._replace(total=loss.total + penalty)
         optimizer_step(loss.total, self.adam_g, self.accelerator, self.config.clip)
         self.d.requires_grad_(True)
         return loss
@@ -289,7 +306,11 @@ def tied(config: FacesTransfer, f: nn.Module, cache: FeatureCache) -> Tensor:
     same = weights.keys() == other.keys() and all(torch.equal(w.cpu(), other[name]) for name, w in weights.items())
     if not same:
         raise UserError(f"avatar={config.avatar}: c reads another f than encoder={config.encoder}.")
-    chosen = [avatar.parameters for features in cache.f_s[:, 0].split(256) for avatar in predictor.choose(features)]
+    chosen = [
+        avatar.parameters
+        for features in cache.f_s[:, 0].split(256)
+        for avatar in predictor.decide(predictor.read(features))
+    ]
     return torch.cat([to_uint8(images.to_tensor(drawn)) for drawn in batches(draw_heads(chosen), 256)])
 
 
@@ -321,6 +342,8 @@ def make_g(config: TransferTraining, f: nn.Module, channels: int, size: int) -> 
     """Build g, or the G that doesn't contain f, with random weights."""
     if config.generator == "deconv":
         g: nn.Module = DeconvGenerator(f.dim, config.base, channels)
+    elif config.generator == "layered":
+        g = LayeredGenerator(f.dim, config.base, channels, size, config.layers)
     else:
         pointwise = isinstance(config, FacesTransfer | StyleTransfer)
         g = Generator(f.dim, config.base, channels, size, pointwise)

@@ -166,16 +166,15 @@ def _scaled(photo: Image) -> Image:
     return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
 
 
-def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, tuple[Tensor, Tensor]]) -> str:
+def _thumbnail(transferrer: Transferrer, head: Image, cached: dict[Any, Tensor]) -> str:
     """Redraw an aligned face. cached: f's features of this face by `_shared_f`, added to."""
     x = images.to_tensor([head]).to(transferrer.device)
     c = transferrer.checkpoint.predictor
     if c:
         shared = _shared_f(transferrer)
         if shared not in cached:
-            cached[shared] = c.f(x), c.skin_features(x)
-        features, skin_features = cached[shared]
-        (avatar,) = c.decide(transferrer.with_colours(c.read(features, skin_features), x))
+            cached[shared] = c.f(x)
+        (avatar,) = c.decide(transferrer.with_appearance(c.read(cached[shared]), x))
         return pictures.data_url(avatar.svg().encode(), "image/svg+xml")
     return _webp(images.to_images(transferrer.upscale(transferrer.transfer(x)))[0])
 

@@ -60,6 +60,8 @@ ABOUT = {
     "toon-cpu": "As shipped (ToonHead): about 25 minutes on one CPU core.",
     "cartoon-cpu": "As shipped (Cartoon Set): about 40 minutes on one CPU core.",
     "faces": "A larger g and D for a CUDA GPU. Check estimates the time.",
+    "faces-layered-cpu": "Trains a g that paints flat layers, tied to what c draws: about 25 minutes on one CPU core.",
+    "faces-layered": "The same, larger and longer, for a GPU.",
     "faces-tied": "Fine-tunes the shipped emoji towards the avatars that c predicts: about 30 minutes on one CPU core.",
     "faces-paper": "The paper’s α = 100, β = 1, γ = 0.05 with dlib’s f, for a GPU.",
     "style-tiny": "A test run on a few pictures: takes seconds, too short to learn anything.",
