@@ -244,7 +244,8 @@ def test_a_foreign_setting_of_an_old_file_is_dropped_only_at_its_default():
 
 
 RECORDED = {
-    "cartoon-set": "cartoon-cpu", "toon-head": "toon-cpu", "emoji": "faces-tied", "digits": "digits-best",
+    "cartoon-set": "cartoon-cpu", "toon-head": "toon-layered-cpu", "emoji": "faces-layered-cpu",
+    "digits": "digits-best",
     "digits-f": "digits-f", "digits-f-adapted": "digits-f-adapted", "digits-judge": "digits-judge",
     "encoder": "encoder", "encoder-drawn": "encoder-drawn", "judge": "judge", "judge-toon-head": "judge-toon",
     "judge-cartoon-set": "judge-cartoon", "judge-lorelei": "judge-lorelei", "lorelei": "avatar-cpu",

@@ -98,7 +98,7 @@ def test_without_a_socket_the_same_by_post(client, live, astronaut):
 
     until_drawn(answer)
     assert list(live._http_sessions) == [NAME]
-    sent = client.post(f"/live/frame?session={NAME}", json={"anew": True})
+    sent = client.post(f"/live/frame?session={NAME}", json={"reset": True})
     assert sent.json() == {}
     assert "error" in client.post(f"/live/frame?session={NAME}", json={"edits": 3}).json()
 

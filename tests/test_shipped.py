@@ -98,7 +98,7 @@ def test_upscaling_gains_three_decibels():
 
 
 def test_the_figures_come_out_again(data_folder):
-    """A part of the held-out photos, measured anew, scores near the whole."""
+    """A part of the held-out photos, measured again, scores near the whole."""
     again = faces.evaluate("emoji", data_folder, limit=80, avatars_n=300)
     assert again["dtn"]["auc"] == pytest.approx(METRICS["dtn"]["auc"], abs=0.08)
 

@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         heads = gallery.public_domain_heads(arguments.n, arguments.seed)
     for transferrer in translations:
         path = Path(arguments.output) / f"{transferrer.checkpoint.name}.png"
-        images.save(path, gallery.sheet(transferrer, heads, painted=arguments.painted, compare=arguments.compare))
+        compare = arguments.compare and transferrer.draws and not arguments.painted
+        images.save(path, gallery.sheet(transferrer, heads, painted=arguments.painted, compare=compare))
         how = "drawn" if transferrer.draws and not arguments.painted else "painted"
         made_by = f"seed {arguments.seed}, checkpoint {transferrer.checkpoint.hash}"
         runner.log(f"{path}: {len(heads)} faces, {how}, {made_by}")

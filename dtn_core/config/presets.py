@@ -110,15 +110,18 @@ PRESETS: dict[str, Config] = {
         alpha_end=8.0, random_affine=True, base=64, d_base=64, d_upscale=2.0, ema=0.999, avatars=12000, views=4,
         log_every=100, sample_every=1000, save_every=1000,
     ),
-    "faces-tied": FacesTransfer(
-        steps=3500, batch=32, lr=4e-4, encoder="encoder-drawn", start="emoji", tie=100.0, avatar="emoji", utkface=0.25,
-        alpha=8.0, random_affine=True, avatars=8000, views=2, emphasis=1.25, save_every=500,
-    ),
-    "faces-layered-cpu": FacesTransfer(
-        steps=4500, batch=24, lr=8e-4, encoder="encoder-drawn", tie=20.0, avatar="emoji", utkface=0.25, alpha=0.5,
-        beta=20.0, gamma=0.0, delta=0.15, delta_from=0.5, random_affine=True, generator="layered", layers=20, base=16,
-        d_base=24, absolute=1.0, noise=0.1, avatars=8000, views=2, precision="fp32", save_every=200,
-    ),
+    **{
+        name: FacesTransfer(
+            steps=steps, batch=24, lr=8e-4, encoder="encoder-drawn", style=style, tie=20.0, avatar=avatar, utkface=0.25,
+            alpha=0.5, beta=20.0, gamma=0.0, delta=0.15, delta_from=0.5, random_affine=True, generator="layered",
+            layers=layers, base=16, d_base=24, absolute=1.0, noise=0.1, avatars=avatars, views=2, precision="fp32",
+            save_every=200,
+        )
+        for name, style, avatar, steps, layers, avatars in (
+            ("faces-layered-cpu", "avataaars", "emoji", 4500, 20, 8000),
+            ("toon-layered-cpu", "toon-head", "toon-head", 3000, 16, 6000),
+        )
+    },
     "faces-layered": FacesTransfer(
         steps=30000, batch=128, lr=8e-4, encoder="encoder-drawn", tie=20.0, avatar="emoji", utkface=0.25, alpha=0.5,
         beta=20.0, gamma=0.0, delta=0.15, delta_from=0.3, random_affine=True, generator="layered", layers=32, base=48,

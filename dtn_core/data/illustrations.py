@@ -1,4 +1,4 @@
-"""Faces drawn by other hands: labelled vector portraits in styles that are no target, for f to learn drawings by.
+"""Faces by other artists: labelled vector portraits in styles that are never a target, so that f can read drawings.
 
 f is trained on photos. That it reads a beard or glasses in a drawing too is what makes G(s) follow the face, and labels
 of the target may have no part in it. So f also learns, with labels, from several styles that nobody translates to:

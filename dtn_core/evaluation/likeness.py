@@ -93,12 +93,12 @@ def evaluate(name: str, data: Path, split: Split = "test", limit: int | None = N
     queries = draw(transferrer, held_out.crops["pairs"])
     targets = draw(transferrer, held_out.targets)
     other = _read_colours(held_out.targets)
-    strangers = np.concatenate([held_out.crops["celeba"], utkface])
+    others = np.concatenate([held_out.crops["celeba"], utkface])
     return figures | {
         "pairs": len(held_out.targets),
         "other_photo": compare_colours(queries, other),
         "skin_r": round(_correlation(skin_of(queries["measured"])[:, 0], other["skin"][:, 0]), 3),
-        "identity": identity(queries, targets, draw(transferrer, strangers)),
+        "identity": identity(queries, targets, draw(transferrer, others)),
     }
 
 

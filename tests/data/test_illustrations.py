@@ -1,4 +1,4 @@
-"""Faces by other hands, which f learns drawings by: labelled as they are drawn, and never of a target style."""
+"""Faces by other artists: labelled as they are drawn, and never of a target style."""
 
 from typing import get_args
 

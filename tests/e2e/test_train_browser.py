@@ -201,7 +201,7 @@ def test_scrub_back_and_forth(page):
 
 
 def test_values_under_the_pointer(page, home):
-    """The curve under the pointer stays as it is while the others are drawn anew; it follows once it is left."""
+    """The curve under the pointer stays as it is while the others are redrawn; it follows once it is left."""
     curves = page.locator("#train-curves .curve")
     curves.nth(3).scroll_into_view_if_needed()
     curves.nth(3).locator("svg[data-scale]").hover()

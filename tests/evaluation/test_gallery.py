@@ -8,6 +8,7 @@ from dtn_core.cli import main
 from dtn_core.core import images
 from dtn_core.core.images import load
 from dtn_core.evaluation import gallery
+from dtn_core.pipeline.photo import Transferrer
 
 
 def test_free_faces_are_random_and_come_again():
@@ -82,3 +83,14 @@ def test_a_missing_checkpoint_is_reported_in_one_line(tmp_path, capsys):
 @pytest.mark.parametrize("n", [1, 3])
 def test_few_faces_are_all_drawn(n):
     assert len(gallery.public_domain_heads(n, seed=0)) == n
+
+
+def test_avatars_with_and_without_the_face_parser_are_compared():
+    heads = gallery.public_domain_heads(4, seed=0)
+    transferrer = Transferrer.from_checkpoint("emoji", "cpu")
+    sheet = gallery.sheet(transferrer, heads[:1], columns=1, compare=True)
+    _, without, measured = np.split(sheet[6:-6, 6:-6], 3, axis=1)
+    assert (sheet.shape[1] - 12) == 3 * gallery.CELL
+    assert (without != measured).any()
+    (avatar,) = transferrer.checkpoint.predictor.decide(transferrer.read(images.to_tensor(heads[:1])))
+    assert (measured == images.composite_over(avatar.image(gallery.CELL), (gallery.BACKGROUND,) * 3)).all()

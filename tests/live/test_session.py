@@ -134,7 +134,7 @@ def test_reset_cancels_the_pending_request(drawing, astronaut):
     session = Session(drawing, background)
     session.process(framed(astronaut), 0.1)
     _, future = session._pending
-    session.options({"anew": True})
+    session.options({"reset": True})
     assert future.cancelled()
     gate.set()
     background.close()
@@ -154,7 +154,7 @@ def test_changing_the_style_changes_the_avatar(drawing, drawn_only, tiny, astron
 
 def test_reset_forgets_all_people(video, astronaut, hopper):
     video.play(framed(hopper), 3)
-    video.session.options({"anew": True})
+    video.session.options({"reset": True})
     assert [face.id for face in video.play(framed(astronaut), 2).faces] == [1]
 
 

@@ -34,7 +34,7 @@ class Case(NamedTuple):
 
 def options(random: Random) -> dict[str, Any]:
     edits = {"1": {"parameters": good(random), "edited": ["eyes"]}}
-    return {"style": random.choice(("", "emoji", "toon-head")), "lock": True, "edits": edits, "anew": False}
+    return {"style": random.choice(("", "emoji", "toon-head")), "lock": True, "edits": edits, "reset": False}
 
 
 def frame(data: bytes, number: int = 1) -> bytes:
@@ -106,7 +106,7 @@ def cases() -> dict[str, tuple[Case, str]]:
     server()
     made: dict[str, tuple[Case, str]] = {}
     for i, bad in enumerate(HOSTILE):
-        for name in ("style", "lock", "edits", "anew", "resend"):
+        for name in ("style", "lock", "edits", "reset", "resend"):
             made[f"{name}: {i}"] = Case("/live/ws", (text({name: bad}).decode(), frame(seeds()["jpeg"]))), "result"
         wanted = {"style": "", "kind": "drawn", "mode": "paste", "size": 100}
         for name in ("style", "kind", "mode", "background", "size") if i % 4 == 0 else ():

@@ -58,7 +58,7 @@ class Protocol:
             values = json.loads(text)
             with self._lock:
                 self.session.options(values)
-            if values.get("anew") or values.get("resend"):
+            if values.get("reset") or values.get("resend"):
                 self._sent.clear()
             return {}
         except UserError as error:

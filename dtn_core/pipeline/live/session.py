@@ -125,7 +125,7 @@ class Session:
         """Change options.
 
         Args:
-            values: Any of: anew (forget all people), lock (keep all avatars as they are), edits (id → parameters and
+            values: Any of: reset (forget all people), lock (keep all avatars as they are), edits (id → parameters and
                 edited; replaces those before), style.
 
         Raises:
@@ -133,7 +133,7 @@ class Session:
         """
         if not isinstance(values, Mapping):
             raise UserError("options are an object.")
-        if values.get("anew"):
+        if values.get("reset"):
             self._editor.edits = {}
             self.reset()
         if "lock" in values:
