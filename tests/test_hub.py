@@ -47,7 +47,7 @@ def test_a_checkpoint_survives_the_hub(program, server, tmp_path, hopper_path):
     assert "somebody/heads: uploaded" in done.stderr
     files = server.repos["somebody/heads"]
     assert "old.safetensors" not in files
-    assert "avatar-encoder.safetensors" in files  # which the shipped one shares with others
+    assert "encoder.safetensors" in files  # which the shipped one shares with others
     assert "shared" not in json.loads(files["config.json"])
     assert files["README.md"].startswith(b"---\nlibrary_name: dtn-studio")
     files["evil.py"] = b"raise SystemExit"

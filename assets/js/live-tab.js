@@ -96,12 +96,14 @@ export function mount({ element, props, watch }) {
     const drawn = faces.filter(({ avatar }) => avatar).sort((a, b) => a.order - b.order);
     const ids = drawn.map(({ id }) => id);
     if (place.dataset.ids === String(ids)) return;
+    const focused = [...place.children].indexOf(document.activeElement);
     place.dataset.ids = String(ids);
     place.replaceChildren(...ids.map((id, i) => {
       const button = create("button", { type: "button", textContent: ids.length > 1 ? `Edit ${i + 1}` : "Edit" });
       button.addEventListener("click", () => edit(id));
       return button;
     }));
+    place.children[focused]?.focus();
   };
 
   const showFigures = () => {

@@ -210,9 +210,10 @@ def _texture(
     agreement = np.zeros((len(bangs), len(variants.choices)))
     for haircuts in drawing.haircuts.values():
         listed = {variant for group in haircuts.values() for variant in group}
+        shown = [set(choice) & listed for choice in variants.choices]
         for key, group in haircuts.items():
-            fits = [set(choice) & listed and set(choice) & listed <= set(group) for choice in variants.choices]
-            agreement = np.maximum(agreement, read[key][:, None] * np.array(fits, bool))
+            has_texture = np.array([bool(cut) and cut <= set(group) for cut in shown])
+            agreement = np.maximum(agreement, read[key][:, None] * has_texture)
     return agreement
 
 

@@ -42,9 +42,9 @@ MAX_ATTEMPTS = 40
 def choice_probabilities(
     style: str, log_probabilities: LogProbabilities, decisions: Decisions, attributes: Attributes
 ) -> list[dict[str, dict[str, float]]]:
-    """Compute the distributions over all choices for N faces, see `Likely`.
+    """Compute the distributions over all choices for N faces, see `ChoiceProbabilities`.
 
-    Within a kind they are c's, between kinds the calibrated answers of `choose.chances`. The skin is missing: its
+    Within a kind they are c's, between kinds the calibrated answers of `choose.calibrated_probabilities`. The skin is missing: its
     colour is continuous. Arguments as for `choose.choose`.
     """
     spec = SPECS[style]

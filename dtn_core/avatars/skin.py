@@ -1,8 +1,8 @@
 """The colour of the skin, by a linear regression on f's features.
 
 The colour of a cheek in a photo depends far more on the light than on the person, so it isn't copied. The regression
-is trained to tell the colour in the photo as it is from f of the same photo in other light, and punished for what
-changes with the light. No label is used, and f's logits of UTKFace's ethnic groups are left out of its input.
+predicts the colour of a photo's skin from f of the same photo in simulated light, and the part of the prediction that
+changes with that light is penalised. No label is used, and f's logits of ethnic groups are left out of its input.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from browsing import SCRIPTS_RUN, SECONDS, jpeg, watched
+from browsing import SCRIPTS_RUN, SECONDS, comes_to_rest, jpeg, watched
 from made_runs import make_run
 from serving import serve
 from tiny_digits import write_digits, write_judge
@@ -202,11 +202,14 @@ def test_an_emoji_by_keys(page):
 
 def test_live_by_keys(page):
     reach(page, ".modes [role=tab]:nth-of-type(2)")
-    page.keyboard.press("Enter")
+    comes_to_rest(page, lambda: page.keyboard.press("Enter"))  # a tab that is still being laid out stops the camera
     reach(page, ".live-invite [data-do=toggle]")
     page.keyboard.press("Enter")
     page.wait_for_function(f"{LIVE}?.faces[0]?.avatar")
     reach(page, ".live-edits button")
+    page.evaluate("() => { document.querySelector('.live-edits').dataset.ids = 'others'; }")  # as if the people changed
+    page.wait_for_function("() => document.querySelector('.live-edits').dataset.ids !== 'others'")
+    assert page.evaluate("document.activeElement.matches('.live-edits button')")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.activeElement.matches('.live-editor .editor-tabs [aria-selected=true]')")
     page.keyboard.press("Escape")
