@@ -44,7 +44,7 @@ def choice_probabilities(
 ) -> list[dict[str, dict[str, float]]]:
     """Compute the distributions over all choices for N faces, see `ChoiceProbabilities`.
 
-    Within a kind they are c's, between kinds the calibrated answers of `choose.calibrated_probabilities`. The skin is missing: its
+    Within a kind they are c's, between kinds the answers of `choose.calibrated_probabilities`. The skin is missing: its
     colour is continuous. Arguments as for `choose.choose`.
     """
     spec = SPECS[style]
