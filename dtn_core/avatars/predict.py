@@ -107,8 +107,8 @@ class AvatarPredictor:
             reading.log_probabilities,
             self.decisions.bias,
             reading.attributes,
-            entries(reading.appearance, "mask"),
-            reading.appearance.get("lens"),
+            masks=entries(reading.appearance, "mask"),
+            lens=reading.appearance.get("lens"),
         )
         return reading._replace(log_probabilities=matched)
 

@@ -212,8 +212,6 @@ class TransferTraining(Training):
     absolute: ClassVar[float] = 0.0
     noise: ClassVar[float] = 0.0
     delta_from: ClassVar[float] = 0.0
-    undecided: ClassVar[float] = 0.0
-    roughness: ClassVar[float] = 0.0
 
     batch: Annotated[int, Field(ge=2)] = 64
     """Batch size; at least 2, for batch norm."""

@@ -106,7 +106,7 @@ class TransferStage:
             scalars = {"d": d.total, "d_s": d.from_s, "d_real": d.real, "d_accuracy": d.accuracy}
             if d.from_t is not None:
                 scalars["d_t"] = d.from_t
-        g = self._step_g(g_s, g_t, z_s, t, step, drawn, has_d)
+        g = self._step_g(g_s, g_t, z_s, t, step, drawn=drawn, has_d=has_d)
         update_ema(self.ema, self.g, self.config.ema, step)
         if g.tie is not None:
             scalars["tie"] = g.tie
