@@ -28,18 +28,17 @@ def test_every_choice_has_a_preview_and_a_label(style):
     assert {slot["name"] for slot in info["slots"]} == set(SPECS[style].slots)
     for slot in info["slots"]:
         n = len(slot["variants"])
-        sheet = catalogue.previews(style, slot["name"])
-        assert sheet.shape == (catalogue.PREVIEW, n * catalogue.PREVIEW, 4)
-        assert len({cell.tobytes() for cell in np.split(sheet, n, axis=1)}) == n
+        pictures = editor.preview({"parameters": Parameters(style).to_dict(), "slot": slot["name"]})["pictures"]
+        assert len({engine.raster(svg, 72).tobytes() for svg in pictures}) == n
         assert len(set(info["labels"][slot["name"]])) == n
-        assert PILImage.open(io.BytesIO(data_of(editor.preview({"style": style, "slot": slot["name"]})["url"]))).width
     assert len(info["expressions"]) == 7
 
 
-@pytest.mark.parametrize("style", SPECS)
-def test_previews_are_light(style):
-    slots = [*SPECS[style].slots, "expression"]
-    assert sum(len(editor.preview({"style": style, "slot": slot})["url"]) for slot in slots) < 300_000
+def test_previews_show_the_avatar_itself():
+    own = Parameters("avataaars", {"top": "bob"}, {"hair": "#123456", "skin": "#654321"})
+    shaved, *_ = catalogue.previews(own, "top")
+    assert "#654321" in shaved
+    assert engine.svg(own) in catalogue.previews(own, "top")
 
 
 def test_words():
@@ -63,8 +62,13 @@ def test_the_payload_has_all_avatars(drawing, hopper, astronaut):
 
 
 def test_what_is_painted_has_no_avatars(drawing, hopper):
-    assert json.loads(editor.payload(drawing(hopper, kind="painted"), "x"))["faces"] == []
-    assert json.loads(editor.payload()) == {"id": "photo", "key": "", "mirror": False, "faces": []}
+    given = json.loads(editor.payload(drawing(hopper, kind="painted"), "x", credit="by me"))
+    assert given["faces"] == []
+    assert given["credit"] == "by me"
+    (painted,) = given["painted"]
+    assert PILImage.open(io.BytesIO(data_of(painted))).size == (256, 256)
+    empty = {"id": "photo", "key": "", "mirror": False, "faces": [], "painted": [], "credit": ""}
+    assert json.loads(editor.payload()) == empty
 
 
 def test_drawing_and_files():
@@ -91,7 +95,7 @@ def test_edits_are_carried():
 BAD = {
     "draw": [None, [], {}, {"parameters": {"style": "x"}}, {"parameters": ONE | {"colours": {"hair": '"><script>'}}}],
     "describe": [{}, {"style": "../x"}],
-    "preview": [{"style": "avataaars"}, {"style": "avataaars", "slot": "tail"}],
+    "preview": [{"slot": "top"}, {"parameters": ONE}, {"parameters": ONE, "slot": "tail"}],
     "more": [{"parameters": ONE}, {"parameters": ONE, "likely": {}, "seed": -1}, {"parameters": ONE, "likely": 3}],
     "carry_over": [{"source": ONE}],
     "write": [{"parameters": ONE, "format": "exe"}, {"parameters": ONE, "size": 10**9}],

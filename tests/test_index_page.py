@@ -1,9 +1,11 @@
 """The page's head: what link previews show, and the modules that load early."""
 
+import io
 import re
 
 import gradio as gr
 import pytest
+from PIL import Image as PILImage
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse
@@ -12,7 +14,7 @@ from starlette.testclient import TestClient
 
 from dtn_core.ui import app as application
 from dtn_core.ui.components.scripts import MODULES
-from dtn_core.ui.index_page import DESCRIPTION, TITLE, IndexPage
+from dtn_core.ui.index_page import DESCRIPTION, HEADLINE, PICTURE, ROUTES, IndexPage
 
 GRADIO_PAGE = """<html><head><meta property="og:title" content="Gradio" />
 <meta name="twitter:description"
@@ -26,18 +28,34 @@ def client():
     routes = [
         Route("/", lambda request: HTMLResponse(GRADIO_PAGE)),
         Route("/config", lambda request: JSONResponse({"html": GRADIO_PAGE})),
+        *ROUTES,
     ]
     return TestClient(Starlette(routes=routes, middleware=[Middleware(IndexPage)]))
 
 
 def test_link_previews_describe_the_app(client):
     page = client.get("/").text
-    assert f'<meta property="og:title" content="{TITLE}">' in page
-    assert f'content="{DESCRIPTION}"' in page
+    assert f'<meta property="og:title" content="{HEADLINE}">' in page
+    assert f'<meta name="description" content="{DESCRIPTION}">' in page
     assert "Gradio" not in page
     assert "Click to try out" not in page
     assert 'name="viewport"' in page
     assert page.endswith("</html>")
+
+
+def test_the_preview_has_a_picture_at_an_absolute_address(client):
+    address = f'<meta property="og:image" content="http://testserver/{PICTURE.name}">'
+    assert address in client.get("/").text
+    behind_proxy = client.get("/", headers={"x-forwarded-proto": "https", "host": "studio.example"}).text
+    assert f'<meta name="twitter:image" content="https://studio.example/{PICTURE.name}">' in behind_proxy
+    picture = client.get(f"/{PICTURE.name}")
+    assert picture.headers["content-type"] == "image/png"
+    assert PILImage.open(io.BytesIO(picture.content)).size == (1200, 630)
+
+
+def test_a_hostile_host_cannot_add_markup(client):
+    page = client.get("/", headers={"host": '"><script>x</script>'}).text
+    assert "<script>x" not in page
 
 
 def test_all_modules_are_preloaded(client):

@@ -32,31 +32,31 @@ def content(url):
 def test_every_style_is_offered_by_its_plain_name_with_its_credit(shipped):
     offered = styles.offered(shipped)
     assert list(offered) == ["", "toon-head", "lorelei", "cartoon-set", "screen-print"]
-    assert [title for title, _, _ in offered.values()] == [
+    assert [entry.title for entry in offered.values()] == [
         "Avataaars",
         "ToonHead",
         "Lorelei",
         "Cartoon Set",
         "Screen print",
     ]
-    for style, (_, credit, _) in zip(LISTED_STYLES.values(), offered.values()):
-        assert credit.startswith(style.credit)
-        assert ("Experimental" in credit) == (style.name in EXPERIMENTAL)
+    for style, entry in zip(LISTED_STYLES.values(), offered.values()):
+        assert entry.credit.startswith(style.credit)
+        assert entry.experimental == (style.name in EXPERIMENTAL)
     for key in ("", "toon-head", "lorelei"):
-        assert content(offered[key][2]).startswith(b"<svg")
+        assert content(offered[key].sample).startswith(b"<svg")
     for key in ("cartoon-set", "screen-print"):
-        with PILImage.open(io.BytesIO(content(offered[key][2]))) as picture:
+        with PILImage.open(io.BytesIO(content(offered[key].sample))) as picture:
             assert picture.size == (styles.SIDE, styles.SIDE)
 
 
 def test_another_checkpoint_has_its_own_name(tiny):
     offered = styles.offered(Translations(tiny, ("heads",), Transferrer.from_checkpoint, None))
     assert list(offered) == ["", "emoji", "toon-head", "lorelei", "cartoon-set", "screen-print"]
-    assert offered[""] == ("tiny", "", "")
-    button = styles._button("", *offered[""], first=True)
-    assert "credit" not in button
+    assert offered[""] == styles.StyleEntry("tiny")
+    button = styles._button("", offered[""])
+    assert "title" not in button
     assert re.search('aria-checked="true" tabindex="0"', button)
-    hostile = styles._button("", '"><b>', '"><i>', "", first=False)
+    hostile = styles._button("x", styles.StyleEntry('"><b>', '"><i>'))
     assert "<b>" not in hostile
     assert "<i>" not in hostile
 

@@ -1,6 +1,6 @@
 /** The mode Many photos: photos are scaled down in the browser and sent one by one. Nothing outlives the page. */
 
-import { create, download, sentence, svgUrl } from "./dom.js";
+import { create, download, isHidden, sentence, svgUrl } from "./dom.js";
 import { isPicture, preparePhoto } from "./photo-file.js";
 import { connectButtons, createFileInput } from "./picture-input.js";
 import { FileError, unzip } from "./zip.js";
@@ -217,10 +217,7 @@ export function mount({ element, props, watch, server }, { maxBytes, maxPictures
     if (face.parameters) {
       const edit = create("button", { type: "button", className: "batch-edit", textContent: "Edit" });
       edit.setAttribute("aria-label", `Edit emoji ${which}`);
-      edit.addEventListener("click", () => {
-        const detail = { id: item.id, name: item.name, face: index, faces: item.faces };
-        window.dispatchEvent(new CustomEvent("avatar:edit", { detail }));
-      });
+      edit.addEventListener("click", () => openDrawer(item, index));
       figure.append(edit);
     }
     return figure;
@@ -282,6 +279,46 @@ export function mount({ element, props, watch, server }, { maxBytes, maxPictures
     note(answer ? sentence(answer.error ?? "") : NO_ANSWER);
     if (answer?.url) download(answer.url, "emoji.zip");
   };
+
+  // Editing in a drawer
+
+  const drawer = element.querySelector(".drawer");
+  let edited = null;  // {item, index} of the emoji in the drawer
+
+  const openDrawer = (item, index) => {
+    edited = { item, index };
+    const face = item.faces.length > 1 ? ` · face ${index + 1}` : "";
+    drawer.querySelector("strong").textContent = item.name + face;
+    drawer.hidden = false;
+    const detail = { id: item.id, name: item.name, face: index, faces: item.faces, place: drawer };
+    window.dispatchEvent(new CustomEvent("avatar:edit", { detail }));
+  };
+
+  const closeDrawer = () => {
+    if (drawer.hidden) return;
+    drawer.hidden = true;
+    window.dispatchEvent(new CustomEvent("avatar:close"));
+    edited.item.card.querySelectorAll(".batch-edit")[edited.index]?.focus();
+  };
+
+  const openNext = () => {
+    const all = done().flatMap((item) => item.faces.map((face, index) => ({ item, index, face })));
+    const drawn = all.filter(({ face }) => face.parameters);
+    const current = drawn.findIndex(({ item, index }) => item === edited.item && index === edited.index);
+    const { item, index } = drawn[(current + 1) % drawn.length];
+    openDrawer(item, index);
+  };
+
+  drawer.addEventListener("click", ({ target }) => {
+    if (target.dataset.drawer === "done") closeDrawer();
+    if (target.dataset.drawer === "next") openNext();
+  });
+  drawer.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") closeDrawer();
+  });
+  new ResizeObserver(() => {  // fires when another tab is opened
+    if (isHidden(element)) closeDrawer();
+  }).observe(element);
 
   window.addEventListener("avatar:edited", ({ detail: { id, face, parameters, svg } }) => {
     const item = items.find((one) => one.id === id);

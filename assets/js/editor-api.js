@@ -11,7 +11,7 @@ export class EditorApi {
     this.server = server;
     this.onerror = onerror;
     this.styles = {};  // name → description
-    this.previewUrls = {};  // style/slot → URL
+    this.previews = {};  // slot → {key, pictures} of the latest preview
   }
 
   /** Call a server function. The answer has `error` if it failed; the message is shown. */
@@ -36,14 +36,15 @@ export class EditorApi {
     return this.styles[style];
   }
 
-  /** @returns {Promise<string|undefined>} the URL of one picture with all variants of a slot */
-  async preview(style, slot) {
-    const key = `${style}/${slot}`;
-    if (!this.previewUrls[key]) {
-      const answer = await this.call("preview", { style, slot });
-      this.previewUrls[key] = answer.url;
+  /** @returns {Promise<string[]>} an avatar with each variant of a slot, as SVG; empty if the call failed */
+  async preview(parameters, slot) {
+    const key = JSON.stringify({ ...parameters, variants: { ...parameters.variants, [slot]: "" } });
+    if (this.previews[slot]?.key !== key) {
+      const answer = await this.call("preview", { parameters: JSON.parse(JSON.stringify(parameters)), slot });
+      if (answer.error) return [];
+      this.previews[slot] = { key, pictures: answer.pictures };
     }
-    return this.previewUrls[key];
+    return this.previews[slot].pictures;
   }
 
   /** @returns {Promise<string|undefined>} the URL of an exported file */

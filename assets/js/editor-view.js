@@ -1,6 +1,6 @@
 /** The editor's panels: tabs, previews of variants, swatches and sliders. */
 
-import { create } from "./dom.js";
+import { create, svgUrl } from "./dom.js";
 import { getSetting } from "./editor-state.js";
 
 /** Slot → palettes that are offered with it; other slots have one of their own name. */
@@ -9,10 +9,34 @@ const PALETTES_OF_SLOT = {
   accessories: ["glasses"],
 };
 
+/** Palettes that colour one kind of variant of their slot; others colour any variant but none. */
+const KIND_OF_PALETTE = { hat: "hat" };
+
+/** Palettes that are offered whatever the slot holds: short hair may be seen with any of it. */
+const ALWAYS_OFFERED = ["hair"];
+
+const ARROWS = { ArrowRight: 1, ArrowLeft: -1 };
+
 /** Slots of which the first one is open at the start. */
 const FIRST_SLOTS = ["top", "hair"];
 
 const capitalise = (text) => text[0].toUpperCase() + text.slice(1);
+
+/** Whether there is anything that a palette would colour: no hat colours without a hat. */
+function isUsed(palette, slot, variant) {
+  if (ALWAYS_OFFERED.includes(palette.name) || !slot) return true;
+  const kind = KIND_OF_PALETTE[palette.name];
+  return kind ? Boolean(slot.kinds[kind]?.includes(variant)) : variant !== "";
+}
+
+/** The palettes of a style that colour something in this avatar, of one slot or of all. */
+export function usedPalettes(info, parameters, slotName = null) {
+  return info.palettes.filter((palette) => {
+    const slot = info.slots.find(({ name }) => (PALETTES_OF_SLOT[name] ?? [name]).includes(palette.name));
+    if (slotName && !(PALETTES_OF_SLOT[slotName] ?? [slotName]).includes(palette.name)) return false;
+    return isUsed(palette, slot, slot && getSetting(parameters, slot.name));
+  });
+}
 
 /** The pages of a style: [{id, label, slot}]. */
 export function pagesOf(info) {
@@ -39,9 +63,10 @@ export function describeProbability(face, info, name) {
   const value = getSetting(face.parameters, name);
   const slot = info.slots.find((one) => one.name === name);
   const kind = slot && Object.entries(slot.kinds).find(([, variants]) => variants.includes(value));
-  const [label, variants] = kind ?? ["this one", [value]];
+  const [label, variants] = kind ?? ["", [value]];
   const sum = variants.reduce((total, variant) => total + (probabilities[variant] || 0), 0);
-  return `The network’s probability of ${label}: ${Math.round(100 * sum)}%`;
+  const share = `${Math.round(100 * sum)}% confident`;
+  return label ? `${capitalise(label)}: ${share}` : capitalise(share);
 }
 
 /** Render the tabs. */
@@ -56,37 +81,52 @@ export function createTabs(pages, open) {
   });
 }
 
+/** Let the arrow keys, Home and End choose a tab. */
+export function enableArrowKeys(tabs) {
+  tabs.addEventListener("keydown", (event) => {
+    const all = [...tabs.children];
+    const current = all.findIndex((tab) => tab.getAttribute("aria-selected") === "true");
+    const targets = { Home: 0, End: all.length - 1 };
+    const step = ARROWS[event.key];
+    const next = step ? (current + step + all.length) % all.length : targets[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    all[next].click();
+  });
+}
+
 /**
  * Render a page of the panel.
  *
  * @param {object} page as of `pagesOf`
  * @param {import("./editor-state.js").Face} face
  * @param {object} info description of the style
- * @param {(slot: string) => Promise<string|undefined>} previewUrl
  * @returns {HTMLElement[]}
  */
-export function createPage(page, face, info, previewUrl) {
+export function createPage(page, face, info) {
   const get = (name) => getSetting(face.parameters, name);
-  const probability = (name) => describeProbability(face, info, name);
-  const colourRow = (palette) => (
-    createSwatches(palette, get(`colour:${palette.name}`), probability, measuredColour(face, palette.name))
-  );
-
-  if (page.id === "colours") return info.palettes.map(colourRow);
   if (page.id === "shape") return info.shapes.map((shape) => createSlider(shape, get(`shape:${shape.name}`)));
+  const colours = create("div", { className: "editor-colours" }, ...createColours(page, face, info));
+  const hasColours = info.palettes.some(({ name }) => (PALETTES_OF_SLOT[page.id] ?? [page.id]).includes(name));
+  if (page.id === "colours") return [colours];
   if (page.id === "expression") {
     const names = Object.keys(info.expressions);
     const isCurrent = (name) => Object.entries(info.expressions[name]).every(([slot, variant]) => get(slot) === variant);
-    return [createPreviews(page, names, names.map(capitalise), isCurrent, previewUrl)];
+    return [createPreviews(page, names, names.map(capitalise), isCurrent)];
   }
-  const { variants } = page.slot;
   const isCurrent = (variant) => variant === get(page.id);
-  const palettes = PALETTES_OF_SLOT[page.id] ?? [page.id];
-  return [
-    createPreviews(page, variants, info.labels[page.id], isCurrent, previewUrl),
-    create("p", { className: "surety", textContent: probability(page.id) }),
-    ...info.palettes.filter(({ name }) => palettes.includes(name)).map(colourRow),
-  ];
+  const previews = createPreviews(page, page.slot.variants, info.labels[page.id], isCurrent);
+  const probability = create("p", { className: "surety", textContent: describeProbability(face, info, page.id) });
+  return hasColours ? [colours, previews, probability] : [previews, probability];
+}
+
+/** Render the swatches of a page: those of its slot, or of all that is seen. */
+export function createColours(page, face, info) {
+  const probability = (name) => describeProbability(face, info, name);
+  return usedPalettes(info, face.parameters, page.id === "colours" ? null : page.id).map((palette) => {
+    const value = getSetting(face.parameters, `colour:${palette.name}`);
+    return createSwatches(palette, value, probability, measuredColour(face, palette.name));
+  });
 }
 
 /**
@@ -127,25 +167,38 @@ function createSlider(shape, value) {
   return create("label", { className: "slider" }, create("span", { textContent: shape.label }), input);
 }
 
-function createPreviews(page, values, labels, isCurrent, previewUrl) {
+function createPreviews(page, values, labels, isCurrent) {
   const group = create("fieldset", { className: "previews" }, create("legend", { textContent: page.label }));
   values.forEach((value, i) => {
     const input = create("input", { type: "radio", name: `slot:${page.id}`, value, checked: isCurrent(value) });
     input.setAttribute("aria-label", labels[i]);
-    const picture = create("span", { className: "preview", style: `--n: ${values.length}; --i: ${i}` });
+    const picture = create("img", { className: "preview", alt: "" });
     group.append(create("label", { title: labels[i] }, input, picture));
-  });
-  previewUrl(page.id).then((url) => {
-    if (url) group.style.setProperty("--sheet", `url("${url}")`);
   });
   return group;
 }
 
-/** Scroll the previews so that the current one is in view. */
-export function showCurrentPreview(panel) {
-  const previews = panel.querySelector(".previews");
-  const current = previews?.querySelector("label:has(:checked)");
-  if (current) previews.scrollTop = current.offsetTop - previews.offsetTop - previews.clientHeight / 2;
+/** Show the pictures of the previews, in their order. */
+export function showPreviews(panel, pictures) {
+  const images = panel.querySelectorAll(".preview");
+  pictures.forEach((svg, i) => { images[i].src = svgUrl(svg); });
+}
+
+/** Render a button for each face of a picture. @param {string[]} urls of their pictures */
+export function createFaceButtons(urls, current) {
+  return urls.map((url, i) => {
+    const picture = create("img", { src: url, alt: `Emoji of face ${i + 1}` });
+    const button = create("button", { type: "button" }, picture, create("span", { textContent: i + 1 }));
+    button.dataset.pick = i + 1;
+    button.setAttribute("aria-pressed", i === current);
+    return button;
+  });
+}
+
+/** Shrink the avatar to a bar once the page has scrolled to its tiles; only on narrow pages is it styled so. */
+export function shrinkOnScroll(top) {
+  const update = () => top.classList.toggle("small", top.getBoundingClientRect().top < -1);
+  window.addEventListener("scroll", update, { passive: true });
 }
 
 /** Render the confidences of what the network chose. */

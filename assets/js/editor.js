@@ -5,19 +5,20 @@
  * {mine: true, id, faces}. Every change is announced by the event avatar:edited.
  */
 
-import { create, download, isHidden, scrollIntoView, svgUrl } from "./dom.js";
-import { blobOf, EditorApi } from "./editor-api.js";
+import { create, isHidden, scrollIntoView, svgUrl } from "./dom.js";
+import { EditorApi } from "./editor-api.js";
+import { canShare, createFileActions, readAvatarFile } from "./editor-files.js";
 import { copy, EditorState, equal, restore, store } from "./editor-state.js";
 import {
-  createConfidences, createPage, createTabs, describeProbability, firstPage, pagesOf, showCurrentPreview,
+  createColours, createConfidences, createFaceButtons, createPage, createTabs, describeProbability, enableArrowKeys,
+  firstPage, pagesOf, showPreviews, shrinkOnScroll,
 } from "./editor-view.js";
 
 /** Milliseconds after an edit before the photo's other views are redrawn. */
 const SUBMIT_DELAY = 600;
 
-const MAX_FILE_SIZE = 100000;
-const STICKER_SIZE = 512;
-const ARROWS = { ArrowRight: 1, ArrowLeft: -1 };
+/** Milliseconds after an edit before the previews show it, too. */
+const PREVIEW_DELAY = 250;
 
 /** @param {import("./dom.js").Component} component */
 export function mount({ element, props, trigger, watch, server }) {
@@ -34,6 +35,8 @@ export function mount({ element, props, trigger, watch, server }) {
   let restored = false;
   let suspended = null;  // {subject} while another mode uses the editor in a place of its own
   let submitTimer = null;
+  let previewTimer = null;
+  let painted = null;  // {pictures, credit, face} of a result that can't be edited
 
   const say = (text, isError = false) => {
     const [inside, below] = element.querySelectorAll(".editor-status");
@@ -44,8 +47,37 @@ export function mount({ element, props, trigger, watch, server }) {
 
   // Rendering
 
+  const showFaces = (urls, current) => {
+    find(".editor-faces").hidden = urls.length < 2;
+    find(".editor-faces").replaceChildren(...createFaceButtons(urls, current));
+  };
+
+  const showView = (name) => {
+    section.dataset.view = name;
+    find(`[name="editor-view"][value="${name}"]`).checked = true;
+  };
+
+  /** The pictures of the whole photo, which another component renders, are shown in place of the avatar. */
+  const placeViews = () => {
+    const views = document.querySelector("#views");
+    if (views) find(".editor-stage").append(views);
+  };
+
+  const showPainted = () => {
+    const { pictures, credit, face } = painted;
+    section.dataset.kind = "painted";
+    section.hidden = false;
+    find(".editor-open").hidden = true;
+    find(".editor-avatar").src = pictures[face];
+    find(".editor-avatar").alt = `Emoji of face ${face + 1}, painted`;
+    find(".editor-views").hidden = false;
+    find(".credit").textContent = credit ? `Style: ${credit}` : "";
+    showFaces(pictures, face);
+  };
+
   const show = () => {
     if (!editor.subject) return;
+    section.dataset.kind = "drawn";
     const { face } = editor;
     const focused = document.activeElement;
     const isOriginalStyle = face.parameters.style === face.chosen.style;
@@ -56,6 +88,8 @@ export function mount({ element, props, trigger, watch, server }) {
     find('[data-do="reset"]').disabled = equal(face.parameters, face.chosen);
     find('[data-do="more"]').hidden = !Object.keys(face.likely || {}).length || !isOriginalStyle;
     find('[data-do="zip"]').hidden = editor.subject.faces.length < 2;
+    find(".editor-views").hidden = editor.subject.id !== "photo" || restored;
+    showFaces(editor.subject.faces.map(({ svg }) => svgUrl(svg)), editor.subject.face);
     if (focused.disabled) find(".editor-actions button:not(:disabled)").focus();  // a disabled button loses the focus
     const confidences = createConfidences(face.sure || {});
     find(".editor-sure").hidden = !confidences.length;
@@ -69,10 +103,20 @@ export function mount({ element, props, trigger, watch, server }) {
     openPage = page.id;
     tabs.replaceChildren(...createTabs(pages, openPage));
     panel.setAttribute("aria-labelledby", `editor-tab-${openPage}`);
-    const style = info.name;
-    panel.replaceChildren(...createPage(page, editor.face, info, (slot) => api.preview(style, slot)));
-    showCurrentPreview(panel);
+    panel.replaceChildren(...createPage(page, editor.face, info));
+    updatePreviews();
     find(".credit").textContent = `Style: ${info.title} by ${info.artist}, ${info.terms}, drawn by DiceBear`;
+  };
+
+  /** Draw the avatar with each variant of the open page. */
+  const updatePreviews = async () => {
+    if (!editor.subject || !panel.querySelector(".preview")) return;
+    const { parameters } = editor.face;
+    const slot = openPage;
+    const pictures = await api.preview(parameters, slot);
+    if (slot === openPage && parameters.style === editor.subject?.faces[editor.subject.face].parameters.style) {
+      showPreviews(panel, pictures);
+    }
   };
 
   /** Load the description of the current style, which may change meanwhile. */
@@ -104,8 +148,6 @@ export function mount({ element, props, trigger, watch, server }) {
     const detail = { id, face: index, parameters, svg, edited, quiet };
     window.dispatchEvent(new CustomEvent("avatar:edited", { detail }));
     if (id !== "photo" || restored || quiet) return;
-    const thumbnail = document.querySelector(`#steps [data-pick="${index + 1}"] img`);
-    if (thumbnail) thumbnail.src = svgUrl(svg);
     clearTimeout(submitTimer);
     submitTimer = setTimeout(() => trigger("submit"), SUBMIT_DELAY);
   };
@@ -128,6 +170,8 @@ export function mount({ element, props, trigger, watch, server }) {
       subject.faces[index].svg = answer.svg;
       publish(index);
       show();
+      clearTimeout(previewTimer);
+      previewTimer = setTimeout(updatePreviews, PREVIEW_DELAY);
     }
     if (redrawAgain) {
       redrawAgain = false;
@@ -175,6 +219,7 @@ export function mount({ element, props, trigger, watch, server }) {
       editor.subject = null;
       store(null);
     }
+    painted = null;
     section.hidden = true;
     find(".editor-open").hidden = false;
   };
@@ -182,10 +227,17 @@ export function mount({ element, props, trigger, watch, server }) {
   /** Edit a new subject. */
   const load = async (given) => {
     clearTimeout(submitTimer);
+    placeViews();
+    if (given.painted?.length) {  // the avatars of the same photo keep their edits
+      painted = { pictures: given.painted, credit: given.credit, face: 0 };
+      showPainted();
+      return;
+    }
     if (!given.faces.length) {
       close(given);
       return;
     }
+    painted = null;
     const previous = editor.previousFaces(given);
     const subject = editor.open(given);
     find(".editor-more").hidden = true;
@@ -196,6 +248,7 @@ export function mount({ element, props, trigger, watch, server }) {
     if (editor.subject !== subject) return;  // replaced meanwhile
     section.hidden = false;
     find(".editor-open").hidden = true;
+    if (subject.id !== "photo" || restored) showView("avatar");
     render();
     show();
     subject.faces.forEach((face, i) => {
@@ -205,105 +258,69 @@ export function mount({ element, props, trigger, watch, server }) {
 
   // Files
 
-  const fileName = (suffix) => `emoji-${editor.subject.face + 1}.${suffix}`;
-  const selectedSize = () => Number(find('[name="size"]').value);
-
-  const selectedBackground = () => {
-    const { value } = find('[name="background"]');
-    return value === "own" ? find('[name="paper"]').value : value || null;
-  };
-
-  const write = (format, size = selectedSize()) => {
-    const options = { size };
-    if (format !== "json") options.background = format === "webp" ? null : selectedBackground();
-    return api.write(editor.face.parameters, format, options);
-  };
-
-  const save = async (format, size) => {
-    const name = fileName(format);  // before the call: another avatar may be edited meanwhile
-    const url = await write(format, size);
-    if (url) download(url, name);
-  };
-
-  const copyToClipboard = async () => {
-    try {
-      const picture = write("png").then(blobOf);
-      await navigator.clipboard.write([new ClipboardItem({ "image/png": picture })]);
-      say("Copied as PNG.");
-    } catch {
-      say("The browser does not allow copying. Download the PNG instead.", true);
-    }
-  };
-
-  const share = async () => {
-    const name = fileName("png");
-    const url = await write("png");
-    if (!url) return;
-    try {
-      await navigator.share({ files: [new File([blobOf(url)], name, { type: "image/png" })] });
-    } catch {
-      // cancelled by the user
-    }
-  };
-
-  const saveAll = async () => {
-    const avatars = editor.subject.faces.map(({ parameters }, i) => ({ name: `face-${i + 1}`, parameters }));
-    const answer = await api.call("pack", { avatars, size: selectedSize() });
-    if (answer.url) download(answer.url, "emoji.zip");
-  };
-
   const openFile = async (file) => {
-    if (file.size > MAX_FILE_SIZE) {
-      const megabytes = (file.size / 1e6).toFixed(1);
-      say(`${megabytes} MB is too large for an avatar. Open a JSON file that was exported here.`, true);
-      return;
-    }
-    const answer = await api.call("read", { text: await file.text() });
-    if (answer.error) return;
-    if (editor.subject) replace(answer.parameters, [], "Opened.");
+    const answer = await readAvatarFile(file, api, say);
+    if (!answer) return;
+    if (editor.subject && !painted) replace(answer.parameters, [], "Opened.");
     else load({ id: "file", name: file.name, key: "file", faces: [{ ...answer, chosen: answer.parameters }] });
   };
 
-  const showAlternatives = async () => {
+  const showVariations = async () => {
     const { parameters, likely, edited } = editor.face;
     seed += 1;
     const answer = await api.call("more", { parameters, likely, keep: edited, seed });
     if (answer.error) return;
     const row = find(".editor-more");
     row.replaceChildren(...answer.avatars.map((avatar, i) => {
-      const picture = create("img", { src: svgUrl(avatar.svg), alt: `Alternative ${i + 1}` });
+      const picture = create("img", { src: svgUrl(avatar.svg), alt: `Variation ${i + 1}` });
       const button = create("button", { type: "button" }, picture);
       button.addEventListener("click", () => {
-        replace(avatar.parameters, editor.face.edited, `Selected alternative ${i + 1}.`);
+        replace(avatar.parameters, editor.face.edited, `Picked variation ${i + 1}.`);
       });
       return button;
     }));
-    row.hidden = false;
-    const count = answer.avatars.length;
-    say(count ? `${count} alternatives: choose one.` : "The network is confident: there are no alternatives.");
+    row.hidden = !answer.avatars.length;
+    say(row.hidden ? "The network is confident: there are no variations." : "Pick a variation.");
   };
 
   // Events
 
+  const shown = () => {
+    if (painted) return { index: painted.face, png: painted.pictures[painted.face] };
+    return { index: editor.subject.face, parameters: editor.face.parameters };
+  };
+
+  const pick = async (index) => {
+    window.dispatchEvent(new CustomEvent("avatar:pick", { detail: { face: index } }));
+    if (painted) {
+      painted.face = index;
+      showPainted();
+      return;
+    }
+    editor.subject.face = index;
+    find(".editor-more").hidden = true;
+    await renderAll();
+    if (editor.subject) publish(editor.subject.face, true);
+  };
+
   const actions = {
+    ...createFileActions({ find, api, say, shown, faces: () => editor.subject.faces }),
     undo: () => step("undo", "Undone."),
     redo: () => step("redo", "Redone."),
     reset: () => replace(editor.face.chosen, [], "Reset to the network’s choice."),
-    more: showAlternatives,
-    png: () => save("png"),
-    svg: () => save("svg"),
-    webp: () => save("webp", STICKER_SIZE),
-    json: () => save("json"),
-    copy: copyToClipboard,
-    share,
-    zip: saveAll,
+    more: showVariations,
     open: () => find(".editor-file").click(),
   };
 
   element.addEventListener("click", (event) => {
     const button = event.target.closest("[data-do]");
     const tab = event.target.closest("[data-page]");
-    if (button) {
+    const face = event.target.closest("[data-pick]");
+    const menu = find(".editor-formats");
+    if (menu.open && !menu.contains(event.target)) menu.open = false;
+    if (face) {
+      pick(Number(face.dataset.pick) - 1).then(() => find(`[data-pick="${face.dataset.pick}"]`)?.focus());
+    } else if (button) {
       actions[button.dataset.do]();
     } else if (tab) {
       openPage = tab.dataset.page;
@@ -312,19 +329,12 @@ export function mount({ element, props, trigger, watch, server }) {
     }
   });
 
-  tabs.addEventListener("keydown", (event) => {
-    const all = [...tabs.children];
-    const current = all.findIndex((tab) => tab.dataset.page === openPage);
-    const targets = { Home: 0, End: all.length - 1 };
-    const next = event.key in ARROWS ? (current + ARROWS[event.key] + all.length) % all.length : targets[event.key];
-    if (next === undefined) return;
-    event.preventDefault();
-    all[next].click();
-  });
+  enableArrowKeys(tabs);
+  shrinkOnScroll(find(".editor-top"));
 
   document.addEventListener("keydown", (event) => {
     const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-    if (!isUndo || section.hidden || isHidden(element)) return;
+    if (!isUndo || painted || section.hidden || isHidden(element)) return;
     if (event.target.matches("textarea, [type=text], [type=number]")) return;
     event.preventDefault();
     actions[event.shiftKey ? "redo" : "undo"]();
@@ -355,7 +365,9 @@ export function mount({ element, props, trigger, watch, server }) {
     } else {
       const slot = name.slice("slot:".length);
       change(slot, value, label);
-      const probability = panel.querySelector(".surety");
+      const page = pagesOf(info).find(({ id }) => id === openPage);
+      panel.querySelector(".editor-colours")?.replaceChildren(...createColours(page, editor.face, info));
+      const probability = panel.querySelector(":scope > .surety");
       if (probability) probability.textContent = describeProbability(editor.face, info, slot);
     }
   });
@@ -370,22 +382,25 @@ export function mount({ element, props, trigger, watch, server }) {
     if (file) openFile(file);
   });
 
-  window.addEventListener("avatar:pick", async (event) => {
-    const { subject } = editor;
-    if (subject?.id !== "photo" || !subject.faces[event.detail.face]) return;
-    subject.face = event.detail.face;
-    find(".editor-more").hidden = true;
-    await renderAll();
-    if (editor.subject) publish(editor.subject.face, true);
+  find(".editor-views").addEventListener("change", (event) => showView(event.target.value));
+
+  find(".editor-formats").addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    find(".editor-formats").open = false;
+    find(".editor-formats summary").focus();
   });
 
-  // Another mode may use the editor: in a place of its own until it sends avatar:close, or here.
+  // Another mode may use the editor, in a place of its own, until it sends avatar:close.
 
   const returnHome = async () => {
     if (!suspended) return;
     home.append(element);
-    editor.subject = suspended.subject;
+    ({ subject: editor.subject, painted } = suspended);
     suspended = null;
+    if (painted) {
+      showPainted();
+      return;
+    }
     section.hidden = !editor.subject;
     find(".editor-open").hidden = !section.hidden;
     if (!editor.subject) {
@@ -401,16 +416,12 @@ export function mount({ element, props, trigger, watch, server }) {
   window.addEventListener("avatar:edit", async (event) => {
     const { place, ...given } = event.detail;
     restored = false;
-    if (place) {
-      suspended ??= { subject: editor.subject };
-      place.append(element);
-    } else {
-      returnHome();
-      document.querySelector(".modes [role=tab]")?.click();  // the mode Photo
-    }
+    suspended ??= { subject: editor.subject, painted };
+    painted = null;
+    place.append(element);
     await load({ key: given.id, ...copy(given) });
     find(".editor-tabs [aria-selected=true]")?.focus({ preventScroll: true });
-    scrollIntoView(element, place ? "nearest" : "center");
+    scrollIntoView(element, "nearest");
   });
 
   watch("value", () => {
@@ -427,8 +438,7 @@ export function mount({ element, props, trigger, watch, server }) {
     load(given);
   });
 
-  const example = new File([], "a.png", { type: "image/png" });
-  if (navigator.canShare?.({ files: [example] })) find('[data-do="share"]').hidden = false;
+  find('[data-do="share"]').hidden = !canShare();
   const subject = restore();
   if (subject) {
     restored = true;

@@ -3,7 +3,7 @@
 import { appAddress, create, downloadBlob, isHidden, scrollIntoView } from "./dom.js";
 import { restore } from "./editor-state.js";
 import { LiveAvatar } from "./live.js";
-import { BACKGROUNDS } from "./live-page.js";
+import { BACKGROUNDS, formatEdit, largestFace } from "./live-page.js";
 import { recordGif, recordVideo, VIDEO_TYPE } from "./recorder.js";
 
 /** Longest recording in seconds. */
@@ -39,7 +39,7 @@ export function mount({ element, props, watch }) {
 
   const applyStartEdit = ({ faces }) => {
     if (!startEdit || wearer !== null || !faces.length) return;
-    wearer = faces.reduce((a, b) => (a.apart >= b.apart ? a : b)).id;
+    wearer = largestFace(faces).id;
     edits[wearer] ??= startEdit;
     live.setOptions({ edits });
   };
@@ -67,6 +67,7 @@ export function mount({ element, props, watch }) {
     latestEdit = { parameters, edited };
     edits[id.slice(ID_PREFIX.length)] = latestEdit;
     live.setOptions({ edits });
+    applyLook();
   });
 
   // The stage
@@ -111,7 +112,7 @@ export function mount({ element, props, watch }) {
     if (!tracked) return;
     find(".live-figures").textContent = [
       `${Math.round(drawn)} frames/s drawn`,
-      `${Math.round(tracked)} trackings/s`,
+      `${Math.round(tracked)} tracking updates/s`,
       `${Math.round(latency)} ms from camera to screen`,
       `server ${server.toFixed(1)} ms`,
     ].join(" · ");
@@ -145,7 +146,9 @@ export function mount({ element, props, watch }) {
     const background = Object.keys(BACKGROUNDS).find((name) => BACKGROUNDS[name] === look.background);
     const query = new URLSearchParams({ background, mirror: Number(look.mirror) });
     if (props.value[0]) query.set("style", props.value[0]);
-    find(".live-obs a").href = new URL(`live?${query}`, appAddress());
+    const page = new URL(`live?${query}`, appAddress());
+    if (latestEdit) page.hash = formatEdit(latestEdit);  // a hash is never sent, so that no log has it
+    find(".live-obs a").href = page;
   };
 
   const listCameras = async () => {

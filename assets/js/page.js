@@ -120,7 +120,13 @@ function keepTabInAddress() {
   if (wanted && wanted.getAttribute("aria-selected") !== "true") wanted.click();
 }
 
+/** Put the choice of a style between the switch of modes and their content, where it is seen: it is shared by all modes. */
+function placeChoices() {
+  document.querySelector(".modes > .tab-wrapper").after(document.querySelector("#choices"));
+}
+
 export function mount() {
+  placeChoices();
   preventFileNavigation();
   announceChanges();
   closeDropdownsOnTab();

@@ -41,8 +41,10 @@ export function mount({ element, props, trigger }, { maxBytes }) {
   const showPart = (name) => {
     for (const part of ["prompt", "preview", "video"]) find(part).hidden = part !== name;
     find("snap").hidden = name !== "video";
-    find("webcam").hidden = name === "video";
+    find("webcam").hidden = name !== "prompt";
     find("rotate").hidden = name !== "preview";
+    find("choose").textContent = name === "preview" ? "New photo" : "Choose photo";
+    find("home").dataset.state = name;
   };
 
   const stopCamera = () => {
@@ -135,11 +137,17 @@ export function mount({ element, props, trigger }, { maxBytes }) {
 
   find("preview").addEventListener("error", () => showPart("prompt"));
 
-  const actions = { webcam: startCamera, snap: takePicture, rotate, clear };
+  const pauseDemo = () => {
+    const button = find("pause");
+    const isPaused = button.parentNode.classList.toggle("paused");
+    button.setAttribute("aria-label", isPaused ? "Play the animation" : "Pause the animation");
+  };
+
+  const actions = { webcam: startCamera, snap: takePicture, rotate, clear, pause: pauseDemo };
   element.addEventListener("click", ({ target }) => {
     const example = target.closest(".photo-example");
     if (example) {
-      send(example.querySelector("img").src);
+      send(example.dataset.picture);
       return;
     }
     const pressed = Object.keys(actions).find((name) => target.closest(`.photo-${name}`));

@@ -1,26 +1,19 @@
-/** The result of a photo: a click on an emoji in the gallery shows that face's steps. */
-
-import { scrollIntoView } from "./dom.js";
-
-/** Narrower pages show the result below the fold. */
-const NARROW = 700;
+/** How a result was made: shows the steps of the face that is picked in the editor, and stays open or closed. */
 
 /** @param {import("./dom.js").Component} component */
 export function mount({ element, watch }) {
-  element.addEventListener("click", (event) => {
-    const picked = event.target.closest("[data-pick]");
-    if (!picked) return;
+  let isOpen = false;
+
+  element.addEventListener("toggle", ({ target }) => { isOpen = target.open; }, true);
+
+  window.addEventListener("avatar:pick", ({ detail: { face } }) => {
     for (const steps of element.querySelectorAll("[data-face]")) {
-      steps.hidden = steps.dataset.face !== picked.dataset.pick;
+      steps.hidden = Number(steps.dataset.face) !== face + 1;
     }
-    for (const button of element.querySelectorAll("[data-pick]")) {
-      button.setAttribute("aria-pressed", button === picked);
-    }
-    const face = Number(picked.dataset.pick) - 1;
-    window.dispatchEvent(new CustomEvent("avatar:pick", { detail: { face } }));
   });
 
   watch("value", () => {
-    if (window.innerWidth < NARROW) scrollIntoView(element);
+    const details = element.querySelector("details");
+    if (details) details.open = isOpen;
   });
 }

@@ -88,7 +88,7 @@ def variants_of(style: str, role: str) -> Variants:
     slots = DRAWINGS[style].roles[role]
     reserved = DRAWINGS[style].reserved
     choices = list(product(*(spec.slots[slot] for slot in slots)))
-    plain = dict(DRAWINGS[style].preview) | dict.fromkeys(slots, NONE)
+    plain = dict(DRAWINGS[style].plain) | dict.fromkeys(slots, NONE)
     kinds, names, outlines = [], [], []
     for choice in choices:
         parameters = Parameters(style, plain | dict(zip(slots, choice)))

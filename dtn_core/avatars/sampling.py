@@ -36,7 +36,13 @@ SKIN_SPREAD = 4.0
 """Standard deviation in L* of the skins of further avatars: about the effect of lighting on c."""
 
 MAX_ATTEMPTS = 40
-"""Samples for each avatar that `another` is to return."""
+"""Samples for each avatar that `sample_similar` is to return."""
+
+POOL = 8
+"""Different avatars, for each one that `sample_similar` returns, among which the most different ones are chosen."""
+
+COLOUR_DISTANCE = 40.0
+"""Difference of two colours in CIELAB that counts as much as another variant of a small part."""
 
 
 def choice_probabilities(
@@ -127,7 +133,7 @@ def sample_similar(
         parameters: The avatar that was chosen for the face.
         likely: Probabilities of the choices.
         keep: Slots, "colour:NAME" and "shape:NAME" that don't change.
-        count: Number of avatars to return at most; all differ from each other and from this one.
+        count: Number of avatars to return at most, as different from each other and from this one as they come.
         seed: Of the samples.
 
     Raises:
@@ -140,9 +146,29 @@ def sample_similar(
         sample = _sample(rng, parameters, likely, keep)
         if is_consistent(sample) and sample.variants != parameters.variants:
             samples.setdefault(str(sample.variants), sample)
-        if len(samples) == count:
+        if len(samples) == POOL * count:
             break
-    return list(samples.values())
+    return _most_different(parameters, list(samples.values()), count)
+
+
+def _most_different(first: Parameters, samples: list[Parameters], count: int) -> list[Parameters]:
+    """Choose one after the other the sample whose nearest neighbour among those chosen is the farthest away."""
+    chosen = [first]
+    remaining = list(samples)
+    while remaining and len(chosen) <= count:
+        farthest = max(remaining, key=lambda sample: min(distance(sample, other) for other in chosen))
+        remaining.remove(farthest)
+        chosen.append(farthest)
+    return chosen[1:]
+
+
+def distance(a: Parameters, b: Parameters) -> float:
+    """Measure how different two avatars of a style look: differing variants, hair counting three times, and colours."""
+    hair = DRAWINGS[a.style].roles["hair"]
+    total = sum(3.0 if slot in hair else 1.0 for slot in a.variants if a.variants[slot] != b.variants[slot])
+    names = list(a.colours)
+    lab_a, lab_b = (to_lab(np.array([to_rgb(p.colours[name]) for name in names], np.float32)) for p in (a, b))
+    return total + float(np.linalg.norm(lab_a - lab_b, axis=-1).sum()) / COLOUR_DISTANCE
 
 
 def _sample(

@@ -21,6 +21,7 @@ from ..pipeline import model
 from ..pipeline.digits import DigitTransferrer
 from ..pipeline.photo import Transferrer
 from ..training.runs.listing import recent_crash_lines, unwritable_folder_lines
+from . import index_page
 from .access import guest_policy
 from .access import policy as access
 from .access.middleware import TOOLS, AccessMiddleware, caller, malformed
@@ -51,7 +52,7 @@ from .tabs.train import tab as train
 from .tabs.train.service import TrainService
 from .translations import Translations, refresh_choices
 
-TITLE = "DTN Studio · Faces to emoji, house numbers to handwriting"
+TITLE = "DTN Studio · Turn your face into an emoji"
 
 CLOSED = AccessPolicy(training="off")
 
@@ -155,7 +156,7 @@ def build_app(
         remembered = train.memory()
         dropdowns: dict[str, tuple[Translations, gr.Dropdown]] = {}
         with gr.Tabs(elem_classes="pages") as tabs:
-            with gr.Tab("Emojify", id="emojify") as tab:
+            with gr.Tab("Emojify", id="emojify", elem_id="emojify") as tab:
                 style, camera = emojify.fill(people)
                 dropdowns["emojify"] = people, style
                 _keep_fresh(tab, people, style, always=False)
@@ -183,7 +184,9 @@ def build_app(
     _limit_gradio(demo)
     guest_policy.start_cleanup(service)
     tools, lifespan = mcp_server.build(people, street) if mcp else ([], None)
-    return Page(demo, [*scripts.ROUTES, *Live(people).routes(), *Videos(people).routes(), *tools], lifespan)
+    return Page(
+        demo, [*scripts.ROUTES, *index_page.ROUTES, *Live(people).routes(), *Videos(people).routes(), *tools], lifespan
+    )
 
 
 def _limit_gradio(demo: gr.Blocks) -> None:

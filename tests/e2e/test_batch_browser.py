@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from browsing import jpeg, pick
+from browsing import jpeg
 from PIL import Image as PILImage
 from test_browser import open_page
 
@@ -215,7 +215,7 @@ def test_every_face_can_be_edited_and_all_downloaded(page, hopper, astronaut):
     assert face["parameters"] == face["chosen"]
     assert face["parameters"]["style"] == "avataaars"
     assert face["sure"]
-    page.get_by_role("tab", name="Many photos").click()  # the editor shows itself elsewhere
+    page.get_by_role("button", name="Done", exact=True).click()
     changed = {**face["parameters"], "variants": {**face["parameters"]["variants"], "top": "turban"}}
     svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'
     page.evaluate(EDITED, {"id": edit["id"], "face": 1, "parameters": changed, "svg": svg})
@@ -237,12 +237,15 @@ def test_what_the_editor_changes_is_on_the_sheet(page, portrait):
     progress(page, "2 of 2 · done")
     before = [image.get_attribute("src") for image in page.locator(".batch-face img").all()]
     page.get_by_role("button", name="Edit emoji of two.jpg").click()
-    page.wait_for_selector("#editor .editor-avatar", state="visible")
-    pick(page, "input:not(:checked)")
+    page.wait_for_selector(".drawer .editor-avatar", state="visible")
+    page.locator(".drawer .previews label", has=page.locator("input:not(:checked)")).first.click()
     page.wait_for_function("old => document.querySelectorAll('.batch-face img')[1].src !== old", arg=before[1])
-    page.get_by_role("tab", name="Many photos").click()
-    page.locator(".batch-face img >> nth=1").wait_for()
     assert page.get_attribute(".batch-face img >> nth=0", "src") == before[0]
+    page.get_by_role("button", name="Next", exact=True).click()
+    page.locator(".drawer-bar strong", has_text="one.jpg").wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".drawer").wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Edit emoji of one.jpg"
 
 
 def test_another_choice_offers_to_draw_again(page, portrait):

@@ -132,7 +132,7 @@ def test_the_avatar_follows_the_portrait_and_blinks_where_it_does(page, film):
             break
     assert wrong == []
     assert page.evaluate(f"{LIVE}.stats.way") == "socket"
-    assert re.match(r"\d+ frames/s drawn · \d+ trackings/s · \d+ ms", page.inner_text(".live-figures"))
+    assert re.match(r"\d+ frames/s drawn · \d+ tracking updates/s · \d+ ms", page.inner_text(".live-figures"))
 
 
 # ── what is saved ──
@@ -157,8 +157,8 @@ FRAMES = """(count) => new Promise((resolve) => {
 
 
 def still(page):
-    """The picture that *Still* saves: (H, W, 4)."""
-    path = saved(page, lambda: press(page, "Still"), "avatar.png")
+    """The picture that *Take photo* saves: (H, W, 4)."""
+    path = saved(page, lambda: press(page, "Take photo"), "avatar.png")
     return np.asarray(PILImage.open(path).convert("RGBA"))
 
 

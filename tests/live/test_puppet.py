@@ -5,8 +5,9 @@ import pytest
 
 from dtn_core.avatars.avatar import Avatar
 from dtn_core.avatars.engine import image
-from dtn_core.avatars.expressions import preview_figure
-from dtn_core.avatars.parameters import SPECS
+from dtn_core.avatars.expressions import expressions
+from dtn_core.avatars.parameters import NONE, SPECS, Parameters
+from dtn_core.avatars.styles import DRAWINGS
 from dtn_core.core.types import Box, Face, TransferredFace
 from dtn_core.faces.align import align
 from dtn_core.faces.compose import Sticker, composite, paste, premultiply
@@ -18,13 +19,22 @@ SIZE = 256
 REST = Motion(200, 150, 40)
 
 
+def plain_figure(style):
+    """A figure without beard or glasses, and with a neutral expression."""
+    spec = SPECS[style]
+    variants = {slot: NONE if NONE in known else known[0] for slot, known in spec.slots.items()}
+    variants |= expressions(style)["neutral"]
+    variants |= DRAWINGS[style].plain
+    return Parameters(style, variants, {name: palette[len(palette) // 3] for name, palette in spec.colours.items()})
+
+
 def over_green(sticker, size=(300, 400)):
     return composite(np.full((*size, 3), (0, 200, 0), np.uint8), [sticker])
 
 
 def changed(style, motion):
     """Where a motion changes the picture at rest: left, top, right, bottom on the canvas; None where nowhere."""
-    puppet = Puppet(preview_figure(style), size=SIZE)
+    puppet = Puppet(plain_figure(style), size=SIZE)
     rest = puppet.draw(REST).astype(int)
     ys, xs = np.nonzero((np.abs(puppet.draw(motion).astype(int) - rest) > 24).any(2))
     if not len(xs):
@@ -36,14 +46,14 @@ def changed(style, motion):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_at_rest_it_is_the_drawing(style):
-    one = preview_figure(style)
+    one = plain_figure(style)
     wanted = premultiply(image(one, SIZE), np.ones((SIZE, SIZE), np.float32)).astype(int)
     assert np.abs(Puppet(one, size=SIZE).draw(REST) - wanted).mean() < 0.5
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_each_eye_has_its_lid(style):
-    middle = next(p["pivot"][0] for p in Puppet(preview_figure(style))._rig["parts"] if p["moves"] == "eyes")
+    middle = next(p["pivot"][0] for p in Puppet(plain_figure(style))._rig["parts"] if p["moves"] == "eyes")
     left, right = (changed(style, REST._replace(lids=lids)) for lids in ((0.1, 1.0), (1.0, 0.1)))
     assert left[2] < middle < right[0]
     assert changed(style, REST._replace(lids=(0.6, 0.6))) is not None
@@ -52,7 +62,7 @@ def test_each_eye_has_its_lid(style):
 @pytest.mark.parametrize("style", STYLES)
 def test_drawn_states_have_hysteresis(style):
     near = REST._replace(lids=(0.47, 0.47))
-    puppet = Puppet(preview_figure(style), size=SIZE)
+    puppet = Puppet(plain_figure(style), size=SIZE)
     opened = puppet.draw(near)
     shut = puppet.draw(REST._replace(lids=(0.2, 0.2)))
     assert (puppet.draw(near) == shut).all()
@@ -88,14 +98,14 @@ def test_a_puppet_at_rest_matches_the_still_avatar(style, roll):
     left, right = (200, 150) - across, (200, 150) + across
     points = np.array([right, right, left, left, (left + right) / 2], np.float32)
     face = align(frame, Face(Box(180, 130, 220, 190), points, 1.0))
-    still = paste(frame, [TransferredFace(face, None, None, avatar=Avatar(preview_figure(style), {}))])
-    moved = composite(frame, [Puppet(preview_figure(style)).sticker(REST._replace(roll=roll))])
+    still = paste(frame, [TransferredFace(face, None, None, avatar=Avatar(plain_figure(style), {}))])
+    moved = composite(frame, [Puppet(plain_figure(style)).sticker(REST._replace(roll=roll))])
     assert np.abs(still.astype(int) - moved).mean() < 4
     assert (frame == (0, 200, 0)).all()
 
 
 def test_faces_of_any_size_and_beyond_the_frame():
-    puppet = Puppet(preview_figure("avataaars"))
+    puppet = Puppet(plain_figure("avataaars"))
     for motion in (
         REST._replace(apart=1.0),
         REST._replace(apart=900.0),
@@ -109,7 +119,7 @@ def test_faces_of_any_size_and_beyond_the_frame():
 
 
 def test_several_lie_in_order():
-    puppet = Puppet(preview_figure("avataaars"))
+    puppet = Puppet(plain_figure("avataaars"))
     near, far = puppet.sticker(REST), puppet.sticker(REST._replace(x=230.0, apart=20.0))
     both = composite(np.full((300, 400, 3), (0, 200, 0), np.uint8), [near, far])
     alone = over_green(near)

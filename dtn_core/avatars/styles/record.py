@@ -138,7 +138,7 @@ class Drawing:
         rig: How the drawing moves.
         expressions: Name → variants of mouth, eyes and eyebrows.
         roles: Meaning that other styles share ("hair", "glasses") → the slots with that meaning.
-        preview: Slot → variant of the plain figure that previews are drawn on, where it isn't the first or `NONE`.
+        plain: Slot → variant of a plain figure, on which outlines are measured, where it isn't the first or `NONE`.
         further_tops: Kind of top → variants that c may choose in addition to those of `sample`.
         prepare: Changes DiceBear's definition before use.
     """
@@ -154,7 +154,7 @@ class Drawing:
     expressions: dict[str, tuple[str, str, str]]
     roles: dict[str, tuple[str, ...]]
     stubble: Variants = ()
-    preview: Mapping[str, str] = field(default_factory=dict)
+    plain: Mapping[str, str] = field(default_factory=dict)
     further_tops: Mapping[str, Variants] = field(default_factory=dict)
     prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 

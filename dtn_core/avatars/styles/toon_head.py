@@ -150,6 +150,6 @@ STYLE = StyleRecord(
         rig=RIG,
         expressions=EXPRESSIONS,
         roles=ROLES,
-        preview={"hair": "sideComed"},
+        plain={"hair": "sideComed"},
     ),
 )

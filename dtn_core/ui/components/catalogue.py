@@ -4,18 +4,16 @@ No ``from __future__ import annotations`` here: gradio doesn't resolve postponed
 """
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import TypedDict
 
-import numpy as np
-
 from ...avatars import engine
-from ...avatars.expressions import expressions, preview_figure
+from ...avatars.expressions import expressions
 from ...avatars.parameters import SPECS, Parameters
 from ...avatars.shape import SHAPES
 from ...avatars.styles import STYLES
 from ...core.errors import UserError
-from ...core.types import Image
 
 
 class Slot(TypedDict):
@@ -69,7 +67,7 @@ class StyleInfo(TypedDict):
 
 
 LABELS = {
-    "top": "Hair and hats", "rearHair": "Hair at the back", "facialHair": "Beard", "accessories": "Glasses",
+    "top": "Hair, hats", "rearHair": "Hair at the back", "facialHair": "Beard", "accessories": "Glasses",
     "eyebrows": "Brows", "head": "Face", "hairAccessories": "Flowers",
 }  # fmt: skip
 
@@ -81,9 +79,6 @@ _SLOT_ORDER = (
 
 _FACE_SLOTS = ("eyebrows", "eyes", "nose", "mouth", "freckles", "facialHair", "beard", "accessories", "glasses")
 """Slots whose previews show the face alone."""
-
-PREVIEW = 72
-"""Side of a preview in pixels."""
 
 
 def words(name: str) -> str:
@@ -120,17 +115,16 @@ def style_info(style: str) -> StyleInfo:
     )
 
 
-def previews(style: str, slot: str) -> Image:
-    """Draw the n variants of a slot side by side, or the expressions for "expression": (72, 72 n, 4) uint8 RGBA.
+def previews(parameters: Parameters, slot: str) -> list[str]:
+    """Draw an avatar with each variant of a slot, or with each expression for "expression", as SVG.
 
     Raises UserError for a slot that the style doesn't have.
     """
-    info = style_info(style)
+    info = style_info(parameters.style)
     changes = {s["name"]: [{s["name"]: variant} for variant in s["variants"]] for s in info["slots"]}
     changes["expression"] = list(info["expressions"].values())
     if slot not in changes:
-        raise UserError(f"{style} has no slot {slot!r:.40}; known: {', '.join(changes)}.")
+        raise UserError(f"{parameters.style} has no slot {slot!r:.40}; known: {', '.join(changes)}.")
     view = "face" if slot in (*_FACE_SLOTS, "expression") else "bust"
-    plain = preview_figure(style)
-    avatars = [Parameters(style, {**plain.variants, **change}, plain.colours) for change in changes[slot]]
-    return np.concatenate([engine.image(avatar, PREVIEW, view) for avatar in avatars], axis=1)
+    avatars = [replace(parameters, variants={**parameters.variants, **change}) for change in changes[slot]]
+    return [engine.svg(avatar, view) for avatar in avatars]

@@ -10,15 +10,9 @@ from ...core.errors import UserError
 from ...core.images import PICTURE
 from ...core.types import Image, RefusedFace, Result, TransferredFace
 from ...faces.compose import draw_boxes
-from .pictures import encode
+from .pictures import data_url, encode
 
 NO_FACE = "No face found. Try a well lit photo with the face towards the camera, at least 40 pixels wide."
-
-WAITING = """<div class="waiting"><ol>
-<li><b>Find</b> the faces</li><li><b>Align</b> each by its eyes</li><li><b>Paint</b> it at 64 pixels</li>
-<li><b>Refine</b> it to 256 pixels</li><li><b>Draw</b> it in the artist’s style</li></ol>
-<p>Your emoji will appear here.</p></div>"""
-
 
 LETTERS = """<p class="letters">The encoder, f, extracts features of the picture; the generator, g, paints a small
 picture from them; super-resolution, SR, refines it.</p>"""
@@ -37,35 +31,47 @@ def sentence(text: str | UserError) -> str:
     return line[:1].upper() + line[1:]
 
 
-def steps(result: Result, credit: str = "", note: str = "") -> str:
-    """Render a result: the steps of each face, a gallery if there are several (assets/js/steps.js), and timings.
-
-    The steps are detected → aligned → painted → refined, or detected → aligned for avatars, which the editor shows. A
-    painted result is shown large with a download link. Faces that weren't redrawn, or no faces, are explained.
+def messages(result: Result, note: str = "") -> str:
+    """Render what there is to say about a result, and announce it to screen readers.
 
     Args:
         result: of a photo.
-        credit: artist of the style.
         note: about the file.
     """
     n = len(result.faces) + len(result.refused)
-    about = message(note, "hint") if note else ""
+    parts = message("The photo was not upright and has been rotated.", "hint") if result.rotation else ""
+    parts += message(note, "hint") if note else ""
     if not n:
-        return message(NO_FACE, "hint") + about + timing(result.ms)
+        return message(NO_FACE, "hint") + parts
+    parts += _refused_faces(result) + notes(result.faces)
+    announcement = ""
+    if result.faces:
+        announcement = f"{_count(n)} found: the emoji is ready."
+        if result.faces[0].confidence is None:  # the style takes the whole picture
+            announcement = "The result is ready."
+    return f'<div data-say="{announcement}">{parts}</div>'
+
+
+def _count(faces: int) -> str:
+    return "1 face" if faces == 1 else f"{faces} faces"
+
+
+def steps(result: Result) -> str:
+    """Render how a result was made: the steps of each face (assets/js/steps.js shows one face), and timings.
+
+    The steps are detected → aligned → painted → refined → drawn, as far as there are pictures of them.
+    """
+    n = len(result.faces) + len(result.refused)
+    if not n:
+        return f'<details class="how"><summary>How it was made</summary>{timing(result.ms)}</details>'
     boxed = encode(draw_boxes(result.frame, result.faces, result.refused, bold=2.5), 900)
-    count = "1 face" if n == 1 else f"{n} faces"
-    detected = _figure(boxed, "Detected", count, "found")
-    announcement = f"{count} found: the emoji is ready."
-    if result.faces and result.faces[0].confidence is None:  # the style takes the whole picture
+    detected = _figure(boxed, "Detected", _count(n), "found")
+    if result.faces and result.faces[0].confidence is None:
         detected = _figure(boxed, "Taken", "the middle square", "found")
-        announcement = "The result is ready."
-    faces = "".join(_face_steps(n, face, credit) for n, face in enumerate(result.faces, 1))
-    gallery = _gallery(result.faces) if len(result.faces) > 1 else ""
-    turned = message("The photo was not upright and has been rotated.", "hint") if result.rotation else ""
+    faces = "".join(_face_steps(number, face) for number, face in enumerate(result.faces, 1))
     letters = LETTERS if any(face.raw is not None for face in result.faces) else ""
-    say = f'data-say="{announcement}"' if result.faces else ""
-    steps = f'<div class="steps" {say}>{detected}{faces}</div>{gallery}'
-    return f"{turned}{about}{_refused_faces(result)}{steps}{timing(result.ms)}{letters}"
+    body = f'<div class="steps">{detected}{faces}</div>{timing(result.ms)}{letters}'
+    return f'<details class="how"><summary>How it was made</summary>{body}</details>'
 
 
 def _refused_faces(result: Result) -> str:
@@ -89,25 +95,18 @@ def visibility(faces: Iterable[TransferredFace]) -> str:
     return f"Face visibility: {', '.join(shares)}" if shares else ""
 
 
-def _face_steps(number: int, face: TransferredFace, credit: str) -> str:
-    """Render the pictures of one face. The editor shows its avatar; a painted result is shown here."""
+def _face_steps(number: int, face: TransferredFace) -> str:
+    """Render the pictures of one face."""
     aligned = ("Cut out", "") if face.confidence is None else ("Aligned", f"face {number}")
-    before = [(encode(face.aligned.image), *aligned, "")]
+    figures = _figure(encode(face.aligned.image), *aligned, kind="")
     if face.raw is not None:
-        before.append((encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels"))
-        before.append((encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth"))
-    about = f'<p class="sure">{visibility([face])}</p>{notes([face])}'
+        figures += _figure(encode(face.raw), "Painted", f"{face.raw.shape[0]} px, g", "pixels")
+        figures += _figure(encode(face.image), "Refined", f"{face.image.shape[0]} px, SR", "smooth")
     if face.avatar:
-        result = f'<div class="about">{about}</div>'
-    else:
-        refined = before.pop()
-        link = f'<a class="download png" download="emoji-{number}.png" href="{refined[0]}">Download PNG</a>'
-        about += f'<div class="downloads">{link}</div>'
-        about += f'<p class="credit">Style: {escape(credit)}</p>' if credit else ""
-        result = f'<div class="result">{_figure(*refined[:3], "emoji painted")}<div class="about">{about}</div></div>'
-    small = "".join(_figure(*picture) for picture in before)
+        figures += _figure(data_url(face.avatar.svg().encode(), "image/svg+xml"), "Drawn", "by the artist’s engine", "")
     hidden = "" if number == 1 else " hidden"
-    return f'<div class="face-steps" data-face="{number}"{hidden}>{small}{result}</div>'
+    seen = f'<p class="sure">{visibility([face])}</p>'
+    return f'<div class="face-steps" data-face="{number}"{hidden}>{figures}{seen}</div>'
 
 
 def _figure(url: str, name: str, detail: str, kind: str) -> str:
@@ -130,15 +129,6 @@ def view(picture: Image, alt: str) -> str:
         f'<figure class="view"><img src="{encode(picture)}" alt="{alt}"><a class="quiet-button" href="#" '
         'download="emoji.jpg" onclick="this.href = this.previousSibling.src">Download</a></figure>'
     )
-
-
-def _gallery(faces: tuple[TransferredFace, ...]) -> str:
-    buttons = "".join(
-        f'<button type="button" data-pick="{n}" aria-pressed="{str(n == 1).lower()}">'
-        f'<img src="{encode(face.picture(160))}" alt="Emoji of face {n}"><span>{n}</span></button>'
-        for n, face in enumerate(faces, 1)
-    )
-    return f'<div class="gallery" role="group" aria-label="Pick a face">{buttons}</div>'
 
 
 def timing(ms: dict[str, float], fps: float | None = None, sure: str = "") -> str:

@@ -32,6 +32,9 @@ ASSETS = distribution_folder("assets")
 MAX_BYTES = 40_000_000
 """Maximum size of a picture file, since pictures are held in memory; phone photos are far smaller."""
 
+THUMBNAIL = 112
+"""Side length of the thumbnail of an example, in pixels."""
+
 MAX_SHOWN = 1600
 """Maximum side length of a photo sent to the browser, in pixels."""
 
@@ -95,7 +98,8 @@ def picture_input(name: str, examples: str = "", **options: Any) -> gr.HTML:
         examples: HTML of example pictures.
         options: of gr.HTML.
     """
-    template = (ASSETS / f"{name}.html").read_text("utf-8").replace("{{examples}}", examples)
+    template = (ASSETS / f"{name}.html").read_text("utf-8")
+    template = template.replace("{{examples}}", examples).replace("{{demo}}", "".join(demo()))
     script = component_script(name, maxBytes=MAX_BYTES)
     return gr.HTML(None, html_template=template, js_on_load=script, apply_default_css=False, **options)
 
@@ -108,16 +112,25 @@ def photo_input(photos: Mapping[str, Image], drawn: Mapping[str, Example], **opt
         drawn: drawn example faces by name; their credits are shown on hover.
         options: of gr.HTML.
     """
-    buttons = [_example(name, encode(photo, 768), name) for name, photo in photos.items()]
+    buttons = [_example(name, photo, name) for name, photo in photos.items()]
     buttons += [
-        _example(f"Drawn: {name}", encode(example.picture, exact=True), example.credit)
+        _example(f"Drawn: {name}", example.picture, f"{name}: {example.credit}", exact=True)
         for name, example in drawn.items()
     ]
     return picture_input("photo", "".join(buttons), **options)
 
 
-def _example(name: str, url: str, title: str) -> str:
+def demo() -> list[str]:
+    """Return <img> elements of example photos and their emoji, in turns (tests/e2e/preview.py makes them)."""
+    files = sorted((ASSETS / "demo").iterdir())
+    kinds = {".webp": "image/webp", ".svg": "image/svg+xml"}
+    urls = [data_url(file.read_bytes(), kinds[file.suffix]) for file in files]
+    return [f'<img src="{url}" alt="" style="--i: {i}">' for i, url in enumerate(urls)]
+
+
+def _example(name: str, picture: Image, title: str, exact: bool = False) -> str:
+    small = encode(picture, THUMBNAIL)
     return (
-        f'<button type="button" class="photo-example" title="{html.escape(title)}">'
-        f'<img src="{url}" alt=""><span>{html.escape(name)}</span></button>'
+        f'<button type="button" class="photo-example" title="{html.escape(title)}" aria-label="{html.escape(name)}" '
+        f'data-picture="{encode(picture, 768, exact)}"><img src="{small}" alt=""></button>'
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import gradio as gr
@@ -33,6 +33,9 @@ SIDE = 128
 
 MAX_SIDE = 1600
 """Longest side in pixels of the copy of a photo in which the face is searched."""
+
+MORE_STYLES = """<button type="button" class="more-styles" aria-expanded="false">More styles
+<i>experimental</i></button>"""
 
 SAMPLES = {
     "avataaars": Parameters(
@@ -69,8 +72,8 @@ def picker(translations: Translations[Transferrer], chosen: gr.Dropdown, functio
         except (UserError, KeyError, TypeError):  # the photo's own component shows the error
             return {}
 
-    buttons = "".join(_button(key, *entry, first=not key) for key, entry in offered(translations).items())
-    template = f'<div class="styles" role="radiogroup" aria-label="Style">{buttons}</div>'
+    buttons = "".join(_button(key, entry) for key, entry in offered(translations).items())
+    template = f'<div class="styles" role="radiogroup" aria-label="Style">{buttons}</div>{MORE_STYLES}'
     group = gr.HTML(
         "", html_template=template, js_on_load=component_script("style-picker"),
         server_functions=[functions.pictures(thumbnails)], apply_default_css=False, elem_id="styles",
@@ -91,8 +94,24 @@ def _dispatch(name: str, arguments: str, detail: str) -> str:
     return f"({arguments}) => {{ window.dispatchEvent(new CustomEvent('{name}', {{ detail: {detail} }})); return []; }}"
 
 
-def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str, str]]:
-    """Return key → (title, credit, sample picture) of every style on offer."""
+class StyleEntry(NamedTuple):
+    """A style on offer.
+
+    Attributes:
+        title: shown below the thumbnail.
+        credit: artist and licence; "" if unknown.
+        sample: data URL of a sample picture; "" if there is none.
+        experimental: whether it is shown among "More styles" only.
+    """
+
+    title: str
+    credit: str = ""
+    sample: str = ""
+    experimental: bool = False
+
+
+def offered(translations: Translations[Transferrer]) -> dict[str, StyleEntry]:
+    """Return the styles on offer by their keys."""
     first = translations.first.checkpoint
     infos = {name: translations.info(name) for name in translations.shipped() if name != first.name}
     order = list(LISTED_STYLES)
@@ -102,26 +121,28 @@ def offered(translations: Translations[Transferrer]) -> dict[str, tuple[str, str
     return default | {name: _entry(style_of(infos[name]), name) for name in names}
 
 
-def _entry(style: str | None, name: str, shipped: bool = True) -> tuple[str, str, str]:
+def _entry(style: str | None, name: str, shipped: bool = True) -> StyleEntry:
     """Return an entry of `offered`; a checkpoint that isn't shipped is called by its own name."""
     if style not in LISTED_STYLES:
-        return name, "", ""
+        return StyleEntry(name)
     record = LISTED_STYLES[style]
-    title = record.title if shipped else name
-    credit = f"{record.credit}. Experimental." if style in EXPERIMENTAL else f"{record.credit}."
     if style in SAMPLES:
-        return title, credit, pictures.data_url(engine.svg(SAMPLES[style]).encode(), "image/svg+xml")
-    file = pictures.ASSETS / f"{style}.webp"
-    return title, credit, pictures.data_url(file.read_bytes(), "image/webp")
+        sample = pictures.data_url(engine.svg(SAMPLES[style]).encode(), "image/svg+xml")
+    else:
+        sample = pictures.data_url((pictures.ASSETS / f"{style}.webp").read_bytes(), "image/webp")
+    title = record.title if shipped else name
+    return StyleEntry(title, f"{record.credit}.", sample, style in EXPERIMENTAL and shipped)
 
 
-def _button(key: str, title: str, credit: str, url: str, first: bool) -> str:
-    """Return one radio button. Its credit shows on hover and focus, and is its description for screen readers."""
-    attributes = f'aria-description="{escape(credit)}" data-credit="{escape(credit)}"' if credit else ""
+def _button(key: str, entry: StyleEntry) -> str:
+    """Return one radio button; the first style, whose key is "", is checked."""
+    is_first = not key
+    hidden = "hidden" if entry.experimental and not is_first else ""
+    description = f'title="{escape(entry.credit)}" aria-description="{escape(entry.credit)}"' if entry.credit else ""
     return (
-        f'<button type="button" class="style" role="radio" data-key="{escape(key)}" data-sample="{url}" {attributes} '
-        f'aria-checked="{str(first).lower()}" tabindex="{0 if first else -1}">'
-        f'<img src="{url}" alt=""><span>{escape(title)}</span></button>'
+        f'<button type="button" class="style" role="radio" data-key="{escape(key)}" data-sample="{entry.sample}" '
+        f'{description} aria-checked="{str(is_first).lower()}" tabindex="{0 if is_first else -1}" {hidden}>'
+        f'<img src="{entry.sample}" alt=""><span>{escape(entry.title)}</span></button>'
     )
 
 

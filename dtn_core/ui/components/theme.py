@@ -6,16 +6,13 @@ import gradio as gr
 
 from .pictures import ASSETS
 
-CSS = "".join((ASSETS / f"{name}.css").read_text("utf-8") for name in ("app", "live", "video"))
+CSS = "".join((ASSETS / f"{name}.css").read_text("utf-8") for name in ("app", "photo", "editor", "live", "video"))
 
-HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8")}
-<div><h1>Faces to emoji, house numbers to handwriting</h1>
-<p>A Domain Transfer Network redraws one kind of picture as another. It was trained without matching
-pairs.</p></div></header>"""
+HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8")}<h1>DTN Studio</h1></header>"""
 
-PRIVACY = """<footer class="privacy"><strong>Private by design.</strong> Your pictures are processed in memory on the
-computer that runs this app; they are never written to its disk, stored or shared. A training stores small copies of its
-pictures, and the zips uploaded for it, with its runs. Only use pictures of people who agree to it.</footer>"""
+PRIVACY = """<footer class="privacy">Photos are processed in memory on the computer running this app; never saved or
+shared. A training keeps small copies of its pictures, and the zips uploaded for it, with its runs. Only use pictures of
+people who agree to it.</footer>"""
 
 
 def theme() -> gr.themes.Base:

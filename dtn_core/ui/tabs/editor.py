@@ -6,15 +6,13 @@ object of arguments. The server keeps no state between calls.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image as PILImage
 
 from ...avatars import engine
 from ...avatars.export import MIME, export
@@ -27,7 +25,7 @@ from ..access.admission import ServerFunctions, check_pixels
 from ..components import catalogue
 from ..components.exports import archive
 from ..components.html import sentence
-from ..components.pictures import ASSETS, data_url
+from ..components.pictures import ASSETS, data_url, encode
 from ..components.scripts import component_script
 
 MAX_AVATARS = 200
@@ -55,17 +53,24 @@ def editor(functions: ServerFunctions, **options: Any) -> gr.HTML:
     )
 
 
-def payload(result: Result | None = None, photo: str = "", mirrored: bool = False) -> str:
+def payload(result: Result | None = None, photo: str = "", mirrored: bool = False, credit: str = "") -> str:
     """Return the editor's value for a photo, as JSON.
 
     Args:
-        result: of the photo; faces without an avatar (painted ones) are left out.
+        result: of the photo. Faces without an avatar (painted ones) are pictures, which can be saved but not edited.
         photo: any name for the photo. The same photo in another style, under the same name, keeps its edits.
         mirrored: whether the photo was mirrored since the last value.
+        credit: artist and licence of the style, shown with painted pictures.
     """
-    faces = [face for face in result.faces if face.avatar] if result else []
-    avatars = [{**avatar_payload(face.avatar), "box": [round(v, 1) for v in face.aligned.face.box]} for face in faces]
-    return json.dumps({"id": "photo", "key": photo, "mirror": mirrored, "faces": avatars})
+    faces = result.faces if result else ()
+    avatars = [
+        {**avatar_payload(face.avatar), "box": [round(v, 1) for v in face.aligned.face.box]}
+        for face in faces
+        if face.avatar
+    ]
+    painted = [encode(face.picture(), max_side=None) for face in faces if not face.avatar]
+    value = {"id": "photo", "key": photo, "mirror": mirrored, "faces": avatars, "painted": painted, "credit": credit}
+    return json.dumps(value)
 
 
 def avatar_payload(avatar: DrawnAvatar) -> dict[str, Any]:
@@ -133,15 +138,8 @@ def describe(values: dict[str, Any]) -> dict[str, Any]:
 
 @errors_as_json
 def preview(values: dict[str, Any]) -> dict[str, Any]:
-    """Draw all variants of a slot: style, slot → url of `catalogue.previews` as WebP."""
-    return {"url": _preview(str(values.get("style")), str(values.get("slot")))}
-
-
-@cache
-def _preview(style: str, slot: str) -> str:
-    buffer = io.BytesIO()
-    PILImage.fromarray(catalogue.previews(style, slot)).save(buffer, "webp", quality=80)
-    return data_url(buffer.getvalue(), "image/webp")
+    """Draw an avatar with all variants of a slot: parameters, slot → pictures, see `catalogue.previews`."""
+    return {"pictures": catalogue.previews(Parameters.from_dict(values.get("parameters")), str(values.get("slot")))}
 
 
 @errors_as_json

@@ -57,7 +57,7 @@ def fill(translations: Translations[Transferrer]) -> tuple[gr.Dropdown, gr.Image
             show_label=False, container=False, elem_id="kind",
         )  # fmt: skip
     with gr.Tabs(elem_classes="modes"):
-        with gr.Tab("Photo", id="photo") as photo:
+        with gr.Tab("Photo", id="photo", elem_id="photo-mode") as photo:
             _photo(translations, chosen, kind, functions)
         with gr.Tab("Live webcam", id="live") as live_tab:
             camera = live.fill(translations, chosen, kind)
@@ -99,65 +99,57 @@ def credit(transferrer: Transferrer) -> str:
 def _photo(
     translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio, functions: ServerFunctions
 ) -> None:
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=4, min_width=320):
-            photo = pictures.photo_input(portraits.public_domain(), examples.drawn(), elem_id="photo")
-            mirror = gr.Checkbox(False, label="Mirror the photo", container=False, elem_id="mirror")
-        with gr.Column(scale=7, min_width=320):
-            steps = gr.HTML(
-                html.WAITING, js_on_load=component_script("steps"), apply_default_css=False, elem_id="steps"
-            )
-            avatars = editor.editor(functions)
-            with gr.Column(visible=False, elem_id="views") as views, gr.Tabs():
-                with gr.Tab("Compare"):
-                    compare = gr.HTML(elem_id="compare", apply_default_css=False)
-                with gr.Tab("In the photo"):
-                    pasted = gr.HTML(elem_id="pasted", apply_default_css=False)
-                with gr.Tab("Side by side"):
-                    pair = gr.HTML(elem_id="beside", apply_default_css=False)
+    with gr.Row(elem_id="photo-bar"):
+        photo = pictures.photo_input(portraits.public_domain(), examples.drawn(), elem_id="photo")
+        mirror = gr.Checkbox(False, label="Mirror", container=False, min_width=90, elem_id="mirror")
+    messages = gr.HTML(js_on_load=component_script("messages"), apply_default_css=False, elem_id="messages")
+    avatars = editor.editor(functions)
+    views = gr.HTML(apply_default_css=False, elem_id="views")
+    steps = gr.HTML(js_on_load=component_script("steps"), apply_default_css=False, elem_id="steps")
 
-    def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[Any, ...]:
-        no_views = gr.update(visible=False), "", "", ""
+    def show(url: str | None, mirrored: bool, translation: str | None, kind: Kind) -> tuple[str, str, str, str]:
         if not url:
-            return html.WAITING, editor.payload(), *no_views
+            return "", editor.payload(), "", ""
         try:
             transferrer = translations.get(translation)
             rendered = "both" if kind == "drawn" or not transferrer.paints else kind
             photo = pictures.decode_photo(url)
             result = transferrer(photo.picture, mirror=mirrored, kind=rendered)
         except UserError as error:
-            return html.message(error), editor.payload(photo="none"), *no_views
-        avatars = editor.payload(result, blake2b(url.encode(), digest_size=8).hexdigest(), mirrored)
-        has_faces = gr.update(visible=bool(result.faces))
-        return html.steps(result, credit(transferrer), photo.note), avatars, has_faces, *_views(result)
+            return html.message(error), editor.payload(photo="none"), "", ""
+        key = blake2b(url.encode(), digest_size=8).hexdigest()
+        avatars = editor.payload(result, key, mirrored, credit(transferrer))
+        return html.messages(result, photo.note), avatars, _views(result) if result.faces else "", html.steps(result)
 
-    def show_edited(url: str | None, mirrored: bool, translation: str | None, edited: str | None) -> tuple[Any, ...]:
+    def show_edited(url: str | None, mirrored: bool, translation: str | None, edited: str | None) -> str:
         known = [(edit.face(), Avatar(edit.parameters, {})) for edit in editor.edits(edited)]
         try:
             frame = pictures.decode_photo(url).picture
             return _views(translations.get(translation)(frame, mirror=mirrored, kind="drawn", known_avatars=known))
         except UserError as error:
-            return html.message(error), "", ""
+            return html.message(error)
 
     shown = gr.on(
         [photo.submit, mirror.change, chosen.change, kind.input], show, [photo, mirror, chosen, kind],
-        [steps, avatars, views, compare, pasted, pair],
-        api_visibility="private", show_progress="minimal", show_progress_on=steps, trigger_mode="always_last",
+        [messages, avatars, views, steps],
+        api_visibility="private", show_progress="minimal", show_progress_on=messages, trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
     avatars.submit(
-        show_edited, [photo, mirror, chosen, avatars], [compare, pasted, pair],
+        show_edited, [photo, mirror, chosen, avatars], views,
         api_visibility="private", show_progress="hidden", trigger_mode="always_last",
         concurrency_limit=2, concurrency_id="photo",
     )  # fmt: skip
     styles.follow(shown, photo, mirror)
 
 
-def _views(result: Result) -> tuple[str, str, str]:
+def _views(result: Result) -> str:
     """Render a result in three ways: compared with its photo, over the faces, and side by side."""
     has_alpha = result.composed.shape[2] == 4
     opaque = composite_over(result.composed, (255, 255, 255)) if has_alpha else result.composed
     compared = html.compare(result.frame, opaque)
     pasted = html.view(result.composed, "The photo with the emoji over the faces")
     pair = side_by_side(result.frame, result.faces, result.refused)
-    return compared, pasted, html.view(pair, "The photo and the emoji side by side")
+    beside = html.view(pair, "The photo and the emoji side by side")
+    parts = {"compare": compared, "pasted": pasted, "beside": beside}
+    return "".join(f'<div class="photo-view" id="{name}">{part}</div>' for name, part in parts.items())

@@ -50,8 +50,10 @@ class Stream(NamedTuple):
 def fill(translations: Translations[Transferrer], chosen: gr.Dropdown, kind: gr.Radio) -> gr.Image:
     """Fill the mode. Must be called inside a gr.Tab. Returns the webcam of the painted stream."""
     draws = translations.first.draws
+    sample = "".join(f"<span>{picture}</span>" for picture in pictures.demo()[:2])
+    template = (pictures.ASSETS / "live.html").read_text("utf-8").replace("{{sample}}", sample)
     stage = gr.HTML(
-        ["", "drawn" if draws else "painted"], html_template=(pictures.ASSETS / "live.html").read_text("utf-8"),
+        ["", "drawn" if draws else "painted"], html_template=template,
         js_on_load=component_script("live-tab"), apply_default_css=False,
         elem_id="live-stage",
     )  # fmt: skip
