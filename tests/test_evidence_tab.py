@@ -1,6 +1,7 @@
 """The tab Evidence without a browser: what it answers, what may run, and which checkpoints it knows."""
 
 import json
+import re
 import shutil
 import signal
 
@@ -87,13 +88,14 @@ def test_missing_parts_are_reported(known):
 def test_a_view_of_two(known):
     tab = EvidenceTab.__new__(EvidenceTab)  # its answers need no page
     tab.checkpoints = known
-    links, figures, drawn = tab.show("encoder", "encoder-drawn")
+    heads, links, figures, drawn = tab.show("encoder", "encoder-drawn")
+    assert heads.count("mean AUC of the attributes") == 2
     assert 'download="evidence-encoder-encoder-drawn.csv"' in links
     assert figures.count("AUC by attribute<") == 3  # side by side, and of each
     assert "line-b" in drawn
-    _, figures, _ = tab.show("digits-f", "judge")
+    _, _, figures, _ = tab.show("digits-f", "judge")
     assert "no table in common" in figures
-    assert "gone" in tab.show("no-such", "")[1]
+    assert "gone" in tab.show("no-such", "")[0]
     page, shown = tab._turn_page(1)("encoder", "", 0, False)
     assert page == 1
     assert "Page 2, seed 1" in shown
@@ -216,3 +218,19 @@ def test_data_is_for_those_at_home(tmp_path, monkeypatch):
     assert data_folder("tiny") is data_folder("off") is None
     monkeypatch.setenv("DTN_DATA", str(tmp_path / "gone"))
     assert data_folder("all") is None
+
+
+def test_the_main_figures_come_first_and_in_words():
+    shown = views.headlines(reading.read(SHIPPED / "emoji"))
+    assert shown.count("<li>") == views.HEADLINE_COUNT
+    assert re.search(r"<b>\d\d\.\d%</b> of unseen people get all six attributes right", shown)
+    assert "by the nearest avatar" in shown
+    assert "street numbers become" in views.headlines(reading.read(SHIPPED / "digits"))
+
+
+def test_rows_that_say_nothing_are_left_out():
+    table = Table("t", ("a", "b"), (("hat (5 of 9)", "— / —", ""), ("beard", "0.5", "—")))
+    shown = views.table(table)
+    assert '<th scope="row">hat' not in shown
+    assert "Not measured, since this style can’t show it: hat." in shown
+    assert "0.5" in shown

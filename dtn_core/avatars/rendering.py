@@ -10,6 +10,7 @@ import numpy as np
 
 from ..config import Style
 from ..core.errors import UserError
+from ..core.progress import track
 from ..core.types import Image
 from . import engine
 from .attributes import BALANCED_RATES, PORTRAIT_RATES, Attributes, Rates, SampledAvatar
@@ -66,12 +67,12 @@ def render_many(
     processes would run the caller's script again if it has no ``__main__`` guard.
     """
     avatars = [sample(int(seed), rates, style) for seed in seeds]
-    return tuple(np.stack([render(avatar, size) for avatar in avatars]) for size in sizes)
+    return tuple(np.stack([render(avatar, size) for avatar in track(avatars, "drawing avatars")]) for size in sizes)
 
 
 def draw_heads(avatars: Iterable[Parameters]) -> Image:
     """Draw avatars: (N, 64, 64, 4) uint8 RGBA head crops, straight alpha."""
-    return np.stack([engine.image(parameters, 64, "head") for parameters in avatars])
+    return np.stack([engine.image(one, 64, "head") for one in track(list(avatars), "drawing avatars")])
 
 
 class LabelledPictures(NamedTuple):

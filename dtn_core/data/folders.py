@@ -21,10 +21,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..core import images
 from ..core.errors import UserError
+from ..core.progress import track
 from ..core.types import Image
 from ..core.zips import open_zip
 from ..faces.photos import load_photo
@@ -358,7 +358,7 @@ def _read_squares(
         while waiting and len(good) < limit:
             # Further rounds replace unusable pictures. They grow, so that there are few of them.
             chosen = _spread(waiting, max(limit - len(good), 2**rounds))
-            results = tqdm(pool.map(attempt, chosen), words, len(chosen), leave=False, unit="file")
+            results = track(pool.map(attempt, chosen), words, len(chosen), unit="file")
             for result, name in zip(results, chosen):  # results first, so that their bar ends
                 (bad if isinstance(result, str) else good)[name] = result
             waiting = sorted(set(waiting) - set(chosen))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..core import images
 from ..core.errors import UserError
+from ..core.progress import track
 from ..core.types import HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT, Image
 
 Split = Literal["train", "val", "test"]
@@ -167,7 +168,7 @@ def _read(path: Path, names: tuple[str, ...], size: tuple[int, int]) -> Image:
     pictures = np.empty((len(names), size[1], size[0], 3), np.uint8)
     try:
         with zipfile.ZipFile(path) as pack:
-            for i, name in enumerate(names):
+            for i, name in enumerate(track(names, "reading photos")):
                 picture = cv2.imdecode(np.frombuffer(pack.read(name), np.uint8), cv2.IMREAD_COLOR)
                 if picture.shape[1::-1] != size:
                     picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

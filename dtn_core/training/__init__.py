@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm import tqdm
 
 from .. import config as configs
 from ..core.errors import UserError
-from .events import Failed, Noted
+from ..core.progress import report_to
+from .events import Failed, Finished, Noted, Prepared
+
+if TYPE_CHECKING:
+    from .runs.store import Run
 
 
 def run_training(
@@ -78,7 +85,7 @@ def run_training(
             if tracker:
                 settings = {name: value for name, value in asdict(config).items() if value is not None}
                 accelerator.init_trackers("dtn-studio", settings)
-            with accelerator.main_process_first():  # it computes the feature cache; the others read it
+            with accelerator.main_process_first(), prepare(run):  # it computes the feature cache; the others read it
                 stage = make_stage(config, data, accelerator, runs, feature_cache)
             is_prepared = True
             if run:
@@ -89,6 +96,13 @@ def run_training(
                     tqdm.write(note, file=sys.stderr)
             exported = train(stage, run, config, accelerator)
             accelerator.end_training()
+    except StoppedError:
+        assert run is not None
+        if resume is not None:
+            run.abandon("it was stopped before its first step")
+        else:
+            run.write(Finished(0, "stopped"))
+        return path, None
     except UserError as error:
         if run and resume is not None and not is_prepared:
             run.abandon(str(error))
@@ -100,6 +114,44 @@ def run_training(
             run.write(Failed(str(error).splitlines()[0] if str(error) else type(error).__name__))
         raise
     return path, exported
+
+
+PREPARATION_INTERVAL = 1.0
+"""Seconds between two events about the preparation of the data."""
+
+
+class StoppedError(Exception):
+    """The user stopped a run before its first step."""
+
+
+@contextmanager
+def prepare(run: Run | None) -> Iterator[None]:
+    """Write how far the body is as events, and end it when the run is to stop.
+
+    Raises:
+        StoppedError: The run was stopped, by its control file or by a signal.
+    """
+    from .loop import StopSignals
+
+    if run is None:
+        yield
+        return
+    written = 0.0
+
+    def report(words: str, share: float) -> None:
+        nonlocal written
+        now = time.monotonic()
+        if now - written < PREPARATION_INTERVAL:
+            return
+        written = now
+        if signals.stop or "stop" in run.requests():
+            raise StoppedError
+        run.write(Prepared(words, round(share, 3)))
+
+    with StopSignals() as signals, report_to(report):
+        yield
+    if signals.stop:
+        raise StoppedError
 
 
 class Needs(NamedTuple):

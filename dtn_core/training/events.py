@@ -21,6 +21,19 @@ except ImportError:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """Progress before the first step.
+
+    Attributes:
+        words: What is done, such as "computing f(s)".
+        share: Share done of it, 0 to 1.
+    """
+
+    words: str
+    share: float
+
+
+@dataclass(frozen=True)
 class Started:
     """A run starts or resumes.
 
@@ -112,8 +125,8 @@ class Failed:
     message: str
 
 
-Event = Started | Stepped | Sampled | Saved | Noted | Finished | Failed
-_KINDS = {kind.__name__: kind for kind in (Started, Stepped, Sampled, Saved, Noted, Finished, Failed)}
+Event = Prepared | Started | Stepped | Sampled | Saved | Noted | Finished | Failed
+_KINDS = {kind.__name__: kind for kind in (Prepared, Started, Stepped, Sampled, Saved, Noted, Finished, Failed)}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ..avatars import attributes as avatars
 from ..avatars import rendering, styles
@@ -20,6 +19,7 @@ from ..config import DigitsTransfer, FacesTransfer, FoldersTransfer, StyleTransf
 from ..core import augment, images
 from ..core.errors import UserError
 from ..core.images import to_float, to_rgb
+from ..core.progress import track
 from ..core.types import Image
 from ..data import digits, folders, portraits, screen_print
 from ..data.folders import Pictures
@@ -187,7 +187,7 @@ def stylised(config: StyleTransfer, data: Path, limit: int) -> Image:
     inks = screen_print.read_inks(config.picture)
     photos = portraits.celebahq(data, "train", (), limit)
     crops = (portraits.head_crop(picture, photos.eyes, CROP) for picture in photos.pictures)
-    rows = tqdm(crops, desc="t", total=len(photos), unit="photo")
+    rows = track(crops, "printing photos", len(photos))
     return np.stack([screen_print.screen_print(crop, inks, config.size) for crop in rows])
 
 
@@ -243,7 +243,7 @@ def _build_from_photos(
     rng = np.random.default_rng(config.seed)
     photos = [portraits.head_crop(picture, part.eyes, CROP) for part in sets for picture in part.pictures]
     rows = []
-    for crops in tqdm(batches(np.stack(photos), 16), desc="f(s)", unit="batch"):
+    for crops in track(batches(np.stack(photos), 16), "computing f(s)", unit="batch"):
         views = [view for crop in crops for view in (crop, *_jittered(crop, rng, config.views - 1))]
         features = f(images.to_tensor(views).to(device)).cpu()
         rows.append(features.unflatten(0, (len(crops), config.views)))
@@ -291,7 +291,7 @@ def _augmented(x: Tensor, random: torch.Generator, grey: bool, **affine: float) 
 
 def _features(f: nn.Module, x: Tensor, device: str) -> Tensor:
     """f of (N, C, S, S) uint8 pictures: (N, dim), on the CPU."""
-    rows = tqdm(x.split(128), desc="f", unit="batch", leave=False)
+    rows = track(x.split(128), "computing f(t)", unit="batch")
     return torch.cat([f(to_rgb(to_float(row)).to(device)).cpu() for row in rows])
 
 

@@ -474,8 +474,8 @@ def test_a_limit_reads_few_pictures_and_replaces_bad_ones(tmp_path, monkeypatch)
 
 
 def test_a_limit_finds_the_good_ones_among_many_bad_in_few_rounds(tmp_path, monkeypatch):
-    rounds, tqdm = [], folders.tqdm
-    monkeypatch.setattr(folders, "tqdm", lambda *args, **options: rounds.append(args) or tqdm(*args, **options))
+    rounds, track = [], folders.track
+    monkeypatch.setattr(folders, "track", lambda *args, **options: rounds.append(args) or track(*args, **options))
     folder = write(tmp_path / "own", numbered(300))
     good = list(range(3, 300, 14))
     for i in set(range(300)) - set(good):

@@ -16,6 +16,7 @@ from ..events import (
     Failed,
     Finished,
     Noted,
+    Prepared,
     Sampled,
     Saved,
     Started,
@@ -58,6 +59,7 @@ class History:
         saved: Step of the state to resume from.
         best_steps: Steps that were the best so far.
         messages: (step, line).
+        preparation: What the training prepares and the share done, before its first step; None at other times.
         last: Last event that starts or ends a training.
         last_offset: Lower bound of that event's byte offset.
         recent: (step, clock) of the last figures, to estimate the remaining time.
@@ -82,6 +84,7 @@ class History:
     saved: int | None = None
     best_steps: list[int] = field(default_factory=list)
     messages: list[tuple[int, str]] = field(default_factory=list)
+    preparation: tuple[str, float] | None = None
     last: Started | Finished | Failed | None = None
     last_offset: int = field(default=0, compare=False)
     recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_ETA_POINTS))
@@ -165,10 +168,14 @@ class History:
     def _add_event(self, event: Event, time: float, clock: float) -> None:
         if isinstance(event, Started):
             self._start(event, clock)
+        if isinstance(event, Prepared):
+            self.preparation = event.words, event.share
+        elif not isinstance(event, Noted):
+            self.preparation = None
         if self.started is None:
             self.started = time
         self.updated = time
-        if not isinstance(event, Noted | Failed):  # these may be written after a pause
+        if not isinstance(event, Prepared | Noted | Failed):  # these may be written after a pause
             self.last_active = clock
         if isinstance(event, Started | Finished | Failed):
             self.last = event

@@ -55,6 +55,7 @@ class RunStatus:
         saved_step: Step to resume from; None if nothing was saved yet.
         best_step: Step of the best state so far.
         messages: (step, line) for the user.
+        preparation: What it prepares before its first step, and the share done; None at other times.
         notes: Text of notes.txt.
         owner: Who started the run from another computer; empty for a user of this one.
     """
@@ -79,6 +80,7 @@ class RunStatus:
     saved_step: int | None
     best_step: int | None
     messages: tuple[tuple[int, str], ...]
+    preparation: tuple[str, float] | None
     notes: str
     owner: str
     _history: History = field(repr=False)
@@ -127,6 +129,7 @@ def read_status(path: Path, before: RunStatus | None = None, brief: bool = False
         saved_step=history.saved,
         best_step=history.best_steps[-1] if history.best_steps else None,
         messages=tuple(history.messages),
+        preparation=history.preparation,
         notes=read_text(path / "notes.txt"),
         owner=owner_of(path),
         _history=history,

@@ -20,7 +20,6 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from ...avatars import choose, rendering, skin
 from ...avatars.calibrate import learn
@@ -31,6 +30,7 @@ from ...avatars.proportions import Statistics, measure_proportions, shape_statis
 from ...config import AvatarTraining, to_dict
 from ...core import augment, images
 from ...core.errors import UserError
+from ...core.progress import track
 from ...core.types import Image
 from ...data import portraits
 from ...faces.parse import parse
@@ -271,7 +271,7 @@ def drawn_features(many: list[Parameters], f: nn.Module, seed: int, device: torc
     """(N, dim) f of drawings over mid-grey, each moved a little."""
     random = torch.Generator().manual_seed(seed)
     features = []
-    for drawn in tqdm(batches(rendering.draw_heads(many), 128), desc="f(R(u))", unit="batch"):
+    for drawn in track(batches(rendering.draw_heads(many), 128), "computing f of drawings", unit="batch"):
         x = images.to_tensor(drawn)[:, :3]
         move = (2 * torch.rand(len(x), 4, generator=random) - 1)[:, [0, 1, 1, 2, 3]]  # both sides scaled alike
         features.append(f(augment.affine_by(x, move, angle=4.01, scale=0.05, shift=0.03).to(device)).cpu())
@@ -282,7 +282,7 @@ def drawn_features(many: list[Parameters], f: nn.Module, seed: int, device: torc
 def photo_features(heads: list[Image], f: Callable[[Tensor], Tensor], device: torch.device) -> Tensor:
     """(N, dim) f of head crops."""
     parts = [heads[i : i + 128] for i in range(0, len(heads), 128)]
-    return torch.cat([f(images.to_tensor(x).to(device)).cpu() for x in tqdm(parts, desc="f(s)", unit="batch")])
+    return torch.cat([f(images.to_tensor(x).to(device)).cpu() for x in track(parts, "computing f(s)", unit="batch")])
 
 
 def classified(log_p: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:

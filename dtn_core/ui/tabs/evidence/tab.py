@@ -27,8 +27,8 @@ from .suites import TINY, Progress, SuiteRunner
 
 CSS = (ASSETS / "evidence.css").read_text("utf-8")
 
-LEAD = """<p class="lead">Measurements with n, seed, data and weights, next to the paper's, and results on unselected
-faces.</p>"""
+LEAD = """<p class="lead">What a checkpoint can do: measured on people it has never seen, next to the paper and simple
+baselines.</p>"""
 
 NONE = ("nothing", "")
 PLAIN: dict[str, Any] = {"apply_default_css": False}
@@ -63,18 +63,19 @@ class EvidenceTab:
                 names, value=checkpoints.in_use(""), label="Checkpoint", elem_id="evidence-chosen"
             )
             self.beside = gr.Dropdown([NONE, *names], value="", label="Compare with", elem_id="evidence-beside")
-        self.links = gr.HTML("", js_on_load=component_script("evidence"), elem_id="evidence-links", **PLAIN)
-        self.figures = gr.HTML("", elem_id="evidence-figures", **PLAIN)
-        self.charts = gr.HTML("", elem_id="evidence-charts", **PLAIN)
+        self.heads = gr.HTML("", elem_id="evidence-heads", **PLAIN)
         self.page = gr.State(0)
         self.followed = gr.State(None)
         with gr.Row(elem_id="evidence-paging"):
-            gr.HTML("<h2>Gallery of unselected faces</h2>", **PLAIN)
+            gr.HTML("<h2>An uncurated gallery</h2>", **PLAIN)
             self.photos = gr.Checkbox(label="Held-out photos", value=False, visible=False)
             self.previous = gr.Button("← Back", size="sm", elem_id="evidence-back", elem_classes="quiet-button")
             self.next = gr.Button("Next →", size="sm", elem_id="evidence-forth", elem_classes="quiet-button")
         self.gallery = gr.HTML("", elem_id="evidence-gallery", **PLAIN)
+        self.figures = gr.HTML("", elem_id="evidence-figures", **PLAIN)
+        self.charts = gr.HTML("", elem_id="evidence-charts", **PLAIN)
         self.near = gr.HTML("", elem_id="evidence-near", **PLAIN)
+        self.links = gr.HTML("", js_on_load=component_script("evidence"), elem_id="evidence-links", **PLAIN)
         self._suites()
         self.results = gr.HTML("", elem_id="evidence-results", **PLAIN)
 
@@ -93,7 +94,7 @@ class EvidenceTab:
     def connect_events(self, tab: gr.Tab) -> None:
         """Attach the handlers."""
         view = [self.chosen, self.beside]
-        figures = [self.links, self.figures, self.charts]
+        figures = [self.heads, self.links, self.figures, self.charts]
         paged = [self.page, self.gallery]
         page_inputs = [*view, self.page, self.photos]
         status = [self.progress, self.timer]
@@ -140,18 +141,19 @@ class EvidenceTab:
             style,
         )
 
-    def show(self, chosen: str, beside: str) -> tuple[str, str, str]:
-        """Render download links, tables and charts."""
+    def show(self, chosen: str, beside: str) -> tuple[str, str, str, str]:
+        """Render the main figures, download links, tables and charts."""
         try:
             evidence, other = self._both(chosen, beside)
         except UserError as error:
-            return "", html.message(error), ""
+            return html.message(error), "", "", ""
         both = [evidence, other] if other else [evidence]
         maps = "".join(charts.chart_of_f(one.computed, one.name) for one in both if one.computed)
         plots = views.reliability(evidence, other)
         if maps:
             plots += f'<h2>Map of f</h2><div class="maps">{maps}</div>'
-        return views.downloads(evidence, other), views.figures(evidence, other), plots
+        heads = views.heads(evidence, other)
+        return heads, views.downloads(evidence, other), views.figures(evidence, other), plots
 
     def _both(self, chosen: str, beside: str) -> tuple[Evidence, Evidence | None]:
         other = self.checkpoints.evidence(beside) if beside and beside != chosen else None
@@ -218,7 +220,7 @@ class EvidenceTab:
 def _results() -> str:
     computed = overview()
     first = views.fold("Reliability and memorization: overview", views.table(computed)) if computed.rows else ""
-    return f"<h2>All files in results/</h2>{first}{views.suites(measured())}"
+    return f"<h2>Reports</h2>{first}{views.suites(measured())}"
 
 
 def progress(status: Progress) -> str:

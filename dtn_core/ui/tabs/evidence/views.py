@@ -18,6 +18,48 @@ from . import charts
 QUANTILES = ("5%", "25%", "median", "75%", "95%")
 
 
+BASELINE = "nearest avatar", "by the nearest avatar"
+HEADLINES = (
+    ("six right", "of unseen people get all six attributes right", *BASELINE),
+    ("five right", "of unseen people get all five attributes right", *BASELINE),
+    ("our best:", "% of street numbers become the right handwritten digit", "", ""),
+    ("DTN", "% of street numbers become the right handwritten digit, in the paper’s setting", "paper", "in the paper"),
+    ("median rank of the person's photo", "median rank of a photo, searched by the emoji", "chance", "by chance"),
+    ("diversity", "of the diversity of real avatars", *BASELINE),
+    ("KID", "KID × 1000: distance to real avatars; 0 is best", *BASELINE),
+    ("mean", "mean AUC of the attributes that f reads", "", ""),
+    ("screen-print", "f-constancy; lower is better", "", ""),
+)
+"""Start of a row's name, what its figure means, the column to compare with, and what that is."""
+
+HEADLINE_COUNT = 3
+
+NOT_MEASURED = ("", "—", "— / —")
+"""Cells of rows that say nothing."""
+
+
+def headlines(evidence: Evidence) -> str:
+    """Render the main figures of a checkpoint in words; "" if it has none of them."""
+    items = []
+    for start, meaning, column, about in HEADLINES:
+        found = next(((t, row) for t in evidence.tables for row in t.rows if row[0].startswith(start)), None)
+        if found is None or len(items) == HEADLINE_COUNT:
+            continue
+        data, (_, *cells) = found
+        value = _figure(cells[data.ours or 0])
+        other = _figure(cells[data.columns.index(column)]) if column in data.columns else ""
+        if value in NOT_MEASURED:
+            continue
+        compared = f" <i>{escape(other)} {escape(about)}</i>" if other not in NOT_MEASURED else ""
+        items.append(f"<li><b>{escape(value)}</b> {escape(meaning)}{compared}</li>")
+    return f'<ul class="headlines">{"".join(items)}</ul>' if items else ""
+
+
+def _figure(cell: str) -> str:
+    """A figure without its deviation, count or second figure in brackets."""
+    return re.split(r" \(| ±", cell)[0]
+
+
 def code(text: str) -> str:
     """Render plain text with commands in backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
@@ -25,16 +67,21 @@ def code(text: str) -> str:
 
 def table(data: Table, titled: bool = True) -> str:
     """Render a scrollable table with the checkpoint's own column highlighted. titled: whether to show its title."""
+    left_out = [first for first, *cells in data.rows if cells and all(cell in NOT_MEASURED for cell in cells)]
     head = "".join(f'<th scope="col"{_mine(i, data)}>{escape(column)}</th>' for i, column in enumerate(data.columns))
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>'
         + "".join(f"<td{_mine(i, data)}>{escape(cell)}</td>" for i, cell in enumerate(cells))
         + "</tr>"
         for first, *cells in data.rows
+        if first not in left_out
     )
     first = f'<th scope="col">{escape(data.title)}</th>' if titled else "<td></td>"
     named = f"<thead><tr>{first}{head}</tr></thead>" if any(data.columns) else ""
     note = f'<p class="quiet">{escape(data.note)}</p>' if data.note else ""
+    if left_out:
+        names = ", ".join(name.partition(" (")[0] for name in left_out)
+        note += f'<p class="quiet">Not measured, since this style can’t show it: {escape(names)}.</p>'
     frame = f'<div class="figures" role="group" tabindex="0" aria-label="{escape(data.title or "Figures")}">'
     return f"{frame}<table>{named}<tbody>{body}</tbody></table></div>{note}{_source(data)}"
 
@@ -61,10 +108,16 @@ def fold(title: str, inside: str, is_open: bool = False) -> str:
     return f"<details{' open' * is_open}><summary>{escape(title)}</summary>{inside}</details>"
 
 
-def figures(evidence: Evidence, other: Evidence | None) -> str:
-    """Render facts, notes and all tables; for two checkpoints, first the common tables side by side."""
+def heads(evidence: Evidence, other: Evidence | None) -> str:
+    """Render the main figures, facts and notes of one or two checkpoints."""
     both = [evidence, *([other] if other else [])]
-    parts = [f'<div class="evidence-heads">{"".join(map(_head, both))}</div>']
+    return f'<div class="evidence-heads">{"".join(map(_head, both))}</div>'
+
+
+def figures(evidence: Evidence, other: Evidence | None) -> str:
+    """Render all tables; for two checkpoints, first the common tables side by side."""
+    both = [evidence, *([other] if other else [])]
+    parts = ["<h2>All results</h2>"]
     if other:
         same = side_by_side(evidence.tables, other.tables, (evidence.name, other.name))
         if same:
@@ -80,7 +133,8 @@ def figures(evidence: Evidence, other: Evidence | None) -> str:
 def _head(evidence: Evidence) -> str:
     cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in evidence.facts)
     notes = "".join(f'<p class="message hint">{code(note)}</p>' for note in evidence.notes)
-    return f"<section><h3>{escape(evidence.name)}</h3><dl>{cells}</dl>{notes}</section>"
+    facts = f"<dl>{cells}</dl>"
+    return f"<section><h3>{escape(evidence.name)}</h3>{headlines(evidence)}{facts}{notes}</section>"
 
 
 def reliability(evidence: Evidence, other: Evidence | None) -> str:

@@ -119,7 +119,7 @@ class Field(NamedTuple):
     name: str
     label: str
     info: str = ""
-    group: Literal["source", "main", "more"] = "main"
+    group: Literal["source", "basic", "main", "more"] = "main"
     wide: bool = False
 
 
@@ -142,10 +142,10 @@ FIELDS = (
         "source",
         True,
     ),
+    Field("steps", "Steps", "", "basic"),
     Field("alpha", "Constancy (α)"),
     Field("beta", "Identity (β)"),
     Field("gamma", "Smoothness (γ)"),
-    Field("steps", "Steps"),
     Field("batch", "Batch size"),
     Field("size", "Size in pixels"),
     Field("lr", "Learning rate"),

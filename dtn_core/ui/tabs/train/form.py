@@ -73,6 +73,11 @@ class FormPanel:
             [(label, key) for key, label in tasks.items()], value=task, label="What to train", elem_id="train-task"
         )
         self.explained = gr.HTML(views.quiet(settings.EXPLAINED[task]), **PLAIN)
+        self._group("source", first)
+        self.data = gr.Textbox(
+            "", visible=self._reads_data(first), label=settings.DATA, elem_id="train-data",
+            info="Photos or digits, on the computer that runs this app; if empty: $DTN_DATA",
+        )  # fmt: skip
         self.preset = gr.Dropdown(
             settings.presets(task, self.service.tiny), value=first, label="Preset", allow_custom_value=True,
             elem_id="train-preset",
@@ -80,19 +85,15 @@ class FormPanel:
         self.about = gr.HTML(views.quiet(settings.about(first)), **PLAIN)
 
     def _fields(self, first: str) -> None:
-        self._group("source", first)
-        self.data = gr.Textbox(
-            "", visible=self._reads_data(first), label=settings.DATA, elem_id="train-data",
-            info="Photos or digits, on the computer that runs this app; if empty: $DTN_DATA",
-        )  # fmt: skip
-        self.letters = gr.HTML(_letters(first), **PLAIN)
-        self._group("main", first)
+        self._group("basic", first)
         self.device = gr.Dropdown(
             devices(), value="auto", label="Device", allow_custom_value=True, elem_id="train-device"
         )
 
     def _more(self, first: str) -> None:
         with gr.Accordion("More settings", open=False, elem_classes="quiet-fold"):
+            self.letters = gr.HTML(_letters(first), **PLAIN)
+            self._group("main", first)
             self._group("more", first)
             with gr.Column(visible=not self.service.tiny):
                 self.name = gr.Textbox(label="Run name", info="If empty: the preset’s name", elem_id="train-name")

@@ -347,6 +347,7 @@ class Exports:
             except UserError as error:
                 return {self.answer: html.message(error)}
             translations, dropdown = demo[tab]
+            gr.Info(views.in_use(service.poll(name)), title="In use")
             return {self.answer: "", tabs: gr.Tabs(selected=tab), dropdown: refresh(translations, key)}
 
         def write_zip(name: str, choice: str | None) -> tuple[str | None, str]:
@@ -358,7 +359,8 @@ class Exports:
 
         inputs = [chosen, self.choice]
         outputs = [self.answer, tabs, *(dropdown for _, dropdown in demo.values())]
-        self.use.click(use, inputs, outputs, api_visibility="private", show_progress="hidden")
+        used = self.use.click(use, inputs, outputs, api_visibility="private", show_progress="hidden")
+        used.then(None, None, None, js="() => scrollTo(0, 0)", api_visibility="private")
         written = self.zip.click(write_zip, inputs, [self.file, self.answer], api_visibility="private")
         written.then(None, self.file, None, js=CLICK_DOWNLOAD, api_visibility="private")
 

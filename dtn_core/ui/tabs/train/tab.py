@@ -20,8 +20,8 @@ from .watch import Watch
 
 CSS = (ASSETS / "train.css").read_text("utf-8")
 
-LEAD = """<p class="lead">Train a translation of your own. It runs in the background on the computer that runs this app
-and continues when you close this page; you can come back at any time.
+LEAD = """<p class="lead">Train your own model. It runs on the computer that runs this app, and keeps running if you
+close this page.
 <a class="to-live" href="#train-live">See the runs ↓</a></p>"""
 
 GUEST = """<p class="message hint">You share this server with others: only one training runs at a time. Only you can

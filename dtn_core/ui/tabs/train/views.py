@@ -41,7 +41,7 @@ NOTHING = """<div class="train-empty"><svg viewBox="0 0 120 60" aria-hidden="tru
 <path class="faint" d="M6 10 22 34 34 22 46 42 58 30 70 46 82 38 94 48 114 46"/><path d="M6 8C30 40 60 46 114 49"/>
 </svg><h3>No training yet</h3>
 <p>Choose a task in the form, press <b>Check</b> to test data and time, then <b>Start</b>. Curves and samples appear
-here. A run continues when you close this page.</p></div>"""
+here. A run keeps running if you close this page.</p></div>"""
 
 
 def quiet(text: str) -> str:
@@ -126,8 +126,11 @@ def _row(run: RunStatus, selected: bool) -> str:
 def status(run: RunStatus) -> str:
     """Render name, status, progress, current metrics, warnings and messages of a run."""
     share = 100 * run.step / run.steps if run.steps else 0
+    if run.preparation:
+        share = 100 * run.preparation[1]
     metrics = [
-        ("Step", f"{run.step:,} <i>of {run.steps:,}</i>" if run.steps else ""),
+        ("Preparing data", f"{share:.0f}%" if run.preparation else ""),
+        ("Step", f"{run.step:,} <i>of {run.steps:,}</i>" if run.steps and not run.preparation else ""),
         ("Pictures per second", f"{run.rate:,.{0 if run.rate >= 10 else 1}f}" if run.rate else ""),
         ("Time left", duration(run.eta) if run.status == "running" else ""),
         ("Trained for", duration(run.seconds) if run.seconds else ""),
@@ -148,6 +151,8 @@ def _messages(run: RunStatus) -> str:
     """Render why a run ended, warnings with advice, and the last messages."""
     parts = []
     hint = STATUS_HINTS.get(run.status, "")
+    if run.preparation and run.status == "starting":
+        hint = f"Preparing data: {run.preparation[0]}. The first step follows."
     if run.status in ("failed", "died", "unreadable"):
         text = crash_summary(run) if run.status == "died" else run.reason
         parts.append(f'<p class="message error">{html.escape(text)}</p>')
@@ -293,8 +298,14 @@ def _skipped(files: Sequence[tuple[str, str]]) -> str:
     return f"<details><summary>{count} skipped</summary><ul>{lines}{more}</ul></details>"
 
 
-CHECKING = """<p class="message hint" role="status">Checking: reading the pictures and training for a few steps. This
-takes a few seconds, or up to a minute for large datasets.</p>"""
+CHECKING = """<p class="message hint" role="status">Checking data and trying a few steps… This takes a few seconds,
+or up to a minute for large datasets.</p>"""
+
+
+def in_use(run: RunStatus) -> str:
+    """Return what a checkpoint that is used in the demo was trained for."""
+    trained = f" for {duration(run.seconds)}" if run.seconds else ""
+    return f"{run.name} was trained{trained}, {run.step:,} of {run.steps:,} steps. Choose a picture to try it."
 
 
 def all_settings(preset: str) -> str:
