@@ -92,3 +92,25 @@ export function appAddress() {
 export function isHidden(element) {
   return !element.offsetParent;
 }
+
+/**
+ * Run a task at most once at a time. Calls during a run lead to one more run after it.
+ *
+ * @param {() => Promise<void>} task
+ */
+export function coalesce(task) {
+  let isRunning = false;
+  let runAgain = false;
+  return async function run() {
+    if (isRunning) {
+      runAgain = true;
+      return;
+    }
+    isRunning = true;
+    await task();
+    isRunning = false;
+    if (!runAgain) return;
+    runAgain = false;
+    run();
+  };
+}

@@ -172,7 +172,7 @@ function createPreviews(page, values, labels, isCurrent) {
   values.forEach((value, i) => {
     const input = create("input", { type: "radio", name: `slot:${page.id}`, value, checked: isCurrent(value) });
     input.setAttribute("aria-label", labels[i]);
-    const picture = create("img", { className: "preview", alt: "" });
+    const picture = create("img", { className: "preview", alt: labels[i] });
     group.append(create("label", { title: labels[i] }, input, picture));
   });
   return group;
@@ -192,6 +192,25 @@ export function createFaceButtons(urls, current) {
     button.dataset.pick = i + 1;
     button.setAttribute("aria-pressed", i === current);
     return button;
+  });
+}
+
+/** Render a button for each variation. @param {(parameters: object, label: string) => void} pick */
+export function createVariations(avatars, pick) {
+  return avatars.map(({ parameters, svg }, i) => {
+    const picture = create("img", { src: svgUrl(svg), alt: `Variation ${i + 1}` });
+    const button = create("button", { type: "button" }, picture);
+    button.addEventListener("click", () => pick(parameters, `Picked variation ${i + 1}.`));
+    return button;
+  });
+}
+
+/** Let Escape close a <details>, whose summary gets the focus. */
+export function closeOnEscape(details) {
+  details.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    details.open = false;
+    details.querySelector("summary").focus();
   });
 }
 

@@ -5,13 +5,13 @@
  * {mine: true, id, faces}. Every change is announced by the event avatar:edited.
  */
 
-import { create, isHidden, scrollIntoView, svgUrl } from "./dom.js";
+import { coalesce, isHidden, scrollIntoView, svgUrl } from "./dom.js";
 import { EditorApi } from "./editor-api.js";
 import { canShare, createFileActions, readAvatarFile } from "./editor-files.js";
 import { copy, EditorState, equal, restore, store } from "./editor-state.js";
 import {
-  createColours, createConfidences, createFaceButtons, createPage, createTabs, describeProbability, enableArrowKeys,
-  firstPage, pagesOf, showPreviews, shrinkOnScroll,
+  closeOnEscape, createColours, createConfidences, createFaceButtons, createPage, createTabs, createVariations,
+  describeProbability, enableArrowKeys, firstPage, pagesOf, showPreviews, shrinkOnScroll,
 } from "./editor-view.js";
 
 /** Milliseconds after an edit before the photo's other views are redrawn. */
@@ -152,32 +152,19 @@ export function mount({ element, props, trigger, watch, server }) {
     submitTimer = setTimeout(() => trigger("submit"), SUBMIT_DELAY);
   };
 
-  let isDrawing = false;
-  let redrawAgain = false;
-
   /** Redraw the current avatar. One request is in flight; changes made meanwhile are drawn by the next one. */
-  const redraw = async () => {
-    if (isDrawing) {
-      redrawAgain = true;
-      return;
-    }
+  const redraw = coalesce(async () => {
     const { subject } = editor;
+    if (!subject) return;
     const index = subject.face;
-    isDrawing = true;
     const answer = await api.call("draw", { parameters: copy(editor.face.parameters) });
-    isDrawing = false;
-    if (answer.svg && subject === editor.subject) {
-      subject.faces[index].svg = answer.svg;
-      publish(index);
-      show();
-      clearTimeout(previewTimer);
-      previewTimer = setTimeout(updatePreviews, PREVIEW_DELAY);
-    }
-    if (redrawAgain) {
-      redrawAgain = false;
-      redraw();
-    }
-  };
+    if (!answer.svg || subject !== editor.subject) return;
+    subject.faces[index].svg = answer.svg;
+    publish(index);
+    show();
+    clearTimeout(previewTimer);
+    previewTimer = setTimeout(updatePreviews, PREVIEW_DELAY);
+  });
 
   const change = (name, value, label) => {
     if (!editor.change(name, value, performance.now())) return;
@@ -271,13 +258,8 @@ export function mount({ element, props, trigger, watch, server }) {
     const answer = await api.call("more", { parameters, likely, keep: edited, seed });
     if (answer.error) return;
     const row = find(".editor-more");
-    row.replaceChildren(...answer.avatars.map((avatar, i) => {
-      const picture = create("img", { src: svgUrl(avatar.svg), alt: `Variation ${i + 1}` });
-      const button = create("button", { type: "button" }, picture);
-      button.addEventListener("click", () => {
-        replace(avatar.parameters, editor.face.edited, `Picked variation ${i + 1}.`);
-      });
-      return button;
+    row.replaceChildren(...createVariations(answer.avatars, (parameters, label) => {
+      replace(parameters, editor.face.edited, label);
     }));
     row.hidden = !answer.avatars.length;
     say(row.hidden ? "The network is confident: there are no variations." : "Pick a variation.");
@@ -384,11 +366,7 @@ export function mount({ element, props, trigger, watch, server }) {
 
   find(".editor-views").addEventListener("change", (event) => showView(event.target.value));
 
-  find(".editor-formats").addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    find(".editor-formats").open = false;
-    find(".editor-formats summary").focus();
-  });
+  closeOnEscape(find(".editor-formats"));
 
   // Another mode may use the editor, in a place of its own, until it sends avatar:close.
 

@@ -17,18 +17,20 @@ from .presets import PRESETS, find
 from .schema import (
     AvatarTraining,
     ClassifierTraining,
-    DigitsTransfer,
     EncoderTraining,
-    FacesTransfer,
     FolderClassifierTraining,
-    FoldersTransfer,
     JudgeTraining,
     ParserTraining,
     Style,
-    StyleTransfer,
     Training,
-    TransferTraining,
     UpscalerTraining,
+)
+from .transfers import (
+    DigitsTransfer,
+    FacesTransfer,
+    FoldersTransfer,
+    StyleTransfer,
+    TransferTraining,
 )
 
 __all__ = [

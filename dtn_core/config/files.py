@@ -12,17 +12,17 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..core.errors import UserError
 from ..core.files import clean_path
-from . import schema
+from . import schema, transfers
 
 Config = (
     schema.EncoderTraining
     | schema.ClassifierTraining
     | schema.FolderClassifierTraining
     | schema.JudgeTraining
-    | schema.FacesTransfer
-    | schema.DigitsTransfer
-    | schema.FoldersTransfer
-    | schema.StyleTransfer
+    | transfers.FacesTransfer
+    | transfers.DigitsTransfer
+    | transfers.FoldersTransfer
+    | transfers.StyleTransfer
     | schema.AvatarTraining
     | schema.UpscalerTraining
     | schema.ParserTraining
@@ -32,10 +32,10 @@ KINDS: dict[str, type[Config]] = {
     "classifier": schema.ClassifierTraining,
     "folder-classifier": schema.FolderClassifierTraining,
     "judge": schema.JudgeTraining,
-    "faces": schema.FacesTransfer,
-    "digits": schema.DigitsTransfer,
-    "folders": schema.FoldersTransfer,
-    "style": schema.StyleTransfer,
+    "faces": transfers.FacesTransfer,
+    "digits": transfers.DigitsTransfer,
+    "folders": transfers.FoldersTransfer,
+    "style": transfers.StyleTransfer,
     "avatar": schema.AvatarTraining,
     "upscaler": schema.UpscalerTraining,
     "parser": schema.ParserTraining,
@@ -146,8 +146,10 @@ def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
     folders: what a record doesn't have is dropped where it was at its default."""
     values = {_RENAMED.get(name, name): value for name, value in values.items()}
     kind = values.get("kind")
+    if "folders" in (kind, values.get("task")):
+        values.setdefault("generator", "upsample")  # all that there was before "auto"
     if kind == "transfer" or (kind is None and "task" in values):
-        family = {"faces": schema.FacesTransfer, "digits": schema.DigitsTransfer, "folders": schema.FoldersTransfer}
+        family = {kind: KINDS[kind] for kind in ("faces", "digits", "folders")}
         values["kind"] = values.pop("task", "faces")
     elif kind in (None, "classifier") and "domain" in values:
         family = {"classifier": schema.ClassifierTraining, "folder-classifier": schema.FolderClassifierTraining}

@@ -11,15 +11,17 @@ from .files import Config
 from .schema import (
     AvatarTraining,
     ClassifierTraining,
-    DigitsTransfer,
     EncoderTraining,
-    FacesTransfer,
     FolderClassifierTraining,
-    FoldersTransfer,
     JudgeTraining,
     ParserTraining,
-    StyleTransfer,
     UpscalerTraining,
+)
+from .transfers import (
+    DigitsTransfer,
+    FacesTransfer,
+    FoldersTransfer,
+    StyleTransfer,
 )
 
 _TINY = {"log_every": 2, "sample_every": 4, "save_every": 4, "precision": "fp32"}
@@ -102,7 +104,6 @@ PRESETS: dict[str, Config] = {
         )
         for name, style, steps, base, avatars, emphasis in (
             ("faces-cpu", "avataaars", 5000, 24, 10000, 1.5), ("toon-cpu", "toon-head", 2500, 16, 6000, 1.5),
-            ("cartoon-cpu", "cartoon-set", 3200, 16, 2000, 1.0),
         )
     },
     "faces": FacesTransfer(
@@ -122,6 +123,12 @@ PRESETS: dict[str, Config] = {
             ("toon-layered-cpu", "toon-head", "toon-head", 3000, 16, 6000),
         )
     },
+    "cartoon-layered-cpu": FacesTransfer(
+        steps=4500, batch=24, lr=8e-4, encoder="encoder-drawn", style="cartoon-set", utkface=0.25, alpha=5.0,
+        alpha_end=2.0, beta=20.0, gamma=0.0, delta=0.15, delta_from=0.35, random_affine=True, generator="layered",
+        base=16, d_base=24, absolute=1.0, noise=0.1, undecided=0.6, roughness=4.0, avatars=2000, views=3,
+        precision="fp32", save_every=200,
+    ),
     "faces-layered": FacesTransfer(
         steps=30000, batch=128, lr=8e-4, encoder="encoder-drawn", tie=20.0, avatar="emoji", utkface=0.25, alpha=0.5,
         beta=20.0, gamma=0.0, delta=0.15, delta_from=0.3, random_affine=True, generator="layered", layers=32, base=48,

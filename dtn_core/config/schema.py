@@ -27,13 +27,13 @@ def _check_device(name: str) -> str:
     return name
 
 
-_record = dataclass(
+record = dataclass(
     frozen=True,
     config=ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", use_attribute_docstrings=True),
 )
 
 
-@_record
+@record
 class Training:
     """Settings of every training."""
 
@@ -74,7 +74,7 @@ class Training:
         return self
 
 
-@_record
+@record
 class EncoderTraining(Training):
     """f of faces: attributes of CelebA and UTKFace under stylisation (`networks.resnet.AttributeEncoder`)."""
 
@@ -108,7 +108,7 @@ class EncoderTraining(Training):
     """At most so many pictures a set; None: all."""
 
 
-@_record
+@record
 class _Classifier(Training):
     """Settings of both classifiers, and constants that one of them makes a setting."""
 
@@ -137,7 +137,7 @@ class _Classifier(Training):
     """At most so many pictures; None: all."""
 
 
-@_record
+@record
 class ClassifierTraining(_Classifier):
     """f of digits, on SVHN, or their judge, on MNIST: ten classes."""
 
@@ -172,7 +172,7 @@ class ClassifierTraining(_Classifier):
         return self
 
 
-@_record
+@record
 class FolderClassifierTraining(_Classifier):
     """f from the user's own labelled pictures: a folder with a sub-folder for each class."""
 
@@ -185,7 +185,7 @@ class FolderClassifierTraining(_Classifier):
     """Find the face in every picture and crop its head."""
 
 
-@_record
+@record
 class JudgeTraining(Training):
     """The judge: attributes of pictures of a style only; no part of training the transfer."""
 
@@ -197,169 +197,7 @@ class JudgeTraining(Training):
     """Rendered for training; of a style that comes as a pack, at most so many are learnt."""
 
 
-@_record
-class TransferTraining(Training):
-    """g and D: settings that all DTNs share, and constants that one task makes a setting. α, β, γ as in the paper's
-    L_G; every row of its tables is a change of these settings."""
-
-    size: ClassVar[int]
-    channels: ClassVar[int] = 4
-    heads: ClassVar[bool] = False
-    contains_f: ClassVar[bool] = True
-    binary: ClassVar[bool] = False
-    generator: ClassVar[str] = "upsample"
-    tie: ClassVar[float] = 0.0
-    absolute: ClassVar[float] = 0.0
-    noise: ClassVar[float] = 0.0
-    delta_from: ClassVar[float] = 0.0
-
-    batch: Annotated[int, Field(ge=2)] = 64
-    """Batch size; at least 2, for batch norm."""
-    encoder: str = "encoder"
-    """f: a checkpoint's name or folder, or "dlib", or several joined by "+"."""
-    alpha: Annotated[float, Field(ge=0)] = 5.0
-    """Weight of L_CONST."""
-    alpha_end: Annotated[float | None, Field(ge=0)] = None
-    """If given, α is constant for 45% of the steps, then falls to this by 60%: first constancy finds what to paint,
-    then D makes it look drawn. None: α stays, as in the paper."""
-    beta: Annotated[float, Field(ge=0)] = 100.0
-    """Weight of L_TID."""
-    gamma: Annotated[float, Field(ge=0)] = 0.5
-    """Weight of L_TV."""
-    delta: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of L_GANG; 0: without D."""
-    start: str | None = None
-    """A translation whose g goes on learning, instead of random weights."""
-    base: Count = 24
-    """Channels of g at full size."""
-    d_base: Count = 32
-    """Channels of D's first layer."""
-    d_upscale: Annotated[float, Field(ge=1, le=8)] = 1.0
-    """Factor by which pictures are scaled up for D (the paper: 64 → 152)."""
-    lr_d: Rate = 3e-4
-    """D's learning rate."""
-    ema: Decay = 0.998
-    """Decay of the exponential moving average of g, which is the result."""
-    random_affine: bool = False
-    """Random affine of G(s) before f reads it: constancy then rests on strokes, not on pixels."""
-    emphasis: Annotated[float, Field(gt=0, lt=10)] = 1.0
-    """Factor on g's input when the result is used; training itself uses 1. Above 1 it commits more."""
-    views: Count = 4
-    """Augmented views of every source picture whose f(s) is computed once and kept."""
-    limit: Limit = None
-    """At most so many source pictures; None: all."""
-
-
-@_record
-class FacesTransfer(TransferTraining):
-    """Photos of faces → emoji."""
-
-    size: ClassVar[int] = 64
-
-    style: Style = "avataaars"
-    """The target domain."""
-    avatars: Count = 12000
-    """Rendered pictures of t."""
-    utkface: Share = 0.0
-    """UTKFace's photos in s, for each of CelebA's: more ages and skins, without hair."""
-    tie: Annotated[float, Field(ge=0, lt=1e4)] = 0.0
-    """Weight of ‖G(s) − R(c(f(s)))‖²: the painted picture held to the drawn one (Tied Output Synthesis); 0: without."""
-    avatar: str | None = None
-    """With tie: a checkpoint that holds c."""
-    generator: Literal["upsample", "layered"] = "upsample"
-    """Of pixels, as in the paper, or of flat layers (`networks.generator.LayeredGenerator`)."""
-    layers: Annotated[int, Field(ge=2, le=64)] = 20
-    """Layers of a layered g."""
-    absolute: Annotated[float, Field(ge=0, lt=100)] = 0.0
-    """Weight of the absolute error in L_TID and in the tie, for each of the squared one; it keeps colours flat."""
-    noise: Annotated[float, Field(ge=0, lt=2)] = 0.0
-    """Standard deviation of the noise on f(s) in training."""
-    delta_from: Share = 0.0
-    """Share of the steps before L_GANG begins: first the picture settles, then D sharpens it."""
-    undecided: Annotated[float, Field(ge=0, lt=100)] = 0.3
-    """Weight of the entropy of a layered g's masks."""
-    roughness: Annotated[float, Field(ge=0, lt=100)] = 2.0
-    """Weight of the total variation of a layered g's masks, which stands for L_TV there."""
-
-    @model_validator(mode="after")
-    def _check_tie(self) -> FacesTransfer:
-        if bool(self.tie) != bool(self.avatar):
-            raise ValueError("tie goes with avatar=CHECKPOINT, whose c draws.")
-        return self
-
-
-@_record
-class DigitsTransfer(TransferTraining):
-    """Street numbers → handwritten digits (paper, Sec. 5.1)."""
-
-    size: ClassVar[int] = 32
-
-    generator: Literal["upsample", "deconv"] = "upsample"
-    """`networks.generator.Generator` with a spectral-norm D, or the paper's g and D of digits."""
-    contains_f: bool = True
-    """G = g∘f. False: a network of f's shape is learnt together with g, from pictures (Table 1)."""
-    binary: bool = False
-    """D tells only G(s) from t, as in the baseline of Sec. 3."""
-    swap: bool = False
-    """The transfer from t to s instead."""
-    limit_s: Limit = None
-    """At most so many pictures of s to learn from; those held out stay as they are."""
-    limit_t: Limit = None
-    """At most so many pictures of t to learn from."""
-    absent_s: Digit = None
-    """A digit left out of s."""
-    absent_t: Digit = None
-    """A digit left out of t."""
-    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """g's input, after training: so much of its distance from the mean of the class f reads (1: as it is)."""
-
-    shift: Annotated[int, Field(ge=0, le=4)] = 0
-    """After training, f is read on x and on x moved by so many pixels each way, and averaged (0: on x alone)."""
-
-    @property
-    def channels(self) -> int:
-        """Of a picture of t."""
-        return 3 if self.swap else 1
-
-    @model_validator(mode="after")
-    def _check_binary(self) -> DigitsTransfer:
-        if self.binary and self.beta:
-            raise ValueError("binary is the D of the baseline, which has no L_TID: set beta=0 too.")
-        if self.truncation < 1 and not self.contains_f:
-            raise ValueError("truncation is of what f reads: it goes with contains_f=true.")
-        return self
-
-
-@_record
-class StyleTransfer(TransferTraining):
-    """Photos of faces → photos stylised from a single style picture (paper, Sec. 5.3)."""
-
-    size: ClassVar[int] = 64
-    heads: ClassVar[bool] = True
-
-    picture: str | None = None
-    """The style picture (PNG, JPEG or SVG); None: ours."""
-    photos: Count = 12000
-    """Stylised photos of t; none of them is in s."""
-    utkface: Share = 0.0
-    """UTKFace's photos in s, for each of CelebA's: more ages and skins, without hair."""
-
-
-@_record
-class FoldersTransfer(TransferTraining):
-    """The user's own two folders."""
-
-    s: str | None = None
-    """Folder or zip of source pictures."""
-    t: str | None = None
-    """Folder or zip of target pictures."""
-    heads: bool = False
-    """Find the face in every source picture and crop its head; the result then works on faces."""
-    size: Literal[32, 64, 128] = 64
-    """Side of g's pictures in pixels."""
-
-
-@_record
+@record
 class AvatarTraining(Training):
     """c: chooses the parameters of avatars, which the artist's engine draws (`training.avatar`)."""
 
@@ -381,7 +219,7 @@ class AvatarTraining(Training):
     """At most so many of CelebA's photos; None: all."""
 
 
-@_record
+@record
 class UpscalerTraining(Training):
     """SR: 64 → 256 on vector renders, with the blur and noise that g makes."""
 
@@ -395,7 +233,7 @@ class UpscalerTraining(Training):
     """Side of a training patch at low resolution."""
 
 
-@_record
+@record
 class ParserTraining(Training):
     """The face parser: which pixels of a head are skin, hair, a hat, glasses or clothes."""
 

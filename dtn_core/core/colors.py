@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,12 @@ _CHEEKS = [(0.5 + side * 0.52 * HEAD_EYE_DISTANCE, HEAD_EYE_HEIGHT + 0.6 * HEAD_
 """x, y of the middle of both cheeks in a head crop, as shares of its side: below the eyes, above most beards."""
 
 _CHEEK_RADIUS = 0.035
+
+FLAT_COLOURS = 10
+"""Colours to which a picture is reduced to measure how flat it is."""
+
+FLAT_DISTANCE = 4.0
+"""ΔE76 from its colour below which a pixel is flat."""
 
 
 def to_rgb(code: str) -> tuple[int, int, int]:
@@ -43,3 +51,21 @@ def cheek(crop: Image) -> NDArray[np.float32]:
     middles = [(round(x * size), round(y * size)) for x, y in _CHEEKS]
     patches = [crop[y - r : y + r + 1, x - r : x + r + 1].reshape(-1, 3) for x, y in middles]
     return to_lab(np.median(np.concatenate(patches), axis=0))
+
+
+def flat_share(pictures: Iterable[Image], seed: int = 0) -> tuple[float, float]:
+    """Reduce (H, W, 3) pictures to `FLAT_COLOURS` colours each, by k-means in CIELAB.
+
+    Returns:
+        The share of pixels near their colour, and the mean distance from it (ΔE76).
+    """
+    shares, residuals = [], []
+    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.1)
+    for picture in pictures:
+        cv2.setRNGSeed(seed)
+        pixels = to_lab(picture).reshape(-1, 3)
+        _, labels, centres = cv2.kmeans(pixels, FLAT_COLOURS, None, stop, 2, cv2.KMEANS_PP_CENTERS)
+        distance = np.linalg.norm(pixels - centres[labels[:, 0]], axis=1)
+        shares.append((distance < FLAT_DISTANCE).mean())
+        residuals.append(distance.mean())
+    return float(np.mean(shares)), float(np.mean(residuals))

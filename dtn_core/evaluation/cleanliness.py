@@ -3,13 +3,12 @@ avatars only and isn't f, and by how flat the areas of colour are. Figures of di
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.colors import to_lab
+from ..core.colors import flat_share
 from ..core.images import to_images
 from ..core.metrics import kid
 from ..networks.judge import Judge
@@ -17,12 +16,6 @@ from .schema import Cleanliness, Flatness
 
 MIN_PICTURES = 8
 """With fewer pictures on a side nothing is measured."""
-
-FLAT_COLOURS = 10
-"""Colours to which a picture is reduced to measure how flat it is."""
-
-FLAT_DISTANCE = 4.0
-"""ΔE76 from its colour below which a pixel is flat."""
 
 FLAT_PICTURES = 200
 """Pictures of which flatness is measured."""
@@ -101,13 +94,5 @@ def flatness(x: Tensor, seed: int = 0) -> Flatness:
     Returns:
         flatness: The share of pixels near their colour; residual: the mean distance from it (ΔE76).
     """
-    shares, residuals = [], []
-    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.1)
-    for picture in to_images(x[:FLAT_PICTURES]):
-        cv2.setRNGSeed(seed)
-        pixels = to_lab(picture).reshape(-1, 3)
-        _, labels, centres = cv2.kmeans(pixels, FLAT_COLOURS, None, stop, 2, cv2.KMEANS_PP_CENTERS)
-        distance = np.linalg.norm(pixels - centres[labels[:, 0]], axis=1)
-        shares.append((distance < FLAT_DISTANCE).mean())
-        residuals.append(distance.mean())
-    return {"flatness": round(float(np.mean(shares)), 4), "residual": round(float(np.mean(residuals)), 3)}
+    share, residual = flat_share(to_images(x[:FLAT_PICTURES]), seed)
+    return {"flatness": round(share, 4), "residual": round(residual, 3)}

@@ -52,13 +52,14 @@ def _block(inputs: int, outputs: int, pointwise: bool) -> nn.Sequential:
 
 
 class LayeredGenerator(nn.Module):
-    """Paints with K flat layers: for each pixel a softmax over the layers and "nothing", for each picture one colour a
-    layer. What it paints is clean by construction where t is flat areas of few colours.
+    """Paints with K flat layers: for each pixel a softmax over the layers (and "nothing", if the pictures have an alpha
+    channel), for each picture one colour a layer. What it paints is clean by construction where t is flat areas of few
+    colours.
 
     Args:
         features: Length of the representation.
         base: Channels at full size.
-        channels: 4; the alpha is 1 less the probability of nothing.
+        channels: 3, or 4, whose alpha is 1 less the probability of nothing.
         size: Side of the picture, 4 times a power of two.
         layers: K.
         temperature: Factor on the logits of the masks; larger is more decided.
@@ -78,40 +79,44 @@ class LayeredGenerator(nn.Module):
         temperature: float = 2.0,
     ) -> None:
         super().__init__()
-        if channels != 4:
-            raise UserError(f"a layered generator paints RGBA, not {channels} channels.")
+        if channels not in (3, 4):
+            raise UserError(f"a layered generator paints RGB or RGBA, not {channels} channels.")
         trunk = Generator(features, base, channels, size)
         self.config = {
             "name": "layered", "features": features, "base": base, "channels": channels, "size": size,
             "layers": layers, "temperature": temperature,
         }  # fmt: skip
-        self.layers, self.temperature, self.width = layers, temperature, trunk.widths[0]
+        self.layers = layers
+        self.temperature = temperature
+        self.width = trunk.widths[0]
+        self.has_alpha = channels == 4
         self.project, self.blocks = trunk.project, trunk.blocks
-        self.mask = nn.Conv2d(trunk.widths[-1], layers + 1, 3, padding=1)
+        self.mask = nn.Conv2d(trunk.widths[-1], layers + self.has_alpha, 3, padding=1)
         self.colour = nn.Sequential(nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, 3 * layers))
         nn.init.normal_(self.colour[-1].weight, 0, 0.05)
         nn.init.uniform_(self.colour[-1].bias, -1.2, 1.2)  # all over the colours, so that no layer is idle
         self.undecided = self.roughness = torch.zeros(())
 
     def split(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, features) standardised representation → masks (B, layers + 1, size, size), which sum to 1, nothing
-        first; and colours (B, layers, 3) in [-1, 1].
+        """(B, features) standardised representation → masks (B, layers, size, size), which sum to 1, after that of
+        nothing where there is alpha: (B, layers + 1, size, size); and colours (B, layers, 3) in [-1, 1].
         """
         h = self.project(z).view(-1, self.width, 4, 4)
         masks = (self.temperature * self.mask(self.blocks(h)).float()).softmax(1)
         return masks, self.colour(z).float().tanh().view(-1, self.layers, 3)
 
     def forward(self, z: Tensor) -> Tensor:
-        """(B, features) standardised representation → (B, 4, size, size) RGBA in [-1, 1]."""
+        """(B, features) standardised representation → (B, channels, size, size) in [-1, 1]."""
         masks, colours = self.split(z)
         if self.training:
             self.undecided = -(masks * (masks + 1e-6).log()).sum(1).mean()
             across = (masks[..., 1:] - masks[..., :-1]).abs().sum(1).mean()
             down = (masks[..., 1:, :] - masks[..., :-1, :]).abs().sum(1).mean()
             self.roughness = across + down
-        rgb = torch.einsum("bkhw,bkc->bchw", masks[:, 1:], colours)
-        alpha = 1 - 2 * masks[:, :1]
-        return torch.cat([rgb, alpha], 1)
+        rgb = torch.einsum("bkhw,bkc->bchw", masks[:, -self.layers :], colours)
+        if not self.has_alpha:
+            return rgb
+        return torch.cat([rgb, 1 - 2 * masks[:, :1]], 1)
 
 
 class FromPicture(nn.Module):

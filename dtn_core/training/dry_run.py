@@ -54,6 +54,7 @@ class DryRun:
         disk_free: Bytes available.
         device: Name of the device.
         problems: What endangers the training, a line each.
+        notes: What else the user should know, a line each.
     """
 
     counts: dict[str, int]
@@ -67,6 +68,7 @@ class DryRun:
     disk_free: int
     device: str
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Data(NamedTuple):
@@ -76,11 +78,15 @@ class Data(NamedTuple):
         counts: Number of pictures by use.
         rows: Rows of pictures for the preview, (N, S, S, 3 or 4) uint8 each.
         skipped: (name, reason) of the user's files that can't be used.
+        notes: What else the user should know, a line each.
+        config: The settings, where they depend on the data.
     """
 
     counts: dict[str, int]
     rows: list[Image]
     skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    config: configs.Config | None = None
 
 
 def run_isolated(config: configs.Config, data: str | None, runs: Path, seconds: float | None = None) -> DryRun:
@@ -134,6 +140,7 @@ def from_json(values: dict) -> DryRun:
             "preview": images.load(base64.b64decode(picture)) if picture else None,
             "skipped": tuple(tuple(pair) for pair in values["skipped"]),
             "problems": tuple(values["problems"]),
+            "notes": tuple(values["notes"]),
         }
     )
 
@@ -142,7 +149,8 @@ def run(config: configs.Config, data: str | None, runs: Path) -> DryRun:
     """Count the pictures and do a few steps, on noise where computing features of the pictures would take long."""
     from .optim import make_accelerator
 
-    counts, rows, skipped = _read_data(config, data)
+    counts, rows, skipped, notes, decided = _read_data(config, data)
+    config = decided or config
     accelerator = make_accelerator(config)
     stage, seconds_of_f = _make_stage(config, data, accelerator)
     seconds_per_step = _time_steps(stage)
@@ -171,6 +179,7 @@ def run(config: configs.Config, data: str | None, runs: Path) -> DryRun:
         disk_free=disk_free,
         device=device,
         problems=(*problems, *_data_problems(config, counts, skipped)),
+        notes=notes,
     )
 
 
@@ -218,13 +227,16 @@ def _read_data(config: configs.Config, data: str | None) -> Data:
 
 
 def _read_folders(config: configs.FoldersTransfer) -> Data:
-    from .feature_builders import read_folders
+    from .feature_builders import packed, read_folders
+    from .flat_targets import MEASURED_PICTURES, choose_generator
 
     s, t = read_folders(config)
     train_s, val_s = folders.split(len(s.x))
     train_t, val_t = folders.split(len(t.x))
     counts = {"s": len(train_s), "t": len(train_t), "s held out": len(val_s), "t held out": len(val_t)}
-    return Data(counts, [s.x[:PREVIEW_COLUMNS], t.x[:PREVIEW_COLUMNS]], (*s.skipped, *t.skipped))
+    rows = [s.x[:PREVIEW_COLUMNS], t.x[:PREVIEW_COLUMNS]]
+    decided, note = choose_generator(config, packed(t.x[:MEASURED_PICTURES]))
+    return Data(counts, rows, (*s.skipped, *t.skipped), (note,), decided)
 
 
 def _read_labelled_folder(config: configs.FolderClassifierTraining) -> Data:
@@ -361,6 +373,7 @@ def table(result: DryRun) -> str:
         f"time: {result.seconds_per_step:.3f} s a step, about {result.seconds / 60:.1f} minutes in all",
         f"memory: about {result.memory / 2**30:.1f} GB of {result.memory_free / 2**30:.1f} GB free",
         f"disk: about {result.disk >> 20} MB of {result.disk_free >> 20} MB free",
+        *result.notes,
         *(f"warning: {problem}" for problem in result.problems),
     ]
     return "\n".join(lines)

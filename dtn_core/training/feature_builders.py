@@ -150,8 +150,8 @@ class FoldersBuilder:
         s, t = read_folders(self.config)
         train_s, val_s = folders.split(len(s.x))
         train_t, val_t = folders.split(len(t.x))
-        x_s = _packed(s.x[train_s])
-        x_t = _packed(t.x)
+        x_s = packed(s.x[train_s])
+        x_t = packed(t.x)
         random = torch.Generator().manual_seed(0)
         views = [x_s]
         for _ in range(self.config.views - 1):
@@ -161,7 +161,7 @@ class FoldersBuilder:
             f_s=torch.stack([_features(f, view, device) for view in views], 1),
             t=x_t[train_t],
             f_t=f_t[train_t],
-            f_val=_features(f, _packed(s.x[val_s]), device),
+            f_val=_features(f, packed(s.x[val_s]), device),
             val=torch.from_numpy(_resized(s.x[val_s], self.config.size)),
             t_val=x_t[val_t],
             f_t_val=f_t[val_t],
@@ -247,7 +247,7 @@ def _build_from_photos(
         views = [view for crop in crops for view in (crop, *_jittered(crop, rng, config.views - 1))]
         features = f(images.to_tensor(views).to(device)).cpu()
         rows.append(features.unflatten(0, (len(crops), config.views)))
-    t = _packed(targets)
+    t = packed(targets)
     f_t = _features(f, t, device)
     val = np.stack([portraits.head_crop(picture, photos_val.eyes, CROP) for picture in photos_val.pictures])
     f_val = [f(images.to_tensor(part).to(device)).cpu() for part in np.array_split(val, max(1, len(val) // 64))]
@@ -295,7 +295,7 @@ def _features(f: nn.Module, x: Tensor, device: str) -> Tensor:
     return torch.cat([f(to_rgb(to_float(row)).to(device)).cpu() for row in rows])
 
 
-def _packed(pictures: Image) -> Tensor:
+def packed(pictures: Image) -> Tensor:
     """(N, S, S, C) uint8 → (N, C, S, S) uint8, RGBA premultiplied as in `images`."""
     return torch.cat([images.to_uint8(images.to_tensor(part)) for part in batches(pictures, 256)])
 

@@ -15,7 +15,7 @@ def trained(tmp_path_factory):
     """(folder of photos, checkpoint) of a style transfer of two steps."""
     folder = tmp_path_factory.mktemp("style")
     write_photos(folder, 60)
-    settings = ["steps=2", "photos=8", "limit=8", "batch=4", "encoder=encoder-64"]
+    settings = ["steps=2", "photos=8", "limit=8", "batch=4", "encoder=encoder"]
     command = ["train", "style-tiny", "--data", str(folder), "--runs", str(folder / "runs")]
     assert main([*command, *(f"--set={setting}" for setting in settings)]) == 0
     return folder, folder / "runs" / "00001-style-tiny" / "export"

@@ -104,3 +104,11 @@ def test_a_layered_g_is_built_from_its_config():
     assert again.config == g.config
     with pytest.raises(UserError, match="RGBA"):
         LayeredGenerator(10, channels=1)
+
+
+def test_layers_without_alpha_cover_the_whole_picture():
+    g = LayeredGenerator(10, base=4, channels=3, size=32, layers=5).eval()
+    masks, colours = g.split(torch.randn(2, 10))
+    assert masks.shape == (2, 5, 32, 32)
+    assert torch.allclose(masks.sum(1), torch.ones(2, 32, 32))
+    assert g(torch.randn(2, 10)).shape == (2, 3, 32, 32)

@@ -28,6 +28,7 @@ from ...networks.upscaler import InkUpscaler
 from ...pipeline import model
 from ..feature_builders import batches
 from ..feature_file import FeatureCache
+from ..flat_targets import choose_generator
 from ..optim import (
     flat_cosine,
     layout,
@@ -57,12 +58,13 @@ class TransferStage:
     """
 
     def __init__(self, config: TransferTraining, cache: FeatureCache, f: nn.Module, accelerator: Accelerator) -> None:
+        config, note = choose_generator(config, cache.t)
         self.config, self.accelerator, self.f = config, accelerator, f
         device = accelerator.device
         self.device = str(device)
         self.batch = config.batch
         self.figure = "const"
-        self.notes = cache.notes
+        self.notes = (*cache.notes, *([note] if note else []))
         weights = encoders.weights_of(f)
         self.standardise_s = Standardise.of(cache.f_s.flatten(0, 1), weights).to(device)
         self.standardise_t = Standardise.of(cache.f_t, weights).to(device)

@@ -282,7 +282,9 @@ def dry_run(result: DryRun) -> str:
     if result.preview is not None:
         url = pictures.encode(result.preview, max_side=None, exact=True)
         preview = f'<figure><img src="{url}" alt="Pictures of s above pictures of t"></figure>'
-    return f'<div class="check-card">{problems}{success}{preview}<dl>{resources}</dl>{_skipped(result.skipped)}</div>'
+    notes = "".join(map(quiet, result.notes))
+    figures = f"<dl>{resources}</dl>{_skipped(result.skipped)}"
+    return f'<div class="check-card">{problems}{success}{notes}{preview}{figures}</div>'
 
 
 def _room(wanted: int, free: int) -> str:
