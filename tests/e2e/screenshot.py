@@ -29,12 +29,12 @@ def main():
     (Path(home.name) / "runs").symlink_to(flags.runs.resolve())  # the picture shows no path of this computer
     with home, serve(flags.checkpoint, Path(home.name), "--runs", "runs") as server, sync_playwright() as pw:
         browser = pw.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1640 if flags.tab == "Train" else 980})
+        page = browser.new_page(viewport={"width": 1280, "height": 1640 if flags.tab == "Train" else 800})
         page.goto(server.url)
         page.wait_for_timeout(8000)  # what loads late does so once the page is opened
         page.get_by_role("tab", name=flags.tab).click()
         example, result = {
-            "Emojify": (".photo-example", "#compare img[src^='data:']"),
+            "Emojify": (".photo-example", ".editor:not([hidden]) .preview[src]"),
             "Digits": ("#numbers button", "#reading .sides"),
             "Evidence": ("", "#evidence-near img"),
             "Train": ("", "#train-samples img"),
@@ -43,7 +43,7 @@ def main():
             page.click(f"{example} >> nth=0")
         page.wait_for_selector(result)
         page.wait_for_timeout(1500)
-        page.screenshot(path=flags.output, full_page=flags.tab != "Train")
+        page.screenshot(path=flags.output, full_page=flags.tab in ("Digits", "Evidence"))
         browser.close()
 
 

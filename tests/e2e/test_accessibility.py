@@ -103,7 +103,8 @@ FOCUSED = """() => {
     const lit = (one) => one && getComputedStyle(one).outlineStyle !== "none" && getComputedStyle(one).opacity > 0;
     const { width, bottom, top } = here.getBoundingClientRect();
     return {
-        name: (here.ariaLabel || here.labels?.[0]?.textContent || here.textContent || here.value || here.querySelector("img")?.alt || "").trim(),
+        name: (here.ariaLabel || here.labels?.[0]?.textContent || here.textContent || here.value
+            || here.querySelector("img")?.alt || "").trim(),
         role: here.role || here.tagName,
         lit: Boolean(lit(here) || lit(here.nextElementSibling) || lit(here.parentElement)),
         seen: width > 0 && bottom > 0 && top < innerHeight,

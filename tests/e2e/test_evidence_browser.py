@@ -43,7 +43,7 @@ def choose(page, field, option):
     page.evaluate("scrollTo(0, 0)")
     page.click(f"{field} input")
     page.get_by_role("option", name=option, exact=True).click()
-    page.wait_for_selector(f"#evidence-figures .evidence-heads h3 >> text=/^{re.escape(option)}$/")
+    page.wait_for_selector(f"#evidence-heads .evidence-heads h3 >> text=/^{re.escape(option)}$/")
 
 
 def test_figures_gallery_and_downloads(page):
@@ -81,9 +81,10 @@ def test_it_opens_on_the_style_chosen_in_emojify(browser, server):
     def pick_and_open(page):
         page.wait_for_selector(".photo-stage")
         page.wait_for_function(SCRIPTS_RUN)
+        page.get_by_role("tab", name="Live webcam").click()  # the home page offers no styles yet
         page.get_by_role("radio", name="Lorelei", exact=True).click()
         page.get_by_role("tab", name="Evidence").click()
-        page.wait_for_selector("#evidence-figures .evidence-heads h3 >> text=/^lorelei$/")
+        page.wait_for_selector("#evidence-heads .evidence-heads h3 >> text=/^lorelei$/")
 
     with open_page(browser, server, opened=pick_and_open) as page:
         assert page.input_value("#evidence-chosen input") == "lorelei"
@@ -108,7 +109,7 @@ def test_the_last_request_wins(page):
         page.click("#evidence-forth")
 
     comes_to_rest(page, ask)
-    assert page.inner_text("#evidence-figures .evidence-heads h3") == "digits"
+    assert page.inner_text("#evidence-heads .evidence-heads h3") == "digits"
     assert page.locator("#evidence-gallery h3").all_inner_texts() == ["digits"]
     page.wait_for_selector("#evidence-gallery .numbers img")
     turned = page.inner_text("#evidence-gallery .quiet")
