@@ -309,7 +309,7 @@ def evidence_of(who, key):
     """Everything that the tab *Evidence* answers about a checkpoint, as text."""
     (opened,) = [h for h in who.handlers if h["backend_fn"] and ("evidence", "select") in targets_of(who, h)]
     who.run(opened, *who.given(opened))  # updates the choices
-    (show,) = [h for h in who.find("evidence-chosen", "select") if len(h["outputs"]) == 3]
+    (show,) = [h for h in who.find("evidence-chosen", "select") if len(h["outputs"]) == 4]
     answer = who.run(show, key, "")
     links = re.findall(r"base64,([\w+/=]+)", answer)
     return answer + "".join(base64.b64decode(link).decode() for link in links)
