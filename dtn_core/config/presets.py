@@ -114,13 +114,13 @@ PRESETS: dict[str, Config] = {
     **{
         name: FacesTransfer(
             steps=steps, batch=24, lr=8e-4, encoder="encoder-drawn", style=style, tie=20.0, avatar=avatar, utkface=0.25,
-            alpha=0.5, beta=20.0, gamma=0.0, delta=0.15, delta_from=0.5, random_affine=True, generator="layered",
-            layers=layers, base=16, d_base=24, absolute=1.0, noise=0.1, avatars=avatars, views=2, precision="fp32",
-            save_every=200,
+            alpha=0.5, beta=20.0, gamma=0.0, delta=delta, delta_from=0.5, random_affine=True, generator="layered",
+            layers=layers, base=16, d_base=24, absolute=1.0, noise=0.1, undecided=undecided, roughness=roughness,
+            avatars=avatars, views=2, precision="fp32", save_every=200,
         )
-        for name, style, avatar, steps, layers, avatars in (
-            ("faces-layered-cpu", "avataaars", "emoji", 4500, 20, 8000),
-            ("toon-layered-cpu", "toon-head", "toon-head", 3000, 16, 6000),
+        for name, style, avatar, steps, layers, avatars, delta, undecided, roughness in (
+            ("faces-layered-cpu", "avataaars", "emoji", 4500, 20, 8000, 0.08, 0.6, 3.0),
+            ("toon-layered-cpu", "toon-head", "toon-head", 3000, 16, 6000, 0.15, 0.3, 2.0),
         )
     },
     "cartoon-layered-cpu": FacesTransfer(
@@ -131,9 +131,9 @@ PRESETS: dict[str, Config] = {
     ),
     "faces-layered": FacesTransfer(
         steps=30000, batch=128, lr=8e-4, encoder="encoder-drawn", tie=20.0, avatar="emoji", utkface=0.25, alpha=0.5,
-        beta=20.0, gamma=0.0, delta=0.15, delta_from=0.3, random_affine=True, generator="layered", layers=32, base=48,
-        d_base=64, d_upscale=2.0, ema=0.999, absolute=1.0, noise=0.1, avatars=12000, views=4, log_every=100,
-        sample_every=1000, save_every=1000,
+        beta=20.0, gamma=0.0, delta=0.08, delta_from=0.3, random_affine=True, generator="layered", layers=32, base=48,
+        undecided=0.6, roughness=3.0, d_base=64, d_upscale=2.0, ema=0.999, absolute=1.0, noise=0.1, avatars=12000,
+        views=4, log_every=100, sample_every=1000, save_every=1000,
     ),
     "faces-paper": FacesTransfer(
         steps=8000, batch=32, lr=5e-4, encoder="dlib", alpha=100.0, beta=1.0, gamma=0.05, d_upscale=2.375
