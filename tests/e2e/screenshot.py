@@ -43,6 +43,7 @@ def main():
             page.click(f"{example} >> nth=0")
         page.wait_for_selector(result)
         page.wait_for_timeout(1500)
+        page.mouse.move(2, 2)  # no tile is highlighted
         page.screenshot(path=flags.output, full_page=flags.tab in ("Digits", "Evidence"))
         browser.close()
 
