@@ -21,10 +21,11 @@ const STICKER_SIZE = 512;
  * @param {import("./editor-api.js").EditorApi} context.api
  * @param {(text: string, isError?: boolean) => void} context.say shows a message
  * @param {() => Shown} context.shown
+ * @param {(avatar: object, name: string) => void} context.openAvatar is called with the avatar of a file
  * @param {() => import("./editor-state.js").Face[]} context.faces all drawn faces of the picture
  * @returns {Record<string, () => Promise<void>>} actions by name
  */
-export function createFileActions({ find, api, say, shown, faces }) {
+export function createFileActions({ find, api, say, shown, openAvatar, faces }) {
   const fileName = (suffix) => `emoji-${shown().index + 1}.${suffix}`;
   const selectedSize = () => Number(find('[name="size"]').value);
 
@@ -74,7 +75,19 @@ export function createFileActions({ find, api, say, shown, faces }) {
     if (answer.url) download(answer.url, "emoji.zip");
   };
 
+  find('[name="background"]').addEventListener("change", ({ target }) => {
+    find('[name="paper"]').hidden = target.value !== "own";
+  });
+
+  find(".editor-file").addEventListener("change", async ({ target }) => {
+    const [file] = target.files;
+    target.value = "";
+    const avatar = file && await readAvatarFile(file, api, say);
+    if (avatar) openAvatar(avatar, file.name);
+  });
+
   return {
+    open: () => find(".editor-file").click(),
     png: () => save("png"),
     svg: () => save("svg"),
     webp: () => save("webp", STICKER_SIZE),
@@ -96,7 +109,7 @@ export function canShare() {
  *
  * @returns {Promise<object|null>} parameters and SVG; null if it can't be opened, which is said
  */
-export async function readAvatarFile(file, api, say) {
+async function readAvatarFile(file, api, say) {
   if (file.size > MAX_FILE_SIZE) {
     const megabytes = (file.size / 1e6).toFixed(1);
     say(`${megabytes} MB is too large for an avatar. Open a JSON file that was exported here.`, true);

@@ -195,6 +195,26 @@ export function createFaceButtons(urls, current) {
   });
 }
 
+/** Show the avatar, or one of the pictures of the whole photo in its place. */
+export function showView(section, name) {
+  section.dataset.view = name;
+  section.querySelector(`[name="editor-view"][value="${name}"]`).checked = true;
+}
+
+/** Move the pictures of the whole photo, which another component renders, to the avatar's place. */
+export function placeViews(section) {
+  const views = document.querySelector("#views");
+  if (views) section.querySelector(".editor-stage").append(views);
+}
+
+/** The setting that an input of the panel changes: {name, value, label to announce}. */
+export function settingOf(input) {
+  const [kind, name] = input.name ? input.name.split(":") : input.dataset.name.split(":");
+  if (kind === "slot") return { name, value: input.value, label: input.getAttribute("aria-label") };
+  if (kind === "colour") return { name: `colour:${name}`, value: input.value, label: `${name} colour ${input.value}` };
+  return { name: `${kind}:${name}`, value: Number(input.value), label: "" };
+}
+
 /** Render a button for each variation. @param {(parameters: object, label: string) => void} pick */
 export function createVariations(avatars, pick) {
   return avatars.map(({ parameters, svg }, i) => {

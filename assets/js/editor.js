@@ -7,11 +7,12 @@
 
 import { coalesce, isHidden, scrollIntoView, svgUrl } from "./dom.js";
 import { EditorApi } from "./editor-api.js";
-import { canShare, createFileActions, readAvatarFile } from "./editor-files.js";
+import { canShare, createFileActions } from "./editor-files.js";
 import { copy, EditorState, equal, restore, store } from "./editor-state.js";
 import {
   closeOnEscape, createColours, createConfidences, createFaceButtons, createPage, createTabs, createVariations,
-  describeProbability, enableArrowKeys, firstPage, pagesOf, showPreviews, shrinkOnScroll,
+  describeProbability, enableArrowKeys, firstPage, pagesOf, placeViews, settingOf, showPreviews, showView,
+  shrinkOnScroll,
 } from "./editor-view.js";
 
 /** Milliseconds after an edit before the photo's other views are redrawn. */
@@ -50,17 +51,6 @@ export function mount({ element, props, trigger, watch, server }) {
   const showFaces = (urls, current) => {
     find(".editor-faces").hidden = urls.length < 2;
     find(".editor-faces").replaceChildren(...createFaceButtons(urls, current));
-  };
-
-  const showView = (name) => {
-    section.dataset.view = name;
-    find(`[name="editor-view"][value="${name}"]`).checked = true;
-  };
-
-  /** The pictures of the whole photo, which another component renders, are shown in place of the avatar. */
-  const placeViews = () => {
-    const views = document.querySelector("#views");
-    if (views) find(".editor-stage").append(views);
   };
 
   const showPainted = () => {
@@ -214,7 +204,7 @@ export function mount({ element, props, trigger, watch, server }) {
   /** Edit a new subject. */
   const load = async (given) => {
     clearTimeout(submitTimer);
-    placeViews();
+    placeViews(section);
     if (given.painted?.length) {  // the avatars of the same photo keep their edits
       painted = { pictures: given.painted, credit: given.credit, face: 0 };
       showPainted();
@@ -235,7 +225,7 @@ export function mount({ element, props, trigger, watch, server }) {
     if (editor.subject !== subject) return;  // replaced meanwhile
     section.hidden = false;
     find(".editor-open").hidden = true;
-    if (subject.id !== "photo" || restored) showView("avatar");
+    if (subject.id !== "photo" || restored) showView(section, "avatar");
     render();
     show();
     subject.faces.forEach((face, i) => {
@@ -245,11 +235,9 @@ export function mount({ element, props, trigger, watch, server }) {
 
   // Files
 
-  const openFile = async (file) => {
-    const answer = await readAvatarFile(file, api, say);
-    if (!answer) return;
-    if (editor.subject && !painted) replace(answer.parameters, [], "Opened.");
-    else load({ id: "file", name: file.name, key: "file", faces: [{ ...answer, chosen: answer.parameters }] });
+  const openAvatar = (avatar, name) => {
+    if (editor.subject && !painted) replace(avatar.parameters, [], "Opened.");
+    else load({ id: "file", name, key: "file", faces: [{ ...avatar, chosen: avatar.parameters }] });
   };
 
   const showVariations = async () => {
@@ -286,12 +274,11 @@ export function mount({ element, props, trigger, watch, server }) {
   };
 
   const actions = {
-    ...createFileActions({ find, api, say, shown, faces: () => editor.subject.faces }),
+    ...createFileActions({ find, api, say, shown, openAvatar, faces: () => editor.subject.faces }),
     undo: () => step("undo", "Undone."),
     redo: () => step("redo", "Redone."),
     reset: () => replace(editor.face.chosen, [], "Reset to the network’s choice."),
     more: showVariations,
-    open: () => find(".editor-file").click(),
   };
 
   element.addEventListener("click", (event) => {
@@ -333,38 +320,23 @@ export function mount({ element, props, trigger, watch, server }) {
   };
 
   panel.addEventListener("input", (event) => {
-    const { type, name, value, dataset } = event.target;
-    const label = event.target.getAttribute("aria-label");
-    if (type === "range") {
-      change(dataset.name, Number(value));
-    } else if (type === "color") {
-      change(dataset.name, value, `${dataset.name.slice("colour:".length)} colour ${value}`);
-    } else if (name.startsWith("colour:")) {
-      change(name, value, `${name.slice("colour:".length)} colour ${value}`);
-      panel.querySelector(`[data-name="${name}"]`).value = value;
-    } else if (name === "slot:expression") {
+    const { name, value, label } = settingOf(event.target);
+    if (name === "expression") {
       applyExpression(value, label);
-    } else {
-      const slot = name.slice("slot:".length);
-      change(slot, value, label);
-      const page = pagesOf(info).find(({ id }) => id === openPage);
-      panel.querySelector(".editor-colours")?.replaceChildren(...createColours(page, editor.face, info));
-      const probability = panel.querySelector(":scope > .surety");
-      if (probability) probability.textContent = describeProbability(editor.face, info, slot);
+      return;
     }
+    change(name, value, label);
+    if (event.target.type !== "radio") return;
+    if (name.startsWith("colour:")) {
+      panel.querySelector(`[data-name="${name}"]`).value = value;
+      return;
+    }
+    const page = pagesOf(info).find(({ id }) => id === openPage);
+    panel.querySelector(".editor-colours")?.replaceChildren(...createColours(page, editor.face, info));
+    panel.querySelector(":scope > .surety").textContent = describeProbability(editor.face, info, name);
   });
 
-  find('[name="background"]').addEventListener("change", (event) => {
-    find('[name="paper"]').hidden = event.target.value !== "own";
-  });
-
-  find(".editor-file").addEventListener("change", (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    if (file) openFile(file);
-  });
-
-  find(".editor-views").addEventListener("change", (event) => showView(event.target.value));
+  find(".editor-views").addEventListener("change", (event) => showView(section, event.target.value));
 
   closeOnEscape(find(".editor-formats"));
 

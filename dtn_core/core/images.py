@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image as PILImage
@@ -381,3 +382,19 @@ def grid(rows: Sequence[Sequence[Image]], gap: int = 2, background: int = 255) -
             y, x = gap + r * (height + gap), gap + c * (width + gap)
             sheet[y : y + height, x : x + width] = image if image.shape[2] == 3 else composite_over(image, (255,) * 3)
     return sheet
+
+
+def resize_square(square: Image, size: int) -> Image:
+    """Resize an (S, S, 3 or 4) uint8 picture. Colours of transparent pixels don't bleed into their neighbours."""
+    if len(square) == size:
+        return square
+    interpolation = cv2.INTER_AREA if len(square) > size else cv2.INTER_CUBIC
+    if square.shape[2] == 3:
+        return cv2.resize(square, (size, size), interpolation=interpolation)
+    layers = square.astype(np.uint16 if len(square) > size else np.float32)  # 16 bits hold premultiplied colours
+    layers[..., :3] *= layers[..., 3:]
+    layers[..., 3] *= 255
+    layers = cv2.resize(layers, (size, size), interpolation=interpolation).astype(np.float32)
+    layers[..., :3] *= 255 / np.maximum(layers[..., 3:], 1)
+    layers[..., 3] /= 255
+    return layers.round().clip(0, 255).astype(np.uint8)

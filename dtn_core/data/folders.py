@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -386,21 +385,4 @@ def _square(data: bytes, size: int, alpha: bool, crop: Callable[[Image], Image |
     height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    return _resized(picture[top : top + side, left : left + side], size)
-
-
-def _resized(square: Image, size: int) -> Image:
-    if len(square) == size:
-        return square
-    interpolation = cv2.INTER_AREA if len(square) > size else cv2.INTER_CUBIC
-    if square.shape[2] == 3:
-        return cv2.resize(square, (size, size), interpolation=interpolation)
-    # Premultiplied, or the colours of transparent pixels would bleed into their neighbours. 16 bits hold it exactly and
-    # are half the memory of a large picture; cubics overshoot them.
-    layers = square.astype(np.uint16 if len(square) > size else np.float32)
-    layers[..., :3] *= layers[..., 3:]
-    layers[..., 3] *= 255
-    layers = cv2.resize(layers, (size, size), interpolation=interpolation).astype(np.float32)
-    layers[..., :3] *= 255 / np.maximum(layers[..., 3:], 1)
-    layers[..., 3] /= 255
-    return layers.round().clip(0, 255).astype(np.uint8)
+    return images.resize_square(picture[top : top + side, left : left + side], size)

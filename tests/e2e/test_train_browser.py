@@ -156,7 +156,7 @@ def test_a_training_of_two_folders(browser, server, home):
         chosen = "() => document.querySelector('#translation input').value.startsWith('00001-folders-tiny')"
         page.wait_for_function(chosen)
         page.set_input_files(".photo-file", s / "00.png")
-        page.wait_for_selector("#steps .emoji img")
+        page.wait_for_selector(".editor:not([hidden])[data-kind=painted] .editor-avatar")
 
 
 @pytest.fixture(scope="module")
