@@ -271,7 +271,7 @@ def sentences(report: dict[str, Any]) -> list[str]:
         made.append(f"{report['memory']['frames']:,} frames: {rss_mb[0]:.0f} MB, at the end {rss_mb[1]:.0f}.")
     if seen := report.get("page"):
         made.append(
-            f"In a headless Chromium, {seen['seconds']:.0f} seconds: {seen['tracked']:.0f} trackings/s, "
+            f"In a headless Chromium, {seen['seconds']:.0f} seconds: {seen['tracked']:.0f} tracking updates/s, "
             f"{seen['drawn']:.0f} frames/s drawn, {seen['latency']:.0f} ms from the camera to the motion on the page; "
             f"the first avatar {seen['start_s']['avatar']:.1f} s after the page is opened, "
             f"{sum(seen['start_s'].values()):.1f} s after the app is started."

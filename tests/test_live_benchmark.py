@@ -40,7 +40,7 @@ def test_sentences_tell_of_the_page():
     result = {"tracked": 28.0, "drawn": 60.0, "latency": 81.0, "server": 4.0, "tracked_p5": 26.0, "with_a_face": 1.0}
     seen = {"seconds": 60, **result, "start_s": {"app": 4.0, "avatar": 1.5}, "rss_mb": 800.0}
     report = {"ms": {}, "memory": {"frames": 1000, "rss_mb": [1.0, 1.0]}, "page": seen}
-    assert "28 trackings/s, 60 frames/s drawn, 81 ms" in live.sentences(report)[-1]
+    assert "28 tracking updates/s, 60 frames/s drawn, 81 ms" in live.sentences(report)[-1]
     assert "5.5 s after the app is started" in live.sentences(report)[-1]
 
 
