@@ -5,7 +5,7 @@ import pytest
 from dtn_core.core.progress import report_to, track
 
 
-def test_a_listener_hears_the_share_after_every_item():
+def test_a_listener_is_called_with_the_share_after_every_item():
     shares = []
     with report_to(lambda words, share: shares.append((words, share))):
         assert list(track([1, 2, 3, 4], "counting")) == [1, 2, 3, 4]

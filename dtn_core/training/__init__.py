@@ -102,6 +102,7 @@ def run_training(
             run.abandon("it was stopped before its first step")
         else:
             run.write(Finished(0, "stopped"))
+        tqdm.write("Stopped before its first step.", file=sys.stderr)
         return path, None
     except UserError as error:
         if run and resume is not None and not is_prepared:
@@ -126,7 +127,7 @@ class StoppedError(Exception):
 
 @contextmanager
 def prepare(run: Run | None) -> Iterator[None]:
-    """Write how far the body is as events, and end it when the run is to stop.
+    """Write the progress of the body as events, and end it when the run is stopped.
 
     Raises:
         StoppedError: The run was stopped, by its control file or by a signal.

@@ -1,4 +1,4 @@
-"""Which g suits the user's own pictures of t: flat layers for drawings in few colours, pixels for everything else."""
+"""Choose g for the user's own pictures of t: flat layers for drawings in few colours, pixels for everything else."""
 
 from __future__ import annotations
 
