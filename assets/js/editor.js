@@ -371,7 +371,8 @@ export function mount({ element, props, trigger, watch, server }) {
     place.append(element);
     await load({ key: given.id, ...copy(given) });
     find(".editor-tabs [aria-selected=true]")?.focus({ preventScroll: true });
-    scrollIntoView(element, "nearest");
+    place.scrollTop = 0;
+    scrollIntoView(place, "nearest");
   });
 
   watch("value", () => {

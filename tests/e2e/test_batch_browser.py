@@ -238,6 +238,8 @@ def test_what_the_editor_changes_is_on_the_sheet(page, portrait):
     before = [image.get_attribute("src") for image in page.locator(".batch-face img").all()]
     page.get_by_role("button", name="Edit emoji of two.jpg").click()
     page.wait_for_selector(".drawer .editor-avatar", state="visible")
+    assert page.evaluate("document.querySelector('.batch-stage').getBoundingClientRect().height") < 200
+    page.wait_for_function("document.querySelector('.drawer').scrollTop === 0")
     page.locator(".drawer .previews label", has=page.locator("input:not(:checked)")).first.click()
     page.wait_for_function("old => document.querySelectorAll('.batch-face img')[1].src !== old", arg=before[1])
     assert page.get_attribute(".batch-face img >> nth=0", "src") == before[0]

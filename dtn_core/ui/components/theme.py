@@ -6,7 +6,7 @@ import gradio as gr
 
 from .pictures import ASSETS
 
-CSS = "".join((ASSETS / f"{name}.css").read_text("utf-8") for name in ("app", "photo", "editor", "live", "video"))
+CSS = "".join((ASSETS / f"{name}.css").read_text("utf-8") for name in ("photo", "app", "editor", "live", "video"))
 
 HEADER = f"""<header class="masthead">{(ASSETS / "favicon.svg").read_text("utf-8")}<h1>DTN Studio</h1></header>"""
 
